@@ -1,1 +1,150 @@
-fn main(){}
+//! The runner's flow, from the command line to the exit status.
+
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use std::{env, fs, path};
+
+use anyhow::{Context, Result};
+use boot::control::connection;
+use boot::display::{self, Display};
+use boot::image::Firmware;
+use boot::machine::{Parts, QEMU, arguments};
+use boot::options::Options;
+use boot::run::{Connections, run};
+use boot::status::{Outcome, RUNNER_FAILED};
+use boot::{firmware, guest, image, reset};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(answer) => {
+            // clap's own printing chooses the stream; a failure to print leaves nobody to tell.
+            answer.print().ok();
+            return if answer.use_stderr() {
+                RUNNER_FAILED.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match boot(&options) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            eprintln!("boot: error: {error:#} (status {RUNNER_FAILED})");
+            RUNNER_FAILED.into()
+        }
+    }
+}
+
+fn boot(options: &Options) -> Result<u8> {
+    options.check()?;
+    let cmdline = guest::cmdline(options)?;
+    let image = up_to_date_image(options)?;
+    if options.image_only {
+        println!("{}", path::absolute(&image)?.display());
+        return Ok(0);
+    }
+    let outcome = start(options, &image, &cmdline)?;
+    let plain_success = outcome == Outcome::Exit(0);
+    if !plain_success || !(options.is_test() || options.quiet) {
+        eprintln!("boot: {}", outcome.words());
+    }
+    Ok(outcome.status())
+}
+
+fn up_to_date_image(options: &Options) -> Result<PathBuf> {
+    let (firmware, name) = if options.uefi {
+        (Firmware::Uefi, "UEFI")
+    } else {
+        (Firmware::Bios, "BIOS")
+    };
+    let image = image::path(&options.kernel, firmware);
+    let boot = env::current_exe().context("boot cannot find its own file")?;
+    if image::is_stale(&image, &[&options.kernel, &boot]) {
+        let started = Instant::now();
+        if !options.quiet {
+            eprint!(
+                "boot: making the {name} disk image of {} ... ",
+                options.kernel_name()
+            );
+        }
+        image::write(&options.kernel, firmware, &image)?;
+        if !options.quiet {
+            eprintln!("{:.1} s", started.elapsed().as_secs_f32());
+        }
+    }
+    Ok(image)
+}
+
+fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
+    let private = tempfile::tempdir().context("there is no room for temporary files")?;
+    let flash = if options.uefi {
+        let ovmf = firmware::find(options.ovmf.as_deref(), &firmware::FOLDERS.map(Path::new))?;
+        Some(firmware::prepare(&ovmf, private.path())?)
+    } else {
+        None
+    };
+    let reset_log = private.path().join("reset.log");
+    let (serial, serial_of_qemu) = connection()?;
+    let (control, control_of_qemu) = connection()?;
+    let arguments = arguments(
+        options,
+        &Parts {
+            image,
+            flash: flash.as_ref(),
+            cmdline,
+            display: &choose_display(options),
+            serial: serial_of_qemu.as_raw_fd(),
+            control: control_of_qemu.as_raw_fd(),
+            reset_log: &reset_log,
+        },
+    );
+    let connections = Connections {
+        serial,
+        control,
+        of_qemu: [serial_of_qemu, control_of_qemu],
+    };
+    let let_run = || {
+        if options.gdb {
+            eprintln!("boot: stopped before the first instruction; in another terminal type");
+            eprintln!(
+                "  gdb -ex 'file {}' -ex 'target remote :1234'",
+                options.kernel.display()
+            );
+        }
+        !options.gdb
+    };
+    let outcome = run(
+        QEMU,
+        &arguments,
+        connections,
+        options.timeout_seconds(),
+        let_run,
+        io::stdout(),
+    )?;
+    if outcome == Outcome::Reset {
+        let log = fs::read(&reset_log).unwrap_or_default();
+        match reset::report(&String::from_utf8_lossy(&log)) {
+            Some(report) => eprintln!("boot: {report}"),
+            None => eprintln!(
+                "boot: QEMU logged no triple fault: the guest may have asked for the reset itself"
+            ),
+        }
+    }
+    Ok(outcome)
+}
+
+/// A window for the kernel itself, where one can be opened; test kernels never have one.
+fn choose_display(options: &Options) -> Display {
+    if options.headless || options.is_test() || !display::session_has_screen() {
+        return Display::None;
+    }
+    display::window_of(QEMU).unwrap_or_else(|| {
+        eprintln!("boot: this {QEMU} can open no window (Debian has them in qemu-system-gui); going on without");
+        Display::None
+    })
+}

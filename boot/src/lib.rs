@@ -1,0 +1,24 @@
+//! `boot`, the cargo runner: from a kernel's ELF file to a finished run in QEMU.
+//!
+//! cargo calls it as `boot <kernel> [what the user typed after --]`, for the
+//! kernel itself and for every test kernel. The way through the files:
+//!
+//! ```text
+//! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status (reset)
+//! ```
+//!
+//! What always holds: the guest's serial bytes are the only thing on standard
+//! output, every word of QEMU and of `boot` goes to standard error, and no QEMU
+//! outlives its `boot`.
+
+pub mod control;
+pub mod display;
+pub mod firmware;
+pub mod guest;
+pub mod image;
+pub mod machine;
+pub mod options;
+pub mod reset;
+pub mod run;
+pub mod status;
+pub mod strip;

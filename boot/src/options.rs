@@ -1,0 +1,213 @@
+//! The command line of `boot`, as cargo and people write it.
+//!
+//! cargo puts the kernel's path first; what the user typed after `--` follows,
+//! so the options of Rust's own test harness that people type from habit are
+//! understood here too. Nothing is started before [`Options::check`] has passed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::{Parser, ValueEnum};
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+/// With less the boot loader hangs on BIOS.
+pub const LEAST_MEMORY_BIOS: u64 = 24 * MIB;
+/// With less OVMF does not reach the boot loader.
+pub const LEAST_MEMORY_UEFI: u64 = 64 * MIB;
+
+/// Seconds a test kernel may take when `--timeout` is not given.
+pub const TEST_TIMEOUT: u64 = 120;
+
+/// QEMU's machine types that the boot chain is tested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MachineType {
+    /// The newer chipset: PCI Express and AHCI; the boot loader reads its disk faster
+    Q35,
+    /// The chipset of 1996: PCI and IDE
+    Pc,
+}
+
+/// Makes a disk image of a kernel and starts it in QEMU.
+///
+/// The guest's serial port is standard input and output; everything that boot
+/// and QEMU say themselves goes to standard error.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "boot",
+    override_usage = "cargo run -- [OPTIONS]\n       cargo test [FILTER] -- [OPTIONS]",
+    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 101 panic or failed test, 102 refused page fault,\n\
+                  124 timeout, 125 failure of boot or QEMU, 134 reset (triple fault)."
+)]
+pub struct Options {
+    /// The kernel's ELF file; cargo fills it in
+    #[arg(hide = true)]
+    pub kernel: PathBuf,
+
+    /// Of a test kernel, run only the tests whose name contains this
+    pub filter: Option<String>,
+
+    /// Open no window; the serial port stays on the terminal
+    #[arg(long)]
+    pub headless: bool,
+
+    /// The machine's memory, with K, M or G (1024 each); at least 24M, with --uefi 64M
+    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = parse_memory)]
+    pub memory: u64,
+
+    /// Start through UEFI (OVMF) instead of BIOS
+    #[arg(long)]
+    pub uefi: bool,
+
+    /// The UEFI firmware: a code file with its variables beside it, a file with both, or a folder of them
+    #[arg(long, value_name = "PATH", requires = "uefi")]
+    pub ovmf: Option<PathBuf>,
+
+    /// The chipset
+    #[arg(long, value_enum, default_value = "q35")]
+    pub machine: MachineType,
+
+    /// The processor: max offers all that the accelerator can do, qemu64 is a plain early one; `help` lists all
+    #[arg(long, value_name = "MODEL", default_value = "max")]
+    pub cpu: String,
+
+    /// What runs the guest's instructions: tcg (emulation, everywhere the same), kvm, hvf
+    #[arg(long, value_name = "NAME", default_value = "tcg")]
+    pub accel: String,
+
+    /// End QEMU after so many seconds with status 124 [default: none; 120 for a test kernel]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
+
+    /// Write the disk image, print its path, and do not start QEMU
+    #[arg(long)]
+    pub image_only: bool,
+
+    /// Stop before the first instruction, wait for gdb on port 1234, and print the gdb command to type
+    #[arg(long)]
+    pub gdb: bool,
+
+    /// One more argument for QEMU; may be given several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
+
+    /// Options for the guest: words `key` or `key=value` between spaces
+    #[arg(long, value_name = "TEXT")]
+    pub cmdline: Option<String>,
+
+    /// Of a test kernel, run only the test with exactly the filter's name
+    #[arg(long, requires = "filter")]
+    pub exact: bool,
+
+    /// Of a test kernel, print the names of the tests and run none
+    #[arg(long)]
+    pub list: bool,
+
+    /// Understood and without effect: a guest's output is never captured
+    #[arg(long, aliases = ["show-output", "no-capture"], overrides_with = "nocapture")]
+    pub nocapture: bool,
+
+    /// Understood and without effect: a guest's tests run one after the other
+    #[arg(long, value_name = "N")]
+    pub test_threads: Option<u64>,
+
+    /// Say nothing but errors; the guest's output stays whole
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// What `cargo bench` adds; answered with the commands that measure
+    #[arg(long, hide = true)]
+    pub bench: bool,
+}
+
+impl Options {
+    /// Refuses what cannot work, before anything is made or started.
+    ///
+    /// # Errors
+    /// One line: what was asked for, and what would be right.
+    pub fn check(&self) -> Result<()> {
+        if self.bench {
+            bail!(
+                "`cargo bench` would boot the kernel, which has no benchmarks of that kind: \
+                 use `cargo host-bench` for the memory library, or `cargo kernel-bench` for the kernel"
+            );
+        }
+        let (least, firmware) = if self.uefi {
+            (LEAST_MEMORY_UEFI, "UEFI")
+        } else {
+            (LEAST_MEMORY_BIOS, "BIOS")
+        };
+        if self.memory < least {
+            bail!(
+                "--memory {} is too little: the boot loader needs at least {} on {firmware}",
+                format_memory(self.memory),
+                format_memory(least)
+            );
+        }
+        if !self.kernel.is_file() {
+            bail!(
+                "there is no kernel at {}: start boot through `cargo run` or `cargo test`, which build it",
+                self.kernel.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel is a test kernel: cargo puts those into the folder `deps`.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        let folder = self.kernel.parent().and_then(Path::file_name);
+        folder.is_some_and(|name| name == "deps")
+    }
+
+    /// After how many seconds QEMU is ended, if at all. A machine that waits for gdb has time.
+    #[must_use]
+    pub fn timeout_seconds(&self) -> Option<u64> {
+        let default = (self.is_test() && !self.gdb).then_some(TEST_TIMEOUT);
+        self.timeout.or(default)
+    }
+
+    /// The kernel's name as people know it: without folder, and without cargo's hash for a test.
+    #[must_use]
+    pub fn kernel_name(&self) -> String {
+        let name = self.kernel.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        match name.rsplit_once('-') {
+            Some((name, _hash)) if self.is_test() => name.to_owned(),
+            _ => name.into_owned(),
+        }
+    }
+}
+
+/// Reads a size such as `512M` into bytes.
+///
+/// # Errors
+/// A sentence that shows a right one, for a missing suffix, a bad number or an overflow.
+pub fn parse_memory(text: &str) -> Result<u64, String> {
+    let wanted = "a memory size is a whole number with K, M or G, such as 512M";
+    let (unit, number) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (KIB, &text[..at]),
+        Some((at, 'M' | 'm')) => (MIB, &text[..at]),
+        Some((at, 'G' | 'g')) => (GIB, &text[..at]),
+        _ => return Err(wanted.to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| wanted.to_owned())?;
+    let bytes = number.checked_mul(unit);
+    bytes.ok_or_else(|| format!("{text} is more than 64 bits can count; {wanted}"))
+}
+
+/// Writes a size in bytes with the largest suffix that leaves a whole number.
+#[must_use]
+pub fn format_memory(bytes: u64) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(GIB) && bytes > 0 => format!("{}G", bytes / GIB),
+        _ if bytes.is_multiple_of(MIB) => format!("{}M", bytes / MIB),
+        _ => format!("{}K", bytes / KIB),
+    }
+}
+
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;

@@ -1,0 +1,172 @@
+//! The copy of the kernel that goes into the disk image: without symbols and debug information.
+//!
+//! The boot loader reads its disk through the firmware, slowly, and a debug
+//! kernel is mostly debug information. What the loader uses stays byte for
+//! byte: every segment at its old file offset, and the section
+//! `.bootloader-config`, which it looks up by name. The kernel's own file keeps
+//! its symbols, for backtraces and gdb.
+
+use anyhow::{Context, Result, bail};
+use object::build::elf::{Builder, SectionData};
+
+/// The section in which the kernel tells the boot loader what it wants mapped.
+pub const LOADER_CONFIG_SECTION: &str = ".bootloader-config";
+
+/// A copy of an ELF file without the sections that are not loaded into memory.
+///
+/// # Errors
+/// The bytes are no ELF file for x86_64, or no kernel for the boot loader (no [`LOADER_CONFIG_SECTION`]).
+pub fn strip(kernel: &[u8]) -> Result<Vec<u8>> {
+    let mut elf = Builder::read(kernel).context("it is no ELF file that can be read")?;
+    if elf.header.e_machine != object::elf::EM_X86_64 {
+        bail!("it is an ELF file for another processor than x86_64");
+    }
+    if !elf
+        .sections
+        .iter()
+        .any(|section| section.name.as_slice() == LOADER_CONFIG_SECTION.as_bytes())
+    {
+        bail!(
+            "it has no section {LOADER_CONFIG_SECTION}, so the boot loader cannot start it: \
+             a kernel names its entry with bootloader_api's `entry_point!`"
+        );
+    }
+    for symbol in elf.symbols.iter_mut() {
+        symbol.delete = true;
+    }
+    for section in elf.sections.iter_mut() {
+        let names_of_sections = matches!(section.data, SectionData::SectionString);
+        section.delete = !section.is_alloc() && !names_of_sections;
+    }
+    let mut stripped = Vec::new();
+    elf.write(&mut stripped)
+        .context("it cannot be written without its debug information")?;
+    Ok(stripped)
+}
+
+#[cfg(test)]
+mod tests {
+    use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
+    use object::{Endianness, Object as _, ObjectSection as _, elf::FileHeader64};
+
+    use super::*;
+
+    /// An ELF file of the shape that a linker writes for a kernel: code and loader
+    /// configuration in two segments, with symbols and debug information behind them.
+    fn kernel_with(config_section: &str) -> Vec<u8> {
+        use object::build::elf::Builder;
+        use object::elf;
+
+        let mut builder = Builder::new(Endianness::Little, true);
+        builder.header.e_type = elf::ET_EXEC;
+        builder.header.e_machine = elf::EM_X86_64;
+        builder.header.e_entry = 0x1000;
+        builder.header.e_phoff = 0x40;
+        builder.load_align = 0x1000;
+        let contents: [(&str, u64, Vec<u8>); 2] = [
+            (
+                ".text",
+                u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR),
+                (0..=255).cycle().take(5000).collect(),
+            ),
+            (config_section, u64::from(elf::SHF_ALLOC), vec![0xC5; 124]),
+        ];
+        for (index, (name, flags, data)) in contents.into_iter().enumerate() {
+            let at = 0x1000 * (1 + 2 * index as u64);
+            let section = builder.sections.add();
+            section.name = name.to_owned().into_bytes().into();
+            section.sh_type = elf::SHT_PROGBITS;
+            section.sh_flags = flags;
+            (section.sh_addr, section.sh_offset, section.sh_addralign) = (at, at, 16);
+            section.data = SectionData::Data(data.into());
+            let id = section.id();
+            let segment = builder.segments.add_load_segment(elf::PF_R, 0x1000);
+            segment.append_section(builder.sections.get_mut(id));
+        }
+        let debug = builder.sections.add();
+        debug.name = b".debug_info".as_slice().into();
+        debug.sh_type = elf::SHT_PROGBITS;
+        debug.sh_addralign = 1;
+        debug.data = SectionData::Data(vec![0xDB; 100_000].into());
+        let tables = [
+            (".symtab", SectionData::Symbol, elf::SHT_SYMTAB),
+            (".strtab", SectionData::String, elf::SHT_STRTAB),
+        ];
+        for (name, data, kind) in tables {
+            let section = builder.sections.add();
+            section.name = name.as_bytes().into();
+            section.sh_type = kind;
+            section.data = data;
+        }
+        let names = builder.sections.add();
+        names.name = b".shstrtab".as_slice().into();
+        names.sh_type = elf::SHT_STRTAB;
+        names.data = SectionData::SectionString;
+        let symbol = builder.symbols.add();
+        symbol.name = b"kernel_main".as_slice().into();
+        symbol.st_value = 0x1000;
+        symbol.st_shndx = elf::SHN_ABS;
+        builder.set_section_sizes();
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Of every segment: address, file offset, and bytes.
+    fn segments(file: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
+        let header = FileHeader64::<Endianness>::parse(file).unwrap();
+        let endian = Endianness::Little;
+        let segments = header.program_headers(endian, file).unwrap();
+        let described = |segment: &object::elf::ProgramHeader64<Endianness>| {
+            let data = segment.data(endian, file).unwrap().to_vec();
+            (segment.p_vaddr(endian), segment.p_offset(endian), data)
+        };
+        segments.iter().map(described).collect()
+    }
+
+    #[test]
+    fn segments_and_the_loaders_configuration_stay_byte_for_byte() {
+        let kernel = kernel_with(LOADER_CONFIG_SECTION);
+        let stripped = strip(&kernel).unwrap();
+        assert_eq!(segments(&kernel).len(), 2);
+        assert_eq!(segments(&kernel), segments(&stripped));
+        let stripped = ElfFile64::<Endianness>::parse(&*stripped).unwrap();
+        let config = stripped.section_by_name(LOADER_CONFIG_SECTION).unwrap();
+        assert_eq!(config.data().unwrap(), [0xC5; 124]);
+        assert_eq!(stripped.entry(), 0x1000);
+    }
+
+    #[test]
+    fn symbols_and_debug_information_go() {
+        let kernel = kernel_with(LOADER_CONFIG_SECTION);
+        let original = ElfFile64::<Endianness>::parse(&*kernel).unwrap();
+        assert_eq!(original.symbols().count(), 1);
+        assert!(kernel.len() > 100_000);
+        let bytes = strip(&kernel).unwrap();
+        let stripped = ElfFile64::<Endianness>::parse(&*bytes).unwrap();
+        assert_eq!(stripped.symbols().count(), 0);
+        assert!(stripped.section_by_name(".debug_info").is_none());
+        assert!(bytes.len() < 20_000, "{} bytes", bytes.len());
+    }
+
+    #[test]
+    fn stripping_twice_changes_nothing_more() {
+        let once = strip(&kernel_with(LOADER_CONFIG_SECTION)).unwrap();
+        assert_eq!(strip(&once).unwrap(), once);
+    }
+
+    #[test]
+    fn a_program_that_is_no_kernel_is_refused_with_what_it_lacks() {
+        let error = strip(&kernel_with(".rodata")).unwrap_err().to_string();
+        assert!(
+            error.contains(".bootloader-config") && error.contains("entry_point!"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_elf_is_refused() {
+        let error = strip(b"#!/bin/sh\n").unwrap_err().to_string();
+        assert!(error.contains("no ELF file"), "{error}");
+    }
+}
