@@ -1,0 +1,160 @@
+//! Why the frame allocator refused: one type per operation.
+
+use core::error::Error;
+use core::fmt;
+
+use x86_64::PhysAddr;
+
+use super::Use;
+
+/// [`Frames::new`](super::Frames::new) could not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewError {
+    /// The storage is too short; both numbers are words of 64 bits.
+    StorageTooShort {
+        /// What the ranges need.
+        needed: usize,
+        /// What was given.
+        given: usize,
+    },
+    /// The range that starts here starts before the end of the one before it.
+    NotSorted {
+        /// The start of the range.
+        start: PhysAddr,
+    },
+}
+
+impl fmt::Display for NewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StorageTooShort { needed, given } => {
+                write!(
+                    f,
+                    "the frame bitmap needs {needed} words of storage and was given {given}"
+                )
+            }
+            Self::NotSorted { start } => {
+                write!(
+                    f,
+                    "the memory range at {start:#x} starts before the end of the one before it: sort and clip the map first"
+                )
+            }
+        }
+    }
+}
+
+impl Error for NewError {}
+
+/// No frame of the wanted size is free, or the limit does not allow one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfFrames;
+
+impl fmt::Display for OutOfFrames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no frame of this size is free: free some memory, or raise the limit")
+    }
+}
+
+impl Error for OutOfFrames {}
+
+/// [`Frames::allocate_run`](super::Frames::allocate_run) found no run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunError {
+    /// A run of no frames was asked for.
+    Empty,
+    /// The alignment is not a power of two.
+    Alignment {
+        /// What was asked for, in bytes.
+        align: u64,
+    },
+    /// Fewer frames than that are free, or the limit allows.
+    OutOfFrames,
+    /// There are enough free frames, but not in one aligned row below the bound.
+    NoRun {
+        /// How many frames in a row were asked for.
+        count: u64,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a run of frames holds at least one frame"),
+            Self::Alignment { align } => {
+                write!(f, "an alignment is a power of two, and {align:#x} is none")
+            }
+            Self::OutOfFrames => OutOfFrames.fmt(f),
+            Self::NoRun { count } => {
+                write!(
+                    f,
+                    "no {count} free frames lie in a row with this alignment and bound"
+                )
+            }
+        }
+    }
+}
+
+impl Error for RunError {}
+
+/// [`Frames::free_raw`](super::Frames::free_raw) refused; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeError {
+    /// The address is not a multiple of the frame's size.
+    Misaligned {
+        /// The address that was given.
+        start: PhysAddr,
+    },
+    /// The allocator does not hand out this frame: it lies outside of the
+    /// memory map, or is reserved.
+    Foreign {
+        /// The first such frame.
+        frame: PhysAddr,
+    },
+    /// The frame is free already.
+    NotAllocated {
+        /// The first such frame.
+        frame: PhysAddr,
+    },
+    /// Fewer frames than that are in use for this.
+    WrongUse {
+        /// The use that was given.
+        usage: Use,
+    },
+}
+
+impl fmt::Display for FreeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misaligned { start } => write!(f, "no frame of this size starts at {start:#x}"),
+            Self::Foreign { frame } => {
+                write!(f, "the frame at {frame:#x} is not one that is handed out")
+            }
+            Self::NotAllocated { frame } => write!(f, "the frame at {frame:#x} is free already"),
+            Self::WrongUse { usage } => write!(f, "fewer frames are in use as {usage:?}"),
+        }
+    }
+}
+
+impl Error for FreeError {}
+
+/// [`Frames::reclaim`](super::Frames::reclaim) refused; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReclaimError {
+    /// The frame is not one of those that are reserved until reclaimed.
+    NotReclaimable {
+        /// The first such frame.
+        frame: PhysAddr,
+    },
+}
+
+impl fmt::Display for ReclaimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::NotReclaimable { frame } = self;
+        write!(
+            f,
+            "the frame at {frame:#x} is not reserved for the boot loader (or was reclaimed before)"
+        )
+    }
+}
+
+impl Error for ReclaimError {}
