@@ -1,1 +1,37 @@
+//! Everything of Faultline that touches the machine.
+//!
+//! The layers, bottom to top; each uses only those above it in this list:
+//!
+//! | module | is |
+//! |---|---|
+//! | [`cpu`] | descriptors, exception entry, control registers, TLB, ports; all inline assembly |
+//! | [`console`] | the first serial port, the screen, the log |
+//! | [`boot`], [`command_line`] | what the boot loader and the runner hand over |
+//! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
+//! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
+//!
+//! Exceptions cross this order once: the stubs in [`cpu::entry`] call up into
+//! [`fault`] and [`report`]. What memory is, the `memory` crate decides; this
+//! crate asks the processor and does as it is told.
 #![no_std]
+#![cfg_attr(test, no_main)]
+#![cfg_attr(test, feature(custom_test_frameworks))]
+#![cfg_attr(test, test_runner(crate::testing::run))]
+#![cfg_attr(
+    test,
+    allow(unreachable_pub, reason = "#[test_case] makes every test public")
+)]
+#![cfg_attr(test, reexport_test_harness_main = "test_main")]
+
+pub mod boot;
+pub mod command_line;
+pub mod console;
+pub mod cpu;
+pub mod fault;
+pub mod panic;
+pub mod report;
+pub mod stack;
+pub mod testing;
+
+#[cfg(test)]
+test_kernel!(test_main);

@@ -1,0 +1,130 @@
+//! Text out: the first serial port, the screen, and the log on both.
+//!
+//! One lock guards both devices. It is a leaf: nobody takes another lock under
+//! it. What must be printed even when the lock is held, because the machine is
+//! about to end, calls [`seize`] first. Serial output works from the first
+//! instruction on; the screen joins with [`init`].
+
+mod framebuffer;
+mod log;
+mod screen;
+mod serial;
+
+pub use framebuffer::Framebuffer;
+
+use crate::command_line;
+use bootloader_api::info::FrameBuffer;
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering};
+use screen::Screen;
+use serial::Serial;
+use spin::Mutex;
+
+struct Console {
+    serial: Serial,
+    screen: Screen,
+    /// Characters since the last line end.
+    column: usize,
+}
+
+static CONSOLE: Mutex<Console> = Mutex::new(Console {
+    serial: Serial::new(),
+    screen: Screen::new(),
+    column: 0,
+});
+
+impl Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.serial.write(text);
+        self.screen.write(text);
+        self.column = match text.rsplit_once('\n') {
+            Some((_, rest)) => rest.len(),
+            None => self.column + text.len(),
+        };
+        Ok(())
+    }
+}
+
+/// Adds the screen, if there is one, and starts the log at the level of the word `log=LEVEL`.
+pub fn init(framebuffer: Option<FrameBuffer>) {
+    if let Some(pixels) = framebuffer.and_then(Framebuffer::new) {
+        CONSOLE.lock().screen.attach(pixels);
+    }
+    log::init(command_line::get().value("log"));
+}
+
+/// Prints to serial port and screen; the work behind [`print!`](crate::print).
+pub fn print(text: fmt::Arguments) {
+    // A device that is not there takes everything: there is no error to pass on.
+    let _ = CONSOLE.lock().write_fmt(text);
+}
+
+/// Prints at the start of a line, ending an unfinished one first.
+pub(crate) fn print_fresh_line(text: fmt::Arguments) {
+    let mut console = CONSOLE.lock();
+    let end = if console.column > 0 { "\n" } else { "" };
+    let _ = console.write_fmt(format_args!("{end}{text}\n"));
+}
+
+/// Characters since the last line end.
+pub(crate) fn column() -> usize {
+    CONSOLE.lock().column
+}
+
+/// Makes the console usable for last words, whoever holds its lock.
+///
+/// The second call leaves the screen out, in case it is what went wrong.
+///
+/// # Safety
+///
+/// - The code that holds the lock never runs again: the caller interrupted it,
+///   and ends the machine.
+/// - No other processor is running.
+pub unsafe fn seize() {
+    static SEIZED: AtomicBool = AtomicBool::new(false);
+    if CONSOLE.is_locked() {
+        // SAFETY: The holder never runs again, so nobody else is inside.
+        unsafe { CONSOLE.force_unlock() };
+    }
+    if SEIZED.swap(true, Ordering::Relaxed) {
+        CONSOLE.lock().screen.detach();
+    }
+}
+
+/// Prints to serial port and screen.
+#[macro_export]
+macro_rules! print {
+    ($($text:tt)*) => { $crate::console::print(format_args!($($text)*)) };
+}
+
+/// Prints to serial port and screen, and ends the line.
+#[macro_export]
+macro_rules! println {
+    () => { $crate::print!("\n") };
+    ($($text:tt)*) => { $crate::print!("{}\n", format_args!($($text)*)) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn the_column_is_counted_from_the_last_line_end() {
+        let before = column();
+        print!("12\n345");
+        let after = column();
+        println!();
+        assert!(before > 0, "the test's own name stands before it");
+        assert_eq!((after, column()), (3, 0));
+    }
+
+    #[test_case]
+    fn a_held_lock_does_not_silence_last_words() {
+        let held = CONSOLE.lock();
+        assert!(CONSOLE.try_lock().is_none());
+        core::mem::forget(held);
+        // SAFETY: The guard above is forgotten, so nobody is inside.
+        unsafe { seize() };
+        assert!(CONSOLE.try_lock().is_some());
+    }
+}

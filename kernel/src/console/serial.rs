@@ -1,0 +1,65 @@
+//! The first serial port, COM1, at 115200 baud, 8 data bits, no parity.
+//!
+//! It is set up at the first write, so that no order of start-up loses a line.
+//! Where no UART answers, the words are dropped rather than waited for.
+
+use uart_16550::backend::PioBackend;
+use uart_16550::spec::registers::IER;
+use uart_16550::{BaudRate, Config, Uart16550};
+
+const COM1: u16 = 0x3f8;
+
+enum State {
+    Untouched,
+    Ready,
+    Absent,
+}
+
+/// COM1 as a place for text.
+pub(super) struct Serial {
+    uart: Uart16550<PioBackend>,
+    state: State,
+}
+
+impl Serial {
+    pub(super) const fn new() -> Self {
+        // SAFETY: 0x3f8 to 0x3ff is COM1 on every PC, or nothing; the console
+        // makes one value of this type and is its only user.
+        let uart = match unsafe { Uart16550::new_port(COM1) } {
+            Ok(uart) => uart,
+            Err(_) => panic!("COM1 and its eight registers lie within the port space"),
+        };
+        Self {
+            uart,
+            state: State::Untouched,
+        }
+    }
+
+    /// Sends `text`, line ends as CR LF, and waits until the UART has taken it.
+    pub(super) fn write(&mut self, text: &str) {
+        if matches!(self.state, State::Untouched) {
+            self.state = self.set_up();
+        }
+        if matches!(self.state, State::Absent) {
+            return;
+        }
+        for (index, line) in text.split('\n').enumerate() {
+            if index > 0 {
+                self.uart.send_bytes_exact(b"\r\n");
+            }
+            self.uart.send_bytes_exact(line.as_bytes());
+        }
+    }
+
+    fn set_up(&mut self) -> State {
+        let config = Config {
+            baud_rate: BaudRate::Baud115200,
+            interrupts: IER::empty(),
+            ..Config::DEFAULT
+        };
+        match self.uart.init(config) {
+            Ok(()) => State::Ready,
+            Err(_) => State::Absent,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The 32 exceptions by name, and the frames that their stubs leave on the stack.
+//!
+//! The layout of both frames is written by the assembly in
+//! [`entry`](super::entry); the two must change together.
+
+use core::fmt;
+
+/// An exception vector, 0 to 31.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vector(u8);
+
+impl Vector {
+    /// #BP, from INT3.
+    pub const BREAKPOINT: Self = Self(3);
+    /// #DF: an exception could not be delivered.
+    pub const DOUBLE_FAULT: Self = Self(8);
+    /// #GP: the protection violations that have no exception of their own.
+    pub const GENERAL_PROTECTION: Self = Self(13);
+    /// #PF: no translation for an access.
+    pub const PAGE_FAULT: Self = Self(14);
+
+    /// The number, 0 to 31.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Mnemonic and name (Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, table 8-1 for 28 to 30).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        NAMES[(self.0 & 31) as usize]
+    }
+}
+
+const NAMES: [&str; 32] = [
+    "#DE Divide Error",
+    "#DB Debug Exception",
+    "NMI Interrupt",
+    "#BP Breakpoint",
+    "#OF Overflow",
+    "#BR BOUND Range Exceeded",
+    "#UD Invalid Opcode",
+    "#NM Device Not Available",
+    "#DF Double Fault",
+    "Coprocessor Segment Overrun",
+    "#TS Invalid TSS",
+    "#NP Segment Not Present",
+    "#SS Stack-Segment Fault",
+    "#GP General Protection",
+    "#PF Page Fault",
+    "reserved exception 15",
+    "#MF x87 FPU Floating-Point Error",
+    "#AC Alignment Check",
+    "#MC Machine Check",
+    "#XM SIMD Floating-Point Exception",
+    "#VE Virtualization Exception",
+    "#CP Control Protection Exception",
+    "reserved exception 22",
+    "reserved exception 23",
+    "reserved exception 24",
+    "reserved exception 25",
+    "reserved exception 26",
+    "reserved exception 27",
+    "#HV Hypervisor Injection Exception",
+    "#VC VMM Communication Exception",
+    "#SX Security Exception",
+    "reserved exception 31",
+];
+
+impl fmt::Display for Vector {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An exception with every register, as the common path of the stubs leaves it.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+#[expect(missing_docs, reason = "the fields are the registers of those names")]
+pub struct ExceptionFrame {
+    /// CR2 at the time; the address of the last page fault, whatever this exception is.
+    pub cr2: u64,
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rbp: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub rcx: u64,
+    pub rbx: u64,
+    pub rax: u64,
+    vector: u64,
+    /// What the processor pushed, or 0 for exceptions that push none.
+    pub error_code: u64,
+    /// The instruction that faulted, or the one after it for traps.
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+impl ExceptionFrame {
+    /// Which exception it is.
+    #[must_use]
+    pub const fn vector(&self) -> Vector {
+        Vector(self.vector as u8)
+    }
+
+    /// The error code explained, for the exceptions that push a selector or nothing but 0.
+    #[must_use]
+    pub fn error_code_in_words(&self) -> Option<SelectorErrorCode> {
+        matches!(self.vector, 10..=13).then_some(SelectorErrorCode(self.error_code))
+    }
+}
+
+impl fmt::Display for ExceptionFrame {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let rows = [
+            [("rax", self.rax), ("rbx", self.rbx), ("rcx", self.rcx)],
+            [("rdx", self.rdx), ("rsi", self.rsi), ("rdi", self.rdi)],
+            [("rbp", self.rbp), ("rsp", self.rsp), ("r8 ", self.r8)],
+            [("r9 ", self.r9), ("r10", self.r10), ("r11", self.r11)],
+            [("r12", self.r12), ("r13", self.r13), ("r14", self.r14)],
+            [("r15", self.r15), ("rip", self.rip), ("cr2", self.cr2)],
+            [("cs ", self.cs), ("ss ", self.ss), ("rfl", self.rflags)],
+        ];
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            for (name, value) in row {
+                write!(f, "  {name}={value:016x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error code of #TS, #NP, #SS and #GP (Intel SDM vol. 3A, 6.13).
+#[derive(Debug, Clone, Copy)]
+pub struct SelectorErrorCode(u64);
+
+impl fmt::Display for SelectorErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("no selector is to blame");
+        }
+        let table = match self.0 >> 1 & 0b11 {
+            0b00 => "GDT",
+            0b10 => "LDT",
+            _ => "IDT",
+        };
+        write!(f, "entry {} of the {table}", self.0 >> 3 & 0x1fff)?;
+        if self.0 & 1 != 0 {
+            f.write_str(", while an outside event was delivered")?;
+        }
+        Ok(())
+    }
+}
+
+/// A page fault with the registers that a call may change, as its stub leaves it.
+#[derive(Debug)]
+#[repr(C)]
+#[expect(missing_docs, reason = "the fields are the registers of those names")]
+pub struct PageFaultFrame {
+    /// The address that was accessed.
+    pub cr2: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub rcx: u64,
+    pub rax: u64,
+    /// What was tried and what was missing (Intel SDM vol. 3A, figure 4-12).
+    pub error_code: u64,
+    /// The instruction that faulted; the stub returns to what stands here.
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+const _: () = assert!(size_of::<ExceptionFrame>() == 23 * 8);
+const _: () = assert!(size_of::<PageFaultFrame>() == 16 * 8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn the_names_stand_at_the_numbers_of_the_manual() {
+        assert_eq!(Vector(0).name(), "#DE Divide Error");
+        assert_eq!(Vector::BREAKPOINT.name(), "#BP Breakpoint");
+        assert_eq!(Vector::DOUBLE_FAULT.name(), "#DF Double Fault");
+        assert_eq!(Vector::GENERAL_PROTECTION.name(), "#GP General Protection");
+        assert_eq!(Vector::PAGE_FAULT.name(), "#PF Page Fault");
+        assert_eq!(Vector(18).name(), "#MC Machine Check");
+        for reserved in [15, 22, 23, 24, 25, 26, 27, 31] {
+            assert!(Vector(reserved).name().starts_with("reserved"));
+        }
+    }
+}

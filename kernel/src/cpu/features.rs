@@ -1,0 +1,49 @@
+//! What this processor can do, asked of CPUID (Intel SDM vol. 2A, CPUID).
+
+use core::arch::x86_64::__cpuid;
+use memory::Features;
+
+const BASIC: u32 = 1;
+const EXTENDED: u32 = 0x8000_0000;
+const EXTENDED_FEATURES: u32 = 0x8000_0001;
+const ADDRESS_SIZES: u32 = 0x8000_0008;
+
+/// Reads the features that page tables depend on.
+#[must_use]
+pub fn detect() -> Features {
+    let highest = __cpuid(EXTENDED).eax;
+    let extended = if highest >= EXTENDED_FEATURES {
+        __cpuid(EXTENDED_FEATURES).edx
+    } else {
+        0
+    };
+    // Without the leaf, the architecture's width is 36 bits (vol. 3A, 4.1.4).
+    let physical_bits = if highest >= ADDRESS_SIZES {
+        __cpuid(ADDRESS_SIZES).eax as u8
+    } else {
+        36
+    };
+    Features {
+        gigabyte_pages: extended & 1 << 26 != 0,
+        no_execute: extended & 1 << 20 != 0,
+        global_pages: __cpuid(BASIC).edx & 1 << 13 != 0,
+        physical_bits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn physical_addresses_are_32_to_52_bits_wide() {
+        assert!((32..=52).contains(&detect().physical_bits));
+    }
+
+    #[test_case]
+    fn a_64_bit_processor_has_no_execute_and_global_pages() {
+        let features = detect();
+        assert!(features.no_execute);
+        assert!(features.global_pages);
+    }
+}

@@ -1,0 +1,32 @@
+//! What a panic does: say where and why, and end the machine as failed.
+//!
+//! It never waits for a lock, since the panicking code may hold it. A panic
+//! inside a panic says so on the serial port and ends the machine all the
+//! same; one inside that ends it without a word.
+
+use crate::cpu::exit::{ExitStatus, exit};
+use crate::{console, println, testing};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+static DEPTH: AtomicU32 = AtomicU32::new(0);
+
+/// The body of every kernel's panic handler; [`entry!`](crate::entry) puts it there.
+pub fn panic(info: &PanicInfo) -> ! {
+    let depth = DEPTH.fetch_add(1, Ordering::Relaxed);
+    if depth < 2 {
+        // SAFETY: This function does not return, so whoever held the console
+        // never runs again, and no second processor is running.
+        unsafe { console::seize() };
+    }
+    match depth {
+        0 => {
+            testing::mark_failed();
+            println!("{info}");
+            testing::summarize_failure();
+        }
+        1 => println!("panic inside a panic: {info}"),
+        _ => {}
+    }
+    exit(ExitStatus::Panic)
+}

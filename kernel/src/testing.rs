@@ -1,0 +1,229 @@
+//! The custom test framework: it runs the `#[test_case]`s of one kernel and ends the machine.
+//!
+//! Its lines are worded as cargo's own, so that the same scripts can sum them.
+//! Nothing unwinds here: the first failure ends the machine with status 101,
+//! and the closing line counts the tests that were not run. Words of the
+//! command line: `filter=NAME` (part of a name), `exact` (the whole name), and
+//! `list` (names only).
+//!
+//! A test that ends in an exception on purpose is the last of its kernel and
+//! says so with [`expect_report`].
+
+use crate::boot::BootInfo;
+use crate::command_line::{self, CommandLine};
+use crate::cpu::exit::ExitStatus;
+use crate::report::{self, Report};
+use crate::{console, cpu, print, println};
+use spin::{Mutex, Once};
+
+/// A test: a function without arguments that panics when it fails.
+pub trait Testable: Sync {
+    /// Its path, crate first.
+    fn name(&self) -> &'static str;
+
+    /// Runs it.
+    fn run(&self);
+}
+
+impl<F: Fn() + Sync> Testable for F {
+    fn name(&self) -> &'static str {
+        core::any::type_name::<F>()
+    }
+
+    fn run(&self) {
+        self();
+    }
+}
+
+/// How far this kernel's tests have come. Nobody holds the lock while a test runs.
+struct Progress {
+    selected: usize,
+    filtered: usize,
+    passed: usize,
+    current: Option<&'static str>,
+    expected: Option<fn(&Report)>,
+}
+
+static PROGRESS: Mutex<Progress> = Mutex::new(Progress {
+    selected: 0,
+    filtered: 0,
+    passed: 0,
+    current: None,
+    expected: None,
+});
+
+static BOOT_INFO: Once<BootInfo> = Once::new();
+
+/// What the boot loader handed to this test kernel.
+///
+/// # Panics
+///
+/// If the kernel was not started through [`test_kernel!`](crate::test_kernel).
+pub fn boot_info() -> &'static BootInfo {
+    BOOT_INFO.get().expect("test_kernel! starts with set_up")
+}
+
+/// Brings a test kernel up as far as the real one is when it starts its work.
+pub fn set_up(mut boot: BootInfo) {
+    console::init(boot.framebuffer.take());
+    cpu::init();
+    BOOT_INFO.call_once(|| boot);
+}
+
+/// The test runner: runs what the command line selects, and prints one line each.
+///
+/// Returns when all passed, or when names were asked for only.
+pub fn run(tests: &[&dyn Testable]) {
+    let line = command_line::get();
+    let selected = || tests.iter().filter(|test| is_selected(test.name(), &line));
+    let count = selected().count();
+    if line.has("list") {
+        selected().for_each(|test| println!("{}: test", test.name()));
+        println!("\n{count} tests, 0 benchmarks");
+        return;
+    }
+    {
+        let mut progress = PROGRESS.lock();
+        progress.selected = count;
+        progress.filtered = tests.len() - count;
+    }
+    report::set_ending(end_after_report);
+    println!(
+        "\nrunning {count} test{}",
+        if count == 1 { "" } else { "s" }
+    );
+    for test in selected() {
+        PROGRESS.lock().current = Some(test.name());
+        print!("test {} ... ", test.name());
+        test.run();
+        assert!(
+            PROGRESS.lock().expected.is_none(),
+            "the exception that this test announced did not come"
+        );
+        mark("ok");
+    }
+    summarize("ok");
+}
+
+fn is_selected(name: &str, line: &CommandLine) -> bool {
+    match line.value("filter") {
+        None => true,
+        Some(filter) if line.has("exact") => name == filter,
+        Some(filter) => name.contains(filter),
+    }
+}
+
+/// Announces that this test, the last of its kernel, ends in the report of an exception.
+///
+/// `check` gets the report after it was printed, on the stack of the exception,
+/// and panics when it is not the expected one. When it returns, the test passed.
+pub fn expect_report(check: fn(&Report)) {
+    PROGRESS.lock().expected = Some(check);
+}
+
+/// Judges an exception that ended a test, and says with which status the machine ends.
+fn end_after_report(report: &Report) -> ExitStatus {
+    let expected = PROGRESS.lock().expected.take();
+    let Some(check) = expected else {
+        mark_failed();
+        summarize_failure();
+        return ExitStatus::RefusedFault;
+    };
+    check(report);
+    mark("ok");
+    let left = {
+        let progress = PROGRESS.lock();
+        progress.selected - progress.passed
+    };
+    if left > 0 {
+        println!("a test that ends in an exception must be the last; {left} came after it");
+        summarize("FAILED");
+        return ExitStatus::Panic;
+    }
+    summarize("ok");
+    ExitStatus::Success
+}
+
+/// Ends the line of the current test; says its name again when others printed in between.
+fn mark(result: &str) {
+    let Some(name) = PROGRESS.lock().current.take() else {
+        return;
+    };
+    if result == "ok" {
+        PROGRESS.lock().passed += 1;
+    }
+    if console::column() == "test ".len() + name.len() + " ... ".len() {
+        println!("{result}");
+    } else {
+        console::print_fresh_line(format_args!("test {name} ... {result}"));
+    }
+}
+
+/// For a panic: says that the current test failed, if one is running.
+pub(crate) fn mark_failed() {
+    if PROGRESS.try_lock().is_some() {
+        mark("FAILED");
+    }
+}
+
+/// For a panic: prints the closing line, if this kernel runs tests.
+pub(crate) fn summarize_failure() {
+    if PROGRESS
+        .try_lock()
+        .is_some_and(|progress| progress.selected > 0)
+    {
+        summarize("FAILED");
+    }
+}
+
+fn summarize(result: &str) {
+    let progress = PROGRESS.lock();
+    let failed = usize::from(result != "ok");
+    let not_run = (progress.selected - progress.passed).saturating_sub(failed);
+    print!(
+        "\ntest result: {result}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out",
+        progress.passed, progress.filtered
+    );
+    if not_run > 0 {
+        print!("; {not_run} not run");
+    }
+    println!("\n");
+}
+
+/// Makes a crate with `#![reexport_test_harness_main = "..."]` a kernel that runs its tests.
+#[macro_export]
+macro_rules! test_kernel {
+    ($test_main:ident) => {
+        fn start_tests(boot: $crate::boot::BootInfo) -> ! {
+            $crate::testing::set_up(boot);
+            $test_main();
+            $crate::cpu::exit::exit($crate::cpu::exit::ExitStatus::Success)
+        }
+
+        $crate::entry!(start_tests);
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn a_filter_selects_by_part_of_the_name() {
+        let line = CommandLine::new("filter=stack");
+        assert!(is_selected("kernel::stack::tests::a", &line));
+        assert!(!is_selected("kernel::cpu::tests::a", &line));
+    }
+
+    #[test_case]
+    fn an_exact_filter_selects_by_the_whole_name() {
+        let line = CommandLine::new("exact filter=a::b");
+        assert!(is_selected("a::b", &line));
+        assert!(!is_selected("a::bc", &line));
+    }
+
+    #[test_case]
+    fn without_a_filter_every_test_is_selected() {
+        assert!(is_selected("a::b", &CommandLine::new("exact")));
+    }
+}
