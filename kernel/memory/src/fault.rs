@@ -1,0 +1,235 @@
+//! A page fault as the processor tells it, and what can become of it.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+use x86_64::structures::idt::PageFaultErrorCode;
+
+/// What the processor was about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// A data read.
+    Read,
+    /// A data write.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// Why the translation did not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// An entry on the way was not present.
+    Absent,
+    /// The page is present, and its rights refuse the access.
+    Protection,
+    /// An entry on the way has a reserved bit set.
+    ReservedBit,
+}
+
+impl Cause {
+    pub(crate) const COUNT: usize = 3;
+}
+
+/// A page fault: CR2, the error code, and the instruction that was at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The address that was accessed (CR2).
+    pub address: VirtAddr,
+    /// The error code (Intel SDM vol. 3A 4.7).
+    pub code: PageFaultErrorCode,
+    /// The address of the instruction that made the access.
+    pub instruction: VirtAddr,
+}
+
+impl Fault {
+    pub(crate) const NONE: Self = Self {
+        address: VirtAddr::zero(),
+        code: PageFaultErrorCode::empty(),
+        instruction: VirtAddr::zero(),
+    };
+
+    /// The fault that an access of the kernel's own would cause where nothing
+    /// is mapped.
+    #[must_use]
+    pub const fn supervisor(address: VirtAddr, access: Access) -> Self {
+        let code = match access {
+            Access::Read => PageFaultErrorCode::empty(),
+            Access::Write => PageFaultErrorCode::CAUSED_BY_WRITE,
+            Access::Execute => PageFaultErrorCode::INSTRUCTION_FETCH,
+        };
+        Self {
+            address,
+            code,
+            instruction: VirtAddr::zero(),
+        }
+    }
+
+    /// What was tried.
+    #[inline]
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        if self.code.contains(PageFaultErrorCode::CAUSED_BY_WRITE) {
+            Access::Write
+        } else if self.code.contains(PageFaultErrorCode::INSTRUCTION_FETCH) {
+            Access::Execute
+        } else {
+            Access::Read
+        }
+    }
+
+    /// Why the translation did not serve.
+    #[inline]
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        if self.code.contains(PageFaultErrorCode::MALFORMED_TABLE) {
+            Cause::ReservedBit
+        } else if self.code.contains(PageFaultErrorCode::PROTECTION_VIOLATION) {
+            Cause::Protection
+        } else {
+            Cause::Absent
+        }
+    }
+
+    /// True if a program in ring 3 made the access.
+    #[must_use]
+    pub const fn is_user(&self) -> bool {
+        self.code.contains(PageFaultErrorCode::USER_MODE)
+    }
+}
+
+impl fmt::Display for Fault {
+    /// The error code in words: `write, page absent, by the kernel`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = match self.cause() {
+            Cause::Absent => "page absent",
+            Cause::Protection => "page present but protected",
+            Cause::ReservedBit => "reserved bit set in an entry",
+        };
+        let mode = if self.is_user() { "user" } else { "kernel" };
+        write!(f, "{}, {cause}, by the {mode}", self.access())
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Execute => "fetch",
+        })
+    }
+}
+
+/// What became of a fault.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Demand backing: a zeroed frame is mapped now.
+    Demand,
+    /// A read of a zero-backed page: the shared zero frame is mapped now.
+    ZeroRead,
+    /// A write to a zero-backed page that was never read: a zeroed frame.
+    ZeroWrite,
+    /// A write to the zero frame: a private frame stands in its place now.
+    PrivateCopy,
+    /// The tables allow the access already; the translation in the processor
+    /// was an older one. The fault itself made it forget that one.
+    Spurious,
+    /// The access is not allowed, or could not be served.
+    Refused(Refusal),
+}
+
+/// Why a fault was refused.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// No region holds the address.
+    NoRegion,
+    /// No region holds the address, and it lies in page 0.
+    NullPage,
+    /// The region is a guard: it refuses every access.
+    Guard,
+    /// The region does not allow this access, or not from user mode.
+    Protection(Access),
+    /// The region is mapped by somebody else, who mapped nothing here.
+    NotBacked,
+    /// A reserved bit is set in an entry on the way.
+    ReservedBit,
+    /// No frame is left for the page or for a table on the way to it.
+    OutOfFrames,
+}
+
+impl Outcome {
+    pub(crate) const COUNT: usize = 14;
+
+    /// Every outcome there is, in the order in which they are listed.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Demand,
+        Self::ZeroRead,
+        Self::ZeroWrite,
+        Self::PrivateCopy,
+        Self::Spurious,
+        Self::Refused(Refusal::NoRegion),
+        Self::Refused(Refusal::NullPage),
+        Self::Refused(Refusal::Guard),
+        Self::Refused(Refusal::Protection(Access::Read)),
+        Self::Refused(Refusal::Protection(Access::Write)),
+        Self::Refused(Refusal::Protection(Access::Execute)),
+        Self::Refused(Refusal::NotBacked),
+        Self::Refused(Refusal::ReservedBit),
+        Self::Refused(Refusal::OutOfFrames),
+    ];
+
+    /// The place of this outcome in [`Self::ALL`].
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Demand => 0,
+            Self::ZeroRead => 1,
+            Self::ZeroWrite => 2,
+            Self::PrivateCopy => 3,
+            Self::Spurious => 4,
+            Self::Refused(refusal) => match refusal {
+                Refusal::NoRegion => 5,
+                Refusal::NullPage => 6,
+                Refusal::Guard => 7,
+                Refusal::Protection(Access::Read) => 8,
+                Refusal::Protection(Access::Write) => 9,
+                Refusal::Protection(Access::Execute) => 10,
+                Refusal::NotBacked => 11,
+                Refusal::ReservedBit => 12,
+                Refusal::OutOfFrames => 13,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Demand => "a zeroed frame mapped",
+            Self::ZeroRead => "the shared zero frame mapped",
+            Self::ZeroWrite => "a zeroed frame mapped on first write",
+            Self::PrivateCopy => "the zero frame replaced by a private one",
+            Self::Spurious => "nothing to do, the page was mapped already",
+            Self::Refused(refusal) => return refusal.fmt(f),
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRegion => "no region holds the address",
+            Self::NullPage => "the null page: address 0 and the 4095 after it are never mapped",
+            Self::Guard => "a guard page, which refuses every access",
+            Self::Protection(Access::Read) => "the region does not allow this read",
+            Self::Protection(Access::Write) => "the region does not allow writing",
+            Self::Protection(Access::Execute) => "the region does not allow executing",
+            Self::NotBacked => "a fixed region with nothing mapped here",
+            Self::ReservedBit => "a reserved bit is set in a page-table entry",
+            Self::OutOfFrames => "no frame is left",
+        })
+    }
+}

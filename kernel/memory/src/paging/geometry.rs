@@ -1,0 +1,104 @@
+//! The shape of the tables: page sizes, indices, and what an entry spans.
+
+use x86_64::VirtAddr;
+use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
+
+use crate::direct_map::DirectMap;
+use crate::frames::Frame;
+
+/// The size of one leaf: how much memory a single present entry maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeafSize {
+    /// 4 KiB, an entry of a level 1 table.
+    Size4KiB,
+    /// 2 MiB, an entry of a level 2 table.
+    Size2MiB,
+    /// 1 GiB, an entry of a level 3 table; not every processor has it.
+    Size1GiB,
+}
+
+impl LeafSize {
+    /// Bytes that a leaf of this size maps.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::Size4KiB => Size4KiB::SIZE,
+            Self::Size2MiB => Size2MiB::SIZE,
+            Self::Size1GiB => Size1GiB::SIZE,
+        }
+    }
+
+    /// 4 KiB frames that a leaf of this size holds: 1, 512 or 262,144.
+    #[must_use]
+    pub const fn frames(self) -> u64 {
+        self.bytes() / Size4KiB::SIZE
+    }
+
+    /// The level of the tables that hold leaves of this size: 1, 2 or 3.
+    #[must_use]
+    pub const fn level(self) -> u8 {
+        match self {
+            Self::Size4KiB => 1,
+            Self::Size2MiB => 2,
+            Self::Size1GiB => 3,
+        }
+    }
+
+    /// The leaf size of a level, 1 to 3; level 4 has no leaves.
+    #[must_use]
+    pub const fn of_level(level: u8) -> Option<Self> {
+        match level {
+            1 => Some(Self::Size4KiB),
+            2 => Some(Self::Size2MiB),
+            3 => Some(Self::Size1GiB),
+            _ => None,
+        }
+    }
+
+    /// The next smaller size; 4 KiB has none.
+    #[must_use]
+    pub const fn smaller(self) -> Option<Self> {
+        Self::of_level(self.level() - 1)
+    }
+}
+
+/// Bytes that one entry of a table at `level` (1 to 4) spans.
+pub(crate) const fn span_of(level: u8) -> u64 {
+    1 << (12 + 9 * (level as u64 - 1))
+}
+
+/// The index (0 to 511) that `address` selects in a table at `level` (1 to 4).
+#[must_use]
+pub const fn index_at(address: VirtAddr, level: u8) -> u16 {
+    ((address.as_u64() / span_of(level)) & 0x1ff) as u16
+}
+
+/// The low bits of `address` that take no part in the translation to a page
+/// of the given size: 12, 21 or 30 of them.
+#[must_use]
+pub const fn offset_in_page(address: VirtAddr, size: LeafSize) -> u64 {
+    address.as_u64() & (size.bytes() - 1)
+}
+
+/// A frame that holds a page table and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Table(u64);
+
+impl Table {
+    /// Turns an owned frame into an empty table: zeroed before it is linked.
+    pub(crate) fn new(frame: Frame, direct_map: DirectMap) -> Self {
+        direct_map.zero(&frame);
+        Self(frame.into_entry().start_address().as_u64())
+    }
+
+    /// The table that an entry points to, or the root that a space holds.
+    pub(crate) const fn from_address(address: u64) -> Self {
+        Self(address)
+    }
+
+    /// The physical address of the table.
+    #[inline]
+    pub(crate) const fn address(self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,26 @@
+//! Four-level page tables: typed entries, and one cursor that touches them.
+//!
+//! ```text
+//!  63        48 47     39 38     30 29     21 20     12 11          0
+//! +------------+---------+---------+---------+---------+-------------+
+//! | copies of  | level 4 | level 3 | level 2 | level 1 | offset in   |
+//! | bit 47     | index   | index   | index   | index   | a 4K page   |
+//! +------------+---------+---------+---------+---------+-------------+
+//!                         1G leaf   2M leaf   4K leaf
+//! ```
+//!
+//! What must always hold: every entry on the way down is a table that this
+//! crate made, and the entry that points to a table counts how many of the
+//! table's 512 entries are in use, so that an emptied table is known at once.
+//! Layout: Intel SDM vol. 3A 4.5, AMD APM vol. 2 5.3.
+
+mod cursor;
+mod entry;
+mod geometry;
+mod walk;
+
+pub(crate) use cursor::Cursor;
+pub use entry::{Cache, Entry, EntryKind};
+pub use geometry::{LeafSize, index_at, offset_in_page};
+pub(crate) use geometry::{Table, span_of};
+pub use walk::{Step, Walk};

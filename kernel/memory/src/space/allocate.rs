@@ -1,0 +1,317 @@
+//! Reserving regions: what was asked for, where it fits, and, for immediate
+//! and device backing, the mapping that goes with it.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::Space;
+use super::halves::HALF;
+use super::region::{Backing, Region, Rights};
+use crate::frames::OutOfFrames;
+use crate::paging::LeafSize;
+use crate::physical::Physical;
+use crate::tlb::Tlb;
+
+/// Where a region is to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Anywhere in the window of the space: the lowest place that fits.
+    Anywhere,
+    /// The lowest place that fits from the first address on, below the second,
+    /// at a multiple of `align` (a power of two, at least 4 KiB).
+    Within(VirtAddr, VirtAddr, u64),
+    /// Exactly here.
+    At(VirtAddr),
+}
+
+/// What is asked of [`Space::allocate`]. Start from [`Request::new`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    size: u64,
+    backing: Backing,
+    rights: Rights,
+    page_size: Option<LeafSize>,
+    around: u16,
+    user: bool,
+    placement: Placement,
+    label: &'static str,
+}
+
+impl Request {
+    /// A region of `size` bytes (rounded up to whole pages): readable and
+    /// writable, for the kernel only, placed anywhere.
+    #[must_use]
+    pub const fn new(size: u64, backing: Backing) -> Self {
+        Self {
+            size,
+            backing,
+            rights: Rights::ReadWrite,
+            page_size: None,
+            around: 1,
+            user: false,
+            placement: Placement::Anywhere,
+            label: "",
+        }
+    }
+
+    /// What may be done with the region.
+    #[must_use]
+    pub const fn rights(self, rights: Rights) -> Self {
+        Self { rights, ..self }
+    }
+
+    /// The size of page to back it with. Where a large page cannot be had,
+    /// smaller ones stand in, counted. Without this, immediate and device
+    /// backing use the largest pages that fit, the others 4 KiB.
+    #[must_use]
+    pub const fn page_size(self, size: LeafSize) -> Self {
+        Self {
+            page_size: Some(size),
+            ..self
+        }
+    }
+
+    /// Pages of 4 KiB that one fault maps at most: a power of two, 1 to 512.
+    #[must_use]
+    pub const fn around(self, pages: u16) -> Self {
+        Self {
+            around: pages,
+            ..self
+        }
+    }
+
+    /// Lets ring 3 access it; only in a low half.
+    #[must_use]
+    pub const fn user(self) -> Self {
+        Self { user: true, ..self }
+    }
+
+    /// Where it is to lie.
+    #[must_use]
+    pub const fn placement(self, placement: Placement) -> Self {
+        Self { placement, ..self }
+    }
+
+    /// What it is for, in a word or two, for reports.
+    #[must_use]
+    pub const fn label(self, label: &'static str) -> Self {
+        Self { label, ..self }
+    }
+}
+
+/// Why [`Space::allocate`] refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocateError {
+    /// A region has at least one byte.
+    ZeroSize,
+    /// The size, in bytes, is more than the space could ever hold.
+    TooLarge(u64),
+    /// The alignment is not a power of two of at least 4 KiB.
+    BadAlignment(u64),
+    /// The address is not a multiple of the page size, in bytes.
+    Unaligned(VirtAddr, u64),
+    /// The addresses from here on do not lie in this half of the address
+    /// space (or are the null page's).
+    OutsideHalf(VirtAddr),
+    /// A region with this base is in the way.
+    Overlap(VirtAddr),
+    /// There is no gap of that size within the bounds.
+    NoRoom,
+    /// A fixed region needs [`Placement::At`]: it is where it is.
+    FixedNeedsAddress,
+    /// Fault-around is a power of two from 1 to 512.
+    BadAround(u16),
+    /// Ring 3 has no business in the kernel half.
+    UserInKernelHalf,
+    /// The device's memory does not start on a page boundary, or reaches past
+    /// the physical addresses that the processor has.
+    BadDeviceAddress(u64),
+    /// The device's memory overlaps frames that the allocator manages.
+    DeviceIsManaged(u64),
+    /// No frame for the pages, for a table or for the record.
+    OutOfFrames,
+}
+
+impl From<OutOfFrames> for AllocateError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
+impl fmt::Display for AllocateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ZeroSize => write!(f, "a region has at least one byte"),
+            Self::TooLarge(size) => write!(f, "{size:#x} bytes are more than the space holds"),
+            Self::BadAlignment(align) => {
+                write!(
+                    f,
+                    "the alignment {align:#x} is not a power of two of at least 0x1000"
+                )
+            }
+            Self::Unaligned(address, size) => {
+                write!(
+                    f,
+                    "{:#018x} is not a multiple of {size:#x}",
+                    address.as_u64()
+                )
+            }
+            Self::OutsideHalf(address) => write!(
+                f,
+                "{:#018x} and what follows does not lie in this half of the address space",
+                address.as_u64()
+            ),
+            Self::Overlap(base) => {
+                write!(f, "the region at {:#018x} is in the way", base.as_u64())
+            }
+            Self::NoRoom => write!(f, "there is no gap of that size within the bounds"),
+            Self::FixedNeedsAddress => write!(f, "a fixed region needs an address"),
+            Self::BadAround(pages) => {
+                write!(
+                    f,
+                    "fault-around is a power of two from 1 to 512, not {pages}"
+                )
+            }
+            Self::UserInKernelHalf => write!(f, "the kernel half is not for user mode"),
+            Self::BadDeviceAddress(start) => write!(
+                f,
+                "device memory at {start:#x} is not page-aligned, or past the processor's physical addresses"
+            ),
+            Self::DeviceIsManaged(start) => {
+                write!(
+                    f,
+                    "{start:#x} is ordinary memory, which the frame allocator manages"
+                )
+            }
+            Self::OutOfFrames => write!(f, "no frame is left"),
+        }
+    }
+}
+
+impl Space {
+    /// Reserves a region, and maps it if its backing says so. First fit by
+    /// address; O(log n) for an alignment of 4 KiB.
+    ///
+    /// # Errors
+    ///
+    /// See [`AllocateError`]; nothing has changed then.
+    pub fn allocate(
+        &mut self,
+        request: Request,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<Region, AllocateError> {
+        let mut region = self.checked(&request, physical)?;
+        region.base = self.place(&request, region.size, region.page_size.bytes())?;
+        let node = self.regions.reserve(physical.frames_mut(), region)?;
+        if matches!(region.backing, Backing::Immediate | Backing::Device(..)) {
+            if let Err(error) = self.map_at_once(&region, request.page_size, physical, tlb) {
+                self.regions.release(physical.frames_mut(), node);
+                return Err(error.into());
+            }
+        }
+        self.regions.insert(node);
+        self.next_source += 1;
+        Ok(region)
+    }
+
+    /// The region that is asked for, still without a place.
+    fn checked(&self, request: &Request, physical: &Physical) -> Result<Region, AllocateError> {
+        let page_size = request.page_size.unwrap_or(LeafSize::Size4KiB);
+        if request.size == 0 {
+            return Err(AllocateError::ZeroSize);
+        }
+        let size = request
+            .size
+            .checked_next_multiple_of(page_size.bytes())
+            .filter(|size| *size <= HALF)
+            .ok_or(AllocateError::TooLarge(request.size))?;
+        if !request.around.is_power_of_two() || request.around > 512 {
+            return Err(AllocateError::BadAround(request.around));
+        }
+        if request.user && self.is_kernel() {
+            return Err(AllocateError::UserInKernelHalf);
+        }
+        if let Backing::Device(start, _) = request.backing {
+            let limit = 1_u64 << physical.features().physical_bits;
+            let start = start.as_u64();
+            if !start.is_multiple_of(page_size.bytes()) || start >= limit || size > limit - start {
+                return Err(AllocateError::BadDeviceAddress(start));
+            }
+            if physical.frames().manages_any(start, start + size) {
+                return Err(AllocateError::DeviceIsManaged(start));
+            }
+        }
+        Ok(Region {
+            base: VirtAddr::zero(),
+            size,
+            rights: request.rights,
+            backing: request.backing,
+            page_size,
+            around: request.around,
+            user: request.user,
+            label: request.label,
+            faults: 0,
+            source: self.next_source,
+            offset: 0,
+        })
+    }
+
+    /// Where a region of `size` bytes goes.
+    fn place(&self, request: &Request, size: u64, page: u64) -> Result<VirtAddr, AllocateError> {
+        let (low, high) = self.window;
+        let (from, below, align) = match request.placement {
+            Placement::At(base) => {
+                self.check_free(request.backing, base, size, page)?;
+                return Ok(base);
+            }
+            _ if request.backing == Backing::Fixed => {
+                return Err(AllocateError::FixedNeedsAddress);
+            }
+            Placement::Anywhere => (low, high, page),
+            Placement::Within(from, below, align) => {
+                if !align.is_power_of_two() || align < 4096 {
+                    return Err(AllocateError::BadAlignment(align));
+                }
+                (
+                    from.as_u64().max(low),
+                    below.as_u64().min(high),
+                    align.max(page),
+                )
+            }
+        };
+        self.regions
+            .first_fit(size, align, from, below)
+            .map(VirtAddr::new_truncate)
+            .ok_or(AllocateError::NoRoom)
+    }
+
+    /// Checks that a region may lie exactly at `base`.
+    fn check_free(
+        &self,
+        backing: Backing,
+        base: VirtAddr,
+        size: u64,
+        page: u64,
+    ) -> Result<(), AllocateError> {
+        if !base.is_aligned(page) {
+            return Err(AllocateError::Unaligned(base, page));
+        }
+        let start = base.as_u64();
+        let (low, high) = if backing.is_managed() {
+            self.window
+        } else {
+            self.bounds()
+        };
+        if start < low || start >= high || size > high - start {
+            return Err(AllocateError::OutsideHalf(base));
+        }
+        match self.regions.from(start) {
+            Some(node) if self.regions.region(node).base.as_u64() < start + size => {
+                Err(AllocateError::Overlap(self.regions.region(node).base))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Leaves and what stands behind them: how a leaf takes ownership of memory,
+//! and how it gives it up.
+//!
+//! Today a leaf holds a private frame, the shared zero frame, or borrowed
+//! memory. [`Space::install`] is the one function that gives a leaf memory;
+//! [`Gather::leaf`] is the one that takes it away. A counted share would be a
+//! third kind in these two.
+
+use x86_64::PhysAddr;
+
+use super::Space;
+use super::region::{Backing, Region};
+use crate::frames::OutOfFrames;
+use crate::gather::Gather;
+use crate::paging::{Entry, LeafSize};
+use crate::physical::Physical;
+use crate::tlb::Tlb;
+
+impl Space {
+    /// Maps the whole of an immediate or device region, with leaves of at most
+    /// `wanted`; all of it or nothing.
+    pub(super) fn map_at_once(
+        &mut self,
+        region: &Region,
+        wanted: Option<LeafSize>,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        let largest = wanted.unwrap_or(LeafSize::Size1GiB);
+        let (mut address, mut fallbacks) = (region.base.as_u64(), 0);
+        while address < region.end() {
+            match self.map_largest(region, address, largest, physical, tlb) {
+                Ok(size) => {
+                    fallbacks += u64::from(wanted.is_some_and(|wanted| size < wanted));
+                    address += size.bytes();
+                }
+                Err(error) => {
+                    let mut gather = Gather::new(self.scope, physical, tlb);
+                    self.unmap(region.base.as_u64(), address, &mut gather);
+                    gather.finish();
+                    return Err(error);
+                }
+            }
+        }
+        physical.count_fallbacks(fallbacks);
+        Ok(())
+    }
+
+    /// Maps one leaf at `address`, of the largest size up to `largest` that the
+    /// region, the processor and the free frames allow.
+    pub(super) fn map_largest(
+        &mut self,
+        region: &Region,
+        address: u64,
+        largest: LeafSize,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<LeafSize, OutOfFrames> {
+        let mut size = largest;
+        loop {
+            let memory = if address.is_multiple_of(size.bytes()) && region.holds_leaf(address, size)
+            {
+                memory_behind(region, address, size, physical)
+            } else {
+                Err(OutOfFrames)
+            };
+            match (memory, size.smaller()) {
+                (Ok(start), _) => {
+                    self.install(region, address, start, size, physical, tlb)?;
+                    return Ok(size);
+                }
+                (Err(_), Some(smaller)) => size = smaller,
+                (Err(error), None) => return Err(error),
+            }
+        }
+    }
+
+    /// Puts a leaf with all the rights of the region at `address`, where
+    /// nothing is mapped, and passes the memory at `start` to it.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: no frame for a table on the way. The memory has gone
+    /// back and everything is as it was.
+    pub(super) fn install(
+        &mut self,
+        region: &Region,
+        address: u64,
+        start: PhysAddr,
+        size: LeafSize,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        let borrowed = matches!(region.backing, Backing::Device(..));
+        if let Err(error) = self.make_way(address, size, physical, tlb) {
+            if !borrowed {
+                physical.free_private(start, size);
+            }
+            return Err(error);
+        }
+        if borrowed {
+            physical.borrow_frames(size.frames());
+        }
+        let flags = region.leaf_flags(physical.features(), self.is_kernel());
+        self.cursor
+            .replace(Entry::leaf(start.as_u64(), size, flags.bits()));
+        Ok(())
+    }
+
+    /// Moves the cursor to the entry for a leaf of `size` at `address`, making
+    /// the tables that lack on the way.
+    #[inline]
+    pub(super) fn make_way(
+        &mut self,
+        address: u64,
+        size: LeafSize,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        self.cursor.seek(address);
+        while self.cursor.level() > size.level() {
+            if let Err(error) = self.cursor.descend(physical) {
+                let mut gather = Gather::new(self.scope, physical, tlb);
+                self.cursor.prune(&mut gather);
+                gather.finish();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every leaf between two page boundaries out of the tables, and the
+    /// tables that are empty then. No leaf may reach across a boundary.
+    pub(super) fn unmap<T: Tlb>(&mut self, start: u64, end: u64, gather: &mut Gather<'_, '_, T>) {
+        let mut address = start;
+        while address < end {
+            self.cursor.seek(address);
+            let next = self.cursor.next_start();
+            if let Some(size) = self.cursor.leaf() {
+                let old = self.cursor.replace(Entry::UNUSED);
+                gather.leaf(old, address, size);
+                self.cursor.prune(gather);
+            }
+            address = next;
+        }
+    }
+
+    /// Tables that [`Self::split_at`] needs for a boundary at `address`.
+    pub(super) fn tables_to_split_at(&mut self, address: u64) -> u64 {
+        self.cursor.seek(address);
+        match self.cursor.leaf() {
+            Some(size) if !address.is_multiple_of(LeafSize::Size2MiB.bytes()) => {
+                u64::from(size.level() - 1)
+            }
+            Some(size) => u64::from(!address.is_multiple_of(size.bytes())),
+            None => 0,
+        }
+    }
+
+    /// Splits large leaves until none reaches across `address`.
+    pub(super) fn split_at(
+        &mut self,
+        address: u64,
+        physical: &mut Physical,
+    ) -> Result<(), OutOfFrames> {
+        self.cursor.seek(address);
+        while self
+            .cursor
+            .leaf()
+            .is_some_and(|size| !address.is_multiple_of(size.bytes()))
+        {
+            self.cursor.descend(physical)?;
+        }
+        Ok(())
+    }
+
+    /// Splits large leaves until none reaches across either end of a range.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: not enough frames for the tables; nothing has changed.
+    pub(super) fn split_around(
+        &mut self,
+        start: u64,
+        end: u64,
+        physical: &mut Physical,
+    ) -> Result<(), OutOfFrames> {
+        let mut needed = self.tables_to_split_at(start) + self.tables_to_split_at(end);
+        // Both ends in one large leaf: the tables on the common way are made once.
+        let (first, last) = (start ^ end, self.common_leaf(start, end));
+        if let Some(size) = last {
+            let in_one_block = first < LeafSize::Size2MiB.bytes();
+            let cut = |address: u64, by: LeafSize| !address.is_multiple_of(by.bytes());
+            let both_cut = |by| cut(start, by) && cut(end, by);
+            needed -= u64::from(size == LeafSize::Size1GiB && both_cut(size));
+            needed -= u64::from(in_one_block && both_cut(LeafSize::Size2MiB));
+        }
+        if !physical.frames().can_allocate(needed) {
+            return Err(OutOfFrames);
+        }
+        self.split_at(start, physical)?;
+        self.split_at(end, physical)
+    }
+
+    /// The size of the one large leaf that spans both addresses, if one does.
+    fn common_leaf(&mut self, start: u64, end: u64) -> Option<LeafSize> {
+        self.cursor.seek(start);
+        let size = self.cursor.leaf()?;
+        (size > LeafSize::Size4KiB && start / size.bytes() == end / size.bytes()).then_some(size)
+    }
+}
+
+/// The memory for a leaf of `size` at `address` of an immediate or device
+/// region: a new private frame, or the device's own.
+fn memory_behind(
+    region: &Region,
+    address: u64,
+    size: LeafSize,
+    physical: &mut Physical,
+) -> Result<PhysAddr, OutOfFrames> {
+    if !physical.features().has(size) {
+        return Err(OutOfFrames);
+    }
+    match region.backing {
+        Backing::Device(start, _) => {
+            let start = start + (address - region.base.as_u64());
+            if start.is_aligned(size.bytes()) {
+                Ok(start)
+            } else {
+                Err(OutOfFrames)
+            }
+        }
+        _ => physical.new_private(size),
+    }
+}

@@ -1,0 +1,232 @@
+//! Changing what may be done with pages: regions and large leaves are split at
+//! the ends of the range, and regions merge again when they are alike.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::Space;
+use super::region::{Backing, Region, Rights};
+use super::release::whole_pages;
+use super::tree::{Link, Node};
+use crate::frames::OutOfFrames;
+use crate::gather::Gather;
+use crate::paging::Entry;
+use crate::physical::Physical;
+use crate::pool::Handle;
+use crate::tlb::Tlb;
+
+/// Why [`Space::protect`] refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtectError {
+    /// The address or the size is not a multiple of 4 KiB, or the size is 0.
+    Unaligned(VirtAddr, u64),
+    /// No region holds this address, the first such one of the range.
+    NoRegion(VirtAddr),
+    /// This region of the range is a guard or fixed: its rights are not ours.
+    NotManaged(VirtAddr, Backing),
+    /// No frame for a region's record or for the table of a split large page.
+    OutOfFrames,
+}
+
+impl fmt::Display for ProtectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned(address, size) => write!(
+                f,
+                "{:#018x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
+                address.as_u64()
+            ),
+            Self::NoRegion(address) => {
+                write!(f, "no region holds {:#018x}", address.as_u64())
+            }
+            Self::NotManaged(base, backing) => write!(
+                f,
+                "the rights of the {backing} region at {:#018x} cannot be changed",
+                base.as_u64()
+            ),
+            Self::OutOfFrames => write!(f, "no frame is left for what has to be split"),
+        }
+    }
+}
+
+impl From<OutOfFrames> for ProtectError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
+impl Space {
+    /// Gives whole pages other rights. Regions are split as needed, and merge
+    /// with their neighbours of the same allocation where nothing tells them
+    /// apart any more.
+    ///
+    /// # Errors
+    ///
+    /// See [`ProtectError`]; nothing has changed then.
+    pub fn protect(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        rights: Rights,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), ProtectError> {
+        let (start, end) = whole_pages(start, size).ok_or(ProtectError::Unaligned(start, size))?;
+        self.check_managed(start, end)?;
+        let spare = self.reserve_splits(start, end, physical)?;
+        if let Err(error) = self.split_around(start, end, physical) {
+            self.release_spare(spare, physical);
+            return Err(error.into());
+        }
+        let [first, second] = spare;
+        self.split_region(start, first);
+        self.split_region(end, second);
+        let mut address = start;
+        while let Some(node) = self.regions.find(address).filter(|_| address < end) {
+            self.regions.region_mut(node).rights = rights;
+            address = self.regions.region(node).end();
+        }
+        self.change_leaves(start, end, physical, tlb);
+        self.merge(start, end, physical);
+        self.last = None;
+        Ok(())
+    }
+
+    fn check_managed(&self, start: u64, end: u64) -> Result<(), ProtectError> {
+        let mut address = start;
+        while address < end {
+            let Some(node) = self.regions.find(address) else {
+                return Err(ProtectError::NoRegion(VirtAddr::new_truncate(address)));
+            };
+            let region = self.regions.region(node);
+            if !region.backing.is_managed() {
+                return Err(ProtectError::NotManaged(region.base, region.backing));
+            }
+            address = region.end();
+        }
+        Ok(())
+    }
+
+    /// Records for the regions that begin at the two ends of a range, where
+    /// none begins there yet.
+    fn reserve_splits(
+        &mut self,
+        start: u64,
+        end: u64,
+        physical: &mut Physical,
+    ) -> Result<[Link; 2], OutOfFrames> {
+        let mut spare = [None; 2];
+        for (index, address) in [start, end].into_iter().enumerate() {
+            let Some(region) = self.region_to_split(address) else {
+                continue;
+            };
+            match self.regions.reserve(physical.frames_mut(), region) {
+                Ok(node) => spare[index] = Some(node),
+                Err(error) => {
+                    self.release_spare(spare, physical);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(spare)
+    }
+
+    fn release_spare(&mut self, spare: [Link; 2], physical: &mut Physical) {
+        for node in spare.into_iter().flatten() {
+            self.regions.release(physical.frames_mut(), node);
+        }
+    }
+
+    /// The region that holds `address`, unless it begins there.
+    fn region_to_split(&self, address: u64) -> Option<Region> {
+        let region = *self.regions.region(self.regions.find(address)?);
+        (region.base.as_u64() != address).then_some(region)
+    }
+
+    /// Splits the region that holds `address` there; `spare` takes the rest.
+    fn split_region(&mut self, address: u64, spare: Link) {
+        let (Some(spare), Some(region)) = (spare, self.region_to_split(address)) else {
+            return;
+        };
+        let address = VirtAddr::new_truncate(address);
+        let mut rest = region;
+        self.regions.update(region.base.as_u64(), &mut |region| {
+            rest = region.split_off(address);
+        });
+        *self.regions.region_mut(spare) = rest;
+        self.regions.insert(spare);
+    }
+
+    /// Gives every present leaf of a range what its region gives now. The zero
+    /// frame stays read-only whatever the region allows.
+    fn change_leaves(&mut self, start: u64, end: u64, physical: &mut Physical, tlb: &mut impl Tlb) {
+        let features = physical.features();
+        let zero = physical.zero_frame().start_address();
+        let mut gather = Gather::new(self.scope, physical, tlb);
+        let mut region = None;
+        let mut address = start;
+        while address < end {
+            self.cursor.seek(address);
+            if let Some(size) = self.cursor.leaf() {
+                let here = VirtAddr::new_truncate(address);
+                if !region.is_some_and(|region: Region| region.contains(here)) {
+                    region = self
+                        .regions
+                        .find(address)
+                        .map(|node| *self.regions.region(node));
+                }
+                if let Some(region) = region {
+                    let old = self.cursor.entry();
+                    let memory = old.leaf_address(size);
+                    let mut flags = region.leaf_flags(features, self.is_kernel());
+                    if memory == zero {
+                        flags.remove(Entry::WRITABLE);
+                    }
+                    flags |= old.flags() & Entry::DIRTY;
+                    let new = Entry::leaf(memory.as_u64(), size, flags.bits());
+                    let old = self.cursor.replace(new);
+                    if is_narrower(new, old) {
+                        gather.page(address);
+                    }
+                }
+            }
+            address = self.cursor.next_start();
+        }
+        gather.finish();
+    }
+
+    /// Merges what can be merged from the region before `start` to the one
+    /// that begins at `end`.
+    fn merge(&mut self, start: u64, end: u64, physical: &mut Physical) {
+        let mut here: Option<Handle<Node>> =
+            self.regions.before(start).or(self.regions.find(start));
+        while let Some(node) = here {
+            let region = *self.regions.region(node);
+            let next = self.regions.find(region.end());
+            if region.base.as_u64() >= end {
+                break;
+            }
+            match next {
+                Some(other) if region.continues_in(self.regions.region(other)) => {
+                    self.regions.remove(region.end());
+                    let rest = self.regions.release(physical.frames_mut(), other);
+                    self.regions.update(region.base.as_u64(), &mut |region| {
+                        region.size += rest.size;
+                        region.faults += rest.faults;
+                    });
+                }
+                _ => here = self.regions.from(region.end()),
+            }
+        }
+    }
+}
+
+/// True if `new` forbids something that `old` allowed, so that the processor
+/// must forget `old`. Where it only allows more, a stale translation costs one
+/// spurious fault at most.
+fn is_narrower(new: Entry, old: Entry) -> bool {
+    let lost = old.flags() & !new.flags();
+    let gained = new.flags() & !old.flags();
+    lost.contains(Entry::WRITABLE) || gained.contains(Entry::NO_EXECUTE)
+}

@@ -1,0 +1,121 @@
+//! What is where: regions by address and in order, and walks.
+
+use x86_64::VirtAddr;
+
+use super::Space;
+use super::region::Region;
+use super::tree::Link;
+use crate::paging::{LeafSize, Walk};
+use crate::physical::Physical;
+
+/// What of a range is mapped, in frames of 4 KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resident {
+    /// Behind private leaves: frames that the range owns.
+    pub private: u64,
+    /// Pages that share the zero frame.
+    pub zero: u64,
+    /// Behind borrowed leaves.
+    pub borrowed: u64,
+}
+
+impl Space {
+    /// The region that holds `address`.
+    #[must_use]
+    pub fn region_at(&self, address: VirtAddr) -> Option<Region> {
+        self.region(self.regions.find(address.as_u64()))
+    }
+
+    /// The nearest region that lies wholly below `address`.
+    #[must_use]
+    pub fn region_below(&self, address: VirtAddr) -> Option<Region> {
+        let base = self
+            .region_at(address)
+            .map_or(address, |region| region.base);
+        self.region(self.regions.before(base.as_u64()))
+    }
+
+    /// The nearest region that lies wholly above `address`.
+    #[must_use]
+    pub fn region_above(&self, address: VirtAddr) -> Option<Region> {
+        let end = self
+            .region_at(address)
+            .map_or(address.as_u64(), |region| region.end());
+        self.region(self.regions.from(end))
+    }
+
+    /// All regions, by address.
+    pub fn regions(&self) -> impl Iterator<Item = Region> + '_ {
+        let mut next = self.regions.from(0);
+        core::iter::from_fn(move || {
+            let region = self.region(next)?;
+            next = self.regions.from(region.end());
+            Some(region)
+        })
+    }
+
+    /// How many regions there are.
+    #[must_use]
+    pub fn region_count(&self) -> u64 {
+        self.regions.len()
+    }
+
+    /// Frames that hold the region records.
+    #[must_use]
+    pub fn record_frames(&self) -> u64 {
+        self.regions.frames()
+    }
+
+    /// The way from the root to what `address` is translated to, level by
+    /// level. An address of the other half is walked to as well.
+    #[must_use]
+    pub fn walk(&self, address: VirtAddr) -> Walk {
+        let mut cursor = self.cursor.clone();
+        cursor.seek(address.as_u64());
+        Walk::of(&cursor, address)
+    }
+
+    /// What of the region is mapped now. Costs a walk over what is mapped.
+    #[must_use]
+    pub fn resident(&self, region: &Region, physical: &Physical) -> Resident {
+        let zero = physical.zero_frame().start_address();
+        let mut resident = Resident::default();
+        let mut cursor = self.cursor.clone();
+        let mut address = region.base.as_u64();
+        while address < region.end() {
+            cursor.seek(address);
+            if let Some(size) = cursor.leaf() {
+                let entry = cursor.entry();
+                if entry.is_borrowed() {
+                    resident.borrowed += size.frames();
+                } else if size == LeafSize::Size4KiB && entry.leaf_address(size) == zero {
+                    resident.zero += 1;
+                } else {
+                    resident.private += size.frames();
+                }
+            }
+            address = cursor.next_start();
+        }
+        resident
+    }
+
+    fn region(&self, link: Link) -> Option<Region> {
+        link.map(|node| *self.regions.region(node))
+    }
+
+    /// The record of the region that holds `address`, the last hit first.
+    #[inline]
+    pub(super) fn lookup(&mut self, address: u64) -> Link {
+        if let Some(last) = self.last {
+            let region = self.regions.region(last);
+            if address.wrapping_sub(region.base.as_u64()) < region.size {
+                return self.last;
+            }
+        }
+        let found = self.regions.find(address);
+        if found.is_some() {
+            self.last = found;
+        }
+        found
+    }
+}

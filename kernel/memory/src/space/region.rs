@@ -1,0 +1,192 @@
+//! Regions: what an address is for, which decides what a fault there means.
+
+use core::fmt;
+
+use x86_64::structures::idt::PageFaultErrorCode;
+use x86_64::structures::paging::PageTableFlags;
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::Features;
+use crate::paging::{Cache, Entry, LeafSize};
+
+/// What may be done with the bytes of a region. Writable and executable at once
+/// cannot be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rights {
+    /// Read only.
+    Read,
+    /// Read and write.
+    ReadWrite,
+    /// Read and execute.
+    ReadExecute,
+}
+
+/// When, and with what, a region's virtual memory becomes physical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backing {
+    /// Every page has a frame from the start: no fault and no failure later.
+    Immediate,
+    /// A page gets a zeroed frame when it is first touched.
+    Demand,
+    /// Reads share one frame of zeroes; the first write gets a private frame.
+    Zero,
+    /// Somebody else's memory (a device's registers, a framebuffer) from this
+    /// physical address on, mapped from the start; its frames are borrowed.
+    Device(PhysAddr, Cache),
+    /// Nothing, ever: each access is refused.
+    Guard,
+    /// Mapped and unmapped by somebody else: a record, so that faults and
+    /// audits know what lies there.
+    Fixed,
+}
+
+/// A range of virtual memory with one backing and one set of rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The first address; a multiple of 4 KiB.
+    pub base: VirtAddr,
+    /// Bytes; a positive multiple of 4 KiB.
+    pub size: u64,
+    /// What may be done.
+    pub rights: Rights,
+    /// What stands behind it.
+    pub backing: Backing,
+    /// The largest leaf that is used for it.
+    pub page_size: LeafSize,
+    /// Pages that one fault maps at most: 1, or a power of two up to 512.
+    pub around: u16,
+    /// True if ring 3 may access it.
+    pub user: bool,
+    /// What it is for, in a word or two.
+    pub label: &'static str,
+    /// Faults in it that were resolved, since it was allocated.
+    pub faults: u64,
+    /// The allocation that the region is a part of: regions of one allocation
+    /// (split by `protect`) merge again, others do not.
+    pub(crate) source: u64,
+    /// Where in its source the region starts, in bytes.
+    pub(crate) offset: u64,
+}
+
+impl Region {
+    /// The first address behind the region, as a number: at the very top of
+    /// the address space it is no address.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.base.as_u64() + self.size
+    }
+
+    /// True if `address` lies in the region.
+    #[inline]
+    #[must_use]
+    pub const fn contains(&self, address: VirtAddr) -> bool {
+        address.as_u64().wrapping_sub(self.base.as_u64()) < self.size
+    }
+
+    /// True if the region holds the whole of the leaf of `size` around `address`.
+    pub(crate) const fn holds_leaf(&self, address: u64, size: LeafSize) -> bool {
+        let start = address & !(size.bytes() - 1);
+        start >= self.base.as_u64() && size.bytes() <= self.end() - start
+    }
+
+    /// The flags of a leaf that gives all that the region gives.
+    ///
+    /// ACCESSED is set so that the processor need not write the entry.
+    pub(crate) fn leaf_flags(&self, features: Features, global: bool) -> PageTableFlags {
+        let mut flags = PageTableFlags::PRESENT | PageTableFlags::ACCESSED;
+        flags.set(PageTableFlags::WRITABLE, self.rights == Rights::ReadWrite);
+        flags.set(
+            PageTableFlags::NO_EXECUTE,
+            self.rights != Rights::ReadExecute && features.no_execute,
+        );
+        flags.set(PageTableFlags::USER_ACCESSIBLE, self.user);
+        flags.set(PageTableFlags::GLOBAL, global && features.global_pages);
+        if let Backing::Device(_, cache) = self.backing {
+            flags |= cache.flags() | Entry::BORROWED;
+        }
+        flags
+    }
+
+    /// The bits of an error code that the region refuses whatever is mapped.
+    pub(crate) fn refused(&self) -> PageFaultErrorCode {
+        let mut refused = PageFaultErrorCode::MALFORMED_TABLE;
+        if self.backing == Backing::Guard {
+            return PageFaultErrorCode::all();
+        }
+        refused.set(
+            PageFaultErrorCode::CAUSED_BY_WRITE,
+            self.rights != Rights::ReadWrite,
+        );
+        refused.set(
+            PageFaultErrorCode::INSTRUCTION_FETCH,
+            self.rights != Rights::ReadExecute,
+        );
+        refused.set(PageFaultErrorCode::USER_MODE, !self.user);
+        refused
+    }
+
+    /// The part of the region from `address` on; `self` keeps what is before.
+    pub(crate) fn split_off(&mut self, address: VirtAddr) -> Self {
+        let kept = address - self.base;
+        let rest = Self {
+            base: address,
+            size: self.size - kept,
+            offset: self.offset + kept,
+            backing: self.backing.advanced(kept),
+            faults: 0,
+            ..*self
+        };
+        self.size = kept;
+        rest
+    }
+
+    /// True if `next` is the continuation of this region in every respect.
+    pub(crate) fn continues_in(&self, next: &Self) -> bool {
+        self.end() == next.base.as_u64()
+            && self.source == next.source
+            && self.offset + self.size == next.offset
+            && self.rights == next.rights
+    }
+}
+
+impl Backing {
+    /// The same backing `bytes` further on.
+    fn advanced(self, bytes: u64) -> Self {
+        match self {
+            Self::Device(start, cache) => Self::Device(start + bytes, cache),
+            other => other,
+        }
+    }
+
+    /// True if the leaves under this backing are the space's to make and remove.
+    #[must_use]
+    pub const fn is_managed(self) -> bool {
+        matches!(
+            self,
+            Self::Immediate | Self::Demand | Self::Zero | Self::Device(..)
+        )
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "r",
+            Self::ReadWrite => "rw",
+            Self::ReadExecute => "rx",
+        })
+    }
+}
+
+impl fmt::Display for Backing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Immediate => "immediate",
+            Self::Demand => "demand",
+            Self::Zero => "zero",
+            Self::Device(..) => "device",
+            Self::Guard => "guard",
+            Self::Fixed => "fixed",
+        })
+    }
+}

@@ -1,0 +1,332 @@
+//! The heart of a page-fault handler: from a fault to a page that is physical,
+//! or to the reason why not.
+//!
+//! ```text
+//! find region ────────────── none: NoRegion, NullPage
+//! refused by the region? ─── Guard, Protection, ReservedBit
+//! cursor to the entry
+//!   unused, demand ───────── frame, zeroed, mapped with the region's rights
+//!   unused, zero, read ───── the zero frame, read-only, no allocation
+//!   unused, zero, write ──── private zeroed frame
+//!   zero frame, write ────── private frame replaces it, the page is flushed
+//!   already right ────────── spurious
+//! ```
+//!
+//! What must always hold: a refused fault changes nothing but the journal;
+//! nothing is allocated but frames and tables; there is no loop that a caller
+//! could make endless. Absent to present needs no flush (Intel SDM vol. 3A
+//! 4.10.4.3), so the common ways through here never make a [`Gather`].
+
+use x86_64::structures::paging::PageTableFlags;
+use x86_64::{PhysAddr, VirtAddr};
+
+use super::Space;
+use super::halves::LOWEST;
+use super::region::{Backing, Region};
+use crate::fault::{Access, Cause, Fault, Outcome, Refusal};
+use crate::frames::OutOfFrames;
+use crate::gather::Gather;
+use crate::journal::Event;
+use crate::paging::{Entry, LeafSize};
+use crate::physical::Physical;
+use crate::tlb::Tlb;
+
+impl Space {
+    /// Resolves a page fault in this half of the address space, counts it, and
+    /// writes one event to the journal. On any outcome but
+    /// [`Outcome::Refused`] the access can be tried again.
+    pub fn resolve(
+        &mut self,
+        fault: Fault,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Outcome {
+        let address = fault.address.as_u64();
+        let Some(node) = self.lookup(address) else {
+            let refusal = if address < LOWEST {
+                Refusal::NullPage
+            } else {
+                Refusal::NoRegion
+            };
+            return record(
+                physical,
+                fault,
+                Outcome::Refused(refusal),
+                VirtAddr::zero(),
+                0,
+            );
+        };
+        let region = *self.regions.region(node);
+        let outcome = if fault.code.intersects(region.refused()) {
+            Outcome::Refused(refusal_of(&region, &fault))
+        } else {
+            self.back(&region, &fault, physical, tlb)
+        };
+        let frame = if let Outcome::Refused(_) = outcome {
+            0
+        } else {
+            self.regions.region_mut(node).faults += 1;
+            self.frame_at_cursor()
+        };
+        record(physical, fault, outcome, region.base, frame)
+    }
+
+    /// Makes the page of an allowed access physical.
+    fn back(
+        &mut self,
+        region: &Region,
+        fault: &Fault,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Outcome {
+        let address = fault.address.as_u64();
+        let write = fault.access() == Access::Write;
+        self.cursor.seek(address);
+        let entry = self.cursor.entry();
+        let backed = if entry.is_present() {
+            let zero_frame = physical.zero_frame().start_address();
+            if !write || entry.leaf_address(LeafSize::Size4KiB) != zero_frame {
+                return Outcome::Spurious;
+            }
+            self.replace_zero(region, address, physical, tlb)
+                .map(|()| Outcome::PrivateCopy)
+        } else {
+            match region.backing {
+                Backing::Demand => self
+                    .map_private(region, address, write, physical, tlb)
+                    .map(|()| Outcome::Demand),
+                Backing::Zero if write => self
+                    .write_unused_zero(region, address, physical, tlb)
+                    .map(|()| Outcome::ZeroWrite),
+                Backing::Zero => self
+                    .map_zero(region, address, physical, tlb)
+                    .map(|()| Outcome::ZeroRead),
+                Backing::Guard => return Outcome::Refused(Refusal::Guard),
+                Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
+                    return Outcome::Refused(Refusal::NotBacked);
+                }
+            }
+        };
+        match backed {
+            Ok(outcome) => {
+                if region.around > 1 {
+                    self.map_around(region, address, physical);
+                }
+                outcome
+            }
+            Err(OutOfFrames) => Outcome::Refused(Refusal::OutOfFrames),
+        }
+    }
+
+    /// Maps private, zeroed memory at an unused entry: a leaf of the region's
+    /// page size if it fits here and can be had, or else of a smaller one.
+    fn map_private(
+        &mut self,
+        region: &Region,
+        address: u64,
+        write: bool,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        let mut size = region.page_size;
+        while size.level() > self.cursor.level() || !region.holds_leaf(address, size) {
+            size = size.smaller().unwrap_or(LeafSize::Size4KiB);
+        }
+        let wanted = size;
+        let start = loop {
+            let memory = if physical.features().has(size) {
+                physical.new_private(size)
+            } else {
+                Err(OutOfFrames)
+            };
+            match (memory, size.smaller()) {
+                (Ok(start), _) => break start,
+                (Err(_), Some(smaller)) => size = smaller,
+                (Err(error), None) => return Err(error),
+            }
+        };
+        if let Err(error) = self.make_way(address, size, physical, tlb) {
+            physical.free_private(start, size);
+            return Err(error);
+        }
+        physical.count_fallbacks(u64::from(size < wanted));
+        self.fill(region, start, size, write, physical);
+        Ok(())
+    }
+
+    /// A write to an unused page of a zero region.
+    fn write_unused_zero(
+        &mut self,
+        region: &Region,
+        address: u64,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        if self.cursor.level() == 1 && self.make_block_large(region, address, physical, tlb) {
+            return Ok(());
+        }
+        self.map_private(region, address, true, physical, tlb)
+    }
+
+    /// Maps the zero frame, read-only, at an unused entry.
+    fn map_zero(
+        &mut self,
+        region: &Region,
+        address: u64,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        self.make_way(address, LeafSize::Size4KiB, physical, tlb)?;
+        self.fill_zero(region, physical);
+        Ok(())
+    }
+
+    /// Puts a private frame in the place of the zero frame. The zero frame may
+    /// be cached by the processor: the page is flushed.
+    fn replace_zero(
+        &mut self,
+        region: &Region,
+        address: u64,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<(), OutOfFrames> {
+        if self.make_block_large(region, address, physical, tlb) {
+            return Ok(());
+        }
+        let start = physical.new_private_page()?;
+        self.fill(region, start, LeafSize::Size4KiB, true, physical);
+        let page = VirtAddr::new_truncate(address);
+        tlb.flush(self.scope, crate::tlb::Flush::Pages(&[page]));
+        Ok(())
+    }
+
+    /// Replaces a 2 MiB block of a large-page zero region that holds nothing
+    /// but zero leaves, and their table, by one private large leaf. False, and
+    /// nothing changed, if the region is not of that kind, the block holds a
+    /// private page, or there is no large frame (counted as a fall-back).
+    fn make_block_large(
+        &mut self,
+        region: &Region,
+        address: u64,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> bool {
+        let size = LeafSize::Size2MiB;
+        let zero = physical.zero_frame().start_address();
+        let is_zero =
+            |entry: Entry| entry == Entry::UNUSED || entry.leaf_address(LeafSize::Size4KiB) == zero;
+        if region.page_size < size
+            || !region.holds_leaf(address, size)
+            || !self.cursor.table_entries().all(is_zero)
+        {
+            return false;
+        }
+        let Ok(start) = physical.new_private(size) else {
+            physical.count_fallbacks(1);
+            return false;
+        };
+        let mut flags = region.leaf_flags(physical.features(), self.is_kernel());
+        flags.insert(PageTableFlags::DIRTY);
+        let block = address & !(size.bytes() - 1);
+        let mut gather = Gather::new(self.scope, physical, tlb);
+        for page in (block..block + size.bytes()).step_by(4096) {
+            self.cursor.seek(page);
+            if self.cursor.entry() != Entry::UNUSED {
+                gather.page(page);
+            }
+        }
+        let table = self.cursor.climb();
+        self.cursor
+            .replace(Entry::leaf(start.as_u64(), size, flags.bits()));
+        gather.table(table, block);
+        gather.finish();
+        true
+    }
+
+    /// Maps the pages around a fault that are still unused, as far as region,
+    /// leaf table and free frames go. In a zero region they get the zero frame.
+    fn map_around(&mut self, region: &Region, address: u64, physical: &mut Physical) {
+        let span = u64::from(region.around) * 4096;
+        let first = (address & !(span - 1)).max(region.base.as_u64());
+        let end = (address & !(span - 1))
+            .saturating_add(span)
+            .min(region.end());
+        for page in (first..end).step_by(4096) {
+            self.cursor.seek(page);
+            if self.cursor.level() > 1 {
+                break;
+            }
+            if self.cursor.entry() != Entry::UNUSED {
+                continue;
+            }
+            if region.backing == Backing::Zero {
+                self.fill_zero(region, physical);
+            } else if let Ok(start) = physical.new_private_page() {
+                self.fill(region, start, LeafSize::Size4KiB, false, physical);
+            } else {
+                break;
+            }
+        }
+        self.cursor.seek(address);
+    }
+
+    /// Puts a private leaf at the entry stood on.
+    #[inline]
+    fn fill(
+        &mut self,
+        region: &Region,
+        start: PhysAddr,
+        size: LeafSize,
+        write: bool,
+        physical: &Physical,
+    ) {
+        let mut flags = region.leaf_flags(physical.features(), self.is_kernel());
+        flags.set(PageTableFlags::DIRTY, write);
+        self.cursor
+            .replace(Entry::leaf(start.as_u64(), size, flags.bits()));
+    }
+
+    /// Puts the zero frame at the entry stood on, without the right to write.
+    #[inline]
+    fn fill_zero(&mut self, region: &Region, physical: &Physical) {
+        let mut flags = region.leaf_flags(physical.features(), self.is_kernel());
+        flags.remove(PageTableFlags::WRITABLE);
+        let zero = physical.zero_frame().start_address().as_u64();
+        self.cursor
+            .replace(Entry::leaf(zero, LeafSize::Size4KiB, flags.bits()));
+    }
+
+    /// The frame behind the address stood on.
+    fn frame_at_cursor(&self) -> u64 {
+        self.cursor
+            .leaf()
+            .map_or(0, |size| self.cursor.entry().leaf_address(size).as_u64())
+    }
+}
+
+/// Why a region refuses an access that is among those it refuses.
+fn refusal_of(region: &Region, fault: &Fault) -> Refusal {
+    if region.backing == Backing::Guard {
+        Refusal::Guard
+    } else if fault.cause() == Cause::ReservedBit {
+        Refusal::ReservedBit
+    } else {
+        Refusal::Protection(fault.access())
+    }
+}
+
+fn record(
+    physical: &mut Physical,
+    fault: Fault,
+    outcome: Outcome,
+    region: VirtAddr,
+    frame: u64,
+) -> Outcome {
+    physical.journal_mut().record(Event {
+        fault,
+        outcome,
+        region,
+        frame: PhysAddr::new_truncate(frame),
+    });
+    outcome
+}

@@ -1,0 +1,359 @@
+//! The regions of a space in order: an AVL tree that also knows the gaps.
+//!
+//! Each node holds one [`Region`] and, of the subtree below it, the addresses
+//! it spans and the largest gap between two of its regions. Finding the region
+//! of an address and finding room for a new one both go down one path.
+//!
+//! What must always hold: regions are sorted by base and do not overlap; the
+//! heights of siblings differ by at most 1; span and gap are those of the
+//! subtree. Nodes live in a [`Pool`], never on a heap.
+
+use super::region::Region;
+use crate::direct_map::DirectMap;
+use crate::frames::{Frames, OutOfFrames};
+use crate::pool::{Handle, Pool};
+
+pub(super) type Link = Option<Handle<Node>>;
+
+/// A region and its place in the tree.
+pub(super) struct Node {
+    pub(super) region: Region,
+    left: Link,
+    right: Link,
+    height: u8,
+    /// The first address of the subtree's first region.
+    start: u64,
+    /// The end of the subtree's last region.
+    end: u64,
+    /// The largest gap between two neighbours within the subtree, in bytes.
+    gap: u64,
+}
+
+/// The regions of one space.
+pub(super) struct Tree {
+    pool: Pool<Node>,
+    root: Link,
+    len: u64,
+}
+
+impl Tree {
+    pub(super) const fn new(direct_map: DirectMap) -> Self {
+        Self {
+            pool: Pool::new(direct_map),
+            root: None,
+            len: 0,
+        }
+    }
+
+    /// Frames that hold the records.
+    pub(super) fn frames(&self) -> u64 {
+        self.pool.frames()
+    }
+
+    /// Regions in the tree.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// A record that is not yet in the tree: what an operation reserves.
+    pub(super) fn reserve(
+        &mut self,
+        frames: &mut Frames,
+        region: Region,
+    ) -> Result<Handle<Node>, OutOfFrames> {
+        self.pool.insert(
+            frames,
+            Node {
+                region,
+                left: None,
+                right: None,
+                height: 1,
+                start: 0,
+                end: 0,
+                gap: 0,
+            },
+        )
+    }
+
+    /// Gives a record back that is not in the tree.
+    pub(super) fn release(&mut self, frames: &mut Frames, node: Handle<Node>) -> Region {
+        self.pool.remove(frames, node).region
+    }
+
+    /// The region of a record.
+    #[inline]
+    pub(super) fn region(&self, node: Handle<Node>) -> &Region {
+        &self.pool.get(node).region
+    }
+
+    /// The region of a record, to change what the tree does not sort by.
+    #[inline]
+    pub(super) fn region_mut(&mut self, node: Handle<Node>) -> &mut Region {
+        &mut self.pool.get_mut(node).region
+    }
+
+    /// Puts a reserved record, which overlaps no other, into its place.
+    pub(super) fn insert(&mut self, node: Handle<Node>) {
+        let base = self.base(node);
+        self.root = Some(self.insert_below(self.root, node, base));
+        self.len += 1;
+    }
+
+    /// Takes the record of the region with this base out of the tree; it is
+    /// still reserved then.
+    pub(super) fn remove(&mut self, base: u64) -> Link {
+        let (root, removed) = self.remove_below(self.root, base);
+        self.root = root;
+        self.len -= u64::from(removed.is_some());
+        removed
+    }
+
+    /// Changes the region with this base in a way that may move its end.
+    pub(super) fn update(&mut self, base: u64, change: &mut impl FnMut(&mut Region)) {
+        self.update_below(self.root, base, change);
+    }
+
+    /// The record of the region that holds `address`.
+    pub(super) fn find(&self, address: u64) -> Link {
+        let mut link = self.root;
+        while let Some(node) = link {
+            let here = self.pool.get(node);
+            let base = here.region.base.as_u64();
+            if address < base {
+                link = here.left;
+            } else if address - base < here.region.size {
+                return Some(node);
+            } else {
+                link = here.right;
+            }
+        }
+        None
+    }
+
+    /// The first record whose region ends after `address`: the one that holds
+    /// it, or else the next one up.
+    pub(super) fn from(&self, address: u64) -> Link {
+        let mut link = self.root;
+        let mut best = None;
+        while let Some(node) = link {
+            let here = self.pool.get(node);
+            if address < here.region.end() {
+                best = Some(node);
+                link = here.left;
+            } else {
+                link = here.right;
+            }
+        }
+        best
+    }
+
+    /// The last record whose region begins below `address`.
+    pub(super) fn before(&self, address: u64) -> Link {
+        let mut link = self.root;
+        let mut best = None;
+        while let Some(node) = link {
+            let here = self.pool.get(node);
+            if here.region.base.as_u64() < address {
+                best = Some(node);
+                link = here.right;
+            } else {
+                link = here.left;
+            }
+        }
+        best
+    }
+
+    /// The lowest multiple of `align` from `low` on at which `size` bytes are
+    /// free below `high`. One path for an `align` of 4 KiB; for larger ones
+    /// also the gaps that are wide enough and turn out to be ill-placed.
+    pub(super) fn first_fit(&self, size: u64, align: u64, low: u64, high: u64) -> Option<u64> {
+        let search = Search {
+            size,
+            align,
+            low,
+            high,
+        };
+        self.fit_below(self.root, low, high, &search)
+    }
+
+    fn fit_below(&self, link: Link, before: u64, after: u64, search: &Search) -> Option<u64> {
+        let Some(node) = link else {
+            return search.place_in(before, after);
+        };
+        let here = self.pool.get(node);
+        let edge = (here.start.saturating_sub(before)).max(after.saturating_sub(here.end));
+        if here.gap.max(edge) < search.size || after <= search.low || before >= search.high {
+            return None;
+        }
+        let (base, end) = (here.region.base.as_u64(), here.region.end());
+        self.fit_below(here.left, before, base, search)
+            .or_else(|| self.fit_below(here.right, end, after, search))
+    }
+
+    fn base(&self, node: Handle<Node>) -> u64 {
+        self.pool.get(node).region.base.as_u64()
+    }
+
+    fn insert_below(&mut self, link: Link, new: Handle<Node>, base: u64) -> Handle<Node> {
+        let Some(node) = link else {
+            return self.refreshed(new);
+        };
+        if base < self.base(node) {
+            let left = self.insert_below(self.pool.get(node).left, new, base);
+            self.pool.get_mut(node).left = Some(left);
+        } else {
+            let right = self.insert_below(self.pool.get(node).right, new, base);
+            self.pool.get_mut(node).right = Some(right);
+        }
+        self.balanced(node)
+    }
+
+    fn remove_below(&mut self, link: Link, base: u64) -> (Link, Link) {
+        let Some(node) = link else {
+            return (None, None);
+        };
+        let Node { left, right, .. } = *self.pool.get(node);
+        let here = self.base(node);
+        let removed = if base < here {
+            let (left, removed) = self.remove_below(left, base);
+            self.pool.get_mut(node).left = left;
+            removed
+        } else if base > here {
+            let (right, removed) = self.remove_below(right, base);
+            self.pool.get_mut(node).right = right;
+            removed
+        } else {
+            let rest = self.joined(left, right);
+            let lone = self.pool.get_mut(node);
+            (lone.left, lone.right, lone.height) = (None, None, 1);
+            return (rest, Some(node));
+        };
+        (Some(self.balanced(node)), removed)
+    }
+
+    /// One tree of two neighbours whose heights differ by at most 1.
+    fn joined(&mut self, left: Link, right: Link) -> Link {
+        let (Some(_), Some(right)) = (left, right) else {
+            return left.or(right);
+        };
+        let (rest, first) = self.take_first(right);
+        let joint = self.pool.get_mut(first);
+        (joint.left, joint.right) = (left, rest);
+        Some(self.balanced(first))
+    }
+
+    /// Takes the first node out of a subtree; returns the rest and the node.
+    fn take_first(&mut self, node: Handle<Node>) -> (Link, Handle<Node>) {
+        let Node { left, right, .. } = *self.pool.get(node);
+        let Some(left) = left else {
+            return (right, node);
+        };
+        let (rest, first) = self.take_first(left);
+        self.pool.get_mut(node).left = rest;
+        (Some(self.balanced(node)), first)
+    }
+
+    fn update_below(&mut self, link: Link, base: u64, change: &mut impl FnMut(&mut Region)) {
+        let Some(node) = link else { return };
+        let here = self.base(node);
+        if base < here {
+            self.update_below(self.pool.get(node).left, base, change);
+        } else if base > here {
+            self.update_below(self.pool.get(node).right, base, change);
+        } else {
+            change(&mut self.pool.get_mut(node).region);
+        }
+        self.refreshed(node);
+    }
+
+    fn height(&self, link: Link) -> u8 {
+        link.map_or(0, |node| self.pool.get(node).height)
+    }
+
+    /// Works out anew what a node knows of its subtree.
+    fn refreshed(&mut self, node: Handle<Node>) -> Handle<Node> {
+        let here = self.pool.get(node);
+        let (base, end) = (here.region.base.as_u64(), here.region.end());
+        let (left, right) = (here.left, here.right);
+        let height = 1 + self.height(left).max(self.height(right));
+        let (mut gap, mut first, mut last) = (0, base, end);
+        if let Some(left) = left {
+            let left = self.pool.get(left);
+            gap = left.gap.max(base - left.end);
+            first = left.start;
+        }
+        if let Some(right) = right {
+            let right = self.pool.get(right);
+            gap = gap.max(right.gap).max(right.start - end);
+            last = right.end;
+        }
+        let here = self.pool.get_mut(node);
+        (here.height, here.start, here.end, here.gap) = (height, first, last, gap);
+        node
+    }
+
+    /// Restores the balance at a node whose subtrees are balanced and differ
+    /// by at most 2; returns the node that stands in its place.
+    fn balanced(&mut self, node: Handle<Node>) -> Handle<Node> {
+        let Node { left, right, .. } = *self.pool.get(node);
+        let (left_height, right_height) = (self.height(left), self.height(right));
+        if let Some(left) = left.filter(|_| left_height > right_height + 1) {
+            let below = self.pool.get(left);
+            if let Some(inner) = below
+                .right
+                .filter(|_| self.height(below.right) > self.height(below.left))
+            {
+                let raised = self.rotate_left(left, inner);
+                self.pool.get_mut(node).left = Some(raised);
+                return self.rotate_right(node, raised);
+            }
+            return self.rotate_right(node, left);
+        }
+        if let Some(right) = right.filter(|_| right_height > left_height + 1) {
+            let below = self.pool.get(right);
+            if let Some(inner) = below
+                .left
+                .filter(|_| self.height(below.left) > self.height(below.right))
+            {
+                let raised = self.rotate_right(right, inner);
+                self.pool.get_mut(node).right = Some(raised);
+                return self.rotate_left(node, raised);
+            }
+            return self.rotate_left(node, right);
+        }
+        self.refreshed(node)
+    }
+
+    /// Raises `left`, the left child of `node`, above it.
+    fn rotate_right(&mut self, node: Handle<Node>, left: Handle<Node>) -> Handle<Node> {
+        self.pool.get_mut(node).left = self.pool.get(left).right;
+        self.refreshed(node);
+        self.pool.get_mut(left).right = Some(node);
+        self.refreshed(left)
+    }
+
+    /// Raises `right`, the right child of `node`, above it.
+    fn rotate_left(&mut self, node: Handle<Node>, right: Handle<Node>) -> Handle<Node> {
+        self.pool.get_mut(node).right = self.pool.get(right).left;
+        self.refreshed(node);
+        self.pool.get_mut(right).left = Some(node);
+        self.refreshed(right)
+    }
+}
+
+/// What a search for room looks for.
+struct Search {
+    size: u64,
+    align: u64,
+    low: u64,
+    high: u64,
+}
+
+impl Search {
+    /// The lowest place in the gap from `start` to `end`, if there is one.
+    fn place_in(&self, start: u64, end: u64) -> Option<u64> {
+        let place = start.max(self.low).checked_next_multiple_of(self.align)?;
+        let room = end.min(self.high).checked_sub(place)?;
+        (room >= self.size).then_some(place)
+    }
+}
