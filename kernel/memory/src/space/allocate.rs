@@ -205,11 +205,10 @@ impl Space {
         let mut region = self.checked(&request, physical)?;
         region.base = self.place(&request, region.size, region.page_size.bytes())?;
         let node = self.regions.reserve(physical.frames_mut(), region)?;
-        if matches!(region.backing, Backing::Immediate | Backing::Device(..)) {
-            if let Err(error) = self.map_at_once(&region, request.page_size, physical, tlb) {
-                self.regions.release(physical.frames_mut(), node);
-                return Err(error.into());
-            }
+        let at_once = matches!(region.backing, Backing::Immediate | Backing::Device(..));
+        if at_once && let Err(error) = self.map_at_once(&region, request.page_size, physical, tlb) {
+            self.regions.release(physical.frames_mut(), node);
+            return Err(error.into());
         }
         self.regions.insert(node);
         self.next_source += 1;

@@ -164,6 +164,10 @@ impl Space {
     ///
     /// No processor has the space's root loaded.
     #[expect(unsafe_code, reason = "declares what the caller vouches for")]
+    #[expect(
+        clippy::result_large_err,
+        reason = "a space that is not destroyed comes back"
+    )]
     pub unsafe fn destroy(
         mut self,
         physical: &mut Physical,
