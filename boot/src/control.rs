@@ -1,16 +1,18 @@
-//! The control connection to QEMU (its QMP protocol): starts the guest, and learns why QEMU ended.
+//! The control connection to QEMU (its QMP protocol): starts the guest, and learns why it stopped.
 //!
 //! QEMU's exit status alone cannot tell a triple fault from a closed window:
 //! both are 0. The event SHUTDOWN can. QEMU is started with the guest stopped,
-//! so that no event comes before somebody listens.
+//! so that no event comes before somebody listens, and with `-action
+//! shutdown=pause`, so that after the guest's end its processor can still be
+//! looked at; [`Control::await_shutdown`] then lets QEMU go.
 
-use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind};
+use std::io::{self, BufRead as _, BufReader, BufWriter};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use qapi::qmp::{self, Event, ShutdownCause};
-use qapi::{ExecuteError, Qmp, Stream};
+use qapi::{Qmp, Stream};
 
 /// QEMU answers in milliseconds, or is broken.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -53,29 +55,59 @@ impl Control {
         Ok(())
     }
 
-    /// Waits for QEMU's end and tells why it came; `None` when QEMU did not say.
+    /// Waits for the guest's end, and then lets QEMU end too.
     ///
-    /// The guest's own exit (through the debug-exit port) ends some versions of QEMU without an event.
+    /// `None` when QEMU ended without an event, as its older versions do when the guest uses the
+    /// debug-exit port.
     #[must_use]
-    pub fn shutdown_cause(mut self) -> Option<ShutdownCause> {
+    pub fn await_shutdown(mut self) -> Option<Shutdown> {
         let stream = self.qmp.inner_mut().get_mut_read().get_ref();
         stream.set_read_timeout(None).ok()?;
-        // With no command under way every message is an event, and is queued. What cannot be
-        // parsed (an event that is newer than the library) is passed over.
-        while let Err(ExecuteError::Io(error)) = self.qmp.read_response::<qmp::cont>() {
-            if !matches!(
-                error.kind(),
-                ErrorKind::InvalidData | ErrorKind::Interrupted
-            ) {
-                break;
-            }
-        }
-        let mut events: Vec<_> = self.qmp.events().collect();
-        events.drain(..).rev().find_map(|event| match event {
+        let cause = self.next_shutdown()?;
+        let registers = matches!(cause, ShutdownCause::guest_reset)
+            .then(|| self.registers())
+            .flatten();
+        // QEMU may have gone by itself, which is as well.
+        self.qmp.execute(&qmp::quit {}).ok();
+        Some(Shutdown { cause, registers })
+    }
+
+    /// The cause in the next SHUTDOWN event. Other messages, also those that a later QEMU has and
+    /// the library does not know, are passed over.
+    fn next_shutdown(&mut self) -> Option<ShutdownCause> {
+        let cause = |event| match event {
             Event::SHUTDOWN { data, .. } => Some(data.reason),
             _ => None,
-        })
+        };
+        if let Some(cause) = self.qmp.events().find_map(cause) {
+            return Some(cause);
+        }
+        let mut line = String::new();
+        while self.qmp.inner_mut().read_line(&mut line).ok()? > 0 {
+            if let Some(cause) = serde_json::from_str(&line).ok().and_then(cause) {
+                return Some(cause);
+            }
+            line.clear();
+        }
+        None
     }
+
+    fn registers(&mut self) -> Option<String> {
+        let command = qmp::human_monitor_command {
+            cpu_index: None,
+            command_line: "info registers".to_owned(),
+        };
+        self.qmp.execute(&command).ok()
+    }
+}
+
+/// Why the guest stopped.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    /// In QEMU's word
+    pub cause: ShutdownCause,
+    /// The first processor's registers as QEMU prints them, after a reset
+    pub registers: Option<String>,
 }
 
 /// The two ends of a connection; the second is for a child process and open in it after its start.
@@ -90,66 +122,86 @@ pub fn connection() -> io::Result<(UnixStream, UnixStream)> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::Write as _;
     use std::thread;
 
     use super::*;
 
     const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}"#;
 
-    /// What QEMU says after the guest was started, against the cause that is learned from it.
-    fn cause_after(lines: &'static [&str]) -> Option<ShutdownCause> {
-        let (ours, mut qemu) = UnixStream::pair().unwrap();
+    /// A QEMU that says `lines` once the guest runs, and answers every command; against what is learned from it.
+    fn shutdown_after(lines: &'static [&str]) -> (Option<Shutdown>, Vec<String>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
         let qemu = thread::spawn(move || {
-            let mut answer = |line: &str| qemu.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+            let mut writer = theirs.try_clone().unwrap();
+            let mut answer =
+                |line: &str| writer.write_all(format!("{line}\r\n").as_bytes()).unwrap();
             answer(GREETING);
-            answer(r#"{"return": {}}"#);
-            answer(r#"{"return": {}}"#);
-            lines.iter().for_each(|line| answer(line));
-            qemu.shutdown(std::net::Shutdown::Write).unwrap();
-            let mut heard = String::new();
-            qemu.read_to_string(&mut heard).unwrap();
-            heard
+            let mut commands = Vec::new();
+            for command in BufReader::new(theirs).lines() {
+                let command: serde_json::Value = serde_json::from_str(&command.unwrap()).unwrap();
+                commands.push(command["execute"].as_str().unwrap().to_owned());
+                match commands.last().unwrap().as_str() {
+                    "human-monitor-command" => answer(r#"{"return": "RIP=0000000000001234\r\n"}"#),
+                    _ => answer(r#"{"return": {}}"#),
+                }
+                if commands.last().unwrap() == "cont" {
+                    lines.iter().for_each(|line| answer(line));
+                    if lines.is_empty() {
+                        break;
+                    }
+                }
+            }
+            commands
         });
         let mut control = Control::connect(ours).unwrap();
         control.start_guest().unwrap();
-        let cause = control.shutdown_cause();
-        let heard = qemu.join().unwrap();
-        assert_eq!(heard.lines().count(), 2, "{heard}");
-        assert!(
-            heard.contains("qmp_capabilities") && heard.contains("cont"),
-            "{heard}"
-        );
-        cause
+        let shutdown = control.await_shutdown();
+        (shutdown, qemu.join().unwrap())
     }
 
     #[test]
-    fn a_reset_is_told_from_a_closed_window() {
-        const RESET: &str = r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}"#;
-        const WINDOW: &str = r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-ui"}}"#;
-        assert!(matches!(
-            cause_after(&[RESET]),
-            Some(ShutdownCause::guest_reset)
-        ));
-        assert!(matches!(
-            cause_after(&[WINDOW]),
-            Some(ShutdownCause::host_ui)
-        ));
+    fn after_a_reset_the_registers_are_read_before_qemu_may_go() {
+        let (shutdown, commands) = shutdown_after(&[
+            r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "RESUME"}"#,
+            r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}"#,
+        ]);
+        let shutdown = shutdown.unwrap();
+        assert!(matches!(shutdown.cause, ShutdownCause::guest_reset));
+        assert_eq!(
+            shutdown.registers.as_deref(),
+            Some("RIP=0000000000001234\r\n")
+        );
+        assert_eq!(
+            commands,
+            ["qmp_capabilities", "cont", "human-monitor-command", "quit"]
+        );
+    }
+
+    #[test]
+    fn a_closed_window_is_no_reset() {
+        let (shutdown, commands) = shutdown_after(&[
+            r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-ui"}}"#,
+        ]);
+        assert!(matches!(shutdown.unwrap().cause, ShutdownCause::host_ui));
+        assert_eq!(commands, ["qmp_capabilities", "cont", "quit"]);
     }
 
     #[test]
     fn events_that_are_not_known_do_not_hide_the_one_that_counts() {
-        const UNKNOWN: &str = r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "OF_A_LATER_QEMU", "data": {}}"#;
-        const SIGNAL: &str = r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-signal"}}"#;
+        let (shutdown, _) = shutdown_after(&[
+            r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "OF_A_LATER_QEMU", "data": {}}"#,
+            r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-signal"}}"#,
+        ]);
         assert!(matches!(
-            cause_after(&[UNKNOWN, SIGNAL]),
-            Some(ShutdownCause::host_signal)
+            shutdown.unwrap().cause,
+            ShutdownCause::host_signal
         ));
     }
 
     #[test]
     fn an_end_without_an_event_has_no_cause() {
-        assert!(cause_after(&[]).is_none());
+        assert!(shutdown_after(&[]).0.is_none());
     }
 
     #[test]

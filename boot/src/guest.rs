@@ -20,6 +20,9 @@ use crate::options::Options;
 /// The name of the fw_cfg file that holds the line.
 pub const CMDLINE_FILE: &str = "opt/faultline/cmdline";
 
+/// How many bytes of it the kernel reads.
+pub const LONGEST_CMDLINE: usize = 4096;
+
 /// The line for the guest, empty when there is nothing to say.
 ///
 /// # Errors
@@ -44,7 +47,14 @@ pub fn cmdline(options: &Options) -> Result<String> {
     if options.list {
         words.push("list".to_owned());
     }
-    Ok(words.join(" "))
+    let line = words.join(" ");
+    if line.len() > LONGEST_CMDLINE {
+        bail!(
+            "the options for the guest have {} bytes, and it reads at most {LONGEST_CMDLINE}",
+            line.len()
+        );
+    }
+    Ok(line)
 }
 
 fn check_word(word: &str) -> Result<()> {
@@ -98,6 +108,17 @@ mod tests {
             assert!(error.contains(&format!("{word:?}")), "{error}");
             assert!(error.contains("key=value"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_line_that_the_kernel_would_cut_off_is_refused() {
+        let longest = "a".repeat(LONGEST_CMDLINE);
+        assert_eq!(line(&["--cmdline", &longest]).unwrap(), longest);
+        let error = line(&["--cmdline", &longest, "x"]).unwrap_err().to_string();
+        assert!(
+            error.contains("4105 bytes") && error.contains("4096"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status (reset)
+//! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
 //! ```
 //!
 //! What always holds: the guest's serial bytes are the only thing on standard
@@ -14,6 +14,9 @@
 pub mod control;
 pub mod display;
 pub mod firmware;
+#[cfg(test)]
+mod fixture;
+pub mod gdb;
 pub mod guest;
 pub mod image;
 pub mod machine;

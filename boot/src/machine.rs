@@ -2,8 +2,8 @@
 //!
 //! Fixed are the devices that runner and guest agree on: the first serial port
 //! and the control connection, both inherited descriptors; the debug-exit port
-//! through which the guest ends the run; fw_cfg for the guest's options; no
-//! network. A reset ends QEMU instead of starting over, and is logged.
+//! through which the guest ends the run; fw_cfg for the guest's options; a
+//! screen; no network.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
@@ -32,7 +32,7 @@ pub struct Parts<'a> {
     pub serial: RawFd,
     /// QEMU's end of the control connection
     pub control: RawFd,
-    /// Where QEMU logs the processor's state at a reset
+    /// Where QEMU logs that a reset was a triple fault
     pub reset_log: &'a Path,
 }
 
@@ -51,6 +51,9 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
     arguments.pair("-accel", &options.accel);
     arguments.pair("-cpu", &options.cpu);
     arguments.pair("-m", format_memory(options.memory));
+    // No floppy and no CD-ROM, which firmware would try to boot from, but a screen.
+    arguments.flag("-nodefaults");
+    arguments.pair("-vga", "std");
     arguments.pair("-nic", "none");
     arguments.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
 
@@ -63,7 +66,9 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
     arguments.pair("-mon", "chardev=control,mode=control");
     arguments.flag("-S"); // until the control connection lets the guest run
 
+    // A reset stops the machine instead of starting it over, and what has stopped can be looked at.
     arguments.flag("-no-reboot");
+    arguments.pair("-action", "shutdown=pause");
     arguments.pair("-d", "cpu_reset");
     arguments.pair("-D", parts.reset_log);
 
@@ -182,7 +187,10 @@ mod tests {
             values(&line, "-chardev"),
             ["socket,id=serial,fd=7", "socket,id=control,fd=9"]
         );
-        assert!(line.contains(&"-no-reboot".to_owned()) && line.contains(&"-S".to_owned()));
+        for flag in ["-S", "-no-reboot", "-nodefaults"] {
+            assert!(line.iter().any(|argument| argument == flag), "{flag}");
+        }
+        assert_eq!(values(&line, "-action"), ["shutdown=pause"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use boot::machine::{Parts, QEMU, arguments};
 use boot::options::Options;
 use boot::run::{Connections, run};
 use boot::status::{Outcome, RUNNER_FAILED};
-use boot::{firmware, guest, image, reset};
+use boot::{firmware, gdb, guest, image, reset};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -108,34 +108,33 @@ fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
         control,
         of_qemu: [serial_of_qemu, control_of_qemu],
     };
-    let let_run = || {
+    let may_run = || {
         if options.gdb {
             eprintln!("boot: stopped before the first instruction; in another terminal type");
-            eprintln!(
-                "  gdb -ex 'file {}' -ex 'target remote :1234'",
-                options.kernel.display()
-            );
+            eprintln!("  {}", gdb::command_line(&options.kernel));
         }
         !options.gdb
     };
-    let outcome = run(
+    let ended = run(
         QEMU,
         &arguments,
         connections,
         options.timeout_seconds(),
-        let_run,
+        may_run,
         io::stdout(),
     )?;
-    if outcome == Outcome::Reset {
+    if ended.outcome == Outcome::Reset {
+        if let Some(registers) = &ended.registers {
+            eprintln!("boot: {}", reset::report(registers));
+        }
         let log = fs::read(&reset_log).unwrap_or_default();
-        match reset::report(&String::from_utf8_lossy(&log)) {
-            Some(report) => eprintln!("boot: {report}"),
-            None => eprintln!(
+        if !reset::is_logged(&String::from_utf8_lossy(&log)) {
+            eprintln!(
                 "boot: QEMU logged no triple fault: the guest may have asked for the reset itself"
-            ),
+            );
         }
     }
-    Ok(outcome)
+    Ok(ended.outcome)
 }
 
 /// A window for the kernel itself, where one can be opened; test kernels never have one.

@@ -51,7 +51,7 @@ pub enum Outcome {
 impl Outcome {
     /// Reads how QEMU ended by itself.
     #[must_use]
-    pub fn of_qemu(status: ExitStatus, cause: Option<ShutdownCause>) -> Self {
+    pub fn of_qemu(status: ExitStatus, cause: Option<&ShutdownCause>) -> Self {
         let Some(code) = status.code() else {
             let signal = status.signal().unwrap_or_default();
             return Self::QemuFailed(format!("QEMU was killed by signal {signal}"));
@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn status_0_of_qemu_is_told_apart_by_its_cause() {
-        let status = |cause| Outcome::of_qemu(exited(0), cause).status();
+        let status =
+            |cause: Option<ShutdownCause>| Outcome::of_qemu(exited(0), cause.as_ref()).status();
         assert_eq!(status(Some(ShutdownCause::guest_reset)), 134);
         assert_eq!(status(Some(ShutdownCause::host_ui)), 0);
         assert_eq!(status(Some(ShutdownCause::host_signal)), 125);

@@ -46,71 +46,12 @@ pub fn strip(kernel: &[u8]) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use object::elf::ET_DYN;
     use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
     use object::{Endianness, Object as _, ObjectSection as _, elf::FileHeader64};
 
     use super::*;
-
-    /// An ELF file of the shape that a linker writes for a kernel: code and loader
-    /// configuration in two segments, with symbols and debug information behind them.
-    fn kernel_with(config_section: &str) -> Vec<u8> {
-        use object::build::elf::Builder;
-        use object::elf;
-
-        let mut builder = Builder::new(Endianness::Little, true);
-        builder.header.e_type = elf::ET_EXEC;
-        builder.header.e_machine = elf::EM_X86_64;
-        builder.header.e_entry = 0x1000;
-        builder.header.e_phoff = 0x40;
-        builder.load_align = 0x1000;
-        let contents: [(&str, u64, Vec<u8>); 2] = [
-            (
-                ".text",
-                u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR),
-                (0..=255).cycle().take(5000).collect(),
-            ),
-            (config_section, u64::from(elf::SHF_ALLOC), vec![0xC5; 124]),
-        ];
-        for (index, (name, flags, data)) in contents.into_iter().enumerate() {
-            let at = 0x1000 * (1 + 2 * index as u64);
-            let section = builder.sections.add();
-            section.name = name.to_owned().into_bytes().into();
-            section.sh_type = elf::SHT_PROGBITS;
-            section.sh_flags = flags;
-            (section.sh_addr, section.sh_offset, section.sh_addralign) = (at, at, 16);
-            section.data = SectionData::Data(data.into());
-            let id = section.id();
-            let segment = builder.segments.add_load_segment(elf::PF_R, 0x1000);
-            segment.append_section(builder.sections.get_mut(id));
-        }
-        let debug = builder.sections.add();
-        debug.name = b".debug_info".as_slice().into();
-        debug.sh_type = elf::SHT_PROGBITS;
-        debug.sh_addralign = 1;
-        debug.data = SectionData::Data(vec![0xDB; 100_000].into());
-        let tables = [
-            (".symtab", SectionData::Symbol, elf::SHT_SYMTAB),
-            (".strtab", SectionData::String, elf::SHT_STRTAB),
-        ];
-        for (name, data, kind) in tables {
-            let section = builder.sections.add();
-            section.name = name.as_bytes().into();
-            section.sh_type = kind;
-            section.data = data;
-        }
-        let names = builder.sections.add();
-        names.name = b".shstrtab".as_slice().into();
-        names.sh_type = elf::SHT_STRTAB;
-        names.data = SectionData::SectionString;
-        let symbol = builder.symbols.add();
-        symbol.name = b"kernel_main".as_slice().into();
-        symbol.st_value = 0x1000;
-        symbol.st_shndx = elf::SHN_ABS;
-        builder.set_section_sizes();
-        let mut bytes = Vec::new();
-        builder.write(&mut bytes).unwrap();
-        bytes
-    }
+    use crate::fixture::kernel_with;
 
     /// Of every segment: address, file offset, and bytes.
     fn segments(file: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
@@ -126,7 +67,7 @@ mod tests {
 
     #[test]
     fn segments_and_the_loaders_configuration_stay_byte_for_byte() {
-        let kernel = kernel_with(LOADER_CONFIG_SECTION);
+        let kernel = kernel_with(LOADER_CONFIG_SECTION, vec![0xC5; 124], ET_DYN);
         let stripped = strip(&kernel).unwrap();
         assert_eq!(segments(&kernel).len(), 2);
         assert_eq!(segments(&kernel), segments(&stripped));
@@ -138,7 +79,7 @@ mod tests {
 
     #[test]
     fn symbols_and_debug_information_go() {
-        let kernel = kernel_with(LOADER_CONFIG_SECTION);
+        let kernel = kernel_with(LOADER_CONFIG_SECTION, vec![0xC5; 124], ET_DYN);
         let original = ElfFile64::<Endianness>::parse(&*kernel).unwrap();
         assert_eq!(original.symbols().count(), 1);
         assert!(kernel.len() > 100_000);
@@ -151,13 +92,15 @@ mod tests {
 
     #[test]
     fn stripping_twice_changes_nothing_more() {
-        let once = strip(&kernel_with(LOADER_CONFIG_SECTION)).unwrap();
+        let once = strip(&kernel_with(LOADER_CONFIG_SECTION, vec![0xC5; 124], ET_DYN)).unwrap();
         assert_eq!(strip(&once).unwrap(), once);
     }
 
     #[test]
     fn a_program_that_is_no_kernel_is_refused_with_what_it_lacks() {
-        let error = strip(&kernel_with(".rodata")).unwrap_err().to_string();
+        let error = strip(&kernel_with(".rodata", vec![0; 124], ET_DYN))
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains(".bootloader-config") && error.contains("entry_point!"),
             "{error}"
