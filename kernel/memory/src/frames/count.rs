@@ -85,6 +85,15 @@ impl Frames<'_> {
         Some(self.state_from(&range, number).0)
     }
 
+    /// Whether any byte of `start..end` (physical addresses) lies in a managed frame.
+    #[must_use]
+    pub fn manages_any(&self, start: u64, end: u64) -> bool {
+        let mut ranges = self.ranges.from(start >> FRAME_SHIFT);
+        ranges
+            .next()
+            .is_some_and(|range| range.first << FRAME_SHIFT < end)
+    }
+
     /// All managed frames in rising order, as ranges of one state each.
     pub fn states(&self) -> States<'_> {
         States {
