@@ -1,14 +1,21 @@
 //! From a page fault to its answer.
 //!
 //! The stub in [`cpu::entry`](crate::cpu::entry) calls [`page_fault`] with
-//! interrupts off and a frame it may change. An answer of `Resolved` goes back
-//! to the instruction that faulted; `Refused` goes on to
-//! [`report`](crate::report), with every register as it was.
+//! interrupts off and a frame it may change. The space that holds the address
+//! decides. An answer of `Resolved` goes back to the instruction that faulted;
+//! `Refused` goes on to [`report`](crate::report), with every register as it
+//! was, which asks [`explain`] for the reason.
 
-use crate::cpu::exception::{ExceptionFrame, PageFaultFrame};
 use core::fmt;
+
+use memory::space::Region;
+use memory::{Fault, Outcome, Refusal};
+use spin::Mutex;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
+
+use crate::cpu::exception::{ExceptionFrame, PageFaultFrame};
+use crate::spaces;
 
 /// What the stub does after [`page_fault`]; it looks at the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,86 +27,139 @@ pub enum Answer {
     Refused = 1,
 }
 
-/// What an instruction tried to do with an address.
+/// The last fault that was refused, and why.
+static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
+
+/// Why a page fault was not resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Read data.
-    Read,
-    /// Write data.
-    Write,
-    /// Fetch an instruction.
-    Fetch,
+pub enum Reason {
+    /// The address space refused it.
+    Space(Refusal),
+    /// The memory manager was at work and could not be asked: the fault came
+    /// from inside it, or before it was set up.
+    Locked,
+    /// The same instruction faulted at the same address twice, although there
+    /// was nothing left to do.
+    NoProgress,
 }
 
-/// A page fault as the processor told it (Intel SDM vol. 3A, 4.7 and 6.15).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageFault {
-    /// The address that was accessed (CR2).
-    pub address: VirtAddr,
-    /// What the access was and why there was no translation for it.
-    pub code: PageFaultErrorCode,
-    /// The instruction that made the access.
-    pub instruction: VirtAddr,
-}
-
-impl PageFault {
-    /// The fault behind the frame of a report.
-    #[must_use]
-    pub fn from_frame(frame: &ExceptionFrame) -> Self {
-        Self {
-            address: VirtAddr::new_truncate(frame.cr2),
-            code: PageFaultErrorCode::from_bits_retain(frame.error_code),
-            instruction: VirtAddr::new_truncate(frame.rip),
-        }
-    }
-
-    /// What was tried.
-    #[must_use]
-    pub fn access(&self) -> Access {
-        if self.code.contains(PageFaultErrorCode::INSTRUCTION_FETCH) {
-            Access::Fetch
-        } else if self.code.contains(PageFaultErrorCode::CAUSED_BY_WRITE) {
-            Access::Write
-        } else {
-            Access::Read
-        }
-    }
-}
-
-impl fmt::Display for PageFault {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let has = |flag| self.code.contains(flag);
-        let tried = match self.access() {
-            Access::Read => "read from",
-            Access::Write => "write to",
-            Access::Fetch => "instruction fetch from",
-        };
-        let mode = if has(PageFaultErrorCode::USER_MODE) {
-            "user"
-        } else {
-            "supervisor"
-        };
-        let cause = if has(PageFaultErrorCode::MALFORMED_TABLE) {
-            "a reserved bit is set in its translation"
-        } else if has(PageFaultErrorCode::PROTECTION_KEY) {
-            "its protection key forbids it"
-        } else if has(PageFaultErrorCode::PROTECTION_VIOLATION) {
-            "the page is present, but not for that"
-        } else {
-            "the page is not present"
-        };
-        write!(
-            f,
-            "{tried} {:#x} in {mode} mode: {cause} (error code {:#x})",
-            self.address,
-            self.code.bits()
-        )
+/// The fault behind the frame of a report.
+#[must_use]
+pub fn of_frame(frame: &ExceptionFrame) -> Fault {
+    Fault {
+        address: VirtAddr::new_truncate(frame.cr2),
+        code: PageFaultErrorCode::from_bits_retain(frame.error_code),
+        instruction: VirtAddr::new_truncate(frame.rip),
     }
 }
 
 /// Where the stub of the page-fault exception arrives, on the stack that faulted.
-///
-/// No region is known yet, so that every fault is refused.
-pub extern "sysv64" fn page_fault(_frame: &mut PageFaultFrame) -> Answer {
+pub extern "sysv64" fn page_fault(frame: &mut PageFaultFrame) -> Answer {
+    let fault = Fault {
+        address: VirtAddr::new_truncate(frame.cr2),
+        code: PageFaultErrorCode::from_bits_retain(frame.error_code),
+        instruction: VirtAddr::new_truncate(frame.rip),
+    };
+    match spaces::resolve(fault) {
+        Some(Outcome::Refused(refusal)) => refuse(fault, Reason::Space(refusal)),
+        Some(Outcome::Spurious) if spaces::is_stuck() => refuse(fault, Reason::NoProgress),
+        Some(_) => Answer::Resolved,
+        None => refuse(fault, Reason::Locked),
+    }
+}
+
+#[cold]
+fn refuse(fault: Fault, reason: Reason) -> Answer {
+    if let Some(mut refused) = REFUSED.try_lock() {
+        *refused = Some((fault, reason));
+    }
     Answer::Refused
+}
+
+/// Why this fault was refused, if it was the last one that was.
+#[must_use]
+pub fn reason_of(fault: &Fault) -> Option<Reason> {
+    let (refused, reason) = (*REFUSED.try_lock()?)?;
+    (refused == *fault).then_some(reason)
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Space(refusal) => refusal.fmt(f),
+            Self::Locked => f.write_str(
+                "the memory manager was at work, or not yet set up, and could not be asked",
+            ),
+            Self::NoProgress => f.write_str(
+                "the same fault came twice, although the page is mapped as it should be",
+            ),
+        }
+    }
+}
+
+/// Where an address lies: the region that holds it, or its nearest neighbours.
+#[derive(Debug, Clone, Copy)]
+pub struct Whereabouts {
+    address: VirtAddr,
+    here: Option<Region>,
+    below: Option<Region>,
+    above: Option<Region>,
+}
+
+impl Whereabouts {
+    /// Looks `address` up, if nobody is changing its address space just now.
+    #[must_use]
+    pub fn of(address: VirtAddr) -> Option<Self> {
+        spaces::try_look(address, |space| Self {
+            address,
+            here: space.region_at(address),
+            below: space.region_below(address),
+            above: space.region_above(address),
+        })
+    }
+}
+
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address.as_u64();
+        if let Some(region) = self.here {
+            let offset = self.address - region.base;
+            return write!(f, "{offset} bytes into {}", Named(region));
+        }
+        match self.below {
+            Some(region) => write!(
+                f,
+                "{} bytes past the end of {}",
+                address - region.end(),
+                Named(region)
+            )?,
+            None => f.write_str("below every region of its half")?,
+        }
+        if let Some(region) = self.above {
+            let distance = region.base - self.address;
+            write!(f, ", {distance} bytes before {}", Named(region))?;
+        }
+        Ok(())
+    }
+}
+
+/// A region in one phrase.
+struct Named(Region);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Region {
+            label,
+            rights,
+            backing,
+            ..
+        } = self.0;
+        let name = if label.is_empty() { "a region" } else { label };
+        write!(
+            f,
+            "{name} ({backing}, {rights}, {:#018x}..{:#018x})",
+            self.0.base.as_u64(),
+            self.0.end()
+        )
+    }
 }

@@ -7,7 +7,9 @@
 //! | [`cpu`] | descriptors, exception entry, control registers, TLB, ports; all inline assembly |
 //! | [`console`] | the first serial port, the screen, the log |
 //! | [`boot`], [`command_line`] | what the boot loader and the runner hand over |
+//! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
+//! | [`tour`] | demonstrations that explain while they run |
 //! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
 //!
 //! Exceptions cross this order once: the stubs in [`cpu::entry`] call up into
@@ -23,15 +25,22 @@
 )]
 #![cfg_attr(test, reexport_test_harness_main = "test_main")]
 
+extern crate alloc;
+
 pub mod boot;
 pub mod command_line;
 pub mod console;
 pub mod cpu;
 pub mod fault;
+pub mod heap;
+pub mod lock;
 pub mod panic;
+pub mod physical;
 pub mod report;
+pub mod spaces;
 pub mod stack;
 pub mod testing;
+pub mod tour;
 
 #[cfg(test)]
 test_kernel!(test_main);

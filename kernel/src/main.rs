@@ -4,7 +4,8 @@
 
 use kernel::boot::BootInfo;
 use kernel::cpu::exit::{ExitStatus, exit};
-use kernel::{console, cpu};
+use kernel::tour::example;
+use kernel::{console, cpu, heap, spaces};
 
 kernel::entry!(main);
 
@@ -15,5 +16,12 @@ fn main(mut boot: BootInfo) -> ! {
     let features = cpu::init();
     log::info!("processor: {features:?}");
 
+    // SAFETY: once, here, on the boot loader's tables.
+    unsafe { spaces::init(&boot, features) }.expect("frames and tables for the kernel");
+    // SAFETY: once, here, with memory set up and faults resolved.
+    let heap = unsafe { heap::init() }.expect("room for the heap");
+    log::info!("heap: {} bytes reserved at {:#x}", heap.size, heap.base);
+
+    example::run();
     exit(ExitStatus::Success)
 }

@@ -8,7 +8,7 @@
 
 use crate::cpu::exception::{ExceptionFrame, Vector};
 use crate::cpu::exit::{ExitStatus, exit};
-use crate::fault::PageFault;
+use crate::fault::{self, Reason, Whereabouts};
 use crate::stack::{self, Stack};
 use crate::{console, println};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,6 +20,8 @@ use x86_64::VirtAddr;
 pub struct Report<'a> {
     /// The exception and the registers at it.
     pub frame: &'a ExceptionFrame,
+    /// Why the fault was refused, for a page fault.
+    pub reason: Option<Reason>,
     /// The stack that overflowed, for a double fault by a touch of its guard.
     pub overflowed: Option<&'static Stack>,
 }
@@ -60,6 +62,7 @@ pub extern "sysv64" fn exception(frame: &mut ExceptionFrame) {
 
     let report = Report {
         frame,
+        reason: reason(frame),
         overflowed: overflowed(frame),
     };
     print(&report);
@@ -68,6 +71,13 @@ pub extern "sysv64" fn exception(frame: &mut ExceptionFrame) {
         .copied()
         .unwrap_or(|_| ExitStatus::RefusedFault);
     exit(ending(&report))
+}
+
+/// Why a page fault was refused.
+fn reason(frame: &ExceptionFrame) -> Option<Reason> {
+    (frame.vector() == Vector::PAGE_FAULT)
+        .then(|| fault::reason_of(&fault::of_frame(frame)))
+        .flatten()
 }
 
 /// The stack whose end a double fault is, by the address that could not be pushed to.
@@ -83,7 +93,14 @@ fn print(report: &Report) {
     let vector = frame.vector();
     println!("\n{vector} at {:#x}", frame.rip);
     if vector == Vector::PAGE_FAULT {
-        println!("  refused: {}", PageFault::from_frame(frame));
+        let fault = fault::of_frame(frame);
+        println!("  refused: {fault} (error code {:#x})", frame.error_code);
+        if let Some(reason) = report.reason {
+            println!("  because: {reason}");
+        }
+        if let Some(place) = Whereabouts::of(fault.address) {
+            println!("  address: {place}");
+        }
     } else if let Some(code) = frame.error_code_in_words() {
         println!("  error code {:#x}: {code}", frame.error_code);
     }

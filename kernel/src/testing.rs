@@ -13,7 +13,7 @@ use crate::boot::BootInfo;
 use crate::command_line::{self, CommandLine};
 use crate::cpu::exit::ExitStatus;
 use crate::report::{self, Report};
-use crate::{console, cpu, print, println};
+use crate::{console, cpu, heap, print, println, spaces};
 use spin::{Mutex, Once};
 
 /// A test: a function without arguments that panics when it fails.
@@ -64,9 +64,17 @@ pub fn boot_info() -> &'static BootInfo {
 }
 
 /// Brings a test kernel up as far as the real one is when it starts its work.
+///
+/// # Panics
+///
+/// If the machine's memory cannot be set up.
 pub fn set_up(mut boot: BootInfo) {
     console::init(boot.framebuffer.take());
-    cpu::init();
+    let features = cpu::init();
+    // SAFETY: a test kernel calls this once, first, on the loader's tables.
+    unsafe { spaces::init(&boot, features) }.expect("memory of the machine");
+    // SAFETY: called once, right after memory was set up.
+    unsafe { heap::init() }.expect("room for the heap");
     BOOT_INFO.call_once(|| boot);
 }
 

@@ -99,15 +99,20 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
-    /// The error code in words: `write, page absent, by the kernel`.
+    /// The fault in words: `write to 0x10010 by the kernel, the page is absent`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cause = match self.cause() {
-            Cause::Absent => "page absent",
-            Cause::Protection => "page present but protected",
-            Cause::ReservedBit => "reserved bit set in an entry",
+        let tried = match self.access() {
+            Access::Read => "read of",
+            Access::Write => "write to",
+            Access::Execute => "instruction fetch from",
         };
-        let mode = if self.is_user() { "user" } else { "kernel" };
-        write!(f, "{}, {cause}, by the {mode}", self.access())
+        let mode = if self.is_user() { "user mode" } else { "the kernel" };
+        let cause = match self.cause() {
+            Cause::Absent => "the page is absent",
+            Cause::Protection => "the page is present, but not for that",
+            Cause::ReservedBit => "a reserved bit is set in its translation",
+        };
+        write!(f, "{tried} {:#x} by {mode}, {cause}", self.address)
     }
 }
 

@@ -108,6 +108,18 @@ impl Journal {
         Some(self.ring[index as usize % CAPACITY])
     }
 
+    /// True if the last two events are the same spurious fault: the access was
+    /// tried again and got no further.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        let event = |back: u64| {
+            let index = self.written.checked_sub(back)?;
+            Some(self.ring[index as usize % CAPACITY])
+        };
+        let (last, before) = (event(1), event(2));
+        last == before && last.is_some_and(|event| event.outcome == Outcome::Spurious)
+    }
+
     fn overwritten(&self) -> u64 {
         (self.written - self.drained).saturating_sub(CAPACITY as u64)
     }

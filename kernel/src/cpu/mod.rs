@@ -3,6 +3,7 @@
 //! The kernel's inline assembly lives here and nowhere else. [`init`] is
 //! called once, early: before it, an exception is a reset without a word.
 
+pub mod access;
 pub mod control;
 pub mod descriptors;
 pub mod entry;

@@ -1,19 +1,29 @@
 //! Making the processor forget translations (Intel SDM vol. 3A, 4.10.4).
 
+use memory::{Flush, Scope, Tlb};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
-use x86_64::registers::control::{Cr4, Cr4Flags};
-use x86_64::structures::paging::page::PageRange;
-use x86_64::structures::paging::{Page, PageSize};
+use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
+
+/// This processor's translations, as the `memory` crate asks for them to go.
+pub struct Processor;
+
+impl Tlb for Processor {
+    fn flush(&mut self, scope: Scope, flush: Flush<'_>) {
+        match (scope, flush) {
+            // Without process-context identifiers, loading CR3 has dropped the
+            // translations of a space that is not loaded now.
+            (Scope::Space(root), _) if root != Cr3::read().0 => {}
+            (_, Flush::Pages(pages)) => pages.iter().copied().for_each(flush_page),
+            (Scope::Space(_), Flush::Everything) => tlb::flush_all(),
+            (Scope::Kernel, Flush::Everything) => flush_all(),
+        }
+    }
+}
 
 /// Forgets the translation of one page, global or not, and all upper-level entries cached with it.
 pub fn flush_page(address: VirtAddr) {
     tlb::flush(address);
-}
-
-/// Forgets the translations of a range of pages.
-pub fn flush_range<S: PageSize>(pages: PageRange<S>) {
-    pages.for_each(|page: Page<S>| flush_page(page.start_address()));
 }
 
 /// Forgets every translation, the global ones included.

@@ -1,0 +1,125 @@
+//! From the boot loader's memory map to frames: the first step of having memory.
+//!
+//! The map is cleaned and printed, the frame allocator's bitmap is put at the
+//! end of the highest range with room for it, and everything is handed to
+//! [`memory::Physical`]. What the loader still holds (its tables, and the
+//! kernel itself) stays reserved.
+
+use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
+use memory::frames::{Frames, Layout, NewError};
+use memory::memory_map::{Kind, MemoryMap, Region};
+use memory::{DirectMap, Features, Physical};
+use x86_64::VirtAddr;
+
+use crate::boot::BootInfo;
+
+/// The loader's regions in the words of [`memory::memory_map`].
+pub fn map(regions: &'static [MemoryRegion]) -> MemoryMap<impl Iterator<Item = Region> + Clone> {
+    MemoryMap::new(regions.iter().map(|region| Region {
+        start: region.start,
+        end: region.end,
+        kind: match region.kind {
+            MemoryRegionKind::Usable => Kind::Usable,
+            MemoryRegionKind::Bootloader => Kind::Reclaimable,
+            _ => Kind::Reserved,
+        },
+    }))
+}
+
+/// Logs the cleaned memory map as a table, with sizes.
+fn log_map(map: &MemoryMap<impl Iterator<Item = Region> + Clone>) {
+    log::info!("physical memory, cleaned:");
+    for entry in map.entries() {
+        let kind = match entry.kind {
+            Kind::Usable => "usable",
+            Kind::Reclaimable => "boot loader",
+            Kind::Reserved => "reserved",
+        };
+        log::info!(
+            "  {:#014x}..{:#014x} {}  {kind}",
+            entry.range.start.as_u64(),
+            entry.range.end.as_u64(),
+            Size(entry.range.bytes())
+        );
+    }
+}
+
+/// Why there is no physical memory to work with.
+#[derive(Debug)]
+pub enum PhysicalError {
+    /// No usable range has room for the allocator's bitmap of this many frames.
+    NoRoomForBitmap(u64),
+    /// The frame allocator refused the map.
+    Frames(NewError),
+    /// Not a single frame was free.
+    OutOfFrames,
+}
+
+/// Builds the frame allocator, and all that shares it.
+///
+/// # Errors
+///
+/// See [`PhysicalError`]; a machine on which it comes cannot run this kernel.
+///
+/// # Safety
+///
+/// Called once: what the map says is usable is the allocator's from now on.
+pub unsafe fn init(
+    boot: &BootInfo,
+    features: Features,
+) -> Result<Physical<'static>, PhysicalError> {
+    let map = map(boot.memory_regions).physical_bits(features.physical_bits);
+    log_map(&map);
+    let layout = Layout::of(map.managed());
+    let held = layout
+        .place(map.managed())
+        .ok_or(PhysicalError::NoRoomForBitmap(layout.frames()))?;
+    // SAFETY: the loader mapped all physical memory at this offset, and what
+    // is usable in its map is used by nobody but the allocator from now on.
+    let direct_map = unsafe { DirectMap::new(boot.physical_memory_offset) };
+    let words: VirtAddr = direct_map.address_of(held.start);
+    // SAFETY: the frames of `held` are usable, so nobody uses them; they are
+    // mapped and page-aligned, `layout` is at most as long as they are, and
+    // `Frames::new` keeps them reserved for ever. Any bits are valid words.
+    let storage = unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr(), layout.words()) };
+    let frames = Frames::new(map.managed(), storage, held).map_err(PhysicalError::Frames)?;
+    let counts = frames.counts();
+    log::info!(
+        "frames: {} in all, {} free, {} reserved; the bitmap takes {}",
+        counts.total,
+        counts.free,
+        counts.reserved,
+        held.frames()
+    );
+    Physical::new(frames, direct_map, features).map_err(|_| PhysicalError::OutOfFrames)
+}
+
+/// A number of bytes in the largest unit that keeps it readable.
+pub struct Size(pub u64);
+
+impl core::fmt::Display for Size {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (unit, name) = match self.0 {
+            0..0x10_0000 => (1 << 10, "KiB"),
+            0x10_0000..0x4000_0000 => (1 << 20, "MiB"),
+            0x4000_0000..0x100_0000_0000 => (1 << 30, "GiB"),
+            _ => (1 << 40, "TiB"),
+        };
+        let tenths = u128::from(self.0) * 10 / unit;
+        write!(f, "{:>6}.{} {name}", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test_case]
+    fn sizes_are_told_in_the_largest_unit_that_fits() {
+        assert_eq!(Size(4096).to_string().trim(), "4.0 KiB");
+        assert_eq!(Size(0x18_0000).to_string().trim(), "1.5 MiB");
+        assert_eq!(Size(6 << 30).to_string().trim(), "6.0 GiB");
+        assert_eq!(Size(1 << 40).to_string().trim(), "1.0 TiB");
+    }
+}

@@ -1,0 +1,5 @@
+//! Guided demonstrations: each does something real with memory and tells, line
+//! by line, what the counters and the journal of faults say about it.
+
+pub mod example;
+mod meter;
