@@ -37,7 +37,7 @@ impl Control {
             .context("QEMU did not answer")?
             .is_empty()
         {
-            bail!("QEMU ended before it started the machine");
+            bail!("QEMU ended before it started the machine; its own words are above");
         }
         qmp.handshake()
             .context("QEMU's greeting was not understood")?;

@@ -21,6 +21,7 @@ pub mod guest;
 pub mod image;
 pub mod machine;
 pub mod options;
+pub mod qemu;
 pub mod reset;
 pub mod run;
 pub mod status;

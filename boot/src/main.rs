@@ -123,18 +123,17 @@ fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
         may_run,
         io::stdout(),
     )?;
-    if ended.outcome == Outcome::Reset {
-        if let Some(registers) = &ended.registers {
-            eprintln!("boot: {}", reset::report(registers));
-        }
-        let log = fs::read(&reset_log).unwrap_or_default();
-        if !reset::is_logged(&String::from_utf8_lossy(&log)) {
-            eprintln!(
-                "boot: QEMU logged no triple fault: the guest may have asked for the reset itself"
-            );
-        }
+    if let Some(registers) = &ended.registers {
+        eprintln!("boot: {}", reset::report(registers));
     }
-    Ok(ended.outcome)
+    let log = fs::read(&reset_log).unwrap_or_default();
+    let triple_fault =
+        ended.outcome == Outcome::Reset && reset::is_logged(&String::from_utf8_lossy(&log));
+    Ok(if triple_fault {
+        Outcome::TripleFault
+    } else {
+        ended.outcome
+    })
 }
 
 /// A window for the kernel itself, where one can be opened; test kernels never have one.

@@ -2,23 +2,21 @@
 //!
 //! Three threads send [`Event`]s to the one that owns QEMU: the serial reader
 //! (its end is QEMU's end), the control connection, and the signals; the clock
-//! is the receiver's timeout. QEMU is killed when [`Qemu`] is dropped, and on
-//! Linux by the system when `boot` dies without the chance to drop anything.
+//! is the receiver's timeout. Every way out of here ends QEMU (see [`Qemu`]).
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::control::{Control, Shutdown};
+use crate::qemu::Qemu;
 use crate::status::Outcome;
 
 /// How long the last messages of a QEMU that has ended may take.
@@ -37,83 +35,6 @@ enum Event {
     /// `boot` is told to end
     Signal(i32),
 }
-
-/// A running QEMU, killed when dropped.
-struct Qemu(Child);
-
-impl Qemu {
-    fn start(program: &str, arguments: &[OsString]) -> Result<Self> {
-        let mut command = Command::new(program);
-        command.args(arguments);
-        // Whatever QEMU prints is not the guest's, so it belongs on standard error.
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::from(io::stderr()));
-        // A group of its own: Ctrl-C reaches `boot`, which then ends QEMU in order.
-        command.process_group(0);
-        die_with_parent(&mut command);
-        command
-            .spawn()
-            .map(Self)
-            .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => {
-                    anyhow!("{program} was not found: run ./setup, which installs it")
-                }
-                _ => anyhow!("{program} could not be started: {error}"),
-            })
-    }
-
-    fn wait(&mut self) -> Result<ExitStatus> {
-        self.0
-            .wait()
-            .context("QEMU's exit status could not be read")
-    }
-
-    /// Makes one error of a QEMU that never became ready.
-    fn failed_at_start(&mut self, error: anyhow::Error) -> anyhow::Error {
-        match self.0.try_wait() {
-            Ok(Some(status)) => {
-                anyhow!("QEMU could not start the machine ({status}); its own words are above")
-            }
-            _ => error,
-        }
-    }
-
-    /// Ends QEMU now. It has nothing to save: its disk is a snapshot.
-    fn kill(&mut self) {
-        // An error means that it has ended already, which is what was wanted.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-impl Drop for Qemu {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
-    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-
-    let parent = rustix::process::getpid();
-    let in_child = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The parent may have died before the call above.
-        if getppid() != Some(parent) {
-            return Err(io::Error::other("boot ended while it started QEMU"));
-        }
-        Ok(())
-    };
-    // SAFETY: the closure runs between fork and exec, where only what is async-signal-safe is
-    // allowed: it makes two plain system calls, and on success neither allocates nor takes a lock
-    // (`io::Error::other` allocates only when the parent, and all its threads, are gone).
-    unsafe { command.pre_exec(in_child) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}
 
 /// The descriptors that connect `boot` with one QEMU.
 pub struct Connections {
@@ -169,7 +90,7 @@ pub fn run(
     });
 
     let started = Instant::now();
-    let mut qemu = Qemu::start(program, arguments)?;
+    let qemu = Qemu::start(program, arguments)?;
     let Connections {
         serial,
         control,
@@ -178,7 +99,7 @@ pub fn run(
     drop(of_qemu);
     let on_serial = sender.clone();
     thread::spawn(move || forward(serial, output, &on_serial));
-    let mut control = Control::connect(control).map_err(|error| qemu.failed_at_start(error))?;
+    let mut control = Control::connect(control)?;
     if may_run() {
         control.start_guest()?;
     }
@@ -274,14 +195,14 @@ fn last_shutdown(events: &Receiver<Event>) -> Option<Shutdown> {
 /// Copies the guest's serial bytes as they come, until QEMU closes its end.
 fn forward(mut serial: UnixStream, mut output: impl Write, events: &Sender<Event>) {
     let mut bytes = [0; 4096];
+    let mut last = b'\n';
     let end = loop {
         match serial.read(&mut bytes) {
             Ok(0) => break Event::SerialClosed,
             Ok(count) => {
-                if let Err(error) = output
-                    .write_all(&bytes[..count])
-                    .and_then(|()| output.flush())
-                {
+                last = bytes[count - 1];
+                let written = output.write_all(&bytes[..count]);
+                if let Err(error) = written.and_then(|()| output.flush()) {
                     break Event::OutputFailed(error);
                 }
             }
@@ -290,6 +211,10 @@ fn forward(mut serial: UnixStream, mut output: impl Write, events: &Sender<Event
             Err(_) => break Event::SerialClosed,
         }
     };
+    if last != b'\n' {
+        // The guest stopped within a line; what the runner says next begins one of its own.
+        eprintln!();
+    }
     // The receiver may have gone, with nobody left to tell.
     events.send(end).ok();
 }

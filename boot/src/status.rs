@@ -36,8 +36,10 @@ pub enum Outcome {
     Panic,
     /// The guest refused a page fault
     RefusedFault,
-    /// The machine reset itself
+    /// The machine reset itself, as after a triple fault, or because the guest asked for it
     Reset,
+    /// The machine reset itself, and QEMU logged the triple fault
+    TripleFault,
     /// The run took this many seconds and was ended
     Timeout(u64),
     /// Somebody closed the window
@@ -99,7 +101,7 @@ impl Outcome {
             Self::RefusedFault => 102,
             Self::Timeout(_) => 124,
             Self::QemuFailed(_) => RUNNER_FAILED,
-            Self::Reset => 134,
+            Self::Reset | Self::TripleFault => 134,
             Self::Interrupted(signal) => 128 + (*signal as u8 & 0x7F),
         }
     }
@@ -124,7 +126,12 @@ impl Outcome {
                     "timeout: the machine still ran after {seconds} seconds and was ended (status {status})"
                 )
             }
-            Self::Reset => format!("the machine reset itself: a triple fault (status {status})"),
+            Self::TripleFault => {
+                format!("triple fault: the machine reset itself (status {status})")
+            }
+            Self::Reset => format!(
+                "the machine reset itself, without a triple fault in QEMU's log (status {status})"
+            ),
             Self::Interrupted(signal) => {
                 format!("ended by signal {signal}, and QEMU with it (status {status})")
             }
@@ -189,6 +196,16 @@ mod tests {
         assert_eq!(status(Some(ShutdownCause::host_signal)), 125);
         assert_eq!(status(Some(ShutdownCause::guest_shutdown)), 125);
         assert_eq!(status(None), 125);
+    }
+
+    #[test]
+    fn a_reset_is_134_and_called_a_triple_fault_when_it_was_one() {
+        assert_eq!(
+            (Outcome::Reset.status(), Outcome::TripleFault.status()),
+            (134, 134)
+        );
+        assert!(Outcome::TripleFault.words().starts_with("triple fault:"));
+        assert!(Outcome::Reset.words().contains("without a triple fault"));
     }
 
     #[test]

@@ -1,0 +1,114 @@
+//! Kernels for the tests of the runner, built by cargo as `cargo test` builds them, and the runner itself.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The workspace's folder.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("boot lies in the workspace")
+}
+
+/// The runner, with a kernel and without a screen.
+pub(crate) fn boot(kernel: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boot"));
+    command.arg(kernel).args(arguments).stdin(Stdio::null());
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command
+}
+
+/// How a run of the runner ended, for people and for assertions.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) status: Option<i32>,
+    pub(crate) guest: String,
+    pub(crate) words: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            guest: String::from_utf8_lossy(&output.stdout).into_owned(),
+            words: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Starts the runner and waits for its end.
+pub(crate) fn run(kernel: &Path, arguments: &[&str]) -> Run {
+    boot(kernel, arguments)
+        .output()
+        .expect("boot can be started")
+        .into()
+}
+
+/// The test kernel of this name in the package `tests`, built together with the others on first use.
+pub(crate) fn test_kernel(name: &str) -> &'static Path {
+    static KERNELS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    let kernels = KERNELS.get_or_init(|| {
+        let names = [
+            "boot_facts",
+            "must_fail_assertion",
+            "must_fail_panic",
+            "must_fail_hang",
+            "must_fail_triple_fault",
+        ];
+        let chosen = names.iter().flat_map(|name| ["--test", name]);
+        built(
+            Command::new(env!("CARGO"))
+                .args(["test", "--no-run", "--package", "tests"])
+                .args(chosen),
+        )
+    });
+    kernels
+        .get(name)
+        .unwrap_or_else(|| panic!("cargo built no test kernel {name}"))
+}
+
+/// The kernel itself, as `cargo run` builds it.
+pub(crate) fn kernel() -> &'static Path {
+    static KERNEL: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    let kernel = KERNEL
+        .get_or_init(|| built(Command::new(env!("CARGO")).args(["build", "--package", "kernel"])));
+    kernel.get("faultline").expect("cargo built the kernel")
+}
+
+/// Runs cargo, and gives the executables that it made, by name.
+fn built(cargo: &mut Command) -> BTreeMap<String, PathBuf> {
+    let output = cargo
+        .args([
+            "--target",
+            "x86_64-unknown-none",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .current_dir(workspace())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo can be started");
+    assert!(
+        output.status.success(),
+        "cargo could not build the kernels: {}",
+        output.status
+    );
+    let messages = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    messages
+        .filter_map(|line| {
+            let message: serde_json::Value =
+                serde_json::from_slice(line).expect("cargo writes JSON");
+            let executable = message["executable"].as_str()?;
+            Some((
+                message["target"]["name"].as_str()?.to_owned(),
+                PathBuf::from(executable),
+            ))
+        })
+        .collect()
+}

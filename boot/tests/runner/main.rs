@@ -1,0 +1,9 @@
+//! The runner as people and cargo use it: the finished program, real kernels, a real QEMU.
+
+#[cfg(target_os = "linux")]
+mod ending;
+mod entries;
+mod kernels;
+mod machines;
+mod must_fail;
+mod refusals;
