@@ -7,11 +7,16 @@
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 use memory::frames::{Frames, Layout, NewError};
+use memory::journal::Event;
 use memory::memory_map::{Kind, MemoryMap, Region};
 use memory::{DirectMap, Features, Physical};
+use spin::mutex::{SpinMutex, SpinMutexGuard};
 use x86_64::VirtAddr;
 
 use crate::boot::BootInfo;
+
+/// The ring of fault events; the journal holds its lock for ever.
+static EVENTS: SpinMutex<[Event; 256]> = SpinMutex::new([Event::NONE; 256]);
 
 /// The loader's regions in the words of [`memory::memory_map`].
 pub fn map(regions: &'static [MemoryRegion]) -> MemoryMap<impl Iterator<Item = Region> + Clone> {
@@ -91,7 +96,8 @@ pub unsafe fn init(
         counts.reserved,
         held.frames()
     );
-    Physical::new(frames, direct_map, features).map_err(|_| PhysicalError::OutOfFrames)
+    let events = SpinMutexGuard::leak(EVENTS.lock());
+    Physical::new(frames, direct_map, features, events).map_err(|_| PhysicalError::OutOfFrames)
 }
 
 /// A number of bytes in the largest unit that keeps it readable.

@@ -106,7 +106,11 @@ impl fmt::Display for Fault {
             Access::Write => "write to",
             Access::Execute => "instruction fetch from",
         };
-        let mode = if self.is_user() { "user mode" } else { "the kernel" };
+        let mode = if self.is_user() {
+            "user mode"
+        } else {
+            "the kernel"
+        };
         let cause = match self.cause() {
             Cause::Absent => "the page is absent",
             Cause::Protection => "the page is present, but not for that",

@@ -11,8 +11,6 @@
 //! early and goes on; one that is dropped unfinished leaks what it holds, which
 //! is counted, and never frees it.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use arrayvec::ArrayVec;
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -24,16 +22,6 @@ use crate::tlb::{Flush, Scope, Tlb};
 pub const MOST_PAGES: usize = 32;
 /// Frames and tables that a gather holds before it finishes early.
 const MOST_FRAMES: usize = 256;
-
-/// Frames and tables lost in gathers that were dropped unfinished.
-static LEAKED: AtomicU64 = AtomicU64::new(0);
-
-/// How many frames and tables were lost in gathers that were dropped
-/// unfinished, since the start. Anything but 0 is a defect in this crate.
-#[must_use]
-pub fn leaked() -> u64 {
-    LEAKED.load(Relaxed)
-}
 
 /// Something that goes back to the frame allocator after the flush.
 #[derive(Clone, Copy)]
@@ -135,8 +123,6 @@ impl<'a, 'm, T: Tlb> Gather<'a, 'm, T> {
 
 impl<T: Tlb> Drop for Gather<'_, '_, T> {
     fn drop(&mut self) {
-        if !self.removed.is_empty() {
-            LEAKED.fetch_add(self.removed.len() as u64, Relaxed);
-        }
+        self.physical.count_leaked(self.removed.len() as u64);
     }
 }

@@ -1,16 +1,13 @@
 //! The journal of faults: counts by cause and outcome, and a ring of events.
 //!
 //! The fault path writes, and never formats, waits or allocates: an event is a
-//! few stores into a ring that exists from the start. Whoever caused the
+//! few stores into a ring that the kernel lends from the start. Whoever caused the
 //! accesses drains the ring afterwards. When more events came than the ring
 //! holds, the oldest are lost and counted.
 
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::fault::{Cause, Fault, Outcome};
-
-/// Events that the ring holds.
-pub const CAPACITY: usize = 256;
 
 /// One fault and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +23,8 @@ pub struct Event {
 }
 
 impl Event {
-    const NONE: Self = Self {
+    /// What the ring is filled with before the first fault.
+    pub const NONE: Self = Self {
         fault: Fault::NONE,
         outcome: Outcome::Spurious,
         region: VirtAddr::zero(),
@@ -34,30 +32,36 @@ impl Event {
     };
 }
 
-/// Counts of faults by outcome and cause, and the last [`CAPACITY`] events.
-pub struct Journal {
+/// Counts of faults by outcome and cause, and the last events.
+pub struct Journal<'m> {
     counts: [[u64; Cause::COUNT]; Outcome::COUNT],
     written: u64,
     drained: u64,
     lost: u64,
-    ring: [Event; CAPACITY],
+    /// As many events as are kept: a power of two, or none.
+    ring: &'m mut [Event],
 }
 
-impl Journal {
-    pub(crate) const fn new() -> Self {
+impl<'m> Journal<'m> {
+    /// A journal without a fault, which keeps its events in `ring`.
+    pub(crate) fn new(ring: &'m mut [Event]) -> Self {
+        let kept = ring.len().checked_ilog2().map_or(0, |log| 1 << log);
         Self {
             counts: [[0; Cause::COUNT]; Outcome::COUNT],
             written: 0,
             drained: 0,
             lost: 0,
-            ring: [Event::NONE; CAPACITY],
+            ring: &mut ring[..kept],
         }
     }
 
     #[inline]
     pub(crate) fn record(&mut self, event: Event) {
         self.counts[event.outcome.index()][event.fault.cause() as usize] += 1;
-        self.ring[self.written as usize % CAPACITY] = event;
+        let index = self.index(self.written);
+        if let Some(slot) = self.ring.get_mut(index) {
+            *slot = event;
+        }
         self.written += 1;
     }
 
@@ -96,31 +100,41 @@ impl Journal {
         if self.drained == self.written {
             return None;
         }
-        let event = self.ring[self.drained as usize % CAPACITY];
+        let event = self.ring.get(self.index(self.drained)).copied();
         self.drained += 1;
-        Some(event)
+        event
     }
 
     /// The newest event, drained or not.
     #[must_use]
     pub fn last(&self) -> Option<Event> {
-        let index = self.written.checked_sub(1)?;
-        Some(self.ring[index as usize % CAPACITY])
+        self.back(1)
     }
 
     /// True if the last two events are the same spurious fault: the access was
     /// tried again and got no further.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
-        let event = |back: u64| {
-            let index = self.written.checked_sub(back)?;
-            Some(self.ring[index as usize % CAPACITY])
-        };
-        let (last, before) = (event(1), event(2));
-        last == before && last.is_some_and(|event| event.outcome == Outcome::Spurious)
+        self.back(1) == self.back(2)
+            && self
+                .last()
+                .is_some_and(|event| event.outcome == Outcome::Spurious)
+    }
+
+    /// The event `back` events ago, if it is still there; 1 is the newest.
+    fn back(&self, back: u64) -> Option<Event> {
+        let position = self.written.checked_sub(back)?;
+        (back <= self.ring.len() as u64)
+            .then(|| self.ring.get(self.index(position)).copied())
+            .flatten()
+    }
+
+    #[inline]
+    fn index(&self, position: u64) -> usize {
+        position as usize & self.ring.len().wrapping_sub(1)
     }
 
     fn overwritten(&self) -> u64 {
-        (self.written - self.drained).saturating_sub(CAPACITY as u64)
+        (self.written - self.drained).saturating_sub(self.ring.len() as u64)
     }
 }

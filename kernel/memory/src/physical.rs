@@ -12,7 +12,7 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 use crate::Features;
 use crate::direct_map::DirectMap;
 use crate::frames::{Frame, Frames, OutOfFrames, Use};
-use crate::journal::Journal;
+use crate::journal::{Event, Journal};
 use crate::paging::{LeafSize, Table};
 
 /// The physical side of memory, shared by all address spaces.
@@ -23,11 +23,13 @@ pub struct Physical<'m> {
     zero: PhysFrame,
     borrowed: u64,
     fallbacks: u64,
-    journal: Journal,
+    leaked: u64,
+    journal: Journal<'m>,
 }
 
 impl<'m> Physical<'m> {
-    /// Takes over the frames, and sets one of them aside as the zero frame.
+    /// Takes over the frames, and sets one of them aside as the zero frame. The
+    /// journal keeps its events in `events`, the largest power of two of them.
     ///
     /// # Errors
     ///
@@ -36,6 +38,7 @@ impl<'m> Physical<'m> {
         mut frames: Frames<'m>,
         direct_map: DirectMap,
         features: Features,
+        events: &'m mut [Event],
     ) -> Result<Self, OutOfFrames> {
         let zero = frames.allocate::<Size4KiB>(Use::Zero)?;
         direct_map.zero(&zero);
@@ -46,7 +49,8 @@ impl<'m> Physical<'m> {
             features,
             borrowed: 0,
             fallbacks: 0,
-            journal: Journal::new(),
+            leaked: 0,
+            journal: Journal::new(events),
         })
     }
 
@@ -92,19 +96,31 @@ impl<'m> Physical<'m> {
         self.fallbacks
     }
 
+    /// Leaves and tables whose frames were lost, since the start, because what
+    /// had taken them out was not finished. Anything but 0 is a defect in this
+    /// crate.
+    #[must_use]
+    pub fn leaked(&self) -> u64 {
+        self.leaked
+    }
+
     /// The journal of faults: counts, and the ring of events.
     #[must_use]
-    pub fn journal(&self) -> &Journal {
+    pub fn journal(&self) -> &Journal<'m> {
         &self.journal
     }
 
     /// The journal, to drain it.
-    pub fn journal_mut(&mut self) -> &mut Journal {
+    pub fn journal_mut(&mut self) -> &mut Journal<'m> {
         &mut self.journal
     }
 
     pub(crate) fn count_fallbacks(&mut self, n: u64) {
         self.fallbacks += n;
+    }
+
+    pub(crate) fn count_leaked(&mut self, n: u64) {
+        self.leaked += n;
     }
 
     pub(crate) fn borrow_frames(&mut self, frames: u64) {

@@ -33,6 +33,13 @@ impl<T> PartialEq for Handle<T> {
     }
 }
 
+impl<T> Handle<T> {
+    /// The physical address of the slab that the record lies in.
+    pub(crate) fn slab(self) -> u64 {
+        self.0.get() & !(Size4KiB::SIZE - 1)
+    }
+}
+
 /// What a slab's frame begins with.
 struct Header {
     /// Physical addresses of the neighbours in the list of slabs with a free
@@ -78,6 +85,15 @@ impl<T> Pool<T> {
         self.frames
     }
 
+    /// Records in the slab that `handle` names a record of, its own included.
+    pub(crate) fn records_beside(&self, handle: Handle<T>) -> u64 {
+        // SAFETY: the handle names a live record of this pool, so its slab is a
+        // frame of the pool, whose start holds a header since `add_slab`; the
+        // borrow of the pool keeps it unchanged.
+        let header = unsafe { &*self.direct_map.pointer::<Header>(handle.slab()) };
+        u64::from(header.taken.count_ones())
+    }
+
     /// Puts a record into a free slot, taking a frame if there is none.
     ///
     /// # Errors
@@ -112,7 +128,7 @@ impl<T> Pool<T> {
         // SAFETY: the handle names a live record (module docs), and is not used
         // after this: the record is moved out, its slot becomes free below.
         let value = unsafe { self.direct_map.pointer::<T>(address).read() };
-        let slab = address & !(Size4KiB::SIZE - 1);
+        let slab = handle.slab();
         let slot = ((address - slab) as usize - Self::FIRST) / size_of::<T>();
         let header = self.header(slab);
         let was_full = header.taken == Self::ALL_TAKEN;

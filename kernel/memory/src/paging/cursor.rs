@@ -60,6 +60,29 @@ impl Cursor {
         }
     }
 
+    /// The first slot of the kernel half in which this root and `other` differ:
+    /// all but the ACCESSED bit, which the processor sets in each for itself.
+    pub(crate) fn first_unshared(&self, other: &Self) -> Option<u16> {
+        let entry = |cursor: &Self, slot: u16| {
+            let place = cursor.direct_map.entry(cursor.root(), u64::from(slot));
+            place.load(Relaxed) & !PageTableFlags::ACCESSED.bits()
+        };
+        (256..512).find(|slot| entry(self, *slot) != entry(other, *slot))
+    }
+
+    /// True if a cursor that is sought anew for the same address would stand
+    /// in the same tables.
+    pub(crate) fn is_current(&self) -> bool {
+        let anew = Self::new(self.direct_map, self.root(), self.top, self.address);
+        let lowest = usize::from(self.level - 1);
+        self.level == anew.level && self.tables[lowest..] == anew.tables[lowest..]
+    }
+
+    /// The address stood on.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
+    }
+
     /// The root of the tree.
     pub(crate) fn root(&self) -> Table {
         self.tables[3]
@@ -119,7 +142,7 @@ impl Cursor {
         } else {
             self.fill_with_parts(table, old)
         };
-        let user = self.top == 4;
+        let user = self.address >> 63 == 0;
         self.replace(Entry::table(table, count, user));
         self.level -= 1;
         self.tables[usize::from(self.level) - 1] = table;

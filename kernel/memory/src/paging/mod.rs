@@ -17,10 +17,12 @@
 mod cursor;
 mod entry;
 mod geometry;
+mod visit;
 mod walk;
 
 pub(crate) use cursor::Cursor;
 pub use entry::{Cache, Entry, EntryKind};
 pub use geometry::{LeafSize, index_at, offset_in_page};
 pub(crate) use geometry::{Table, span_of};
+pub(crate) use visit::{LeafSeen, TableSeen, Visit, Visits};
 pub use walk::{Step, Walk};

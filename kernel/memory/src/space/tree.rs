@@ -18,22 +18,22 @@ pub(super) type Link = Option<Handle<Node>>;
 /// A region and its place in the tree.
 pub(super) struct Node {
     pub(super) region: Region,
-    left: Link,
-    right: Link,
-    height: u8,
+    pub(super) left: Link,
+    pub(super) right: Link,
+    pub(super) height: u8,
     /// The first address of the subtree's first region.
-    start: u64,
+    pub(super) start: u64,
     /// The end of the subtree's last region.
-    end: u64,
+    pub(super) end: u64,
     /// The largest gap between two neighbours within the subtree, in bytes.
-    gap: u64,
+    pub(super) gap: u64,
 }
 
 /// The regions of one space.
 pub(super) struct Tree {
-    pool: Pool<Node>,
-    root: Link,
-    len: u64,
+    pub(super) pool: Pool<Node>,
+    pub(super) root: Link,
+    pub(super) len: u64,
 }
 
 impl Tree {
