@@ -8,7 +8,7 @@
 //! demand-backed may be touched: no heap value, no formatting.
 
 use memory::frames::OutOfFrames;
-use memory::space::{AdoptError, Backing, Placement, Request, Rights};
+use memory::space::{KernelHalfError, Backing, Placement, Request, Rights};
 use memory::{Fault, Outcome, Physical, Space};
 use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
@@ -35,7 +35,7 @@ pub enum InitError {
     /// The frames.
     Physical(PhysicalError),
     /// The kernel half.
-    KernelHalf(AdoptError),
+    KernelHalf(KernelHalfError),
     /// The first address space.
     Space(OutOfFrames),
 }

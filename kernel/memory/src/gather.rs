@@ -70,13 +70,15 @@ impl<'a, 'm, T: Tlb> Gather<'a, 'm, T> {
 
     /// A present leaf was taken out of the tables at `address`: gives up its
     /// ownership of what it maps. Only a private frame goes back; the zero
-    /// frame belongs to everybody, a borrowed one to somebody else.
+    /// frame belongs to everybody, a borrowed or a fixed one to somebody else.
     pub(crate) fn leaf(&mut self, old: Entry, address: u64, size: LeafSize) {
         self.page(address);
         let start = old.leaf_address(size);
         if old.flags().contains(Entry::BORROWED) {
             self.physical.give_back_borrowed(size.frames());
-        } else if start != self.physical.zero_frame().start_address() {
+        } else if !old.flags().contains(Entry::FIXED)
+            && start != self.physical.zero_frame().start_address()
+        {
             self.remove(Removed::Private(start, size));
         }
     }

@@ -3,13 +3,13 @@
 //! ```text
 //!  63 62 61       52 51                    12 11  9 8 7 6 5 4 3 2 1 0
 //! +--+--+-----------+------------------------+-----+-+-+-+-+-+-+-+-+-+
-//! |NX| - | in use    | physical address       |  B  |G|S|D|A|C|T|U|W|P|
+//! |NX| - | in use    | physical address       | sw  |G|S|D|A|C|T|U|W|P|
 //! +--+--+-----------+------------------------+-----+-+-+-+-+-+-+-+-+-+
 //! ```
 //!
 //! This file is the one place that names the bits the processor leaves to
 //! software: 52 to 61 of a table entry count the entries in use below it, and
-//! bit 9 of a leaf (B) marks a borrowed frame. An entry that is not present and
+//! bits 9 and 10 of a leaf mark memory that the leaf does not own. An entry that is not present and
 //! not zero is kept for software (eviction will want it); nothing makes one yet.
 
 use x86_64::PhysAddr;
@@ -81,6 +81,10 @@ impl Entry {
     /// Bit 9 of a leaf: the frame is borrowed (a device's, or one that
     /// somebody else accounts for) and is not given back with the leaf.
     pub const BORROWED: PageTableFlags = PageTableFlags::BIT_9;
+
+    /// Bit 10 of a leaf: it belongs to a fixed region, and what it maps is
+    /// accounted for elsewhere (the kernel's image, the direct map).
+    pub const FIXED: PageTableFlags = PageTableFlags::BIT_10;
 
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)

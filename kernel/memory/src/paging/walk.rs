@@ -100,7 +100,7 @@ struct Flags(PageTableFlags);
 
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(PageTableFlags, &str); 10] = [
+        const NAMES: [(PageTableFlags, &str); 11] = [
             (PageTableFlags::PRESENT, "P"),
             (PageTableFlags::WRITABLE, "W"),
             (PageTableFlags::USER_ACCESSIBLE, "U"),
@@ -111,6 +111,7 @@ impl fmt::Display for Flags {
             (PageTableFlags::GLOBAL, "G"),
             (PageTableFlags::NO_EXECUTE, "NX"),
             (Entry::BORROWED, "borrowed"),
+            (Entry::FIXED, "fixed"),
         ];
         let mut first = true;
         for (_, name) in NAMES.iter().filter(|(flag, _)| self.0.contains(*flag)) {

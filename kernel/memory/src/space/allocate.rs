@@ -3,13 +3,14 @@
 
 use core::fmt;
 
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::Space;
+use super::backing::Source;
 use super::halves::HALF;
 use super::region::{Backing, Region, Rights};
 use crate::frames::OutOfFrames;
-use crate::paging::LeafSize;
+use crate::paging::{LeafSize, span_of};
 use crate::physical::Physical;
 use crate::tlb::Tlb;
 
@@ -120,6 +121,8 @@ pub enum AllocateError {
     NoRoom,
     /// A fixed region needs [`Placement::At`]: it is where it is.
     FixedNeedsAddress,
+    /// The level 4 slot of this address was not given to the kernel half.
+    NoSlot(VirtAddr),
     /// Fault-around is a power of two from 1 to 512.
     BadAround(u16),
     /// Ring 3 has no business in the kernel half.
@@ -167,6 +170,11 @@ impl fmt::Display for AllocateError {
             }
             Self::NoRoom => write!(f, "there is no gap of that size within the bounds"),
             Self::FixedNeedsAddress => write!(f, "a fixed region needs an address"),
+            Self::NoSlot(address) => write!(
+                f,
+                "the level 4 slot of {:#018x} has no table: it is not the kernel half's to map",
+                address.as_u64()
+            ),
             Self::BadAround(pages) => {
                 write!(
                     f,
@@ -202,11 +210,74 @@ impl Space {
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Result<Region, AllocateError> {
-        let mut region = self.checked(&request, physical)?;
-        region.base = self.place(&request, region.size, region.page_size.bytes())?;
+        let source = match request.backing {
+            Backing::Immediate => Some(Source::Private),
+            Backing::Device(start, _) => Some(Source::Existing(start)),
+            _ => None,
+        };
+        self.allocate_from(&request, source, physical, tlb)
+    }
+
+    /// Records a fixed region and maps it, for ever, to the memory from `start`
+    /// on, with the largest pages that fit. The kernel half only; the request
+    /// has [`Backing::Fixed`] and [`Placement::At`].
+    ///
+    /// # Errors
+    ///
+    /// See [`AllocateError`]; nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// - The memory exists, and is not unplugged or handed out for another use
+    ///   as long as the space is used.
+    /// - What the mapping allows breaks no Rust reference to that memory.
+    #[expect(unsafe_code, reason = "declares what the caller vouches for")]
+    pub unsafe fn map_fixed(
+        &mut self,
+        request: Request,
+        start: PhysAddr,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<Region, AllocateError> {
+        let fixed = request.backing == Backing::Fixed && self.is_kernel();
+        let Placement::At(base) = request.placement else {
+            return Err(AllocateError::FixedNeedsAddress);
+        };
+        if !fixed || !start.is_aligned(4096_u64) {
+            return Err(AllocateError::BadDeviceAddress(start.as_u64()));
+        }
+        self.check_slots(base, request.size)?;
+        self.allocate_from(&request, Some(Source::Existing(start)), physical, tlb)
+    }
+
+    /// Checks that the level 4 slots under a range have their tables.
+    fn check_slots(&mut self, base: VirtAddr, size: u64) -> Result<(), AllocateError> {
+        let end = base.as_u64().saturating_add(size);
+        let mut address = base.as_u64();
+        while address < end {
+            self.cursor.seek(address);
+            if self.cursor.level() == 4 {
+                return Err(AllocateError::NoSlot(VirtAddr::new_truncate(address)));
+            }
+            address = (address | (span_of(4) - 1)).saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Reserves a region, and maps it if there is a source for its memory.
+    fn allocate_from(
+        &mut self,
+        request: &Request,
+        source: Option<Source>,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<Region, AllocateError> {
+        let mut region = self.checked(request, physical)?;
+        region.base = self.place(request, region.size, region.page_size.bytes())?;
         let node = self.regions.reserve(physical.frames_mut(), region)?;
-        let at_once = matches!(region.backing, Backing::Immediate | Backing::Device(..));
-        if at_once && let Err(error) = self.map_at_once(&region, request.page_size, physical, tlb) {
+        if let Some(source) = source
+            && let Err(error) = self.map_at_once(&region, source, request.page_size, physical, tlb)
+        {
             self.regions.release(physical.frames_mut(), node);
             return Err(error.into());
         }

@@ -16,12 +16,22 @@ use crate::paging::{Entry, LeafSize};
 use crate::physical::Physical;
 use crate::tlb::Tlb;
 
+/// Where the memory of a region that is mapped from the start comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// New private frames.
+    Private,
+    /// Memory that exists and belongs to somebody else, from here on.
+    Existing(PhysAddr),
+}
+
 impl Space {
-    /// Maps the whole of an immediate or device region, with leaves of at most
-    /// `wanted`; all of it or nothing.
+    /// Maps the whole of a region, with leaves of at most `wanted`; all of it
+    /// or nothing.
     pub(super) fn map_at_once(
         &mut self,
         region: &Region,
+        source: Source,
         wanted: Option<LeafSize>,
         physical: &mut Physical,
         tlb: &mut impl Tlb,
@@ -29,7 +39,7 @@ impl Space {
         let largest = wanted.unwrap_or(LeafSize::Size1GiB);
         let (mut address, mut fallbacks) = (region.base.as_u64(), 0);
         while address < region.end() {
-            match self.map_largest(region, address, largest, physical, tlb) {
+            match self.map_largest(region, source, address, largest, physical, tlb) {
                 Ok(size) => {
                     fallbacks += u64::from(wanted.is_some_and(|wanted| size < wanted));
                     address += size.bytes();
@@ -51,6 +61,7 @@ impl Space {
     pub(super) fn map_largest(
         &mut self,
         region: &Region,
+        source: Source,
         address: u64,
         largest: LeafSize,
         physical: &mut Physical,
@@ -60,14 +71,17 @@ impl Space {
         loop {
             let memory = if address.is_multiple_of(size.bytes()) && region.holds_leaf(address, size)
             {
-                memory_behind(region, address, size, physical)
+                source.memory(region, address, size, physical)
             } else {
                 Err(OutOfFrames)
             };
             match (memory, size.smaller()) {
                 (Ok(start), _) => {
-                    self.install(region, address, start, size, physical, tlb)?;
-                    return Ok(size);
+                    let installed = self.install(region, address, start, size, physical, tlb);
+                    if installed.is_err() {
+                        source.give_back(start, size, physical);
+                    }
+                    return installed.map(|()| size);
                 }
                 (Err(_), Some(smaller)) => size = smaller,
                 (Err(error), None) => return Err(error),
@@ -80,8 +94,8 @@ impl Space {
     ///
     /// # Errors
     ///
-    /// [`OutOfFrames`]: no frame for a table on the way. The memory has gone
-    /// back and everything is as it was.
+    /// [`OutOfFrames`]: no frame for a table on the way; the memory is still
+    /// the caller's, and everything is as it was.
     pub(super) fn install(
         &mut self,
         region: &Region,
@@ -91,14 +105,8 @@ impl Space {
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Result<(), OutOfFrames> {
-        let borrowed = matches!(region.backing, Backing::Device(..));
-        if let Err(error) = self.make_way(address, size, physical, tlb) {
-            if !borrowed {
-                physical.free_private(start, size);
-            }
-            return Err(error);
-        }
-        if borrowed {
+        self.make_way(address, size, physical, tlb)?;
+        if matches!(region.backing, Backing::Device(..)) {
             physical.borrow_frames(size.frames());
         }
         let flags = region.leaf_flags(physical.features(), self.is_kernel());
@@ -210,26 +218,35 @@ impl Space {
     }
 }
 
-/// The memory for a leaf of `size` at `address` of an immediate or device
-/// region: a new private frame, or the device's own.
-fn memory_behind(
-    region: &Region,
-    address: u64,
-    size: LeafSize,
-    physical: &mut Physical,
-) -> Result<PhysAddr, OutOfFrames> {
-    if !physical.features().has(size) {
-        return Err(OutOfFrames);
-    }
-    match region.backing {
-        Backing::Device(start, _) => {
-            let start = start + (address - region.base.as_u64());
-            if start.is_aligned(size.bytes()) {
-                Ok(start)
-            } else {
-                Err(OutOfFrames)
+impl Source {
+    /// The memory for a leaf of `size` at `address` of a region. The error
+    /// says that there is none of that size.
+    fn memory(
+        self,
+        region: &Region,
+        address: u64,
+        size: LeafSize,
+        physical: &mut Physical,
+    ) -> Result<PhysAddr, OutOfFrames> {
+        if !physical.features().has(size) {
+            return Err(OutOfFrames);
+        }
+        match self {
+            Self::Private => physical.new_private(size),
+            Self::Existing(start) => {
+                let start = start + (address - region.base.as_u64());
+                if start.is_aligned(size.bytes()) {
+                    Ok(start)
+                } else {
+                    Err(OutOfFrames)
+                }
             }
         }
-        _ => physical.new_private(size),
+    }
+
+    fn give_back(self, start: PhysAddr, size: LeafSize, physical: &mut Physical) {
+        if let Self::Private = self {
+            physical.free_private(start, size);
+        }
     }
 }

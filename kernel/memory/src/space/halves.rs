@@ -33,28 +33,48 @@ pub const LOWEST: u64 = 4096;
 /// the end of every region is a number.
 const HIGHEST: u64 = u64::MAX - 4095;
 
-/// Why [`Space::adopt_kernel_half`] refused.
+/// Why a kernel half could not be made. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdoptError {
+pub enum KernelHalfError {
     /// The slots must lie within 256 to 511 and not be empty.
     NotInKernelHalf(u16, u16),
     /// This slot is in use already.
     SlotTaken(u16),
-    /// No frame for a table; nothing has changed.
+    /// No frame for a table.
     OutOfFrames,
 }
 
 impl Space {
-    /// Makes the kernel half below the root that is loaded now: `slots` of its
-    /// level 4 table get empty level 3 tables, and regions are placed in them.
-    /// The other slots of the half stay as they are, and are shared.
+    /// Makes a kernel half with a root of its own. `window` are the level 4
+    /// slots in which regions are placed; `fixed` are further slots, for
+    /// [`Self::map_fixed`]. All of them get empty level 3 tables.
     ///
     /// # Errors
     ///
-    /// - [`AdoptError::NotInKernelHalf`], [`AdoptError::SlotTaken`]: the slots;
-    /// - [`AdoptError::OutOfFrames`]: no frame for a table.
+    /// See [`KernelHalfError`]; nothing has changed then.
+    pub fn new_kernel_half(
+        window: Range<u16>,
+        fixed: &[Range<u16>],
+        physical: &mut Physical,
+    ) -> Result<Self, KernelHalfError> {
+        let root = physical
+            .new_table()
+            .map_err(|_| KernelHalfError::OutOfFrames)?;
+        let made = Self::kernel_half_below(root, window, fixed, physical);
+        if made.is_err() {
+            physical.free_table(root);
+        }
+        made
+    }
+
+    /// Makes the kernel half below the root that is loaded now: the `window`
+    /// slots of its level 4 table get empty level 3 tables, and regions are
+    /// placed in them. The other slots of the half stay as they are, and are
+    /// shared.
     ///
-    /// All leave everything as it was.
+    /// # Errors
+    ///
+    /// See [`KernelHalfError`]; nothing has changed then.
     ///
     /// # Safety
     ///
@@ -65,41 +85,57 @@ impl Space {
     #[expect(unsafe_code, reason = "declares what the caller vouches for")]
     pub unsafe fn adopt_kernel_half(
         root: PhysFrame,
-        slots: Range<u16>,
+        window: Range<u16>,
         physical: &mut Physical,
-    ) -> Result<Self, AdoptError> {
-        if slots.is_empty() || slots.start < 256 || slots.end > 512 {
-            return Err(AdoptError::NotInKernelHalf(slots.start, slots.end));
-        }
+    ) -> Result<Self, KernelHalfError> {
         let root = Table::from_address(root.start_address().as_u64());
-        let direct_map = physical.direct_map();
+        Self::kernel_half_below(root, window, &[], physical)
+    }
+
+    fn kernel_half_below(
+        root: Table,
+        window: Range<u16>,
+        fixed: &[Range<u16>],
+        physical: &mut Physical,
+    ) -> Result<Self, KernelHalfError> {
         let address = |slot: u16| VirtAddr::new_truncate(u64::from(slot) * span_of(4)).as_u64();
-        // The level 4 entries are written through a cursor that may write
-        // them, for this once.
-        let mut cursor = Cursor::new(direct_map, root, 4, address(slots.start));
-        for slot in slots.clone() {
-            cursor.seek(address(slot));
-            if cursor.level() != 4 || cursor.entry() != Entry::UNUSED {
-                return Err(AdoptError::SlotTaken(slot));
+        let all = || core::iter::once(&window).chain(fixed);
+        let slots = || all().cloned().flatten();
+        for range in all() {
+            if range.is_empty() || range.start < 256 || range.end > 512 {
+                return Err(KernelHalfError::NotInKernelHalf(range.start, range.end));
             }
         }
-        if !physical.frames().can_allocate(slots.len() as u64) {
-            return Err(AdoptError::OutOfFrames);
-        }
-        for slot in slots.clone() {
+        // The level 4 entries are written through a cursor that may write
+        // them, for this once.
+        let direct_map = physical.direct_map();
+        let mut cursor = Cursor::new(direct_map, root, 4, address(window.start));
+        for slot in slots() {
             cursor.seek(address(slot));
-            cursor
-                .descend(physical)
-                .map_err(|OutOfFrames { .. }| AdoptError::OutOfFrames)?;
+            if cursor.level() != 4 || cursor.entry() != Entry::UNUSED {
+                return Err(KernelHalfError::SlotTaken(slot));
+            }
         }
-        let low = address(slots.start);
-        let high = low + slots.len() as u64 * (span_of(4) - 1);
+        if !physical.frames().can_allocate(slots().count() as u64) {
+            return Err(KernelHalfError::OutOfFrames);
+        }
+        for slot in slots() {
+            cursor.seek(address(slot));
+            if cursor.level() == 4 {
+                cursor
+                    .descend(physical)
+                    .map_err(|OutOfFrames| KernelHalfError::OutOfFrames)?;
+            }
+        }
+        let low = address(window.start);
+        let size = window.len() as u64 * span_of(4);
+        let high = low.checked_add(size).unwrap_or(HIGHEST);
         Ok(Self {
             cursor: Cursor::new(direct_map, root, 3, low),
             regions: Tree::new(direct_map),
             last: None,
             scope: Scope::Kernel,
-            window: (low, high.min(HIGHEST)),
+            window: (low, high),
             next_source: 0,
         })
     }

@@ -20,7 +20,7 @@
 //! tables go through the space's one cursor.
 
 mod allocate;
-
+mod audit;
 mod backing;
 mod bytes;
 mod halves;
@@ -32,8 +32,11 @@ mod resolve;
 mod tree;
 
 pub use allocate::{AllocateError, Placement, Request};
+pub use audit::{
+    Audit, Broken, Conflict, Counter, LeafDefect, RegionDefect, Report, Right, TableDefect,
+};
 pub use bytes::{BytesError, BytesRefusal};
-pub use halves::{AdoptError, HALF, LOWEST};
+pub use halves::{HALF, KernelHalfError, LOWEST};
 pub use protect::ProtectError;
 pub use query::Resident;
 pub use region::{Backing, Region, Rights};

@@ -35,8 +35,9 @@ pub enum Backing {
     Device(PhysAddr, Cache),
     /// Nothing, ever: each access is refused.
     Guard,
-    /// Mapped and unmapped by somebody else: a record, so that faults and
-    /// audits know what lies there.
+    /// Mapped once and for ever, to memory that is accounted for elsewhere
+    /// (see [`Space::map_fixed`](super::Space::map_fixed)); or a record only,
+    /// of what somebody else mapped, so that faults and audits know of it.
     Fixed,
 }
 
@@ -101,8 +102,10 @@ impl Region {
         );
         flags.set(PageTableFlags::USER_ACCESSIBLE, self.user);
         flags.set(PageTableFlags::GLOBAL, global && features.global_pages);
-        if let Backing::Device(_, cache) = self.backing {
-            flags |= cache.flags() | Entry::BORROWED;
+        match self.backing {
+            Backing::Device(_, cache) => flags |= cache.flags() | Entry::BORROWED,
+            Backing::Fixed => flags |= Entry::FIXED,
+            _ => {}
         }
         flags
     }

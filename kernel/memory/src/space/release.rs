@@ -19,6 +19,8 @@ pub enum FreeError {
     NoRegion(VirtAddr),
     /// The address lies in an allocation that starts here.
     NotTheBase(VirtAddr),
+    /// The region is fixed: it stays for ever.
+    Fixed(VirtAddr),
 }
 
 /// Why [`Space::discard`] refused. Nothing has changed then.
@@ -46,6 +48,13 @@ impl fmt::Display for FreeError {
                 "that is inside the allocation at {:#018x}, which is freed by its base",
                 base.as_u64()
             ),
+            Self::Fixed(base) => {
+                write!(
+                    f,
+                    "the region at {:#018x} is fixed and stays",
+                    base.as_u64()
+                )
+            }
         }
     }
 }
@@ -92,12 +101,16 @@ impl Space {
         let Region {
             source,
             offset,
+            backing,
             base: start,
             ..
         } = *self.regions.region(node);
         let first = start - offset;
         if first != base {
             return Err(FreeError::NotTheBase(first));
+        }
+        if backing == Backing::Fixed {
+            return Err(FreeError::Fixed(base));
         }
         let mut gather = Gather::new(self.scope, physical, tlb);
         let mut next = Some(node);
