@@ -1,0 +1,237 @@
+//! A machine of simulated memory and software processors, set up as a kernel
+//! sets itself up: memory map, frames, kernel half, spaces.
+//!
+//! Every access goes through a processor: translate, fault, resolve, and again.
+//! What must hold at each of them is checked here: one fault is enough for one
+//! access, and no translation leads to a frame that is not in use.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use memory::frames::{Frames, Layout, State, Use};
+use memory::memory_map::{Kind, MemoryMap, Region as MapRegion};
+use memory::{Access, Features, Outcome, Physical, Refusal, Space};
+use x86_64::structures::paging::PhysFrame;
+use x86_64::{PhysAddr, VirtAddr};
+
+use super::processors::Processors;
+use super::simulated_memory::SimulatedMemory;
+use super::translation::UPPER;
+
+/// The top-level slots of the kernel half that hold regions.
+pub const KERNEL_SLOTS: std::ops::Range<u16> = 320..322;
+/// The first address in them.
+pub const KERNEL_BASE: u64 = 0xffff_a000_0000_0000;
+/// Tables that a machine without any space has: its root, and one for each slot.
+pub const FIRST_TABLES: u64 = 3;
+/// Events that its journal holds.
+pub const EVENTS: usize = 64;
+/// How many processors a machine has.
+pub const PROCESSORS: usize = 2;
+
+/// A processor that can do everything.
+pub const FEATURES: Features = Features {
+    gigabyte_pages: true,
+    no_execute: true,
+    global_pages: true,
+    physical_bits: 46,
+};
+
+/// A machine; `spaces[i]` is the low half that `load(_, Some(i))` loads.
+pub struct Machine {
+    pub physical: Physical<'static>,
+    pub processors: Processors,
+    pub kernel: Space,
+    pub spaces: Vec<Option<Space>>,
+    loaded: [Option<usize>; PROCESSORS],
+    /// The fault outcomes of the last access; at most one.
+    pub outcomes: Vec<Outcome>,
+    pub memory: Rc<SimulatedMemory>,
+}
+
+impl Machine {
+    /// A machine with 8 MiB of memory near the bottom and 6 MiB far up, one
+    /// space, loaded on both processors.
+    pub fn new() -> Self {
+        Self::with_features(FEATURES)
+    }
+
+    /// The same with other processors.
+    pub fn with_features(features: Features) -> Self {
+        let memory = Rc::new(SimulatedMemory::new());
+        let far = memory.far();
+        let ranges = [(0x10_0000, 0x90_0000), (far - 0x10_0000, far + 0x50_0000)];
+        Self::with_memory(memory, &ranges, features)
+    }
+
+    /// A machine with these ranges of memory, which hold rubbish at first.
+    pub fn with_ranges(ranges: &[(u64, u64)]) -> Self {
+        Self::with_memory(Rc::new(SimulatedMemory::new()), ranges, FEATURES)
+    }
+
+    /// A machine with all of it chosen.
+    pub fn with_memory(
+        memory: Rc<SimulatedMemory>,
+        ranges: &[(u64, u64)],
+        features: Features,
+    ) -> Self {
+        let regions: Vec<_> = ranges
+            .iter()
+            .map(|&(start, end)| MapRegion {
+                start,
+                end,
+                kind: Kind::Usable,
+            })
+            .collect();
+        let map = MemoryMap::new(regions).physical_bits(features.physical_bits);
+        let layout = Layout::of(map.managed());
+        let held = layout.place(map.managed()).expect("room for the bitmap");
+        // SAFETY: the place is reserved by the allocator that gets the words,
+        // and a machine drops it before its memory.
+        let storage = unsafe { memory.words(held.start, layout.words()) };
+        let frames = Frames::new(map.managed(), storage, held).expect("a sorted map");
+        // SAFETY: as above, and this is the memory's one machine.
+        let events = unsafe { memory.events(EVENTS) };
+        let mut physical = Physical::new(frames, memory.direct_map(), features, events)
+            .expect("a frame of zeroes");
+        let root = new_root(&mut physical, &memory);
+        // SAFETY: the root is never given back, and nobody else edits it.
+        let kernel = unsafe { Space::adopt_kernel_half(root, KERNEL_SLOTS, &mut physical) }
+            .expect("free slots and three frames");
+        let root = root.start_address().as_u64();
+        let mut machine = Self {
+            physical,
+            processors: Processors::new(PROCESSORS, &memory, features, root),
+            kernel,
+            spaces: Vec::new(),
+            loaded: [None; PROCESSORS],
+            outcomes: Vec::new(),
+            memory,
+        };
+        let space = machine.new_space();
+        (0..PROCESSORS).for_each(|processor| machine.load(processor, Some(space)));
+        machine
+    }
+
+    /// Makes a space with an empty low half.
+    pub fn new_space(&mut self) -> usize {
+        let space = Space::new(&self.kernel, &mut self.physical).expect("a frame for the root");
+        self.spaces.push(Some(space));
+        self.spaces.len() - 1
+    }
+
+    /// Loads a space on a processor, or the kernel half alone.
+    pub fn load(&mut self, processor: usize, space: Option<usize>) {
+        let root = space.map_or(self.kernel.root(), |index| self.space(index).root());
+        self.processors.each[processor].load(root.start_address().as_u64());
+        self.loaded[processor] = space;
+    }
+
+    /// The space that is loaded on a processor.
+    pub fn loaded(&self, processor: usize) -> Option<usize> {
+        self.loaded[processor]
+    }
+
+    /// A low half.
+    pub fn space(&mut self, index: usize) -> &mut Space {
+        self.spaces[index].as_mut().expect("a space that exists")
+    }
+
+    /// Destroys a space that no processor has loaded.
+    pub fn destroy(&mut self, index: usize) -> u64 {
+        assert!(!self.loaded.contains(&Some(index)), "it is in use");
+        let space = self.spaces[index].take().expect("a space that exists");
+        // SAFETY: checked above.
+        let destroyed = unsafe { space.destroy(&mut self.physical, &mut self.processors) };
+        destroyed.unwrap_or_else(|_| panic!("only the kernel half refuses"))
+    }
+
+    /// One access: translated, faulted and resolved until it works or is
+    /// refused. Returns the physical address.
+    pub fn access(
+        &mut self,
+        processor: usize,
+        address: u64,
+        access: Access,
+        user: bool,
+    ) -> Result<u64, Refusal> {
+        self.outcomes.clear();
+        loop {
+            let core = &mut self.processors.each[processor];
+            let fault = match core.translate(address, access, user) {
+                Ok(physical) => {
+                    let state = self.physical.frames().state_of(PhysAddr::new(physical));
+                    assert!(
+                        matches!(state, Some(State::Used) | None),
+                        "{access} of {address:#x} leads to {physical:#x}, which is {state:?}"
+                    );
+                    return Ok(physical);
+                }
+                Err(fault) => fault,
+            };
+            assert!(
+                self.outcomes.is_empty(),
+                "{address:#x}: after {:?} there is another fault: {fault}",
+                self.outcomes
+            );
+            core.forget_and_speculate(address);
+            let space = match self.loaded[processor] {
+                Some(index) if address & UPPER == 0 => {
+                    self.spaces[index].as_mut().expect("a loaded space")
+                }
+                _ => &mut self.kernel,
+            };
+            let outcome = space.resolve(fault, &mut self.physical, &mut self.processors);
+            self.outcomes.push(outcome);
+            if let Outcome::Refused(refusal) = outcome {
+                return Err(refusal);
+            }
+        }
+    }
+
+    /// The kernel, on processor 0, reads a byte.
+    pub fn read(&mut self, address: u64) -> Result<u8, Refusal> {
+        self.read_on(0, address)
+    }
+
+    /// The kernel, on processor 0, writes a byte.
+    pub fn write(&mut self, address: u64, byte: u8) -> Result<(), Refusal> {
+        self.write_on(0, address, byte)
+    }
+
+    /// The kernel reads a byte.
+    pub fn read_on(&mut self, processor: usize, address: u64) -> Result<u8, Refusal> {
+        let physical = self.access(processor, address, Access::Read, false)?;
+        Ok(self.memory.read(physical))
+    }
+
+    /// The kernel writes a byte.
+    pub fn write_on(&mut self, processor: usize, address: u64, byte: u8) -> Result<(), Refusal> {
+        let physical = self.access(processor, address, Access::Write, false)?;
+        self.memory.write(physical, byte);
+        Ok(())
+    }
+
+    /// The kernel, on processor 0, fetches an instruction.
+    pub fn fetch(&mut self, address: u64) -> Result<u8, Refusal> {
+        let physical = self.access(0, address, Access::Execute, false)?;
+        Ok(self.memory.read(physical))
+    }
+
+    /// Where the tables say that an address of space `index` lies.
+    pub fn physical_of(&mut self, index: usize, address: u64) -> Option<u64> {
+        let walk = self.space(index).walk(VirtAddr::new(address));
+        walk.physical().map(PhysAddr::as_u64)
+    }
+}
+
+/// An empty level 4 table, as the boot loader leaves one behind.
+fn new_root(physical: &mut Physical<'_>, memory: &SimulatedMemory) -> PhysFrame {
+    let frame = physical.frames_mut().allocate(Use::Table);
+    let root = frame.expect("a frame for the root").as_phys_frame();
+    let start = root.start_address().as_u64();
+    for place in (start..start + 4096).step_by(8) {
+        memory.entry(place).store(0, Relaxed);
+    }
+    root
+}
