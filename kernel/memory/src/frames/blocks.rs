@@ -263,6 +263,15 @@ impl<'m> Blocks<'m> {
         end
     }
 
+    /// Whether the bitmap, the count and both summaries say the same of `block`.
+    pub(super) fn agrees(&self, block: usize) -> bool {
+        let in_map: u32 = self.bits[block].iter().map(|word| word.count_ones()).sum();
+        let free = u64::from(in_map);
+        free == self.read_count(block)
+            && self.whole.contains(block) == (free == BLOCK_FRAMES)
+            && self.partial.contains(block) == (free > 0 && free < BLOCK_FRAMES)
+    }
+
     /// The word of the frame `index` as if there were no hand.
     fn word(&self, index: u64) -> u64 {
         let (block, at) = place(index);

@@ -103,7 +103,7 @@ impl Frames<'_> {
     }
 
     /// The state of the frame `number` in `range`, and the number up to which it is the same.
-    fn state_from(&self, range: &Range, number: u64) -> (State, u64) {
+    pub(super) fn state_from(&self, range: &Range, number: u64) -> (State, u64) {
         if range.is_held() {
             return (State::Reserved, range.end);
         }

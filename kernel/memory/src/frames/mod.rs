@@ -11,13 +11,14 @@
 //! No call's cost grows with the memory, but for the search for a run or a
 //! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap and
 //! its hand), `summary` (where free blocks are), `layout` (the storage),
-//! `owned` (frames as values), `give_back`, `run`, `count`.
+//! `owned` (frames as values), `give_back`, `run`, `count`, `inspect`.
 
 mod bits;
 mod blocks;
 mod count;
 mod error;
 mod give_back;
+mod inspect;
 mod layout;
 mod owned;
 mod ranges;
@@ -33,6 +34,7 @@ use crate::memory_map::{FRAME_SHIFT, FrameRange, MapEntry};
 
 pub use self::count::{Counts, State, States};
 pub use self::error::{FreeError, NewError, OutOfFrames, ReclaimError, RunError};
+pub(crate) use self::inspect::Stretch;
 pub use self::layout::Layout;
 pub use self::owned::{Frame, Pieces, Run, Use};
 

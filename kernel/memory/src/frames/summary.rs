@@ -108,6 +108,18 @@ impl<'m> BlockSet<'m> {
         Some(block)
     }
 
+    /// Whether `block` is in the set and can be found from every level.
+    pub(super) fn contains(&self, block: usize) -> bool {
+        let mut position = block;
+        let mut levels = self.levels.iter();
+        let bit_is_set = |level: &&mut [u64]| {
+            let (word, bit) = (position / WIDTH, position % WIDTH);
+            position = word;
+            level.get(word).is_none_or(|word| word >> bit & 1 == 1)
+        };
+        levels.all(bit_is_set) && block / WIDTH >= self.lowest
+    }
+
     /// The lowest block of the set that is at least `from`.
     pub(super) fn next(&self, from: usize) -> Option<usize> {
         let mut position = from;

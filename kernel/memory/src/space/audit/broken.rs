@@ -1,0 +1,249 @@
+//! What an audit finds broken: which invariant, and where. `display` says it
+//! in words.
+
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::tlb::Scope;
+
+/// The first invariant that an audit found broken, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The audit was asked of a low half; its kernel half was to be named.
+    NotTheKernelHalf,
+    /// The scratch is shorter than [`Audit::words`](super::Audit::words).
+    ScratchTooShort {
+        /// Words that are needed.
+        needed: usize,
+        /// Words that were given.
+        given: usize,
+    },
+    /// 1: the allocator's bitmap, count and summaries differ for the 2 MiB from here on.
+    Bitmap(PhysAddr),
+    /// 1: a counter says something else than what was found.
+    Count {
+        /// Which counter.
+        counter: Counter,
+        /// What it says.
+        says: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// 2 and 3: something is wrong with a leaf.
+    Leaf {
+        /// The half whose tables hold it.
+        space: Scope,
+        /// The first address that it maps.
+        address: VirtAddr,
+        /// The frame that is at fault, or the first that the leaf maps.
+        frame: PhysAddr,
+        /// What is wrong.
+        defect: LeafDefect,
+    },
+    /// 3: the zero frame holds another byte than 0 at this address.
+    ZeroFrame(PhysAddr),
+    /// 4: something is wrong with a table.
+    Table {
+        /// The half that it belongs to.
+        space: Scope,
+        /// Its level, 4 (a root) to 1.
+        level: u8,
+        /// The first address that it spans.
+        address: VirtAddr,
+        /// Where it lies.
+        table: PhysAddr,
+        /// What is wrong.
+        defect: TableDefect,
+    },
+    /// 5: something is wrong with the record of a region.
+    Region {
+        /// The half that it belongs to.
+        space: Scope,
+        /// The region's base.
+        base: VirtAddr,
+        /// What is wrong.
+        defect: RegionDefect,
+    },
+    /// 6: so many leaves and tables were lost in gathers that were not finished.
+    Leaked(u64),
+}
+
+/// A number that somebody keeps, and that an audit counts anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Frames that are managed.
+    Total,
+    /// Free frames.
+    Free,
+    /// Frames that are not free.
+    Used,
+    /// Frames that are never handed out, or not yet.
+    Reserved,
+    /// Frames in use as tables.
+    Tables,
+    /// Frames in use by the kernel: region records, and what it holds itself.
+    Kernel,
+    /// Frames with one owner.
+    Private,
+    /// Frames with several owners.
+    Shared,
+    /// Zero frames.
+    Zero,
+    /// Frames behind leaves that map somebody else's memory.
+    Borrowed,
+    /// Frames that were given back and not taken.
+    Refused,
+    /// Frames that hold the records of this half's regions.
+    RecordFrames(Scope),
+    /// Records of this half: those in its frames, and those in its tree.
+    Records(Scope),
+    /// Regions of this half.
+    Regions(Scope),
+}
+
+/// A right that a leaf gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// To write.
+    Write,
+    /// To execute.
+    Execute,
+    /// To access it from ring 3.
+    User,
+    /// To outlive a change of space in the processor's cache.
+    Global,
+}
+
+/// What a frame is already, or is still, that does not go with what it is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Conflict {
+    /// It is in no range of the memory map.
+    Unmanaged,
+    /// It is free.
+    Free,
+    /// It is never handed out, or not yet.
+    Reserved,
+    /// It is the zero frame.
+    Zero,
+    /// It holds a page table.
+    Table,
+    /// It holds region records.
+    Records,
+    /// It is the private frame of another page.
+    Private,
+}
+
+/// What is wrong with a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeafDefect {
+    /// 2: no region holds its first address.
+    NoRegion,
+    /// 2: it reaches past the end of its region, or begins before it.
+    AcrossRegions,
+    /// 2: its region is a guard.
+    InGuard,
+    /// 2: it gives a right that its region does not.
+    Excess(Right),
+    /// 2: it lacks a right that its region gives: faults there would be spurious for ever.
+    Lack(Right),
+    /// 2: these bits of the entry are not what its region asks for.
+    Bits(u64),
+    /// 2: the processor reserves these bits of the entry.
+    ReservedBits(u64),
+    /// 2: the entry is neither present nor zero, and nothing makes such ones.
+    Software,
+    /// 1: it maps other memory than its device's.
+    OtherMemory,
+    /// 1: it maps somebody else's memory, and that memory is managed.
+    BorrowsManaged,
+    /// 1: the frame is something else as well.
+    Frame(Conflict),
+    /// 3: it maps the zero frame in a region that is not zero-backed.
+    ZeroFrame,
+    /// 3: it maps the zero frame and may be written through.
+    ZeroWritable,
+    /// 3: with this leaf, the frame is both writable and executable.
+    WritableAndExecutable,
+}
+
+/// What is wrong with a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TableDefect {
+    /// 1: its frame is something else as well.
+    Frame(Conflict),
+    /// 2: these bits of the entry that points to it are wrong.
+    Bits(u64),
+    /// 4: it has no entry in use.
+    Empty,
+    /// 4: the entry that points to it says so many are in use, and so many are.
+    InUse {
+        /// What the entry says.
+        says: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// 4: the kernel half's table for this address is gone.
+    Missing,
+    /// 4: the root differs from the kernel's in its entry for this address.
+    NotShared,
+    /// 4: the space's cursor remembers other tables than those on the way to this address.
+    StaleCursor,
+}
+
+/// What is wrong with the record of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegionDefect {
+    /// 1: the frame that holds the record is something else.
+    Record(Conflict),
+    /// 5: base or size is not a multiple of 4 KiB, or the size is 0.
+    Unaligned,
+    /// 5: it does not lie in its half, or not where regions are placed.
+    OutsideHalf,
+    /// 5: it begins before the region before it in the tree ends.
+    OutOfOrder,
+    /// 5: the tree's height is wrong here, or its balance.
+    Height,
+    /// 5: the span or the largest gap that the tree notes here is wrong.
+    Gap,
+    /// 5: it says that it is the continuation of a region that does not lie before it.
+    TornOff,
+    /// 5: it is for user mode, in the kernel half.
+    User,
+    /// 5: the record that was hit last is not in the tree any more; the base is its slab's.
+    StaleHit,
+    /// 4: it has all its memory from the start, and nothing is mapped here.
+    NotResident(VirtAddr),
+}
+
+impl Broken {
+    /// Which of the six invariants is broken; 0 if the audit was asked wrong.
+    #[must_use]
+    pub const fn invariant(&self) -> u8 {
+        match self {
+            Self::NotTheKernelHalf | Self::ScratchTooShort { .. } => 0,
+            Self::Bitmap(_) | Self::Count { .. } => 1,
+            Self::Leaf { defect, .. } => defect.invariant(),
+            Self::ZeroFrame(_) => 3,
+            Self::Table { defect, .. } => match defect {
+                TableDefect::Frame(_) => 1,
+                TableDefect::Bits(_) => 2,
+                _ => 4,
+            },
+            Self::Region { defect, .. } => match defect {
+                RegionDefect::Record(_) => 1,
+                RegionDefect::NotResident(_) => 4,
+                _ => 5,
+            },
+            Self::Leaked(_) => 6,
+        }
+    }
+}
+
+impl LeafDefect {
+    const fn invariant(self) -> u8 {
+        match self {
+            Self::OtherMemory | Self::BorrowsManaged | Self::Frame(_) => 1,
+            Self::ZeroFrame | Self::ZeroWritable | Self::WritableAndExecutable => 3,
+            _ => 2,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What is broken, in one clear line for people.
+
+use core::error::Error;
+use core::fmt;
+
+use super::broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
+use crate::tlb::Scope;
+
+impl Error for Broken {}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.invariant() {
+            0 => f.write_str("no audit: ")?,
+            number => write!(f, "invariant {number} is broken: ")?,
+        }
+        match *self {
+            Self::NotTheKernelHalf => f.write_str("it is asked of the kernel half, not of a space"),
+            Self::ScratchTooShort { needed, given } => {
+                write!(f, "it needs {needed} words of scratch, not {given}")
+            }
+            Self::Bitmap(start) => write!(
+                f,
+                "bitmap, count and summaries differ for the 2 MiB of memory from {start:#x} on"
+            ),
+            Self::Count {
+                counter,
+                says,
+                found,
+            } => write!(
+                f,
+                "{counter}: the counter says {says}, and {found} were found"
+            ),
+            Self::Leaf {
+                space,
+                address,
+                frame,
+                defect,
+            } => write!(
+                f,
+                "the leaf at {address:#x} in {}, frame {frame:#x}: {defect}",
+                Half(space)
+            ),
+            Self::ZeroFrame(address) => {
+                write!(
+                    f,
+                    "the zero frame holds another byte than 0 at {address:#x}"
+                )
+            }
+            Self::Table {
+                space,
+                level,
+                address,
+                table,
+                defect,
+            } => write!(
+                f,
+                "the level {level} table at {table:#x} for {address:#x} in {}: {defect}",
+                Half(space)
+            ),
+            Self::Region {
+                space,
+                base,
+                defect,
+            } => write!(f, "the region at {base:#x} in {}: {defect}", Half(space)),
+            Self::Leaked(count) => write!(
+                f,
+                "{count} leaves and tables were lost in gathers that were not finished"
+            ),
+        }
+    }
+}
+
+/// A half, for people.
+struct Half(Scope);
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Scope::Kernel => f.write_str("the kernel half"),
+            Scope::Space(root) => write!(f, "the space of root {:#x}", root.start_address()),
+        }
+    }
+}
+
+impl fmt::Display for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Total => "frames in all",
+            Self::Free => "free frames",
+            Self::Used => "used frames",
+            Self::Reserved => "reserved frames",
+            Self::Tables => "frames of tables",
+            Self::Kernel => "frames of the kernel",
+            Self::Private => "private frames",
+            Self::Shared => "shared frames",
+            Self::Zero => "zero frames",
+            Self::Borrowed => "borrowed frames",
+            Self::Refused => "frames refused when given back",
+            Self::RecordFrames(space) => {
+                return write!(f, "frames of region records in {}", Half(*space));
+            }
+            Self::Records(space) => return write!(f, "region records in {}", Half(*space)),
+            Self::Regions(space) => return write!(f, "regions in {}", Half(*space)),
+        })
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Write => "write",
+            Self::Execute => "execute",
+            Self::User => "user",
+            Self::Global => "global",
+        })
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unmanaged => "the frame is in no range of the memory map",
+            Self::Free => "the frame is free",
+            Self::Reserved => "the frame is reserved and was not handed out",
+            Self::Zero => "the frame is the zero frame",
+            Self::Table => "the frame holds a page table already",
+            Self::Records => "the frame holds region records",
+            Self::Private => "the frame is the private frame of a page already",
+        })
+    }
+}
+
+impl fmt::Display for LeafDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRegion => "it lies in no region",
+            Self::AcrossRegions => "it does not lie within its region as a whole",
+            Self::InGuard => "its region is a guard, where nothing may be mapped",
+            Self::Excess(right) => {
+                return write!(f, "it gives the right '{right}', which its region does not");
+            }
+            Self::Lack(right) => {
+                return write!(f, "it lacks the right '{right}', which its region gives");
+            }
+            Self::Bits(bits) => {
+                return write!(f, "its bits {bits:#x} are not what its region asks for");
+            }
+            Self::ReservedBits(bits) => {
+                return write!(f, "the processor reserves its bits {bits:#x}");
+            }
+            Self::Software => "it is neither present nor zero",
+            Self::OtherMemory => "it maps other memory than its device's",
+            Self::BorrowsManaged => "it borrows memory that the frame allocator manages",
+            Self::Frame(conflict) => return conflict.fmt(f),
+            Self::ZeroFrame => "it maps the zero frame, and its region is not zero-backed",
+            Self::ZeroWritable => "it maps the zero frame and may be written through",
+            Self::WritableAndExecutable => "with it, the frame is both writable and executable",
+        })
+    }
+}
+
+impl fmt::Display for TableDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Frame(conflict) => return conflict.fmt(f),
+            Self::Bits(bits) => {
+                return write!(f, "bits {bits:#x} of the entry that points to it are wrong");
+            }
+            Self::Empty => "it is kept, and no entry of it is in use",
+            Self::InUse { says, found } => {
+                return write!(f, "{says} entries are said to be in use, and {found} are");
+            }
+            Self::Missing => "it is gone",
+            Self::NotShared => "the root has another entry there than the kernel's root",
+            Self::StaleCursor => "the cursor stands in other tables than those on its way",
+        })
+    }
+}
+
+impl fmt::Display for RegionDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Record(conflict) => return write!(f, "its record: {conflict}"),
+            Self::Unaligned => "base and size are not whole pages",
+            Self::OutsideHalf => "it does not lie where regions are placed",
+            Self::OutOfOrder => "it begins before the region before it ends",
+            Self::Height => "height or balance of the tree are wrong here",
+            Self::Gap => "span or gap that the tree notes here are wrong",
+            Self::TornOff => "the region that it continues does not lie before it",
+            Self::User => "user mode may not access the kernel half",
+            Self::StaleHit => "the record that was hit last is not in the tree",
+            Self::NotResident(address) => {
+                return write!(
+                    f,
+                    "nothing is mapped at {address:#x}, and all of it should be"
+                );
+            }
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! The audit: every invariant of the memory manager checked against the tables,
+//! records and bits themselves, and the first broken one named. It is the
+//! memory manager's `fsck`.
+//!
+//! ```text
+//! bitmap ─> regions of each half ─> tables and leaves of each half ─> counters
+//!  frames      regions                 tables ─> leaves ─> marks        mod
+//! ```
+//!
+//! What must always hold: an audit changes nothing but its scratch, takes no
+//! memory and no lock, and ends, without a panic, whatever the tables say.
+//! Private frames that a space executes are writable in the direct map, through
+//! which the kernel fills them; that alone is not held against them.
+
+mod broken;
+mod display;
+mod leaves;
+mod marks;
+mod outside;
+mod regions;
+mod tables;
+
+pub use broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
+
+use core::iter::once;
+
+use super::Space;
+use crate::direct_map::Bytes;
+use crate::frames::State;
+use crate::physical::Physical;
+use crate::tlb::Scope;
+use marks::Marks;
+
+/// What an audit looked at, when nothing was broken. Frames are of 4 KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Comparisons that were made.
+    pub checks: u64,
+    /// Halves: the kernel's, and those of the spaces.
+    pub halves: u64,
+    /// Regions in them.
+    pub regions: u64,
+    /// Frames that hold their records.
+    pub record_frames: u64,
+    /// Frames that hold tables, roots included; those of the boot loader not.
+    pub tables: u64,
+    /// Tables of somebody else, in frames that were never handed out.
+    pub foreign_tables: u64,
+    /// Frames behind private leaves.
+    pub private: u64,
+    /// Leaves that share the zero frame.
+    pub zero: u64,
+    /// Frames behind borrowed leaves.
+    pub borrowed: u64,
+    /// Frames behind leaves in fixed regions, as often as they are mapped.
+    pub fixed: u64,
+}
+
+/// An audit to be made. Start from [`Space::audit`].
+#[derive(Clone, Copy)]
+#[must_use = "nothing is checked before `run`"]
+pub struct Audit<'a, 'm> {
+    kernel: &'a Space,
+    physical: &'a Physical<'m>,
+    held: u64,
+    whole: bool,
+}
+
+impl Space {
+    /// An audit of the kernel half, which this is, and of the spaces that will
+    /// be given to [`Audit::run`].
+    pub fn audit<'a, 'm>(&'a self, physical: &'a Physical<'m>) -> Audit<'a, 'm> {
+        let kernel_root = self.root().start_address();
+        Audit {
+            kernel: self,
+            physical,
+            held: 0,
+            whole: physical.frames().state_of(kernel_root) == Some(State::Used),
+        }
+    }
+}
+
+impl<'a> Audit<'a, '_> {
+    /// Says how many frames of [`Use::Kernel`](crate::frames::Use::Kernel) the
+    /// kernel holds itself, besides those of the region records.
+    pub fn held(self, frames: u64) -> Self {
+        Self {
+            held: frames,
+            ..self
+        }
+    }
+
+    /// Audits every slot of the kernel's root, though it is the boot loader's.
+    /// Without this a root that was not handed out by the allocator is audited
+    /// in the slots of regions only, and any other root as a whole.
+    ///
+    /// In a whole audit each leaf there is has to lie in a region, and each
+    /// table in memory that the allocator manages.
+    pub fn whole(self) -> Self {
+        Self {
+            whole: true,
+            ..self
+        }
+    }
+
+    /// Words of scratch that [`Self::run`] needs: 4 bits for each frame.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        marks::words(self.physical.frames())
+    }
+
+    /// Audits the kernel half and `spaces`, which are all the low halves there
+    /// are. What `scratch` held is lost. It has to be mapped from the start:
+    /// a fault cannot be resolved while the spaces are borrowed.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is [`Broken`].
+    pub fn run<'s>(
+        self,
+        spaces: impl Iterator<Item = &'s Space> + Clone,
+        scratch: &mut [u64],
+    ) -> Result<Report, Broken>
+    where
+        'a: 's,
+    {
+        if !self.kernel.is_kernel() {
+            return Err(Broken::NotTheKernelHalf);
+        }
+        let (needed, given) = (self.words(), scratch.len());
+        let Some(scratch) = scratch.get_mut(..needed) else {
+            return Err(Broken::ScratchTooShort { needed, given });
+        };
+        let zero = self.physical.zero_frame().start_address();
+        let mut auditor = Auditor {
+            physical: self.physical,
+            marks: Marks::new(self.physical.frames(), zero, scratch),
+            executes_outside: false,
+            report: Report::default(),
+        };
+        let halves = once(self.kernel).chain(spaces);
+        auditor.nothing_leaked()?;
+        auditor.bitmap()?;
+        for half in halves.clone() {
+            auditor.regions(half)?;
+        }
+        for half in halves.clone() {
+            auditor.tables(half, self.kernel)?;
+        }
+        if self.whole {
+            auditor.foreign_tables(self.kernel)?;
+        }
+        if auditor.executes_outside {
+            outside::check(self.physical, halves, self.whole)?;
+        }
+        auditor.zero_frame()?;
+        auditor.counters(self.held)?;
+        Ok(auditor.report)
+    }
+}
+
+/// An audit under way.
+struct Auditor<'a, 'm> {
+    physical: &'a Physical<'m>,
+    marks: Marks<'a, 'm>,
+    /// Whether a leaf allows to execute memory that is not managed.
+    executes_outside: bool,
+    report: Report,
+}
+
+impl Auditor<'_, '_> {
+    /// Counts a check, and ends the audit if it does not hold.
+    #[inline]
+    fn require(&mut self, holds: bool, broken: Broken) -> Result<(), Broken> {
+        self.report.checks += 1;
+        if holds { Ok(()) } else { Err(broken) }
+    }
+
+    fn equal(&mut self, counter: Counter, says: u64, found: u64) -> Result<(), Broken> {
+        let broken = Broken::Count {
+            counter,
+            says,
+            found,
+        };
+        self.require(says == found, broken)
+    }
+
+    fn nothing_leaked(&mut self) -> Result<(), Broken> {
+        let leaked = self.physical.leaked();
+        self.require(leaked == 0, Broken::Leaked(leaked))
+    }
+
+    /// The allocator's bitmap agrees with itself and with its counters.
+    fn bitmap(&mut self) -> Result<(), Broken> {
+        let frames = self.physical.frames();
+        let found = frames.recount().map_err(Broken::Bitmap)?;
+        let counts = frames.counts();
+        self.equal(Counter::Total, counts.total, found.total)?;
+        self.equal(Counter::Free, counts.free, found.free)?;
+        self.equal(Counter::Reserved, counts.reserved, found.reserved)?;
+        self.equal(Counter::Used, counts.used, found.used)?;
+        self.equal(Counter::Refused, counts.refused, 0)
+    }
+
+    /// Each counter by use says what the walk has found.
+    fn counters(&mut self, held: u64) -> Result<(), Broken> {
+        let counts = self.physical.frames().counts();
+        let report = self.report;
+        self.equal(Counter::Tables, counts.tables, report.tables)?;
+        self.equal(Counter::Private, counts.private, report.private)?;
+        self.equal(Counter::Shared, counts.shared, 0)?;
+        self.equal(Counter::Zero, counts.zero, 1)?;
+        self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;
+        self.equal(Counter::Borrowed, self.physical.borrowed(), report.borrowed)
+    }
+
+    /// The zero frame still holds nothing but zeroes.
+    fn zero_frame(&mut self) -> Result<(), Broken> {
+        const PIECE: usize = 256;
+        let frame = self.physical.zero_frame();
+        let mut address = frame.start_address();
+        while address < frame.start_address() + frame.size() {
+            let mut bytes = [0; PIECE];
+            let place = Bytes(address.as_u64());
+            self.physical.direct_map().read_bytes(place, &mut bytes);
+            let wrong = bytes.iter().position(|byte| *byte != 0);
+            let at = address + wrong.unwrap_or(0) as u64;
+            self.require(wrong.is_none(), Broken::ZeroFrame(at))?;
+            address += PIECE as u64;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a half in what is found broken.
+fn scope(half: &Space) -> Scope {
+    half.scope
+}
