@@ -22,15 +22,19 @@ pub fn session_has_screen() -> bool {
     cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
 
-/// Asks QEMU which windows it can open. `None` when it can open none, which is how Debian's package without recommended packages comes.
+/// Asks QEMU which windows it can open.
+///
+/// `None` when it can open none, as with Debian's package without the recommended ones. A QEMU that
+/// cannot be asked gets no window; what is wrong with it is said when it is to run.
 #[must_use]
 pub fn window_of(qemu: &str) -> Option<Display> {
     let answer = Command::new(qemu)
         .args(["-display", "help"])
         .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    preferred(&String::from_utf8_lossy(&answer.stdout))
+        .output();
+    answer.map_or(Some(Display::None), |answer| {
+        preferred(&String::from_utf8_lossy(&answer.stdout))
+    })
 }
 
 fn preferred(listed: &str) -> Option<Display> {
@@ -50,6 +54,11 @@ mod tests {
             preferred("Available display backend types:\nnone\nsdl\ngtk\ncurses\n"),
             Some(Display::Window("gtk"))
         );
+    }
+
+    #[test]
+    fn a_qemu_that_is_not_there_is_no_reason_to_speak_of_windows() {
+        assert_eq!(window_of("/no/such/qemu"), Some(Display::None));
     }
 
     #[test]
