@@ -6,6 +6,7 @@
 //! instruction on; the screen joins with [`init`].
 
 mod framebuffer;
+mod glyphs;
 mod log;
 mod screen;
 mod serial;
@@ -33,6 +34,15 @@ static CONSOLE: Mutex<Console> = Mutex::new(Console {
     column: 0,
 });
 
+impl Console {
+    fn print(&mut self, text: fmt::Arguments) {
+        // A device that is not there takes everything: an error can only be
+        // that of a value that does not let itself be formatted.
+        let _ = self.write_fmt(text);
+        self.screen.draw_rest();
+    }
+}
+
 impl Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.serial.write(text);
@@ -55,15 +65,14 @@ pub fn init(framebuffer: Option<FrameBuffer>) {
 
 /// Prints to serial port and screen; the work behind [`print!`](crate::print).
 pub fn print(text: fmt::Arguments) {
-    // A device that is not there takes everything: there is no error to pass on.
-    let _ = CONSOLE.lock().write_fmt(text);
+    CONSOLE.lock().print(text);
 }
 
 /// Prints at the start of a line, ending an unfinished one first.
 pub(crate) fn print_fresh_line(text: fmt::Arguments) {
     let mut console = CONSOLE.lock();
     let end = if console.column > 0 { "\n" } else { "" };
-    let _ = console.write_fmt(format_args!("{end}{text}\n"));
+    console.print(format_args!("{end}{text}\n"));
 }
 
 /// Characters since the last line end.
