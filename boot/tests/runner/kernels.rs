@@ -57,9 +57,12 @@ pub(crate) fn run(kernel: &Path, arguments: &[&str]) -> Run {
         .into()
 }
 
+/// Executables by name.
+type Executables = BTreeMap<String, PathBuf>;
+
 /// The test kernel of this name in the package `tests`, built together with the others on first use.
 pub(crate) fn test_kernel(name: &str) -> &'static Path {
-    static KERNELS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    static KERNELS: OnceLock<Option<Executables>> = OnceLock::new();
     let kernels = KERNELS.get_or_init(|| {
         let names = [
             "boot_facts",
@@ -69,12 +72,9 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
             "must_fail_triple_fault",
         ];
         let chosen = names.iter().flat_map(|name| ["--test", name]);
-        built(
-            Command::new(env!("CARGO"))
-                .args(["test", "--no-run", "--package", "tests"])
-                .args(chosen),
-        )
+        build(cargo(&["test", "--no-run", "--package", "tests"]).args(chosen))
     });
+    let kernels = kernels.as_ref().expect("cargo can build the test kernels");
     kernels
         .get(name)
         .unwrap_or_else(|| panic!("cargo built no test kernel {name}"))
@@ -82,43 +82,43 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
 
 /// The kernel itself, as `cargo run` builds it.
 pub(crate) fn kernel() -> &'static Path {
-    static KERNEL: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
-    let kernel = KERNEL
-        .get_or_init(|| built(Command::new(env!("CARGO")).args(["build", "--package", "kernel"])));
-    kernel.get("faultline").expect("cargo built the kernel")
+    static KERNEL: OnceLock<Option<Executables>> = OnceLock::new();
+    let kernel = KERNEL.get_or_init(|| build(&mut cargo(&["build", "--package", "kernel"])));
+    &kernel.as_ref().expect("cargo can build the kernel")["faultline"]
 }
 
-/// Runs cargo, and gives the executables that it made, by name.
-fn built(cargo: &mut Command) -> BTreeMap<String, PathBuf> {
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(arguments).args([
+        "--target",
+        "x86_64-unknown-none",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    cargo
+}
+
+/// The executables that cargo makes, or `None` when it fails. Its words are for people, on standard error.
+fn build(cargo: &mut Command) -> Option<Executables> {
     let output = cargo
-        .args([
-            "--target",
-            "x86_64-unknown-none",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
         .current_dir(workspace())
         .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo can be started");
-    assert!(
-        output.status.success(),
-        "cargo could not build the kernels: {}",
-        output.status
-    );
+        .output();
+    let output = output.expect("cargo can be started");
+    if !output.status.success() {
+        return None;
+    }
     let messages = output
         .stdout
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
-    messages
-        .filter_map(|line| {
-            let message: serde_json::Value =
-                serde_json::from_slice(line).expect("cargo writes JSON");
-            let executable = message["executable"].as_str()?;
-            Some((
-                message["target"]["name"].as_str()?.to_owned(),
-                PathBuf::from(executable),
-            ))
-        })
-        .collect()
+    let executables = messages.filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_slice(line).expect("cargo writes JSON");
+        let executable = message["executable"].as_str()?;
+        Some((
+            message["target"]["name"].as_str()?.to_owned(),
+            PathBuf::from(executable),
+        ))
+    });
+    Some(executables.collect())
 }
