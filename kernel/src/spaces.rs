@@ -145,6 +145,56 @@ pub fn current<R>(work: impl FnOnce(&mut Space, &mut Physical<'static>, &mut Pro
     })
 }
 
+/// Makes an address space with an empty low half. It is not loaded.
+///
+/// # Errors
+///
+/// [`OutOfFrames`]: no frame for its root.
+///
+/// # Panics
+///
+/// Before [`init`].
+pub fn create() -> Result<Space, OutOfFrames> {
+    kernel_half(|kernel, physical, _| Space::new(kernel, physical))
+}
+
+/// Loads another address space, and returns the one that was loaded. Its
+/// translations are forgotten, all but those of the kernel half.
+///
+/// # Panics
+///
+/// Before [`init`].
+#[must_use = "the space that was loaded keeps its frames until it is destroyed"]
+pub fn load(space: Space) -> Space {
+    without_interrupts(|| {
+        let mut current = CURRENT.lock();
+        // SAFETY: every root shares the kernel half, where the kernel, its
+        // stacks and all its data lie, and this one lives as long as `space`,
+        // which stays in `CURRENT` until another root is loaded.
+        unsafe { Cr3::write(space.root(), Cr3Flags::empty()) };
+        current.replace(space).expect(BEFORE_INIT)
+    })
+}
+
+/// Gives everything back that a space which is not loaded holds. Returns how
+/// many private frames (4 KiB) that were.
+///
+/// # Panics
+///
+/// - Before [`init`].
+/// - If the space is loaded, which only one that was taken out by force is.
+pub fn destroy(space: Space) -> u64 {
+    assert_ne!(
+        space.root(),
+        Cr3::read().0,
+        "a loaded address space is not destroyed: load another first"
+    );
+    // SAFETY: there is one processor, and it has another root loaded.
+    physical(|physical| unsafe { space.destroy(physical, &mut Processor) })
+        .ok()
+        .expect("the kernel half stays in its lock and cannot be passed here")
+}
+
 /// Runs `work` on frames and journal alone.
 ///
 /// # Panics

@@ -1,71 +1,125 @@
-//! What a step cost: counters read before and after it, and its faults.
+//! What a piece of work cost: counters read before and after it, and the
+//! faults that it caused, one by one.
+//!
+//! Tour and tests measure with the same hands, so that what the tour tells is
+//! what the tests assert. Reading a counter allocates nothing and touches
+//! nothing that is demand-backed; a measurement never measures itself.
+
+use core::fmt;
+use core::ops::AddAssign;
 
 use memory::journal::Event;
 
-use crate::{println, spaces};
+use crate::spaces;
 
-/// The counters that the tour speaks of, at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Meter {
-    /// Faults since boot.
-    pub(super) faults: u64,
-    /// Private frames in use.
-    pub(super) frames: u64,
+/// Faults of one piece of work that are kept; further ones are only counted.
+const KEPT: usize = 16;
+
+/// What a piece of work changed. Frames are of 4 KiB; below 0, they came back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Faults taken.
+    pub faults: u64,
+    /// Private frames: the memory behind the pages.
+    pub frames: i64,
     /// Frames that hold page tables.
-    pub(super) tables: u64,
+    pub tables: i64,
+    /// Frames that hold the records of regions.
+    pub records: i64,
 }
 
-impl Meter {
-    /// Reads the counters.
+impl AddAssign for Cost {
+    fn add_assign(&mut self, more: Self) {
+        self.faults += more.faults;
+        self.frames += more.frames;
+        self.tables += more.tables;
+        self.records += more.records;
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            faults,
+            frames,
+            tables,
+            records,
+        } = self;
+        write!(
+            f,
+            "faults={faults} frames={frames} tables={tables} records={records}"
+        )
+    }
+}
+
+/// The cost of a piece of work, and its faults.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    /// What it cost.
+    pub cost: Cost,
+    events: [Event; KEPT],
+    kept: usize,
+}
+
+impl Measured {
+    /// The faults in the order in which they came, the first 16 of them.
     #[must_use]
-    pub(super) fn read() -> Self {
+    pub fn faults(&self) -> &[Event] {
+        &self.events[..self.kept]
+    }
+}
+
+/// Does `work`, and says what it cost. Events of earlier faults that nobody
+/// drained from the journal are forgotten.
+pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Measured) {
+    while drain().is_some() {}
+    let before = Reading::take();
+    let result = work();
+    let cost = Reading::take().since(before);
+    let mut events = [Event::NONE; KEPT];
+    let mut kept = 0;
+    while let Some(event) = drain() {
+        if let Some(place) = events.get_mut(kept) {
+            *place = event;
+            kept += 1;
+        }
+    }
+    (result, Measured { cost, events, kept })
+}
+
+/// The oldest event in the journal.
+fn drain() -> Option<Event> {
+    spaces::physical(|physical| physical.journal_mut().drain())
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy)]
+struct Reading {
+    faults: u64,
+    private: u64,
+    tables: u64,
+    kernel: u64,
+}
+
+impl Reading {
+    fn take() -> Self {
         spaces::physical(|physical| {
             let counts = physical.frames().counts();
             Self {
                 faults: physical.journal().faults(),
-                frames: counts.private,
+                private: counts.private,
                 tables: counts.tables,
+                kernel: counts.kernel,
             }
         })
     }
 
-    /// What was added since `before`. None of the tour's steps gives back.
-    #[must_use]
-    pub(super) fn since(self, before: Self) -> Self {
-        Self {
+    fn since(self, before: Self) -> Cost {
+        Cost {
             faults: self.faults - before.faults,
-            frames: self.frames.saturating_sub(before.frames),
-            tables: self.tables.saturating_sub(before.tables),
+            frames: self.private.cast_signed() - before.private.cast_signed(),
+            tables: self.tables.cast_signed() - before.tables.cast_signed(),
+            records: self.kernel.cast_signed() - before.kernel.cast_signed(),
         }
     }
-}
-
-/// Forgets the events of earlier faults, so that the next ones are the step's own.
-pub(super) fn forget_events() {
-    while spaces::physical(|physical| physical.journal_mut().drain()).is_some() {}
-}
-
-/// Tells of each fault that was not yet told of: what the processor said, and
-/// what was done about it.
-pub(super) fn tell_faults() {
-    while let Some(event) = spaces::physical(|physical| physical.journal_mut().drain()) {
-        tell(&event);
-    }
-}
-
-fn tell(event: &Event) {
-    let address = event.fault.address;
-    println!(
-        "      #PF CR2={:#x}, error code {:#x}: {}",
-        address,
-        event.fault.code.bits(),
-        event.fault
-    );
-    println!(
-        "          page {:#x}, region {:#x}: {}, frame {:#x}",
-        address.align_down(4096_u64),
-        event.region,
-        event.outcome,
-        event.frame
-    );
 }

@@ -2,4 +2,5 @@
 //! by line, what the counters and the journal of faults say about it.
 
 pub mod example;
-mod meter;
+pub mod meter;
+pub mod scenario;
