@@ -134,24 +134,38 @@ impl Space {
         }
         let wanted = size;
         let start = loop {
-            let memory = if physical.features().has(size) {
-                physical.new_private(size)
-            } else {
-                Err(OutOfFrames)
-            };
+            let memory = self.private_with_way(address, size, physical, tlb);
             match (memory, size.smaller()) {
                 (Ok(start), _) => break start,
                 (Err(_), Some(smaller)) => size = smaller,
                 (Err(error), None) => return Err(error),
             }
         };
+        physical.count_fallbacks(u64::from(size < wanted));
+        self.fill(region, start, size, write, physical);
+        Ok(())
+    }
+
+    /// A private frame of `size`, and the tables on the way to it: both or
+    /// neither, so that a large frame that leaves none for the tables can give
+    /// way to a small one.
+    #[inline]
+    fn private_with_way(
+        &mut self,
+        address: u64,
+        size: LeafSize,
+        physical: &mut Physical,
+        tlb: &mut impl Tlb,
+    ) -> Result<PhysAddr, OutOfFrames> {
+        if !physical.features().has(size) {
+            return Err(OutOfFrames);
+        }
+        let start = physical.new_private(size)?;
         if let Err(error) = self.make_way(address, size, physical, tlb) {
             physical.free_private(start, size);
             return Err(error);
         }
-        physical.count_fallbacks(u64::from(size < wanted));
-        self.fill(region, start, size, write, physical);
-        Ok(())
+        Ok(start)
     }
 
     /// A write to an unused page of a zero region.

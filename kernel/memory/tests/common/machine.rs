@@ -5,13 +5,12 @@
 //! What must hold at each of them is checked here: one fault is enough for one
 //! access, and no translation leads to a frame that is not in use.
 
+use std::ops::Range;
 use std::rc::Rc;
-use std::sync::atomic::Ordering::Relaxed;
 
-use memory::frames::{Frames, Layout, State, Use};
+use memory::frames::{Frames, Layout, State};
 use memory::memory_map::{Kind, MemoryMap, Region as MapRegion};
 use memory::{Access, Features, Outcome, Physical, Refusal, Space};
-use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::processors::Processors;
@@ -19,11 +18,15 @@ use super::simulated_memory::SimulatedMemory;
 use super::translation::UPPER;
 
 /// The top-level slots of the kernel half that hold regions.
-pub const KERNEL_SLOTS: std::ops::Range<u16> = 320..322;
+pub const KERNEL_SLOTS: Range<u16> = 320..322;
 /// The first address in them.
 pub const KERNEL_BASE: u64 = 0xffff_a000_0000_0000;
+/// A further slot, for what is mapped for ever.
+pub const FIXED_SLOT: Range<u16> = 300..301;
+/// The first address in it.
+pub const FIXED_BASE: u64 = 0xffff_9600_0000_0000;
 /// Tables that a machine without any space has: its root, and one for each slot.
-pub const FIRST_TABLES: u64 = 3;
+pub const FIRST_TABLES: u64 = 4;
 /// Events that its journal holds.
 pub const EVENTS: usize = 64;
 /// How many processors a machine has.
@@ -94,11 +97,9 @@ impl Machine {
         let events = unsafe { memory.events(EVENTS) };
         let mut physical = Physical::new(frames, memory.direct_map(), features, events)
             .expect("a frame of zeroes");
-        let root = new_root(&mut physical, &memory);
-        // SAFETY: the root is never given back, and nobody else edits it.
-        let kernel = unsafe { Space::adopt_kernel_half(root, KERNEL_SLOTS, &mut physical) }
-            .expect("free slots and three frames");
-        let root = root.start_address().as_u64();
+        let kernel = Space::new_kernel_half(KERNEL_SLOTS, &[FIXED_SLOT], &mut physical)
+            .expect("free slots and four frames");
+        let root = kernel.root().start_address().as_u64();
         let mut machine = Self {
             physical,
             processors: Processors::new(PROCESSORS, &memory, features, root),
@@ -218,20 +219,14 @@ impl Machine {
         Ok(self.memory.read(physical))
     }
 
+    /// Where the memory of devices begins: 1 GiB aligned, and nobody manages it.
+    pub fn device(&self) -> PhysAddr {
+        PhysAddr::new(self.memory.far() / 2)
+    }
+
     /// Where the tables say that an address of space `index` lies.
     pub fn physical_of(&mut self, index: usize, address: u64) -> Option<u64> {
         let walk = self.space(index).walk(VirtAddr::new(address));
         walk.physical().map(PhysAddr::as_u64)
     }
-}
-
-/// An empty level 4 table, as the boot loader leaves one behind.
-fn new_root(physical: &mut Physical<'_>, memory: &SimulatedMemory) -> PhysFrame {
-    let frame = physical.frames_mut().allocate(Use::Table);
-    let root = frame.expect("a frame for the root").as_phys_frame();
-    let start = root.start_address().as_u64();
-    for place in (start..start + 4096).step_by(8) {
-        memory.entry(place).store(0, Relaxed);
-    }
-    root
 }

@@ -7,6 +7,7 @@
 )]
 
 pub mod machine;
+pub mod operations;
 pub mod processor;
 pub mod processors;
 pub mod simulated_memory;

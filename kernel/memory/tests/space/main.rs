@@ -1,0 +1,19 @@
+//! Spaces, seen from a processor: what each operation does, what each fault
+//! becomes, and what is refused and why.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod around;
+mod bytes;
+mod errors;
+mod failing;
+mod faults;
+mod journal;
+mod large_pages;
+mod protect;
+mod refusals;
+mod release;
+mod spaces;
+mod stale;
+mod zero_blocks;

@@ -1,0 +1,114 @@
+//! Zero backing with large pages: reads map the zero frame page by page, and
+//! the first write turns the whole block into one private large page.
+
+use memory::Outcome;
+use memory::paging::LeafSize;
+use memory::space::{Backing, Request, Rights};
+
+use crate::common::machine::{FIRST_TABLES, Machine};
+use crate::common::operations::{BIG, LOW, PAGE, at};
+
+const BASE: u64 = 0x4000_0000;
+
+fn machine() -> Machine {
+    let mut machine = Machine::new();
+    let request = Request::new(2 * BIG, Backing::Zero).page_size(LeafSize::Size2MiB);
+    machine.allocate(LOW, request.placement(at(BASE)));
+    machine
+}
+
+#[test]
+fn a_read_maps_the_zero_frame_at_that_page_only() {
+    let mut machine = machine();
+    assert_eq!(machine.read(BASE + 7 * PAGE), Ok(0));
+    assert_eq!(machine.leaf_size(LOW, BASE + 7 * PAGE), PAGE);
+    assert_eq!(machine.leaf_size(LOW, BASE + 8 * PAGE), 0);
+    assert_eq!((machine.counts().private, machine.physical.fallbacks()), (0, 0));
+}
+
+#[test]
+fn the_first_write_replaces_all_zero_leaves_and_their_table() {
+    let mut machine = machine();
+    for page in 0..40 {
+        assert_eq!(machine.read(BASE + page * PAGE), Ok(0));
+    }
+    assert_eq!(machine.counts().tables, FIRST_TABLES + 4);
+    machine.write(BASE + 3 * PAGE, 9).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::PrivateCopy));
+    assert_eq!(machine.leaf_size(LOW, BASE), BIG);
+    assert_eq!(machine.counts().private, 512);
+    assert_eq!(machine.counts().tables, FIRST_TABLES + 3);
+    machine.check();
+    for page in 0..512 {
+        let expected = if page == 3 { 9 } else { 0 };
+        assert_eq!(machine.read(BASE + page * PAGE), Ok(expected));
+    }
+    assert_eq!(machine.faults(), 41);
+}
+
+#[test]
+fn another_processor_that_read_the_block_sees_the_large_page() {
+    let mut machine = machine();
+    for page in [0, 3, 511] {
+        assert_eq!(machine.read_on(1, BASE + page * PAGE), Ok(0));
+    }
+    machine.write(BASE + 5 * PAGE, 1).expect("writable");
+    machine.check();
+    machine.write(BASE + 511 * PAGE + 8, 44).expect("writable");
+    assert_eq!(machine.read_on(1, BASE + 511 * PAGE + 8), Ok(44));
+}
+
+#[test]
+fn a_write_to_an_unused_page_of_a_read_block_upgrades_it_too() {
+    let mut machine = machine();
+    assert_eq!(machine.read(BASE), Ok(0));
+    machine.write(BASE + 100 * PAGE, 1).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::ZeroWrite));
+    assert_eq!(machine.leaf_size(LOW, BASE), BIG);
+    assert_eq!(machine.counts().tables, FIRST_TABLES + 3);
+}
+
+#[test]
+fn a_write_to_an_untouched_block_needs_no_table_at_all() {
+    let mut machine = machine();
+    machine.write(BASE + BIG, 1).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::ZeroWrite));
+    assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG);
+    assert_eq!(machine.leaf_size(LOW, BASE), 0);
+}
+
+#[test]
+fn a_block_that_holds_a_private_page_stays_one_of_small_pages() {
+    let mut machine = machine();
+    assert_eq!(machine.read(BASE), Ok(0));
+    machine.limit(100);
+    machine.write(BASE, 1).expect("one frame is left");
+    assert_eq!(machine.outcome(), Some(Outcome::PrivateCopy));
+    assert_eq!(machine.physical.fallbacks(), 1);
+    machine.physical.frames_mut().set_limit(None);
+    machine.write(BASE + PAGE, 1).expect("writable");
+    assert_eq!(machine.leaf_size(LOW, BASE + PAGE), PAGE);
+    assert_eq!((machine.counts().private, machine.physical.fallbacks()), (2, 1));
+}
+
+#[test]
+fn a_block_that_protect_cut_is_not_upgraded_over_the_cut() {
+    let mut machine = machine();
+    assert_eq!(machine.read(BASE), Ok(0));
+    machine.protect(LOW, BASE + 256 * PAGE, PAGE, Rights::Read);
+    machine.write(BASE, 1).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::PrivateCopy));
+    assert_eq!((machine.counts().private, machine.leaf_size(LOW, BASE)), (1, PAGE));
+    machine.write(BASE + BIG, 1).expect("writable");
+    assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG, "the next block is whole");
+}
+
+#[test]
+fn a_discarded_block_reads_as_zeroes_again() {
+    let mut machine = machine();
+    machine.write(BASE + 5, 1).expect("writable");
+    assert_eq!(machine.discard(LOW, BASE, BIG), 512);
+    assert_eq!(machine.read(BASE + 5), Ok(0));
+    assert_eq!(machine.outcome(), Some(Outcome::ZeroRead));
+    assert_eq!(machine.counts().private, 0);
+}
