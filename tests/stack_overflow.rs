@@ -9,7 +9,8 @@ use core::hint::black_box;
 use kernel::cpu::descriptors::{DOUBLE_FAULT_STACK, EXCEPTION_STACK_SIZE, exception_stack_top};
 use kernel::cpu::exception::Vector;
 use kernel::report::Report;
-use kernel::testing::{boot_info, expect_report};
+use kernel::stack;
+use kernel::testing::expect_report;
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
@@ -17,9 +18,9 @@ kernel::test_kernel!(test_main);
 #[test_case]
 fn a_stack_overflow_is_a_double_fault_that_names_the_stack() {
     expect_report(|report: &Report| {
-        let stack = boot_info().stack;
+        let stack = stack::current().expect("known since boot");
         assert_eq!(report.frame.vector(), Vector::DOUBLE_FAULT);
-        assert_eq!(report.overflowed, Some(&stack));
+        assert_eq!(report.overflowed, Some(stack));
         assert!(stack.guard().contains(&VirtAddr::new(report.frame.cr2)));
 
         let local = 0u8;

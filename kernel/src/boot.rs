@@ -2,37 +2,29 @@
 //!
 //! Every kernel of this project (the real one, the library's own tests, each
 //! test kernel) starts through [`entry!`](crate::entry), so that they all ask
-//! for the same machine:
-//!
-//! ```text
-//! 0xffff_ffff_ffff_ffff ┐
-//!                       │ upper half: kernel image, boot stack, framebuffer,
-//! 0xffff_8000_0000_0000 ┘ all physical memory, one top-level slot each
-//!                         (not canonical)
-//! 0x0000_7fff_ffff_ffff ┐ lower half: free for regions, but for what the
-//! 0x0000_0000_0000_0000 ┘ loader's last jump leaves behind in the first slot
-//! ```
+//! for the same machine: everything in the kernel half, where [`layout`] says.
+//! What the loader hands over lies in its own memory, which the kernel takes
+//! for itself later; what is needed then is copied first.
 
+use crate::layout;
 use crate::stack::{self, Stack};
 use bootloader_api::config::Mapping;
 use bootloader_api::info::{FrameBuffer, MemoryRegion};
+use core::ops::Range;
+use spin::Once;
 use x86_64::{PhysAddr, VirtAddr};
 
 #[doc(hidden)]
 pub use bootloader_api;
 
-/// The lowest address of the upper half under 4-level paging.
-pub const UPPER_HALF: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
-
-/// Size of the stack that the kernel starts on, in bytes.
-pub const STACK_SIZE: u64 = 128 * 1024;
-
 /// What every kernel asks of the boot loader.
 pub const CONFIG: bootloader_api::BootloaderConfig = {
     let mut config = bootloader_api::BootloaderConfig::new_default();
-    config.mappings.physical_memory = Some(Mapping::Dynamic);
-    config.mappings.dynamic_range_start = Some(UPPER_HALF.as_u64());
-    config.kernel_stack_size = STACK_SIZE;
+    config.mappings.kernel_base = Mapping::FixedAddress(layout::IMAGE.as_u64());
+    config.mappings.physical_memory = Some(Mapping::FixedAddress(layout::DIRECT_MAP.as_u64()));
+    config.mappings.framebuffer = Mapping::FixedAddress(layout::FRAMEBUFFER.as_u64());
+    config.mappings.dynamic_range_start = Some(layout::KERNEL_HALF.as_u64());
+    config.kernel_stack_size = layout::STACK_SIZE;
     config
 };
 
@@ -43,12 +35,16 @@ pub struct BootInfo {
     pub memory_regions: &'static [MemoryRegion],
     /// Where physical address 0 is mapped; address `p` is at this plus `p`.
     pub physical_memory_offset: VirtAddr,
-    /// The stack that the kernel runs on, without its guard page.
+    /// The stack that the kernel starts on, without its guard page.
     pub stack: Stack,
+    /// The physical addresses of the kernel's ELF file.
+    pub image_file: Range<PhysAddr>,
     /// Where the kernel's image begins, as loaded.
     pub image_start: VirtAddr,
     /// Where firmware keeps the root of its ACPI tables, if it said so.
     pub rsdp: Option<PhysAddr>,
+    /// Where the framebuffer is mapped.
+    pub screen: Option<Range<VirtAddr>>,
     /// The screen, until the console takes it.
     pub framebuffer: Option<FrameBuffer>,
 }
@@ -70,16 +66,42 @@ impl BootInfo {
             bottom: VirtAddr::new(loader.kernel_stack_bottom),
             top: VirtAddr::new(loader.kernel_stack_bottom + loader.kernel_stack_len),
         };
-        stack::set_boot_stack(stack);
+        stack::set_current(stack);
+        let file = PhysAddr::new(loader.kernel_addr);
+        let mut framebuffer = loader.framebuffer.take();
+        let screen = framebuffer.as_mut().map(|framebuffer| {
+            let pixels = framebuffer.buffer_mut().as_ptr_range();
+            VirtAddr::from_ptr(pixels.start)..VirtAddr::from_ptr(pixels.end)
+        });
         Self {
             physical_memory_offset: VirtAddr::new(offset),
             stack,
             image_start: VirtAddr::new(loader.kernel_image_offset),
             rsdp: loader.rsdp_addr.into_option().map(PhysAddr::new),
-            framebuffer: loader.framebuffer.take(),
+            image_file: file..file + loader.kernel_len,
+            screen,
+            framebuffer,
             memory_regions: &loader.memory_regions,
         }
     }
+}
+
+static INFO: Once<BootInfo> = Once::new();
+
+/// What the boot loader handed over, once memory is set up.
+///
+/// # Panics
+///
+/// Before [`spaces::init`](crate::spaces::init).
+#[must_use]
+pub fn info() -> &'static BootInfo {
+    INFO.get().expect("spaces::init keeps it")
+}
+
+/// Keeps what the boot loader handed over for [`info`]. Nothing of it lies in
+/// the loader's memory any more.
+pub(crate) fn keep(boot: BootInfo) -> &'static BootInfo {
+    INFO.call_once(|| boot)
 }
 
 /// Makes `$main: fn(BootInfo) -> !` the start of a kernel, and gives it its panic handler.

@@ -7,6 +7,7 @@
 //! | [`cpu`] | descriptors, exception entry, control registers, TLB, ports; all inline assembly |
 //! | [`console`] | the first serial port, the screen, the log |
 //! | [`boot`], [`command_line`] | what the boot loader and the runner hand over |
+//! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
 //! | [`tour`] | demonstrations that explain while they run |
@@ -33,6 +34,9 @@ pub mod console;
 pub mod cpu;
 pub mod fault;
 pub mod heap;
+pub mod image;
+pub mod kernel_half;
+pub mod layout;
 pub mod lock;
 pub mod panic;
 pub mod physical;

@@ -9,6 +9,7 @@ use kernel::{console, cpu, heap, spaces};
 
 kernel::entry!(main);
 
+/// On the boot loader's tables and stack.
 fn main(mut boot: BootInfo) -> ! {
     console::init(boot.framebuffer.take());
     log::info!("Faultline {}", env!("CARGO_PKG_VERSION"));
@@ -16,8 +17,14 @@ fn main(mut boot: BootInfo) -> ! {
     let features = cpu::init();
     log::info!("processor: {features:?}");
 
-    // SAFETY: once, here, on the boot loader's tables.
-    unsafe { spaces::init(&boot, features) }.expect("frames and tables for the kernel");
+    // SAFETY: once, here, on the boot loader's tables; what follows uses
+    // nothing of the loader's.
+    let Err(error) = unsafe { spaces::init(boot, features, with_memory) };
+    panic!("the machine's memory cannot be set up: {error:?}");
+}
+
+/// On the kernel's own tables and stack.
+fn with_memory() -> ! {
     // SAFETY: once, here, with memory set up and faults resolved.
     let heap = unsafe { heap::init() }.expect("room for the heap");
     log::info!("heap: {} bytes reserved at {:#x}", heap.size, heap.base);

@@ -6,12 +6,12 @@
 //! kernel itself) stays reserved.
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
-use memory::frames::{Frames, Layout, NewError};
+use memory::frames::{Frames, Layout, NewError, RunError, Use};
 use memory::journal::Event;
-use memory::memory_map::{Kind, MemoryMap, Region};
+use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
 use memory::{DirectMap, Features, Physical};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
 
@@ -19,7 +19,10 @@ use crate::boot::BootInfo;
 static EVENTS: SpinMutex<[Event; 256]> = SpinMutex::new([Event::NONE; 256]);
 
 /// The loader's regions in the words of [`memory::memory_map`].
-pub fn map(regions: &'static [MemoryRegion]) -> MemoryMap<impl Iterator<Item = Region> + Clone> {
+pub fn map(
+    regions: &[MemoryRegion],
+    features: Features,
+) -> MemoryMap<impl Iterator<Item = Region> + Clone> {
     MemoryMap::new(regions.iter().map(|region| Region {
         start: region.start,
         end: region.end,
@@ -29,6 +32,54 @@ pub fn map(regions: &'static [MemoryRegion]) -> MemoryMap<impl Iterator<Item = R
             _ => Kind::Reserved,
         },
     }))
+    .physical_bits(features.physical_bits)
+}
+
+/// The memory that exists: what the frame allocator manages, neighbours merged.
+pub fn managed(
+    regions: &[MemoryRegion],
+    features: Features,
+) -> impl Iterator<Item = FrameRange> + Clone {
+    let map = map(regions, features);
+    let mut ranges = map.managed().map(|entry| entry.range);
+    let mut next = ranges.next();
+    core::iter::from_fn(move || {
+        let mut merged = next.take()?;
+        for range in ranges.by_ref() {
+            if range.start != merged.end {
+                next = Some(range);
+                break;
+            }
+            merged.end = range.end;
+        }
+        Some(merged)
+    })
+}
+
+/// Copies items out of the boot loader's memory into frames of their own.
+///
+/// # Errors
+///
+/// [`RunError`]: there are not enough frames in a row.
+pub fn keep<T: Copy>(
+    items: &[T],
+    physical: &mut Physical<'static>,
+) -> Result<&'static [T], RunError> {
+    let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
+    let run =
+        physical
+            .frames_mut()
+            .allocate_run(frames, 4096, PhysAddr::new(1 << 51), Use::Kernel)?;
+    let copy = physical
+        .direct_map()
+        .address_of(run.start())
+        .as_mut_ptr::<T>();
+    // SAFETY: the run is ours, and as nobody gives it back, for ever; it is mapped, aligned
+    // to a page, and as long as the items, which it does not overlap.
+    unsafe {
+        copy.copy_from_nonoverlapping(items.as_ptr(), items.len());
+        Ok(core::slice::from_raw_parts(copy, items.len()))
+    }
 }
 
 /// Logs the cleaned memory map as a table, with sizes.
@@ -73,7 +124,7 @@ pub unsafe fn init(
     boot: &BootInfo,
     features: Features,
 ) -> Result<Physical<'static>, PhysicalError> {
-    let map = map(boot.memory_regions).physical_bits(features.physical_bits);
+    let map = map(boot.memory_regions, features);
     log_map(&map);
     let layout = Layout::of(map.managed());
     let held = layout

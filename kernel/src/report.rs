@@ -23,7 +23,7 @@ pub struct Report<'a> {
     /// Why the fault was refused, for a page fault.
     pub reason: Option<Reason>,
     /// The stack that overflowed, for a double fault by a touch of its guard.
-    pub overflowed: Option<&'static Stack>,
+    pub overflowed: Option<Stack>,
 }
 
 /// Decides with which status the machine ends after a report.
@@ -81,7 +81,7 @@ fn reason(frame: &ExceptionFrame) -> Option<Reason> {
 }
 
 /// The stack whose end a double fault is, by the address that could not be pushed to.
-fn overflowed(frame: &ExceptionFrame) -> Option<&'static Stack> {
+fn overflowed(frame: &ExceptionFrame) -> Option<Stack> {
     if frame.vector() != Vector::DOUBLE_FAULT {
         return None;
     }

@@ -7,21 +7,26 @@
 //! interrupts off, while a closure runs. Inside such a closure nothing
 //! demand-backed may be touched: no heap value, no formatting.
 
-use memory::frames::OutOfFrames;
-use memory::space::{KernelHalfError, Backing, Placement, Request, Rights};
-use memory::{Fault, Outcome, Physical, Space};
+use core::convert::Infallible;
+
+use arrayvec::ArrayVec;
+use memory::frames::{OutOfFrames, RunError};
+use memory::{Fault, Features, Outcome, Physical, Space};
+use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr3, Cr3Flags};
+use x86_64::structures::paging::OffsetPageTable;
 
-use crate::boot::{BootInfo, UPPER_HALF};
-use crate::cpu::tlb::Processor;
+use crate::boot::{self, BootInfo};
+use crate::cpu::switch::switch;
+use crate::cpu::tlb::{self, Processor};
+use crate::image::{MOST_RUNS, Run};
+use crate::kernel_half::{self, BuildError, KernelHalf};
+use crate::layout::KERNEL_HALF;
 use crate::lock::{Lock, Rank};
 use crate::physical::PhysicalError;
-
-/// Level 4 slots for the kernel's regions. The boot loader fills its own slots
-/// upwards from 256; these lie far above.
-pub const REGION_SLOTS: core::ops::Range<u16> = 384..388;
+use crate::stack;
 
 static CURRENT: Lock<Option<Space>> = Lock::new(Rank::CurrentSpace, None);
 static KERNEL: Lock<Option<Space>> = Lock::new(Rank::KernelHalf, None);
@@ -29,19 +34,31 @@ static PHYSICAL: Lock<Option<Physical<'static>>> = Lock::new(Rank::Physical, Non
 
 const BEFORE_INIT: &str = "spaces::init comes before any use of memory";
 
+/// What goes on when memory is set up.
+static NEXT: Once<Next> = Once::new();
+
+struct Next {
+    boot: &'static BootInfo,
+    image: ArrayVec<Run, MOST_RUNS>,
+    then: fn() -> !,
+}
+
 /// Why the machine's memory could not be set up.
 #[derive(Debug)]
 pub enum InitError {
     /// The frames.
     Physical(PhysicalError),
-    /// The kernel half.
-    KernelHalf(KernelHalfError),
+    /// The kernel's own tables.
+    KernelHalf(BuildError),
     /// The first address space.
     Space(OutOfFrames),
+    /// Room for what the boot loader said.
+    BootInfo(RunError),
 }
 
-/// Sets up the machine's memory: frames, kernel half, and a first address
-/// space with an empty low half, which is loaded.
+/// Sets up the machine's memory: frames, the kernel's own tables, and a first
+/// address space with an empty low half. Goes on with `then`, on a new stack;
+/// what the boot loader held is free then.
 ///
 /// # Errors
 ///
@@ -49,64 +66,59 @@ pub enum InitError {
 ///
 /// # Safety
 ///
-/// Called once, while the tables of the boot loader are loaded.
-pub unsafe fn init(boot: &BootInfo, features: memory::Features) -> Result<(), InitError> {
+/// Called once, while the tables of the boot loader are loaded. Nothing that
+/// `then` uses lies in the loader's memory or on its stack.
+pub unsafe fn init(
+    mut boot: BootInfo,
+    features: Features,
+    then: fn() -> !,
+) -> Result<Infallible, InitError> {
     // SAFETY: called once, as the caller vouches.
     let mut physical =
-        unsafe { crate::physical::init(boot, features) }.map_err(InitError::Physical)?;
+        unsafe { crate::physical::init(&boot, features) }.map_err(InitError::Physical)?;
     let (root, _) = Cr3::read();
-    // SAFETY: `root` is the loaded level 4 table, in memory that the loader
-    // keeps for itself and that stays reserved; nothing else edits tables.
-    let mut kernel = unsafe { Space::adopt_kernel_half(root, REGION_SLOTS, &mut physical) }
+    let table = boot.physical_memory_offset + root.start_address().as_u64();
+    // SAFETY: the loader mapped all physical memory at this offset, its root
+    // is a page table, and it is only read through this.
+    let loader =
+        unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), boot.physical_memory_offset) };
+    // SAFETY: `loader` is what is loaded, and all else comes from `boot`.
+    let KernelHalf {
+        space: kernel,
+        stack,
+        image,
+    } = unsafe { kernel_half::build(&boot, &loader, &mut physical) }
         .map_err(InitError::KernelHalf)?;
-    record_fixed(boot, &mut kernel, &mut physical);
+    boot.memory_regions =
+        crate::physical::keep(boot.memory_regions, &mut physical).map_err(InitError::BootInfo)?;
     let space = Space::new(&kernel, &mut physical).map_err(InitError::Space)?;
-    // SAFETY: the new root shares the whole upper half with the one in use,
-    // and the kernel, its stack and all its data lie there.
-    unsafe { Cr3::write(space.root(), Cr3Flags::empty()) };
+    let root = space.root();
+    let boot = boot::keep(boot);
+    NEXT.call_once(|| Next { boot, image, then });
+    stack::set_current(stack);
     *CURRENT.lock() = Some(space);
     *KERNEL.lock() = Some(kernel);
     *PHYSICAL.lock() = Some(physical);
-    Ok(())
+    // SAFETY:
+    // - The new root maps the image where it is, and the direct map and the
+    //   framebuffer at the same addresses as the loader does.
+    // - The stack is new. What `finish` uses are statics, in the image.
+    unsafe { switch(root, stack.top, finish) }
 }
 
-/// Records what the boot loader mapped, so that reports can name it.
-fn record_fixed(boot: &BootInfo, kernel: &mut Space, physical: &mut Physical<'static>) {
-    let map = crate::physical::map(boot.memory_regions);
-    let memory_end = map
-        .entries()
-        .last()
-        .map_or(0, |entry| entry.range.end.as_u64());
-    let guard = boot.stack.guard();
-    let regions = [
-        (
-            boot.physical_memory_offset,
-            memory_end,
-            Backing::Fixed,
-            "direct map",
-        ),
-        (
-            boot.stack.bottom,
-            boot.stack.top - boot.stack.bottom,
-            Backing::Fixed,
-            "boot stack",
-        ),
-        (
-            guard.start,
-            guard.end - guard.start,
-            Backing::Guard,
-            "guard of the boot stack",
-        ),
-    ];
-    for (base, size, backing, label) in regions {
-        let request = Request::new(size, backing)
-            .rights(Rights::ReadWrite)
-            .placement(Placement::At(base))
-            .label(label);
-        if let Err(error) = kernel.allocate(request, physical, &mut Processor) {
-            log::warn!("{label} at {base:#x} is not recorded: {error}");
-        }
+/// The first thing on the kernel's own tables and stack.
+extern "sysv64" fn finish() -> ! {
+    tlb::flush_all();
+    let next = NEXT.get().expect(BEFORE_INIT);
+    // SAFETY: the loader's tables and stack are left for good, and what it
+    // said was copied.
+    let reclaimed =
+        physical(|physical| unsafe { kernel_half::reclaim(next.boot, &next.image, physical) });
+    match reclaimed {
+        Ok(frames) => log::info!("own tables are loaded; the boot loader left {frames} frames"),
+        Err(error) => log::warn!("the boot loader's memory stays reserved: {error:?}"),
     }
+    (next.then)()
 }
 
 /// Runs `work` on the kernel half.
@@ -190,8 +202,7 @@ pub fn destroy(space: Space) -> u64 {
         "a loaded address space is not destroyed: load another first"
     );
     // SAFETY: there is one processor, and it has another root loaded.
-    physical(|physical| unsafe { space.destroy(physical, &mut Processor) })
-        .ok()
+    physical(|physical| unsafe { space.destroy(physical, &mut Processor).ok() })
         .expect("the kernel half stays in its lock and cannot be passed here")
 }
 
@@ -234,7 +245,7 @@ pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Space) -> R) -> Option<
 }
 
 fn half_of(address: VirtAddr) -> &'static Lock<Option<Space>> {
-    if address >= UPPER_HALF {
+    if address >= KERNEL_HALF {
         &KERNEL
     } else {
         &CURRENT

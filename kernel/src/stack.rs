@@ -11,7 +11,7 @@
 //! ```
 
 use core::ops::Range;
-use spin::Once;
+use spin::Mutex;
 use x86_64::VirtAddr;
 
 /// Size of the unmapped guard below a stack, in bytes.
@@ -42,45 +42,51 @@ impl Stack {
     }
 }
 
-static BOOT_STACK: Once<Stack> = Once::new();
+/// The stack that the kernel runs on.
+static CURRENT: Mutex<Option<Stack>> = Mutex::new(None);
 
-/// Makes the stack that the boot loader set up known; only the first call counts.
-pub fn set_boot_stack(stack: Stack) {
-    BOOT_STACK.call_once(|| stack);
+/// Makes the stack that the kernel runs on known.
+pub fn set_current(stack: Stack) {
+    *CURRENT.lock() = Some(stack);
+}
+
+/// The stack that the kernel runs on, as far as it is known; waits for nobody.
+#[must_use]
+pub fn current() -> Option<Stack> {
+    *CURRENT.try_lock()?
 }
 
 /// The stack whose guard page holds `address`: who overflowed, if anyone did.
 #[must_use]
-pub fn overflowed_by(address: VirtAddr) -> Option<&'static Stack> {
-    BOOT_STACK
-        .get()
-        .filter(|stack| stack.guard().contains(&address))
+pub fn overflowed_by(address: VirtAddr) -> Option<Stack> {
+    current().filter(|stack| stack.guard().contains(&address))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn boot_stack() -> &'static Stack {
-        BOOT_STACK.get().expect("entry! makes it known")
+    fn this_stack() -> Stack {
+        current().expect("known since the first instructions")
     }
 
     #[test_case]
-    fn the_kernel_runs_on_the_boot_stack() {
+    fn the_kernel_runs_on_a_stack_of_its_own() {
         let here = 0u8;
-        assert!(boot_stack().contains(VirtAddr::from_ptr(&raw const here)));
+        assert!(this_stack().contains(VirtAddr::from_ptr(&raw const here)));
         assert_eq!(
-            boot_stack().top - boot_stack().bottom,
-            crate::boot::STACK_SIZE
+            this_stack().top - this_stack().bottom,
+            crate::layout::STACK_SIZE
         );
+        assert_eq!(this_stack().name, "the kernel stack");
     }
 
     #[test_case]
     fn only_the_page_below_a_stack_is_its_guard() {
-        let bottom = boot_stack().bottom;
+        let bottom = this_stack().bottom;
         assert_eq!(overflowed_by(bottom), None);
-        assert_eq!(overflowed_by(bottom - 1), Some(boot_stack()));
-        assert_eq!(overflowed_by(bottom - 4096), Some(boot_stack()));
+        assert_eq!(overflowed_by(bottom - 1), Some(this_stack()));
+        assert_eq!(overflowed_by(bottom - 4096), Some(this_stack()));
         assert_eq!(overflowed_by(bottom - 4097), None);
     }
 }

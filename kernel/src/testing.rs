@@ -9,12 +9,12 @@
 //! A test that ends in an exception on purpose is the last of its kernel and
 //! says so with [`expect_report`].
 
-use crate::boot::BootInfo;
+use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
 use crate::cpu::exit::ExitStatus;
 use crate::report::{self, Report};
 use crate::{console, cpu, heap, print, println, spaces};
-use spin::{Mutex, Once};
+use spin::Mutex;
 
 /// A test: a function without arguments that panics when it fails.
 pub trait Testable: Sync {
@@ -52,30 +52,33 @@ static PROGRESS: Mutex<Progress> = Mutex::new(Progress {
     expected: None,
 });
 
-static BOOT_INFO: Once<BootInfo> = Once::new();
-
 /// What the boot loader handed to this test kernel.
+#[must_use]
+pub fn boot_info() -> &'static BootInfo {
+    boot::info()
+}
+
+/// Brings a test kernel up to its own tables and stack, and goes on with `then`.
 ///
 /// # Panics
 ///
-/// If the kernel was not started through [`test_kernel!`](crate::test_kernel).
-pub fn boot_info() -> &'static BootInfo {
-    BOOT_INFO.get().expect("test_kernel! starts with set_up")
+/// If the machine's memory cannot be set up.
+pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
+    console::init(boot.framebuffer.take());
+    let features = cpu::init();
+    // SAFETY: a test kernel calls this once, first, on the loader's tables.
+    let Err(error) = unsafe { spaces::init(boot, features, then) };
+    panic!("the machine's memory cannot be set up: {error:?}");
 }
 
 /// Brings a test kernel up as far as the real one is when it starts its work.
 ///
 /// # Panics
 ///
-/// If the machine's memory cannot be set up.
-pub fn set_up(mut boot: BootInfo) {
-    console::init(boot.framebuffer.take());
-    let features = cpu::init();
-    // SAFETY: a test kernel calls this once, first, on the loader's tables.
-    unsafe { spaces::init(&boot, features) }.expect("memory of the machine");
-    // SAFETY: called once, right after memory was set up.
+/// If there is no room for the heap.
+pub fn start_heap() {
+    // SAFETY: a test kernel calls this once, right after memory was set up.
     unsafe { heap::init() }.expect("room for the heap");
-    BOOT_INFO.call_once(|| boot);
 }
 
 /// The test runner: runs what the command line selects, and prints one line each.
@@ -203,7 +206,11 @@ fn summarize(result: &str) {
 macro_rules! test_kernel {
     ($test_main:ident) => {
         fn start_tests(boot: $crate::boot::BootInfo) -> ! {
-            $crate::testing::set_up(boot);
+            $crate::testing::set_up(boot, run_tests)
+        }
+
+        fn run_tests() -> ! {
+            $crate::testing::start_heap();
             $test_main();
             $crate::cpu::exit::exit($crate::cpu::exit::ExitStatus::Success)
         }

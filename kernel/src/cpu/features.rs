@@ -1,9 +1,11 @@
 //! What this processor can do, asked of CPUID (Intel SDM vol. 2A, CPUID).
 
-use core::arch::x86_64::__cpuid;
+use core::arch::x86_64::{__cpuid, __cpuid_count};
 use memory::Features;
+use x86_64::registers::control::Cr4Flags;
 
 const BASIC: u32 = 1;
+const STRUCTURED_FEATURES: u32 = 7;
 const EXTENDED: u32 = 0x8000_0000;
 const EXTENDED_FEATURES: u32 = 0x8000_0001;
 const ADDRESS_SIZES: u32 = 0x8000_0008;
@@ -29,6 +31,35 @@ pub fn detect() -> Features {
         global_pages: __cpuid(BASIC).edx & 1 << 13 != 0,
         physical_bits,
     }
+}
+
+/// The bits of CR4 that keep the kernel from user pages and user programs from
+/// the kernel's tables, as far as this processor has them: SMEP, SMAP, UMIP.
+#[must_use]
+pub fn protections() -> Cr4Flags {
+    let mut flags = Cr4Flags::empty();
+    if __cpuid(0).eax >= STRUCTURED_FEATURES {
+        let leaf = __cpuid_count(STRUCTURED_FEATURES, 0);
+        flags.set(
+            Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION,
+            leaf.ebx & 1 << 7 != 0,
+        );
+        flags.set(
+            Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION,
+            leaf.ebx & 1 << 20 != 0,
+        );
+        flags.set(
+            Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION,
+            leaf.ecx & 1 << 2 != 0,
+        );
+    }
+    flags
+}
+
+/// Whether this processor has a page attribute table to choose cache types by.
+#[must_use]
+pub fn has_page_attribute_table() -> bool {
+    __cpuid(BASIC).edx & 1 << 16 != 0
 }
 
 #[cfg(test)]

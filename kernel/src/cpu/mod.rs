@@ -12,6 +12,7 @@ pub mod exit;
 pub mod features;
 pub mod fw_cfg;
 pub mod idt;
+pub mod switch;
 pub mod tlb;
 pub mod tsc;
 
