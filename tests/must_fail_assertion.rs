@@ -1,4 +1,6 @@
 //! Must fail with status 101: an assertion does not hold.
+//!
+//! Tests run in the order of their names.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -20,6 +22,6 @@ fn an_assertion_that_does_not_hold() {
 }
 
 #[test_case]
-fn a_test_after_it_is_not_run() {
+fn the_test_after_it_is_not_run() {
     assert_eq!(black_box(2) + 2, 4);
 }

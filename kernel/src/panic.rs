@@ -25,7 +25,10 @@ pub fn panic(info: &PanicInfo) -> ! {
             println!("{info}");
             testing::summarize_failure();
         }
-        1 => println!("panic inside a panic: {info}"),
+        1 => {
+            console::print_fresh_line(format_args!("panic inside a panic: {info}"));
+            testing::summarize_failure();
+        }
         _ => {}
     }
     exit(ExitStatus::Panic)
