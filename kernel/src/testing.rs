@@ -4,10 +4,10 @@
 //! Nothing unwinds here: the first failure ends the machine with status 101,
 //! and the closing line counts the tests that were not run. Words of the
 //! command line: `filter=NAME` (part of a name), `exact` (the whole name), and
-//! `list` (names only).
+//! `list` (names only). The log begins at `warn` here, unless `log=LEVEL` is there.
 //!
-//! A test that ends in an exception on purpose is the last of its kernel and
-//! says so with [`expect_report`].
+//! Tests run in the order of their names. One that ends in an exception on
+//! purpose is the last of its kernel and says so with [`expect_report`].
 
 use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
@@ -65,6 +65,9 @@ pub fn boot_info() -> &'static BootInfo {
 /// If the machine's memory cannot be set up.
 pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
     console::init(boot.framebuffer.take());
+    if command_line::get().value("log").is_none() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
     let features = cpu::init();
     // SAFETY: a test kernel calls this once, first, on the loader's tables.
     let Err(error) = unsafe { spaces::init(boot, features, then) };
