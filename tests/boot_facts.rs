@@ -1,4 +1,4 @@
-//! What the boot loader hands over is what was asked for.
+//! What the boot loader hands over is what was asked for, and the kernel runs on its own.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -6,51 +6,54 @@
 #![reexport_test_harness_main = "test_main"]
 
 use bootloader_api::info::MemoryRegionKind;
-use kernel::boot::{STACK_SIZE, UPPER_HALF};
+use kernel::layout::{DIRECT_MAP, IMAGE, KERNEL_HALF, STACK_SIZE};
+use kernel::stack;
 use kernel::testing::boot_info;
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
 
-#[test_case]
-fn physical_memory_is_mapped_in_the_upper_half() {
-    assert!(boot_info().physical_memory_offset >= UPPER_HALF);
-    assert!(boot_info().physical_memory_offset.is_aligned(4096u64));
+/// The bytes of all memory of one kind, as the loader reported it.
+fn reported(kind: MemoryRegionKind) -> u64 {
+    boot_info()
+        .memory_regions
+        .iter()
+        .filter(|region| region.kind == kind)
+        .map(|region| region.end - region.start)
+        .sum()
 }
 
 #[test_case]
-fn the_kernel_and_its_stack_lie_in_the_upper_half() {
+fn the_image_and_physical_memory_are_mapped_where_they_were_asked_for() {
+    assert_eq!(boot_info().image_start, IMAGE);
+    assert_eq!(boot_info().physical_memory_offset, DIRECT_MAP);
+}
+
+#[test_case]
+fn the_code_and_the_stack_in_use_lie_in_the_kernel_half() {
     let local = 0u8;
-    assert!(boot_info().image_start >= UPPER_HALF);
-    assert!(VirtAddr::new(boot_info as fn() -> _ as usize as u64) >= UPPER_HALF);
-    assert!(VirtAddr::from_ptr(&raw const local) >= UPPER_HALF);
+    assert!(VirtAddr::new(boot_info as fn() -> _ as usize as u64) >= KERNEL_HALF);
+    assert!(VirtAddr::from_ptr(&raw const local) >= KERNEL_HALF);
 }
 
 #[test_case]
-fn the_stack_has_the_size_that_was_asked_for() {
-    let stack = boot_info().stack;
-    assert_eq!(stack.top - stack.bottom, STACK_SIZE);
-    assert!(stack.bottom.is_aligned(4096u64));
+fn the_loaders_stack_had_its_size_and_is_no_longer_in_use() {
+    let local = 0u8;
+    let here = VirtAddr::from_ptr(&raw const local);
+    let loaders = boot_info().stack;
+    assert_eq!(loaders.top - loaders.bottom, STACK_SIZE);
+    assert!(!loaders.contains(here));
+    assert!(stack::current().is_some_and(|stack| stack.contains(here)));
 }
 
 #[test_case]
 fn there_are_at_least_16_mib_of_usable_memory() {
-    let usable: u64 = boot_info()
-        .memory_regions
-        .iter()
-        .filter(|region| region.kind == MemoryRegionKind::Usable)
-        .map(|region| region.end - region.start)
-        .sum();
+    let usable = reported(MemoryRegionKind::Usable);
     assert!(usable >= 16 << 20, "{usable} bytes are usable");
 }
 
 #[test_case]
 fn the_loader_reports_the_memory_that_it_took_for_itself() {
-    let taken: u64 = boot_info()
-        .memory_regions
-        .iter()
-        .filter(|region| region.kind == MemoryRegionKind::Bootloader)
-        .map(|region| region.end - region.start)
-        .sum();
+    let taken = reported(MemoryRegionKind::Bootloader);
     assert!(taken >= STACK_SIZE, "{taken} bytes are the loader's");
 }
