@@ -1,22 +1,24 @@
-//! The interrupt descriptor table: every one of the 32 exceptions has a gate.
+//! The interrupt descriptor table: every one of the 32 exceptions has a gate,
+//! and so have the few interrupts that can come.
 //!
-//! All are interrupt gates, so that a handler runs with interrupts off. Vectors
-//! from 32 on are past the table's limit; using one is a #GP that names it.
+//! All are interrupt gates, so that a handler runs with interrupts off. Using
+//! a vector without a gate is a #GP that names it.
 
 use super::descriptors::{DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
-use super::entry::STUBS;
+use super::entry::{STUBS, Stub, serial_interrupt, spurious_interrupt};
+use crate::interrupts::{PIC_SPURIOUS_VECTORS, SERIAL_VECTOR, SPURIOUS_VECTOR};
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::idt::{Entry, HandlerFunc};
 
-type Table = [Entry<HandlerFunc>; 32];
+type Table = [Entry<HandlerFunc>; 256];
 
 static TABLE: Once<Table> = Once::new();
 
 fn table() -> Table {
-    let mut table: Table = [Entry::missing(); 32];
+    let mut table: Table = [Entry::missing(); 256];
     for (vector, (gate, &stub)) in table.iter_mut().zip(&STUBS).enumerate() {
         // SAFETY: The stub is written for exactly this vector: it takes the
         // frame with or without an error code as the processor pushes it, and
@@ -30,6 +32,19 @@ fn table() -> Table {
         };
         // SAFETY: The TSS holds a stack at this index, and only this vector uses it.
         unsafe { options.set_stack_index(stack) };
+    }
+    let interrupts: [(u8, Stub); 4] = [
+        (SERIAL_VECTOR, serial_interrupt),
+        (SPURIOUS_VECTOR, spurious_interrupt),
+        (PIC_SPURIOUS_VECTORS[0], spurious_interrupt),
+        (PIC_SPURIOUS_VECTORS[1], spurious_interrupt),
+    ];
+    for (vector, stub) in interrupts {
+        // SAFETY: these stubs take the frame without an error code, as the
+        // processor pushes it for interrupts, and leave with IRETQ.
+        unsafe {
+            table[usize::from(vector)].set_handler_addr(VirtAddr::new(stub as usize as u64));
+        }
     }
     table
 }
@@ -51,6 +66,7 @@ pub fn load() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::arch::asm;
     use x86_64::instructions::interrupts;
     use x86_64::instructions::tables::sidt;
 
@@ -60,16 +76,35 @@ mod tests {
         let loaded = sidt();
         let (base, limit) = (loaded.base, loaded.limit);
         assert_eq!(base, VirtAddr::from_ptr(table));
-        assert_eq!(limit, 32 * 16 - 1);
+        assert_eq!(limit, 256 * 16 - 1);
         for (gate, &stub) in table.iter().zip(&STUBS) {
             assert_eq!(gate.handler_addr(), VirtAddr::new(stub as usize as u64));
         }
     }
 
     #[test_case]
-    fn a_breakpoint_is_reported_and_returned_from() {
-        let before = interrupts::are_enabled();
-        interrupts::int3();
-        assert_eq!(interrupts::are_enabled(), before);
+    fn a_breakpoint_gives_every_register_back() {
+        let given: [u64; 8] = [1, 2, 3, 4, 5, 6, 7, 8].map(|part| part * 0x0101_0101_0101_0101);
+        let [
+            mut a,
+            mut c,
+            mut d,
+            mut r8,
+            mut r11,
+            mut r12,
+            mut r13,
+            mut r15,
+        ] = given;
+        let enabled = interrupts::are_enabled();
+        // SAFETY: INT3 goes to the handler, which changes no register.
+        unsafe {
+            asm!(
+                "int3",
+                inout("rax") a, inout("rcx") c, inout("rdx") d, inout("r8") r8,
+                inout("r11") r11, inout("r12") r12, inout("r13") r13, inout("r15") r15,
+            );
+        }
+        assert_eq!([a, c, d, r8, r11, r12, r13, r15], given);
+        assert_eq!(interrupts::are_enabled(), enabled);
     }
 }
