@@ -10,6 +10,7 @@
 //! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
+//! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
 //! | [`tour`] | demonstrations that explain while they run |
 //! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
 //!
@@ -35,6 +36,7 @@ pub mod cpu;
 pub mod fault;
 pub mod heap;
 pub mod image;
+pub mod interrupts;
 pub mod kernel_half;
 pub mod layout;
 pub mod lock;

@@ -5,7 +5,7 @@
 use kernel::boot::BootInfo;
 use kernel::cpu::exit::{ExitStatus, exit};
 use kernel::tour::example;
-use kernel::{console, cpu, heap, spaces};
+use kernel::{console, cpu, heap, interrupts, spaces};
 
 kernel::entry!(main);
 
@@ -28,6 +28,7 @@ fn with_memory() -> ! {
     // SAFETY: once, here, with memory set up and faults resolved.
     let heap = unsafe { heap::init() }.expect("room for the heap");
     log::info!("heap: {} bytes reserved at {:#x}", heap.size, heap.base);
+    interrupts::init();
 
     example::run();
     exit(ExitStatus::Success)

@@ -11,12 +11,14 @@ use core::convert::Infallible;
 
 use arrayvec::ArrayVec;
 use memory::frames::{OutOfFrames, RunError};
+use memory::paging::Cache;
+use memory::space::{AllocateError, Backing, Request, Rights};
 use memory::{Fault, Features, Outcome, Physical, Space};
 use spin::Once;
-use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 use x86_64::structures::paging::OffsetPageTable;
+use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::{self, BootInfo};
 use crate::cpu::switch::switch;
@@ -204,6 +206,48 @@ pub fn destroy(space: Space) -> u64 {
     // SAFETY: there is one processor, and it has another root loaded.
     physical(|physical| unsafe { space.destroy(physical, &mut Processor).ok() })
         .expect("the kernel half stays in its lock and cannot be passed here")
+}
+
+/// Maps `size` bytes of a device's memory, or of the firmware's, from `start`
+/// on; returns where. Neither needs to be a multiple of the page size.
+///
+/// # Errors
+///
+/// See [`AllocateError`].
+///
+/// # Panics
+///
+/// Before [`init`].
+pub fn map_device(
+    start: PhysAddr,
+    size: u64,
+    cache: Cache,
+    label: &'static str,
+) -> Result<VirtAddr, AllocateError> {
+    let first = start.align_down(4096_u64);
+    let offset = start - first;
+    let rights = match cache {
+        Cache::WriteBack => Rights::Read,
+        Cache::WriteCombining | Cache::Uncached => Rights::ReadWrite,
+    };
+    let request = Request::new(size + offset, Backing::Device(first, cache))
+        .rights(rights)
+        .label(label);
+    let region = kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))?;
+    Ok(region.base + offset)
+}
+
+/// Gives back what [`map_device`] mapped. Nothing happens if it was not that.
+///
+/// # Panics
+///
+/// Before [`init`].
+pub fn unmap_device(address: VirtAddr) {
+    let base = address.align_down(4096_u64);
+    let freed = kernel_half(|space, physical, tlb| space.free(base, physical, tlb));
+    if let Err(error) = freed {
+        log::warn!("nothing was mapped for a device there: {error}");
+    }
 }
 
 /// Runs `work` on frames and journal alone.

@@ -7,6 +7,7 @@
 
 mod framebuffer;
 mod glyphs;
+pub mod input;
 mod log;
 mod screen;
 mod serial;

@@ -51,6 +51,28 @@ impl Serial {
         }
     }
 
+    /// Lets the port raise an interrupt when a byte has come, or not.
+    pub(super) fn announce_input(&mut self, on: bool) {
+        if matches!(self.state, State::Untouched) {
+            self.state = self.set_up();
+        }
+        if matches!(self.state, State::Absent) {
+            return;
+        }
+        if on {
+            self.uart.enable_interrupts(IER::DATA_READY);
+        } else {
+            self.uart.disable_interrupts(IER::DATA_READY);
+        }
+    }
+
+    /// The next byte that has come, if there is one.
+    pub(super) fn take(&mut self) -> Option<u8> {
+        matches!(self.state, State::Ready)
+            .then(|| self.uart.try_receive_byte().ok())
+            .flatten()
+    }
+
     fn set_up(&mut self) -> State {
         let config = Config {
             baud_rate: BaudRate::Baud115200,

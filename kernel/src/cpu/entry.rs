@@ -10,7 +10,7 @@
 //! throughout, as all gates are interrupt gates.
 
 use super::exception::Vector;
-use crate::{fault, report};
+use crate::{fault, interrupts, report};
 use core::arch::naked_asm;
 
 /// An exception's first instruction; only the processor jumps to it.
@@ -181,4 +181,49 @@ extern "sysv64" fn page_fault() {
         vector = const Vector::PAGE_FAULT.number(),
         all_registers = sym all_registers,
     )
+}
+
+/// The interrupt of the serial port. It comes only while the kernel halts, so
+/// that it costs nobody anything to save what a call may change:
+///
+/// ```text
+///   rsp+80..120  rip, cs, rflags, rsp, ss   pushed by the processor
+///   rsp+8..80    rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11 (lowest)
+///   rsp          (padding)                  16-byte aligned
+/// ```
+#[unsafe(naked)]
+pub(super) extern "sysv64" fn serial_interrupt() {
+    naked_asm!(
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "sub rsp, 8",
+        "cld",
+        "call {serial}",
+        "add rsp, 8",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "iretq",
+        serial = sym interrupts::serial,
+    )
+}
+
+/// An interrupt that went away before it was taken: nothing is to be done, and
+/// no end of it is to be told.
+#[unsafe(naked)]
+pub(super) extern "sysv64" fn spurious_interrupt() {
+    naked_asm!("iretq")
 }

@@ -1,0 +1,46 @@
+//! The I/O APIC: one register selects, one is the window (Intel 82093AA).
+
+use core::ptr::NonNull;
+
+use memory::paging::Cache;
+use volatile::VolatilePtr;
+
+use super::acpi::Route;
+use crate::spaces;
+
+/// Byte offsets of the two registers.
+const SELECT: usize = 0x00;
+const WINDOW: usize = 0x10;
+/// The first of the two registers of input 0.
+const REDIRECTION: u32 = 0x10;
+
+const ACTIVE_LOW: u32 = 1 << 13;
+const LEVEL_TRIGGERED: u32 = 1 << 15;
+
+/// Routes one input to `vector` of the processor with this local APIC id:
+/// fixed delivery, physical destination, not masked.
+pub(super) fn route(route: &Route, vector: u8, processor: u8) {
+    let registers = spaces::map_device(route.io_apic, 0x20, Cache::Uncached, "I/O APIC")
+        .expect("the I/O APIC can be mapped");
+    let register = |offset: usize| {
+        let pointer = (registers + offset as u64).as_mut_ptr::<u32>();
+        let pointer = NonNull::new(pointer).expect("the kernel half is not null");
+        // SAFETY: the registers are mapped, uncached, for as long as the kernel
+        // runs, and nobody else uses them.
+        unsafe { VolatilePtr::new(pointer) }
+    };
+    let (select, window) = (register(SELECT), register(WINDOW));
+    let low = REDIRECTION + 2 * u32::from(route.input);
+    let mut entry = u32::from(vector);
+    if route.active_low {
+        entry |= ACTIVE_LOW;
+    }
+    if route.level_triggered {
+        entry |= LEVEL_TRIGGERED;
+    }
+    // The destination first: the low half takes the mask away.
+    select.write(low + 1);
+    window.write(u32::from(processor) << 24);
+    select.write(low);
+    window.write(entry);
+}

@@ -1,0 +1,77 @@
+//! Interrupts from devices: the one that is used is the serial port's.
+//!
+//! ```text
+//! UART ─ IRQ 4 ─> I/O APIC ─> local APIC ─ vector 36 ─> stub ─> console input
+//! ```
+//!
+//! The line is routed as the firmware's tables say (see [`acpi`]); the two 8259
+//! controllers are masked, and used only on a machine without those tables.
+//!
+//! What must always hold: interrupts are on in one place, while the kernel
+//! waits for input, and nowhere else. So no handler ever meets a held lock, and
+//! the fault path is never interrupted.
+
+mod acpi;
+mod io_apic;
+mod local_apic;
+mod pic;
+
+use spin::Once;
+
+use crate::console;
+
+/// The first vector behind the exceptions; the 8259s' sixteen lines come here.
+const FIRST_VECTOR: u8 = 32;
+/// The vector of the serial port's line, IRQ 4.
+pub const SERIAL_VECTOR: u8 = FIRST_VECTOR + SERIAL_IRQ;
+/// Where the local APIC delivers an interrupt that went away again.
+pub const SPURIOUS_VECTOR: u8 = 255;
+/// The same of the two 8259s: their lines 7 and 15.
+pub const PIC_SPURIOUS_VECTORS: [u8; 2] = [FIRST_VECTOR + 7, FIRST_VECTOR + 15];
+/// The first serial port's line on the ISA bus.
+const SERIAL_IRQ: u8 = 4;
+
+/// Who delivers the serial port's interrupts.
+#[derive(Debug)]
+enum Controller {
+    Apic(local_apic::LocalApic),
+    Pic,
+}
+
+static CONTROLLER: Once<Controller> = Once::new();
+
+/// Routes the serial port's line to its vector, and lets the port raise it.
+///
+/// Interrupts stay off: [`console::input`] turns them on while it waits.
+pub fn init() {
+    pic::mask_all();
+    let controller = match acpi::serial_route() {
+        Ok(route) => {
+            let local = local_apic::LocalApic::enable(route.local_apic);
+            io_apic::route(&route, SERIAL_VECTOR, local.id());
+            log::info!(
+                "serial line: {} of the I/O APIC at {:#x}",
+                route.input,
+                route.io_apic
+            );
+            Controller::Apic(local)
+        }
+        Err(error) => {
+            log::warn!("serial line: by the 8259, since there is no way by APIC: {error:?}");
+            pic::unmask_serial();
+            Controller::Pic
+        }
+    };
+    CONTROLLER.call_once(|| controller);
+    console::input::start();
+}
+
+/// Where the stub of [`SERIAL_VECTOR`] arrives, with interrupts off.
+pub(crate) extern "sysv64" fn serial() {
+    console::input::take();
+    match CONTROLLER.get() {
+        Some(Controller::Apic(local)) => local.end_of_interrupt(),
+        Some(Controller::Pic) => pic::end_of_interrupt(SERIAL_VECTOR),
+        None => {}
+    }
+}
