@@ -83,3 +83,25 @@ impl Frames<'_> {
         Ok(counts)
     }
 }
+
+/// What a test does to break the books on purpose.
+#[cfg(test)]
+impl Frames<'_> {
+    /// Flips the bit of a frame, and nothing else.
+    pub(crate) fn flip_bit(&mut self, frame: PhysAddr) {
+        let number = frame.as_u64() >> FRAME_SHIFT;
+        let offset = self.ranges.find(number).map_or(0, |range| range.offset);
+        self.blocks.empty_hand();
+        let index = number - offset;
+        let bits = &mut self.blocks.bits[(index >> BLOCK_SHIFT) as usize];
+        bits[(index % BLOCK_FRAMES / 64) as usize] ^= 1 << (index % 64);
+    }
+
+    /// Frees a frame without a word to the counters by use.
+    pub(crate) fn free_uncounted(&mut self, frame: PhysAddr) {
+        let number = frame.as_u64() >> FRAME_SHIFT;
+        let offset = self.ranges.find(number).map_or(0, |range| range.offset);
+        self.blocks.empty_hand();
+        self.blocks.put_span(number - offset, number - offset + 1);
+    }
+}

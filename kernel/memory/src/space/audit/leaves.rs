@@ -94,9 +94,15 @@ impl Auditor<'_, '_> {
         expected: PageTableFlags,
         is_fixed: bool,
     ) -> Result<(), LeafDefect> {
+        // The tables above a fixed leaf may be somebody else's and take rights away.
+        let flags = if is_fixed {
+            leaf.flags
+        } else {
+            leaf.entry.flags()
+        };
         for right in [Right::Write, Right::Execute, Right::User, Right::Global] {
             self.report.checks += 1;
-            match (right.is_in(leaf.flags), right.is_in(expected)) {
+            match (right.is_in(flags), right.is_in(expected)) {
                 (true, false) => return Err(LeafDefect::Excess(right)),
                 (false, true) if !is_fixed => return Err(LeafDefect::Lack(right)),
                 _ => {}
@@ -117,7 +123,7 @@ impl Auditor<'_, '_> {
             return Ok(());
         }
         let memory = leaf.entry.leaf_address(leaf.size);
-        let shown_at = self.physical.direct_map().address_of(memory).as_u64();
+        let shown_at = self.direct_map.as_u64().wrapping_add(memory.as_u64());
         let allowed = Allowed {
             write: Right::Write.is_in(leaf.flags),
             execute: Right::Execute.is_in(leaf.flags),

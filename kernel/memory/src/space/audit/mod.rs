@@ -19,10 +19,14 @@ mod marks;
 mod outside;
 mod regions;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
 
 use core::iter::once;
+
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::Space;
 use crate::direct_map::Bytes;
@@ -64,6 +68,8 @@ pub struct Audit<'a, 'm> {
     physical: &'a Physical<'m>,
     held: u64,
     whole: bool,
+    /// Where the kernel's direct map shows physical address 0.
+    direct_map: VirtAddr,
 }
 
 impl Space {
@@ -75,6 +81,7 @@ impl Space {
             kernel: self,
             physical,
             held: 0,
+            direct_map: physical.direct_map().address_of(PhysAddr::zero()),
             whole: physical.frames().state_of(kernel_root) == Some(State::Used),
         }
     }
@@ -135,6 +142,7 @@ impl<'a> Audit<'a, '_> {
         let mut auditor = Auditor {
             physical: self.physical,
             marks: Marks::new(self.physical.frames(), zero, scratch),
+            direct_map: self.direct_map,
             executes_outside: false,
             report: Report::default(),
         };
@@ -163,6 +171,7 @@ impl<'a> Audit<'a, '_> {
 struct Auditor<'a, 'm> {
     physical: &'a Physical<'m>,
     marks: Marks<'a, 'm>,
+    direct_map: VirtAddr,
     /// Whether a leaf allows to execute memory that is not managed.
     executes_outside: bool,
     report: Report,

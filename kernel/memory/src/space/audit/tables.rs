@@ -42,6 +42,7 @@ impl Auditor<'_, '_> {
         if half.is_kernel() && slot < slots.end {
             self.slot(half, slot, u64::MAX)?;
         }
+        self.cursor(half)?;
         self.residents(half)
     }
 
@@ -90,12 +91,23 @@ impl Auditor<'_, '_> {
         let unshared = half.cursor.first_unshared(&kernel.cursor);
         let slot = u64::from(unshared.unwrap_or(0));
         let not_shared = broken(slot * span_of(4), TableDefect::NotShared);
-        self.require(unshared.is_none(), not_shared)?;
+        self.require(unshared.is_none(), not_shared)
+    }
+
+    /// The cursor stands in the tables on its way.
+    fn cursor(&mut self, half: &Space) -> Result<(), Broken> {
+        let at = half.cursor.address();
+        let broken = Broken::Table {
+            space: scope(half),
+            level: 4,
+            address: VirtAddr::new_truncate(at),
+            table: half.root().start_address(),
+            defect: TableDefect::StaleCursor,
+        };
         // At the end of a low half the cursor may stand on the kernel half,
         // which others edit; it is sought anew before it is used again.
-        let at = half.cursor.address();
-        let is_current = half.cursor.is_current() || (at >> 47 != 0) != half.is_kernel();
-        self.require(is_current, broken(at, TableDefect::StaleCursor))
+        let is_elsewhere = (at >> 47 != 0) != half.is_kernel();
+        self.require(is_elsewhere || half.cursor.is_current(), broken)
     }
 
     /// The kernel half's level 3 table met for `address` is that of `slot`, the
