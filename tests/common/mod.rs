@@ -2,6 +2,8 @@
 //! counters, and what a physical address holds.
 #![allow(dead_code, reason = "each kernel uses some of it")]
 
+pub mod block;
+
 use kernel::cpu::access;
 use kernel::spaces;
 use kernel::tour::meter::Cost;
@@ -57,6 +59,11 @@ pub fn address_in(region: &Region, offset: u64) -> VirtAddr {
         "{offset:#x} lies outside of {region:?}"
     );
     region.base + offset
+}
+
+/// An address of the low half.
+pub fn address(address: u64) -> VirtAddr {
+    VirtAddr::new(address)
 }
 
 /// Reads a byte of a test's region, through the processor.

@@ -1,0 +1,231 @@
+//! The machine's frames: handed out, counted, given back, and really there.
+#![no_std]
+#![no_main]
+#![feature(custom_test_frameworks)]
+#![test_runner(kernel::testing::run)]
+#![reexport_test_harness_main = "test_main"]
+
+extern crate alloc;
+
+mod common;
+
+use alloc::vec::Vec;
+use common::{LARGE_PAGE, PAGE, counts, direct, frames};
+use kernel::cpu::{access, features};
+use kernel::println;
+use kernel::testing::boot_info;
+use memory::frames::{Counts, Frame, FreeError, OutOfFrames, RunError, State, Use};
+use memory::memory_map::FrameRange;
+use x86_64::PhysAddr;
+use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
+
+kernel::test_kernel!(test_main);
+
+const GIB: u64 = 1 << 30;
+
+fn take(usage: Use) -> Frame {
+    frames(|frames| frames.allocate::<Size4KiB>(usage)).expect("a frame is free")
+}
+
+fn take_large() -> Frame<Size2MiB> {
+    frames(|frames| frames.allocate::<Size2MiB>(Use::Kernel)).expect("2 MiB are free in a row")
+}
+
+/// Writes the first and the last byte of memory that the test owns, and reads them back.
+fn holds_what_is_written(start: PhysAddr, bytes: u64, seed: u8) -> bool {
+    let memory = direct(start);
+    let places = [(memory, seed), (memory + (bytes - 1), !seed)];
+    for (place, byte) in places {
+        // SAFETY: the frames are owned by the test, and nothing stands in them.
+        unsafe { access::write_byte(place, byte) };
+    }
+    // SAFETY: as above.
+    places
+        .iter()
+        .all(|&(place, byte)| unsafe { access::read_byte(place) } == byte)
+}
+
+#[test_case]
+fn what_is_handed_out_is_counted_by_use_and_what_comes_back_is_free() {
+    let before = counts();
+    let taken = [(); 100].map(|()| take(Use::Kernel));
+    let table = take(Use::Table);
+    let expected = Counts {
+        free: before.free - 101,
+        used: before.used + 101,
+        kernel: before.kernel + 100,
+        tables: before.tables + 1,
+        ..before
+    };
+    assert_eq!(counts(), expected);
+    for frame in taken {
+        frames(|frames| frames.free(frame));
+    }
+    frames(|frames| frames.free(table));
+    assert_eq!(counts(), before);
+}
+
+#[test_case]
+fn total_is_free_and_used_and_used_is_the_sum_of_the_uses() {
+    let frame = take(Use::Shared);
+    let counts = counts();
+    assert_eq!(counts.total, counts.free + counts.used);
+    let uses = counts.tables + counts.kernel + counts.private + counts.shared + counts.zero;
+    assert_eq!(counts.used, counts.reserved + uses);
+    assert_eq!((counts.shared, counts.zero), (1, 1));
+    frames(|frames| frames.free(frame));
+}
+
+#[test_case]
+fn no_frame_is_handed_out_twice_or_from_the_first_mib() {
+    let taken: Vec<Frame> = (0..2000).map(|_| take(Use::Kernel)).collect();
+    let mut starts: Vec<u64> = taken.iter().map(|frame| frame.start().as_u64()).collect();
+    starts.sort_unstable();
+    assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
+    assert!(starts[0] >= 1 << 20);
+    for frame in taken {
+        frames(|frames| frames.free(frame));
+    }
+}
+
+#[test_case]
+fn a_frame_can_really_be_written() {
+    let taken: Vec<Frame> = (0..64).map(|_| take(Use::Kernel)).collect();
+    for (seed, frame) in taken.iter().enumerate() {
+        assert!(
+            holds_what_is_written(frame.start(), PAGE, seed as u8),
+            "{frame:?}"
+        );
+    }
+    for frame in taken {
+        frames(|frames| frames.free(frame));
+    }
+}
+
+#[test_case]
+fn a_frame_of_2_mib_is_aligned_counts_512_and_can_be_written() {
+    let before = counts();
+    let frame = take_large();
+    assert!(frame.start().is_aligned(LARGE_PAGE));
+    assert_eq!(counts().free, before.free - 512);
+    assert_eq!(counts().kernel, before.kernel + 512);
+    assert!(holds_what_is_written(frame.start(), LARGE_PAGE, 0x5a));
+    frames(|frames| frames.free(frame));
+    assert_eq!(counts(), before);
+}
+
+#[test_case]
+fn the_raw_free_refuses_what_is_free_foreign_or_misaligned_and_changes_nothing() {
+    // One frame stays in use, so that it is the frame that is refused and not its use.
+    let kept = take(Use::Shared);
+    let free = take(Use::Shared);
+    let gone = free.as_phys_frame();
+    frames(|frames| frames.free(free));
+    let before = counts();
+    let raw = |frame: PhysFrame| {
+        // SAFETY: not one of them is in use by anybody, and each is refused.
+        frames(|frames| unsafe { frames.free_raw(frame, Use::Shared) })
+    };
+    let at = |start| PhysFrame::containing_address(PhysAddr::new(start));
+    let foreign = |start| {
+        Err(FreeError::Foreign {
+            frame: PhysAddr::new(start),
+        })
+    };
+    assert_eq!(
+        raw(gone),
+        Err(FreeError::NotAllocated {
+            frame: gone.start_address()
+        })
+    );
+    assert_eq!(raw(at(0)), foreign(0));
+    assert_eq!(raw(at(0xa_0000)), foreign(0xa_0000));
+    assert_eq!(raw(at(0xfec0_0000)), foreign(0xfec0_0000));
+    // SAFETY: an address that is no multiple of 4096 is what is tested; the
+    // frame is only handed to the call that refuses it.
+    let crooked =
+        unsafe { PhysFrame::from_start_address_unchecked(gone.start_address() + 0x123_u64) };
+    assert_eq!(
+        raw(crooked),
+        Err(FreeError::Misaligned {
+            start: gone.start_address() + 0x123_u64
+        })
+    );
+    assert_eq!(counts(), before);
+    frames(|frames| frames.free(kept));
+}
+
+#[test_case]
+fn the_raw_free_takes_back_a_frame_of_which_only_the_address_is_left() {
+    let before = counts();
+    let start = take(Use::Shared).as_phys_frame();
+    // SAFETY: the owned frame is gone, and nothing used the memory.
+    assert_eq!(
+        frames(|frames| unsafe { frames.free_raw(start, Use::Shared) }),
+        Ok(())
+    );
+    assert_eq!(counts(), before);
+}
+
+#[test_case]
+fn after_the_limit_is_spent_nothing_is_handed_out_until_something_comes_back() {
+    let before = counts();
+    frames(|frames| frames.set_limit(Some(3)));
+    let [a, b, c] = [(); 3].map(|()| take(Use::Kernel));
+    let refused = frames(|frames| frames.allocate::<Size4KiB>(Use::Kernel));
+    assert_eq!(refused, Err(OutOfFrames));
+    assert_eq!(counts().limit, Some(0));
+    frames(|frames| frames.free(b));
+    let large = frames(|frames| frames.allocate::<Size2MiB>(Use::Kernel));
+    assert_eq!(large, Err(OutOfFrames));
+    let b = take(Use::Kernel);
+    frames(|frames| frames.set_limit(None));
+    for frame in [a, b, c] {
+        frames(|frames| frames.free(frame));
+    }
+    assert_eq!(counts(), before);
+}
+
+#[test_case]
+fn a_run_lies_in_a_row_below_its_bound_and_at_its_alignment() {
+    let before = counts();
+    let below = PhysAddr::new(16 << 20);
+    let run = frames(|frames| frames.allocate_run(48, 0x1_0000, below, Use::Kernel))
+        .expect("there is room for a run for old devices");
+    assert!(run.start().is_aligned(0x1_0000_u64));
+    assert!(run.range().end <= below);
+    assert_eq!(counts().free, before.free - 48);
+    assert!(holds_what_is_written(run.start(), 48 * PAGE, 0x33));
+    frames(|frames| frames.free_run(run));
+    assert_eq!(counts(), before);
+}
+
+/// The usable memory that lies above 4 GiB.
+fn above_4_gib() -> Option<FrameRange> {
+    let map = kernel::physical::map(boot_info().memory_regions)
+        .physical_bits(features::detect().physical_bits);
+    map.usable().find(|range| range.start.as_u64() >= 4 * GIB)
+}
+
+#[test_case]
+fn memory_above_4_gib_is_handed_out_and_written_where_the_machine_has_it() {
+    let highest = PhysAddr::new((1 << 52) - PAGE);
+    let take = || frames(|frames| frames.allocate_run(512, 4 * GIB, highest, Use::Kernel));
+    let Some(range) = above_4_gib() else {
+        assert_eq!(take(), Err(RunError::NoRun { count: 512 }));
+        return;
+    };
+    let run = take().expect("memory above 4 GiB begins at 4 GiB");
+    assert_eq!(run.start(), range.start);
+    assert!(holds_what_is_written(
+        run.start(),
+        run.frames() * PAGE,
+        0xc3
+    ));
+    let state = frames(|frames| frames.state_of(run.start()));
+    assert_eq!(state, Some(State::Used));
+    println!("\nframes from {:#x} on hold what was written", run.start());
+    frames(|frames| frames.free_run(run));
+    let state = frames(|frames| frames.state_of(range.start));
+    assert_eq!(state, Some(State::Free));
+}

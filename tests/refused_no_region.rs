@@ -1,0 +1,57 @@
+//! A write where no region lies ends in a report that names the nearest ones.
+#![no_std]
+#![no_main]
+#![feature(custom_test_frameworks)]
+#![test_runner(kernel::testing::run)]
+#![reexport_test_harness_main = "test_main"]
+
+extern crate alloc;
+
+mod common;
+
+use alloc::string::ToString;
+use common::{PAGE, allocate, counts, pages_at};
+use kernel::cpu::access;
+use kernel::cpu::exception::Vector;
+use kernel::fault::{Reason, Whereabouts, of_frame};
+use kernel::report::Report;
+use kernel::spaces;
+use kernel::testing::expect_report;
+use memory::space::Backing;
+use memory::{Outcome, Refusal};
+use x86_64::VirtAddr;
+
+kernel::test_kernel!(test_main);
+
+/// 16 bytes past the end of the region below it, which ends on a page boundary.
+const ADDRESS: VirtAddr = VirtAddr::new(0x14010);
+
+#[test_case]
+fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
+    expect_report(|report: &Report| {
+        assert_eq!(report.frame.vector(), Vector::PAGE_FAULT);
+        assert_eq!(report.frame.cr2, ADDRESS.as_u64());
+        assert_eq!(
+            report.frame.error_code, 0b10,
+            "a write, and the page is absent"
+        );
+        assert_eq!(report.reason, Some(Reason::Space(Refusal::NoRegion)));
+        assert_eq!(report.overflowed, None);
+        let place = Whereabouts::of(of_frame(report.frame).address).expect("nobody holds a lock");
+        assert_eq!(
+            place.to_string(),
+            "16 bytes past the end of below (demand, rw, 0x0000000000010000..0x0000000000014000), \
+             49136 bytes before above (zero, rw, 0x0000000000020000..0x0000000000021000)"
+        );
+        let event = spaces::physical(|physical| physical.journal().last()).expect("this fault");
+        assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
+        assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));
+        assert_eq!(event.fault.instruction.as_u64(), report.frame.rip);
+    });
+    let below = allocate(pages_at(0x10000, 4, Backing::Demand).label("below"));
+    allocate(pages_at(0x20000, 1, Backing::Zero).label("above"));
+    assert_eq!(below.base + 4 * PAGE + 16, ADDRESS);
+    assert_eq!(counts().private, 1, "the heap's header");
+    // SAFETY: nothing lies there; that the write does not happen is what is tested.
+    unsafe { access::write_byte(ADDRESS, 1) };
+}
