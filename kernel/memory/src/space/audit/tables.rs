@@ -12,7 +12,7 @@ use super::broken::{Broken, Conflict, LeafDefect, RegionDefect, TableDefect};
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::frames::State;
-use crate::paging::{Entry, LeafSize, TableSeen, Visit, Visits, span_of};
+use crate::paging::{Entry, LeafSize, TableSeen, Visit, Visits, index_at, span_of};
 
 impl Auditor<'_, '_> {
     /// Audits the tables of a half and all leaves in them.
@@ -191,7 +191,7 @@ impl Auditor<'_, '_> {
 /// The slots of the root that are this half's own.
 pub(super) fn own_slots(half: &Space) -> Range<u16> {
     let (low, high) = half.window;
-    let slot = |address: u64| (address / span_of(4) & 0x1ff) as u16;
+    let slot = |address: u64| index_at(VirtAddr::new_truncate(address), 4);
     slot(low)..slot(high - 1) + 1
 }
 

@@ -271,7 +271,7 @@ impl Machine {
 }
 
 fn place(direct_map: DirectMap, table: Table, address: u64, level: u8) -> &'static AtomicU64 {
-    let entry = direct_map.pointer::<u64>(table.address() + (address / span_of(level) & 511) * 8);
+    let entry = direct_map.pointer::<u64>(table.address() + (address / span_of(level)) % 512 * 8);
     // SAFETY: an entry of a table in memory that lives as long as the machine,
     // and longer than any test looks at it.
     unsafe { AtomicU64::from_ptr(entry) }

@@ -44,7 +44,8 @@ fn update(machine: &mut Machine, index: u64, mut change: impl FnMut(&mut Region)
 
 #[test]
 fn a_region_is_whole_pages() {
-    let cases: [(fn(&mut Region), u64); 4] = [
+    type Spoil = fn(&mut Region);
+    let cases: [(Spoil, u64); 4] = [
         (|region| region.base += 8_u64, base(3) + 8),
         (|region| region.size += 8, base(3)),
         (|region| region.size = 0, base(3)),
