@@ -87,30 +87,16 @@ impl Frames<'_> {
 
     #[inline]
     fn give_back_4k(&mut self, number: u64, usage: Use) -> Result<(), FreeError> {
-        let range = self
+        let frame = address(number);
+        let index = self
             .ranges
-            .find_again(number)
-            .ok_or_else(|| FreeError::Foreign {
-                frame: address(number),
-            })?;
-        if !range.is_open() && self.ranges.is_reserved(&range, number) {
-            return Err(FreeError::Foreign {
-                frame: address(number),
-            });
-        }
+            .index_of(number, 1)
+            .ok_or(FreeError::Foreign { frame })?;
         if self.used[usage as usize] == 0 {
             return Err(self.why_not(number, 1, usage));
         }
-        let index = number - range.offset;
-        let put = if self.blocks.hand_holds(index) {
-            self.blocks.put_in_hand(index)
-        } else {
-            self.blocks.put_one(index)
-        };
-        if !put {
-            return Err(FreeError::NotAllocated {
-                frame: address(number),
-            });
+        if !self.blocks.put_one(index, number) {
+            return Err(FreeError::NotAllocated { frame });
         }
         self.used[usage as usize] -= 1;
         Ok(())
@@ -118,18 +104,14 @@ impl Frames<'_> {
 
     #[inline]
     fn give_back_2m(&mut self, number: u64, usage: Use) -> Result<(), FreeError> {
-        match self.ranges.find_again(number) {
-            Some(range) if range.is_open() && number + BLOCK_FRAMES <= range.end => {
-                if self.used[usage as usize] < BLOCK_FRAMES
-                    || !self.blocks.put_block(number - range.offset)
-                {
-                    return Err(self.why_not(number, BLOCK_FRAMES, usage));
-                }
-                self.used[usage as usize] -= BLOCK_FRAMES;
-                Ok(())
-            }
-            _ => self.give_back_span(number, BLOCK_FRAMES, usage),
+        let Some(index) = self.ranges.index_of(number, BLOCK_FRAMES) else {
+            return self.give_back_span(number, BLOCK_FRAMES, usage);
+        };
+        if self.used[usage as usize] < BLOCK_FRAMES || !self.blocks.put_block(index) {
+            return Err(self.why_not(number, BLOCK_FRAMES, usage));
         }
+        self.used[usage as usize] -= BLOCK_FRAMES;
+        Ok(())
     }
 
     /// Takes back `count` frames in a row, which may lie in several ranges.

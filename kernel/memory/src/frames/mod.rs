@@ -10,7 +10,7 @@
 //!
 //! No call's cost grows with the memory, but for the search for a run or a
 //! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap and
-//! its hand), `summary` (where free blocks are), `layout` (the storage),
+//! its hand, with `tally`, `summary` and `search`), `layout` (the storage),
 //! `owned` (frames as values), `give_back`, `run`, `count`, `inspect`.
 
 mod bits;
@@ -23,7 +23,9 @@ mod layout;
 mod owned;
 mod ranges;
 mod run;
+mod search;
 mod summary;
+mod tally;
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};

@@ -50,13 +50,6 @@ pub(super) enum RangeKind {
 }
 
 impl Range {
-    const NONE: Self = Self {
-        first: 0,
-        end: 0,
-        offset: 0,
-        mark: HELD,
-    };
-
     fn of_row([first, end, offset, mark]: Row) -> Self {
         Self {
             first,
@@ -66,13 +59,11 @@ impl Range {
         }
     }
 
-    #[inline]
     pub(super) fn contains(&self, number: u64) -> bool {
         number.wrapping_sub(self.first) < self.end - self.first
     }
 
     /// Whether every frame is the allocator's.
-    #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.mark == OPEN
     }
@@ -87,6 +78,24 @@ impl Range {
     }
 }
 
+/// A range that was looked up before, in the form that is quick to try again.
+#[derive(Default)]
+struct Recent {
+    first: u64,
+    frames: u64,
+    first_index: u64,
+}
+
+impl Recent {
+    fn of(range: &Range) -> Self {
+        Self {
+            first: range.first,
+            frames: range.end - range.first,
+            first_index: range.first - range.offset,
+        }
+    }
+}
+
 pub(super) struct Ranges<'m> {
     table: &'m mut [Row],
     pending: &'m mut [u64],
@@ -94,10 +103,10 @@ pub(super) struct Ranges<'m> {
     pending_used: u64,
     /// How many rows are in use.
     rows: usize,
-    /// The range of the last lookup by number.
-    last: Range,
-    /// The range of the last lookup by index.
-    last_by_index: Range,
+    /// The last range that was looked up by number, if all of it is the allocator's.
+    recent: Recent,
+    /// The last range that was looked up by index.
+    recent_by_index: Recent,
 }
 
 impl<'m> Ranges<'m> {
@@ -109,8 +118,8 @@ impl<'m> Ranges<'m> {
             pending,
             pending_used: 0,
             rows: 0,
-            last: Range::NONE,
-            last_by_index: Range::NONE,
+            recent: Recent::default(),
+            recent_by_index: Recent::default(),
         }
     }
 
@@ -150,26 +159,48 @@ impl<'m> Ranges<'m> {
         range.contains(number).then_some(range)
     }
 
-    /// The same, with a look at the last range first.
+    /// The index of the first of `count` frames from `number` on, which are all
+    /// in one range and not reserved.
     #[inline]
-    pub(super) fn find_again(&mut self, number: u64) -> Option<Range> {
-        if !self.last.contains(number) {
-            self.last = self.find(number)?;
+    pub(super) fn index_of(&mut self, number: u64, count: u64) -> Option<u64> {
+        let place = number.wrapping_sub(self.recent.first);
+        if place < self.recent.frames.saturating_sub(count - 1) {
+            return Some(place + self.recent.first_index);
         }
-        Some(self.last)
+        self.look_up(number, count)
     }
 
-    /// The number of the frame with `index`, which is in some segment.
+    /// The same, where the last range found does not help.
+    #[cold]
+    fn look_up(&mut self, number: u64, count: u64) -> Option<u64> {
+        let range = self
+            .find(number)
+            .filter(|range| number + count <= range.end)?;
+        if range.is_open() {
+            self.recent = Recent::of(&range);
+        } else if (number..number + count).any(|number| self.is_reserved(&range, number)) {
+            return None;
+        }
+        Some(number - range.offset)
+    }
+
+    /// The number of the frame with `index`, which is in some range.
     #[inline]
     pub(super) fn number_of(&mut self, index: u64) -> u64 {
-        let Range {
-            first, end, offset, ..
-        } = self.last_by_index;
-        if !(first..end).contains(&(index + offset)) {
-            let after = self.table[..self.rows].partition_point(|row| row[0] - row[2] <= index);
-            self.last_by_index = Range::of_row(self.table[after.saturating_sub(1)]);
+        let place = index.wrapping_sub(self.recent_by_index.first_index);
+        if place >= self.recent_by_index.frames {
+            return self.look_up_index(index);
         }
-        index + self.last_by_index.offset
+        place + self.recent_by_index.first
+    }
+
+    /// The same, where the last range found does not help.
+    #[cold]
+    fn look_up_index(&mut self, index: u64) -> u64 {
+        let after = self.table[..self.rows].partition_point(|row| row[0] - row[2] <= index);
+        let range = Range::of_row(self.table[after.saturating_sub(1)]);
+        self.recent_by_index = Recent::of(&range);
+        index + range.offset
     }
 
     /// Whether the frame `number` of `range` is reserved.
@@ -205,6 +236,5 @@ impl<'m> Ranges<'m> {
             }
             number = stop;
         }
-        self.last = Range::NONE;
     }
 }

@@ -5,10 +5,10 @@
 //!     level 0    [0 1 0 ..] [0 ..] [1 ..] ...         one bit per block
 //!
 //! What must always hold: a bit of a higher level is set exactly when the word
-//! under it is not zero, and no block below word `lowest` of level 0 is in the
-//! set. So the lowest block is found without scanning, whatever the size: one
-//! look at word `lowest`, and only when that is used up a climb, two words per
-//! level. 1 TiB of memory has four levels.
+//! under it is not zero. So the lowest block is found from the top with one
+//! look per level, whatever is in the set: 1 GiB of memory has two levels,
+//! 1 TiB has four. Where any block will do, the word that was used last comes
+//! first, and the levels above are left alone.
 
 /// Bits in a word, and how many words one bit of the next level stands for.
 const WIDTH: usize = u64::BITS as usize;
@@ -29,47 +29,41 @@ pub(super) fn words_for(blocks: usize) -> usize {
 
 /// A set of block numbers below a bound that was fixed when it was made.
 pub(super) struct BlockSet<'m> {
-    /// The lowest level first; unused levels are empty.
-    levels: [&'m mut [u64]; MAX_LEVELS],
-    /// Every word of level 0 before this one is zero.
-    lowest: usize,
-    /// How many blocks are in the set.
-    len: u64,
+    /// All levels, the lowest first.
+    words: &'m mut [u64],
+    /// Where in `words` each level starts.
+    starts: [usize; MAX_LEVELS],
+    /// How many levels there are: the last is one word, or there is none.
+    levels: usize,
+    /// The word of level 0 that blocks were last taken from.
+    near: usize,
 }
 
 impl<'m> BlockSet<'m> {
     /// An empty set over `storage`, which is zero and [`words_for`]`(blocks)` long.
     pub(super) fn new(blocks: usize, storage: &'m mut [u64]) -> Self {
-        let mut levels: [&'m mut [u64]; MAX_LEVELS] = Default::default();
-        let mut rest = storage;
-        let mut words = blocks.div_ceil(WIDTH);
-        for level in &mut levels {
-            let (mine, others) = rest.split_at_mut(words);
-            *level = mine;
-            rest = others;
-            words = if words > 1 { words.div_ceil(WIDTH) } else { 0 };
+        let mut starts = [0; MAX_LEVELS];
+        let (mut levels, mut next, mut words) = (0, 0, blocks.div_ceil(WIDTH));
+        while next < storage.len() {
+            starts[levels] = next;
+            levels += 1;
+            next += words;
+            words = words.div_ceil(WIDTH);
         }
         Self {
+            words: storage,
+            starts,
             levels,
-            lowest: 0,
-            len: 0,
+            near: 0,
         }
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Adds `block`, which is not in the set.
+    /// Adds `block`, whether or not it is in the set.
     #[inline]
     pub(super) fn insert(&mut self, block: usize) {
-        self.len += 1;
-        self.lowest = self.lowest.min(block / WIDTH);
         let mut position = block;
-        for level in &mut self.levels {
-            let Some(word) = level.get_mut(position / WIDTH) else {
-                return;
-            };
+        for start in &self.starts[..self.levels] {
+            let word = &mut self.words[start + position / WIDTH];
             let before = *word;
             *word = before | 1 << (position % WIDTH);
             if before != 0 {
@@ -79,15 +73,37 @@ impl<'m> BlockSet<'m> {
         }
     }
 
-    /// Takes out `block`, which is in the set.
+    /// Takes out `block`, which is in the set, if it is `gone`. The condition is
+    /// in here because a branch on it is one that the processor cannot predict.
     #[inline]
-    pub(super) fn remove(&mut self, block: usize) {
-        self.len -= 1;
-        let mut position = block;
-        for level in &mut self.levels {
-            let Some(word) = level.get_mut(position / WIDTH) else {
-                return;
-            };
+    pub(super) fn remove_if(&mut self, block: usize, gone: bool) {
+        let word = &mut self.words[block / WIDTH];
+        *word &= !(u64::from(gone) << (block % WIDTH));
+        if *word == 0 {
+            self.word_is_zero(block / WIDTH);
+        }
+    }
+
+    /// Takes out a block: the lowest of the word that one was last taken from,
+    /// or of all if that word has no more. (In one step: to find it first would
+    /// load a word anew that was just stored, which takes twice as long.)
+    #[inline]
+    pub(super) fn take_any(&mut self) -> Option<usize> {
+        let place = self.near_word()?;
+        let word = self.words[place];
+        let left = word & word.wrapping_sub(1);
+        self.words[place] = left;
+        if left == 0 {
+            self.word_is_zero(place);
+        }
+        Some(place * WIDTH + word.trailing_zeros() as usize)
+    }
+
+    /// Tells the higher levels that the word `place` of level 0 is zero.
+    fn word_is_zero(&mut self, place: usize) {
+        let mut position = place;
+        for start in &self.starts[..self.levels][1..] {
+            let word = &mut self.words[start + position / WIDTH];
             *word &= !(1 << (position % WIDTH));
             if *word != 0 {
                 return;
@@ -96,47 +112,72 @@ impl<'m> BlockSet<'m> {
         }
     }
 
-    /// The lowest block of the set.
-    #[inline]
-    pub(super) fn first(&mut self) -> Option<usize> {
-        let word = *self.levels[0].get(self.lowest)?;
-        if word != 0 {
-            return Some(self.lowest * WIDTH + word.trailing_zeros() as usize);
+    /// Adds `block` or takes it out, whether or not it is in the set.
+    pub(super) fn put_if(&mut self, block: usize, wanted: bool) {
+        if wanted {
+            self.insert(block);
+        } else if self.contains(block) {
+            self.remove_if(block, true);
         }
-        let block = self.next(self.lowest * WIDTH)?;
-        self.lowest = block / WIDTH;
-        Some(block)
     }
 
-    /// Whether `block` is in the set and can be found from every level.
-    pub(super) fn contains(&self, block: usize) -> bool {
-        let mut position = block;
-        let mut levels = self.levels.iter();
-        let bit_is_set = |level: &&mut [u64]| {
-            let (word, bit) = (position / WIDTH, position % WIDTH);
-            position = word;
-            level.get(word).is_none_or(|word| word >> bit & 1 == 1)
-        };
-        levels.all(bit_is_set) && block / WIDTH >= self.lowest
+    /// The lowest block of the set.
+    #[inline]
+    pub(super) fn first(&self) -> Option<usize> {
+        let place = self.lowest_word()?;
+        Some(place * WIDTH + self.words[place].trailing_zeros() as usize)
     }
 
     /// The lowest block of the set that is at least `from`.
     pub(super) fn next(&self, from: usize) -> Option<usize> {
         let mut position = from;
-        for height in 0..MAX_LEVELS {
-            let word = *self.levels[height].get(position / WIDTH)? >> (position % WIDTH);
+        for level in 0..self.levels {
+            let end = self.starts[1..self.levels].get(level);
+            let words = &self.words[self.starts[level]..*end.unwrap_or(&self.words.len())];
+            let word = words.get(position / WIDTH)? >> (position % WIDTH);
             if word != 0 {
-                return Some(self.descend(height, position + word.trailing_zeros() as usize));
+                return Some(self.descend(0, level, position + word.trailing_zeros() as usize));
             }
             position = position / WIDTH + 1;
         }
         None
     }
 
-    /// The lowest block under the bit `position` of level `height`.
-    fn descend(&self, height: usize, mut position: usize) -> usize {
-        for level in self.levels[..height].iter().rev() {
-            position = position * WIDTH + level[position].trailing_zeros() as usize;
+    /// Whether `block` is in the set and can be found from every level.
+    pub(super) fn contains(&self, block: usize) -> bool {
+        let mut position = block;
+        self.starts[..self.levels].iter().all(|start| {
+            let word = self.words[start + position / WIDTH];
+            let bit = position % WIDTH;
+            position /= WIDTH;
+            word >> bit & 1 == 1
+        })
+    }
+
+    /// A word of level 0 that is not zero: that of the last time, or the lowest.
+    #[inline]
+    fn near_word(&mut self) -> Option<usize> {
+        if self.words.get(self.near).is_none_or(|&word| word == 0) {
+            self.near = self.lowest_word()?;
+        }
+        Some(self.near)
+    }
+
+    /// The lowest word of level 0 that is not zero.
+    #[inline]
+    fn lowest_word(&self) -> Option<usize> {
+        if self.words.last().is_none_or(|&top| top == 0) {
+            return None;
+        }
+        Some(self.descend(1, self.levels, 0))
+    }
+
+    /// The lowest position of the level `lower` under `position` of the level `upper`.
+    #[inline]
+    fn descend(&self, lower: usize, upper: usize, mut position: usize) -> usize {
+        for start in self.starts[lower..upper].iter().rev() {
+            let word = self.words[start + position];
+            position = position * WIDTH + word.trailing_zeros() as usize;
         }
         position
     }
