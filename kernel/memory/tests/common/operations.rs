@@ -2,6 +2,7 @@
 //! must hold between two operations.
 
 use memory::frames::Counts;
+use memory::space::Report;
 use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
 use memory::space::{Placement, Region, Request, Rights};
 use memory::{Outcome, Physical, Space};
@@ -41,11 +42,16 @@ impl Machine {
         call(space, &mut self.physical, &mut self.processors)
     }
 
-    /// Fails if a processor remembers what it must not, or something leaked.
-    pub fn check(&self) {
+    /// Fails if a processor remembers what it must not, or an invariant of the
+    /// memory manager is broken. Returns what the audit saw.
+    pub fn check(&self) -> Report {
         assert_eq!(self.processors.stale(), None);
-        assert_eq!(self.physical.leaked(), 0);
-        assert_eq!(self.physical.frames().counts().refused, 0);
+        let audit = self.kernel.audit(&self.physical);
+        let mut scratch = vec![0; audit.words()];
+        match audit.run(self.spaces.iter().flatten(), &mut scratch) {
+            Ok(report) => report,
+            Err(broken) => panic!("{broken}: {broken:?}"),
+        }
     }
 
     pub fn try_allocate(&mut self, half: Half, request: Request) -> Result<Region, AllocateError> {

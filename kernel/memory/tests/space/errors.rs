@@ -1,1 +1,305 @@
-//! To come.
+//! Every refusal of every operation, by its variant, and that it changed
+//! nothing.
+
+use memory::paging::{Cache, LeafSize};
+use memory::space::{
+    AllocateError, Backing, DiscardError, FreeError, HALF, Placement, ProtectError, Request, Rights,
+};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::common::machine::{FIXED_BASE, KERNEL_BASE, Machine};
+use crate::common::operations::{BIG, Half, KERNEL, LOW, PAGE, at};
+use crate::common::snapshot::Snapshot;
+
+const BASE: u64 = 0x4000_0000;
+
+fn page() -> Request {
+    Request::new(PAGE, Backing::Demand)
+}
+
+fn address(address: u64) -> VirtAddr {
+    VirtAddr::new(address)
+}
+
+/// Allocates what is refused, and checks that nothing has changed.
+fn allocate_refused(machine: &mut Machine, half: Half, request: Request) -> AllocateError {
+    let before = Snapshot::of(machine);
+    let error = machine.try_allocate(half, request).expect_err("a refusal");
+    before.assert_unchanged(&Snapshot::of(machine), &error.to_string());
+    error
+}
+
+#[test]
+fn a_region_has_a_size_that_the_space_can_hold() {
+    let mut machine = Machine::new();
+    let mut refused = |size| {
+        let request = Request::new(size, Backing::Demand);
+        allocate_refused(&mut machine, LOW, request)
+    };
+    assert_eq!(refused(0), AllocateError::ZeroSize);
+    assert_eq!(refused(HALF + 1), AllocateError::TooLarge(HALF + 1));
+    assert_eq!(refused(u64::MAX), AllocateError::TooLarge(u64::MAX));
+    assert_eq!(
+        refused(HALF),
+        AllocateError::NoRoom,
+        "page 0 is not to be had"
+    );
+}
+
+#[test]
+fn a_size_is_rounded_up_to_whole_pages() {
+    let mut machine = Machine::new();
+    let region = machine.allocate(LOW, Request::new(1, Backing::Demand));
+    assert_eq!(
+        (region.base.as_u64(), region.size),
+        (PAGE, PAGE),
+        "first fit"
+    );
+    let large = Request::new(1, Backing::Demand).page_size(LeafSize::Size2MiB);
+    let region = machine.allocate(LOW, large);
+    assert_eq!((region.base.as_u64(), region.size), (BIG, BIG));
+}
+
+#[test]
+fn an_alignment_is_a_power_of_two_of_whole_pages() {
+    let mut machine = Machine::new();
+    for align in [0, 1, 2048, 3 * PAGE, u64::MAX] {
+        let place = Placement::Within(address(0), address(BASE), align);
+        let refused = allocate_refused(&mut machine, LOW, page().placement(place));
+        assert_eq!(refused, AllocateError::BadAlignment(align));
+    }
+    let place = Placement::Within(address(BASE + 1), address(2 * BASE), 16 * PAGE);
+    let region = machine.allocate(LOW, page().placement(place));
+    assert_eq!(region.base.as_u64(), BASE + 16 * PAGE);
+}
+
+#[test]
+fn an_address_is_a_multiple_of_the_page_size() {
+    let mut machine = Machine::new();
+    let refused = allocate_refused(&mut machine, LOW, page().placement(at(BASE + 8)));
+    let unaligned = AllocateError::Unaligned(address(BASE + 8), PAGE);
+    assert_eq!(refused, unaligned);
+    let large = page()
+        .page_size(LeafSize::Size2MiB)
+        .placement(at(BASE + PAGE));
+    let refused = allocate_refused(&mut machine, LOW, large);
+    let unaligned = AllocateError::Unaligned(address(BASE + PAGE), BIG);
+    assert_eq!(refused, unaligned);
+}
+
+#[test]
+fn a_region_lies_in_its_half_and_not_on_the_null_page() {
+    let mut machine = Machine::new();
+    let cases = [
+        (LOW, 0, 1),
+        (LOW, HALF - PAGE, 2),
+        (LOW, KERNEL_BASE, 1),
+        (KERNEL, BASE, 1),
+        (KERNEL, KERNEL_BASE - PAGE, 1),
+        (KERNEL, KERNEL_BASE + (1 << 40) - PAGE, 2),
+    ];
+    for (half, base, pages) in cases {
+        let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
+        let refused = allocate_refused(&mut machine, half, request);
+        let outside = AllocateError::OutsideHalf(address(base));
+        assert_eq!(refused, outside, "{base:#x}");
+    }
+    for (half, base) in [(LOW, PAGE), (LOW, HALF - PAGE), (KERNEL, KERNEL_BASE)] {
+        machine.allocate(half, page().placement(at(base)));
+    }
+}
+
+#[test]
+fn a_region_that_is_in_the_way_is_named_by_its_base() {
+    let mut machine = Machine::new();
+    let first = Request::new(4 * PAGE, Backing::Guard).placement(at(BASE));
+    machine.allocate(LOW, first);
+    for (base, pages) in [(BASE - PAGE, 2), (BASE + 3 * PAGE, 1), (BASE - PAGE, 9)] {
+        let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
+        let refused = allocate_refused(&mut machine, LOW, request);
+        assert_eq!(refused, AllocateError::Overlap(address(BASE)));
+    }
+    machine.allocate(LOW, page().placement(at(BASE - PAGE)));
+    machine.allocate(LOW, page().placement(at(BASE + 4 * PAGE)));
+}
+
+#[test]
+fn no_gap_within_the_bounds_is_no_room() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, page().placement(at(BASE + 2 * PAGE)));
+    let within = |pages, end| {
+        let place = Placement::Within(address(BASE), address(end), PAGE);
+        Request::new(pages * PAGE, Backing::Demand).placement(place)
+    };
+    let refused = allocate_refused(&mut machine, LOW, within(3, BASE + 5 * PAGE));
+    assert_eq!(refused, AllocateError::NoRoom);
+    let region = machine.allocate(LOW, within(3, BASE + 6 * PAGE));
+    assert_eq!(region.base.as_u64(), BASE + 3 * PAGE);
+    let region = machine.allocate(LOW, within(2, BASE + 6 * PAGE));
+    assert_eq!(region.base.as_u64(), BASE);
+}
+
+#[test]
+fn a_fixed_region_is_where_it_is() {
+    let mut machine = Machine::new();
+    let fixed = Request::new(PAGE, Backing::Fixed);
+    let refused = allocate_refused(&mut machine, KERNEL, fixed);
+    assert_eq!(refused, AllocateError::FixedNeedsAddress);
+    machine.allocate(KERNEL, fixed.placement(at(0xffff_8000_0000_0000)));
+}
+
+#[test]
+fn fault_around_is_a_power_of_two_up_to_512() {
+    let mut machine = Machine::new();
+    for pages in [0, 3, 513, 1024] {
+        let refused = allocate_refused(&mut machine, LOW, page().around(pages));
+        assert_eq!(refused, AllocateError::BadAround(pages));
+    }
+    machine.allocate(LOW, page().around(512));
+}
+
+#[test]
+fn the_kernel_half_is_not_for_ring_3() {
+    let mut machine = Machine::new();
+    let refused = allocate_refused(&mut machine, KERNEL, page().user());
+    assert_eq!(refused, AllocateError::UserInKernelHalf);
+    machine.allocate(LOW, page().user());
+}
+
+#[test]
+fn device_memory_is_aligned_within_reach_and_not_managed() {
+    let mut machine = Machine::new();
+    let limit = 1 << 46;
+    for (start, size) in [
+        (limit, PAGE),
+        (limit - PAGE, 2 * PAGE),
+        (limit - PAGE / 2, 1),
+        (0x1234, PAGE),
+    ] {
+        let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
+        let refused = allocate_refused(&mut machine, LOW, Request::new(size, device));
+        assert_eq!(refused, AllocateError::BadDeviceAddress(start));
+    }
+    for start in [0x10_0000, 0x8f_f000] {
+        let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
+        let refused = allocate_refused(&mut machine, LOW, Request::new(PAGE, device));
+        assert_eq!(refused, AllocateError::DeviceIsManaged(start));
+    }
+    let below = Backing::Device(PhysAddr::new(0xff000), Cache::Uncached);
+    let refused = allocate_refused(&mut machine, LOW, Request::new(2 * PAGE, below));
+    assert_eq!(refused, AllocateError::DeviceIsManaged(0xff000));
+    for start in [0xb_8000, 0x90_0000] {
+        let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
+        machine.allocate(LOW, Request::new(PAGE, device));
+    }
+}
+
+#[test]
+fn a_fixed_mapping_needs_a_slot_of_its_own() {
+    let mut machine = Machine::new();
+    let device = machine.device();
+    let map = |machine: &mut Machine, request: Request, start| {
+        let result = machine.with(KERNEL, |space, physical, tlb| {
+            // SAFETY: simulated memory stays, and no Rust reference covers it.
+            unsafe { space.map_fixed(request, start, physical, tlb) }
+        });
+        machine.check();
+        result
+    };
+    let fixed = Request::new(3 * PAGE, Backing::Fixed);
+    let before = Snapshot::of(&machine);
+    let elsewhere = fixed.placement(at(0xffff_8000_0000_0000));
+    let no_slot = AllocateError::NoSlot(address(0xffff_8000_0000_0000));
+    assert_eq!(map(&mut machine, elsewhere, device), Err(no_slot));
+    let anywhere = map(&mut machine, fixed, device);
+    assert_eq!(anywhere, Err(AllocateError::FixedNeedsAddress));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused fixed mapping");
+    let here = fixed.placement(at(FIXED_BASE));
+    assert!(map(&mut machine, here, device).is_ok());
+    machine.write(FIXED_BASE + 8, 6).expect("it is mapped");
+    assert_eq!(machine.memory.read(device.as_u64() + 8), 6);
+    assert_eq!((machine.faults(), machine.physical.borrowed()), (0, 0));
+}
+
+#[test]
+fn free_takes_the_base_of_an_allocation() {
+    let mut machine = Machine::new();
+    machine.allocate(
+        LOW,
+        Request::new(4 * PAGE, Backing::Demand).placement(at(BASE)),
+    );
+    machine.protect(LOW, BASE + 2 * PAGE, PAGE, Rights::Read);
+    let before = Snapshot::of(&machine);
+    for inside in [BASE + 1, BASE + PAGE, BASE + 2 * PAGE, BASE + 3 * PAGE] {
+        let refused = machine.try_free(LOW, inside);
+        assert_eq!(refused, Err(FreeError::NotTheBase(address(BASE))));
+    }
+    for outside in [0, BASE - 1, BASE + 4 * PAGE] {
+        let refused = machine.try_free(LOW, outside);
+        assert_eq!(refused, Err(FreeError::NoRegion(address(outside))));
+    }
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused free");
+}
+
+#[test]
+fn discard_takes_whole_pages_of_demand_and_zero_regions() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, page().placement(at(BASE)));
+    let immediate = Request::new(PAGE, Backing::Immediate);
+    machine.allocate(LOW, immediate.placement(at(BASE + PAGE)));
+    machine.write(BASE, 1).expect("writable");
+    let before = Snapshot::of(&machine);
+    for (start, size) in [(BASE + 1, PAGE), (BASE, 100), (BASE, 0)] {
+        let refused = machine.try_discard(LOW, start, size);
+        assert_eq!(refused, Err(DiscardError::Unaligned(address(start), size)));
+    }
+    let refused = machine.try_discard(LOW, BASE - PAGE, 2 * PAGE);
+    assert_eq!(refused, Err(DiscardError::NoRegion(address(BASE - PAGE))));
+    let refused = machine.try_discard(LOW, BASE, 2 * PAGE);
+    let not_on_demand = DiscardError::NotOnDemand(address(BASE + PAGE), Backing::Immediate);
+    assert_eq!(refused, Err(not_on_demand));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused discard");
+}
+
+#[test]
+fn protect_takes_whole_pages_of_managed_regions() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, page().placement(at(BASE)));
+    let guard = Request::new(PAGE, Backing::Guard);
+    machine.allocate(LOW, guard.placement(at(BASE + PAGE)));
+    machine.write(BASE, 1).expect("writable");
+    let before = Snapshot::of(&machine);
+    for (start, size) in [(BASE + 1, PAGE), (BASE, 100), (BASE, 0)] {
+        let refused = machine.try_protect(LOW, start, size, Rights::Read);
+        assert_eq!(refused, Err(ProtectError::Unaligned(address(start), size)));
+    }
+    let refused = machine.try_protect(LOW, BASE - PAGE, 2 * PAGE, Rights::Read);
+    assert_eq!(refused, Err(ProtectError::NoRegion(address(BASE - PAGE))));
+    let refused = machine.try_protect(LOW, BASE, 2 * PAGE, Rights::Read);
+    let not_managed = ProtectError::NotManaged(address(BASE + PAGE), Backing::Guard);
+    assert_eq!(refused, Err(not_managed));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused protect");
+}
+
+#[test]
+fn every_refusal_says_which_address_it_is_about() {
+    let texts = [
+        AllocateError::Overlap(address(BASE)).to_string(),
+        AllocateError::OutsideHalf(address(BASE)).to_string(),
+        AllocateError::Unaligned(address(BASE), PAGE).to_string(),
+        AllocateError::NoSlot(address(BASE)).to_string(),
+        AllocateError::BadDeviceAddress(BASE).to_string(),
+        AllocateError::DeviceIsManaged(BASE).to_string(),
+        FreeError::NoRegion(address(BASE)).to_string(),
+        FreeError::NotTheBase(address(BASE)).to_string(),
+        DiscardError::Unaligned(address(BASE), 1).to_string(),
+        DiscardError::NoRegion(address(BASE)).to_string(),
+        DiscardError::NotOnDemand(address(BASE), Backing::Guard).to_string(),
+        ProtectError::Unaligned(address(BASE), 1).to_string(),
+        ProtectError::NoRegion(address(BASE)).to_string(),
+        ProtectError::NotManaged(address(BASE), Backing::Guard).to_string(),
+    ];
+    for text in texts {
+        assert!(text.contains("40000000"), "{text}");
+    }
+}

@@ -31,7 +31,13 @@ fn a_read_of_a_demand_page_takes_a_frame_of_zeroes() {
     assert_eq!(machine.outcome(), Some(Outcome::Demand));
     assert_eq!(machine.counts().private, 1);
     let frame = machine.physical_of(0, BASE).expect("mapped");
-    assert!(machine.memory.copy(frame, PAGE).iter().all(|&byte| byte == 0));
+    assert!(
+        machine
+            .memory
+            .copy(frame, PAGE)
+            .iter()
+            .all(|&byte| byte == 0)
+    );
 }
 
 #[test]
@@ -91,7 +97,13 @@ fn a_write_to_the_zero_frame_gets_a_private_frame_and_flushes_that_page() {
     assert_eq!(machine.processors.flushed.len(), 1);
     assert_eq!((machine.read(BASE), machine.read(BASE + 1)), (Ok(9), Ok(0)));
     let zero = machine.physical.zero_frame().start_address().as_u64();
-    assert!(machine.memory.copy(zero, PAGE).iter().all(|&byte| byte == 0));
+    assert!(
+        machine
+            .memory
+            .copy(zero, PAGE)
+            .iter()
+            .all(|&byte| byte == 0)
+    );
 }
 
 #[test]
@@ -137,7 +149,10 @@ fn a_device_is_mapped_at_once_uncached_and_borrowed() {
     assert_eq!(machine.write(BASE + PAGE + 8, 0x5a), Ok(()));
     assert_eq!(machine.faults(), 0);
     assert_eq!(machine.memory.read(device.as_u64() + 0x1008), 0x5a);
-    assert_eq!((machine.counts().private, machine.physical.borrowed()), (0, 2));
+    assert_eq!(
+        (machine.counts().private, machine.physical.borrowed()),
+        (0, 2)
+    );
     let uncached = Flags::WRITE_THROUGH | Flags::NO_CACHE;
     assert!(flags(&mut machine, BASE).contains(uncached));
     assert_eq!(machine.free(LOW, BASE), 0, "no private frame");

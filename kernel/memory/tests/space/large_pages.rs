@@ -35,7 +35,13 @@ fn a_large_frame_is_zeroed_to_its_end() {
     machine.allocate(LOW, request);
     assert_eq!(machine.leaf_size(LOW, BASE), BIG);
     let frame = machine.physical_of(0, BASE).expect("mapped");
-    assert!(machine.memory.copy(frame, BIG).iter().all(|&byte| byte == 0));
+    assert!(
+        machine
+            .memory
+            .copy(frame, BIG)
+            .iter()
+            .all(|&byte| byte == 0)
+    );
 }
 
 #[test]
@@ -59,9 +65,16 @@ fn small_pages_stand_in_when_no_large_frame_is_free() {
     machine.write(BASE + 5 * PAGE, 1).expect("writable");
     assert_eq!(machine.outcome(), Some(Outcome::Demand));
     assert_eq!(machine.leaf_size(LOW, BASE + 5 * PAGE), PAGE);
-    assert_eq!((machine.counts().private, machine.physical.fallbacks()), (1, 1));
+    assert_eq!(
+        (machine.counts().private, machine.physical.fallbacks()),
+        (1, 1)
+    );
     machine.write(BASE + 6 * PAGE, 1).expect("writable");
-    assert_eq!(machine.physical.fallbacks(), 1, "the block is one of small pages now");
+    assert_eq!(
+        machine.physical.fallbacks(),
+        1,
+        "the block is one of small pages now"
+    );
 }
 
 #[test]
@@ -73,7 +86,10 @@ fn a_block_of_which_pages_were_used_stays_one_of_small_pages() {
     machine.discard(LOW, BASE + PAGE, BIG - PAGE);
     assert_eq!(machine.counts().private, 1);
     machine.write(BASE + PAGE, 1).expect("writable");
-    assert_eq!((machine.counts().private, machine.leaf_size(LOW, BASE)), (2, PAGE));
+    assert_eq!(
+        (machine.counts().private, machine.leaf_size(LOW, BASE)),
+        (2, PAGE)
+    );
     assert_eq!(machine.physical.fallbacks(), 0);
 }
 
@@ -85,7 +101,10 @@ fn a_large_frame_that_leaves_none_for_the_tables_is_not_taken() {
     machine.limit(513);
     machine.write(BASE, 1).expect("a small page fits");
     assert_eq!(machine.outcome(), Some(Outcome::Demand));
-    assert_eq!((machine.counts().private, machine.leaf_size(LOW, BASE)), (1, PAGE));
+    assert_eq!(
+        (machine.counts().private, machine.leaf_size(LOW, BASE)),
+        (1, PAGE)
+    );
     assert_eq!(machine.physical.fallbacks(), 1);
 }
 
@@ -119,7 +138,11 @@ fn a_device_is_mapped_with_the_largest_pages_that_both_addresses_allow() {
     assert_eq!(machine.leaf_size(LOW, 2 * GIB), BIG);
     assert_eq!(machine.physical.borrowed(), 512 * 512 + 512);
     machine.allocate(LOW, Request::new(BIG, device(PAGE)).placement(at(4 * GIB)));
-    assert_eq!(machine.leaf_size(LOW, 4 * GIB), PAGE, "physical is not aligned");
+    assert_eq!(
+        machine.leaf_size(LOW, 4 * GIB),
+        PAGE,
+        "physical is not aligned"
+    );
     assert_eq!(machine.write(4 * GIB + 8, 3), Ok(()));
     assert_eq!(machine.read(GIB + PAGE + 8), Ok(3), "the same byte");
     machine.free(LOW, GIB);
@@ -139,7 +162,10 @@ fn two_megabytes_stand_in_for_a_gigabyte_that_the_processor_lacks() {
     machine.allocate(LOW, request.placement(at(GIB)));
     machine.write(GIB + 1, 1).expect("writable");
     assert_eq!(machine.leaf_size(LOW, GIB), BIG);
-    assert_eq!((machine.counts().private, machine.physical.fallbacks()), (512, 1));
+    assert_eq!(
+        (machine.counts().private, machine.physical.fallbacks()),
+        (512, 1)
+    );
 }
 
 #[test]
@@ -150,7 +176,11 @@ fn a_gigabyte_is_one_fault_one_leaf_and_no_table() {
     machine.write(5 * GIB + 0x2345_6789, 1).expect("writable");
     assert_eq!(machine.leaf_size(LOW, 5 * GIB), GIB);
     assert_eq!((machine.faults(), machine.counts().private), (1, 262_144));
-    assert_eq!(machine.counts().tables, FIRST_TABLES + 2, "root and level 3");
+    assert_eq!(
+        machine.counts().tables,
+        FIRST_TABLES + 2,
+        "root and level 3"
+    );
     assert_eq!(machine.read(6 * GIB - 1), Ok(0));
     assert_eq!(machine.discard(LOW, 5 * GIB + PAGE, PAGE), 1);
     let sizes = [0, PAGE, 2 * PAGE, BIG].map(|at| machine.leaf_size(LOW, 5 * GIB + at));

@@ -75,7 +75,11 @@ fn faults_are_kept_through_split_and_merge() {
     machine.protect(LOW, BASE + 2 * PAGE, PAGE, Rights::Read);
     machine.read(BASE + 2 * PAGE).expect("readable");
     machine.protect(LOW, BASE, 4 * PAGE, Rights::ReadWrite);
-    let faults: Vec<_> = machine.space(0).regions().map(|region| region.faults).collect();
+    let faults: Vec<_> = machine
+        .space(0)
+        .regions()
+        .map(|region| region.faults)
+        .collect();
     assert_eq!(faults, [2]);
 }
 
@@ -122,7 +126,9 @@ fn part_of_a_large_leaf_splits_it_and_keeps_bytes_and_frames() {
     let request = Request::new(2 * BIG, Backing::Immediate);
     machine.allocate(LOW, request.placement(at(BASE)));
     for page in [0, 255, 256, 511, 512, 1023] {
-        machine.write(BASE + page * PAGE, page as u8).expect("writable");
+        machine
+            .write(BASE + page * PAGE, page as u8)
+            .expect("writable");
     }
     let frame = machine.physical_of(0, BASE + 256 * PAGE);
     machine.protect(LOW, BASE + 256 * PAGE, 512 * PAGE, Rights::Read);

@@ -91,7 +91,10 @@ fn a_write_is_refused_after_the_page_was_read() {
     let refused = refusal(&mut machine, BASE, Access::Write, false);
     assert_eq!(refused, Refusal::Protection(Access::Write));
     let by_cause = |cause| machine.physical.journal().count_by_cause(cause);
-    assert_eq!((by_cause(Cause::Absent), by_cause(Cause::Protection)), (1, 1));
+    assert_eq!(
+        (by_cause(Cause::Absent), by_cause(Cause::Protection)),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -168,14 +171,24 @@ fn a_zero_page_stays_readable_when_no_frame_is_left_to_write_it() {
 fn a_reserved_bit_is_told_from_everything_else() {
     let mut machine = machine_with(Request::new(PAGE, Backing::Demand));
     machine.write(BASE, 1).expect("writable");
-    let level_1 = machine.space(0).walk(x86_64::VirtAddr::new(BASE)).steps().nth(2);
+    let level_1 = machine
+        .space(0)
+        .walk(x86_64::VirtAddr::new(BASE))
+        .steps()
+        .nth(2);
     let table = level_1.expect("four levels").entry.bits() & 0x000f_ffff_ffff_f000;
     let entry = machine.memory.entry(table);
     entry.fetch_or(1 << 51, std::sync::atomic::Ordering::Relaxed);
     machine.load(0, LOW);
     let refused = refusal(&mut machine, BASE, Access::Read, false);
     assert_eq!(refused, Refusal::ReservedBit);
-    assert_eq!(machine.physical.journal().count_by_cause(Cause::ReservedBit), 1);
+    assert_eq!(
+        machine
+            .physical
+            .journal()
+            .count_by_cause(Cause::ReservedBit),
+        1
+    );
 }
 
 #[test]

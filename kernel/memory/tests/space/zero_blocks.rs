@@ -23,7 +23,10 @@ fn a_read_maps_the_zero_frame_at_that_page_only() {
     assert_eq!(machine.read(BASE + 7 * PAGE), Ok(0));
     assert_eq!(machine.leaf_size(LOW, BASE + 7 * PAGE), PAGE);
     assert_eq!(machine.leaf_size(LOW, BASE + 8 * PAGE), 0);
-    assert_eq!((machine.counts().private, machine.physical.fallbacks()), (0, 0));
+    assert_eq!(
+        (machine.counts().private, machine.physical.fallbacks()),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -88,7 +91,10 @@ fn a_block_that_holds_a_private_page_stays_one_of_small_pages() {
     machine.physical.frames_mut().set_limit(None);
     machine.write(BASE + PAGE, 1).expect("writable");
     assert_eq!(machine.leaf_size(LOW, BASE + PAGE), PAGE);
-    assert_eq!((machine.counts().private, machine.physical.fallbacks()), (2, 1));
+    assert_eq!(
+        (machine.counts().private, machine.physical.fallbacks()),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -98,9 +104,16 @@ fn a_block_that_protect_cut_is_not_upgraded_over_the_cut() {
     machine.protect(LOW, BASE + 256 * PAGE, PAGE, Rights::Read);
     machine.write(BASE, 1).expect("writable");
     assert_eq!(machine.outcome(), Some(Outcome::PrivateCopy));
-    assert_eq!((machine.counts().private, machine.leaf_size(LOW, BASE)), (1, PAGE));
+    assert_eq!(
+        (machine.counts().private, machine.leaf_size(LOW, BASE)),
+        (1, PAGE)
+    );
     machine.write(BASE + BIG, 1).expect("writable");
-    assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG, "the next block is whole");
+    assert_eq!(
+        machine.leaf_size(LOW, BASE + BIG),
+        BIG,
+        "the next block is whole"
+    );
 }
 
 #[test]
