@@ -12,7 +12,7 @@ mod common;
 
 use alloc::vec::Vec;
 use common::{NOTHING, cost, counts, physical, zero_frame};
-use kernel::boot::UPPER_HALF;
+use kernel::layout::KERNEL_HALF;
 use kernel::tour::meter::{Cost, Measured};
 use kernel::tour::scenario::{BASE, Bytes, Scenario, Step, Touch};
 use memory::Outcome;
@@ -196,7 +196,7 @@ fn a_demand_fault_is_journaled_with_its_address_error_code_region_and_frame() {
             assert_eq!(touch, 0);
             assert_eq!(event.fault.address, VirtAddr::new(0x10005));
             assert_eq!(event.fault.code, PageFaultErrorCode::CAUSED_BY_WRITE);
-            assert!(event.fault.instruction >= UPPER_HALF);
+            assert!(event.fault.instruction >= KERNEL_HALF);
             assert_eq!(event.region, BASE);
             assert_eq!(event.outcome, Outcome::Demand);
             assert_eq!(physical(BASE), Some(event.frame));

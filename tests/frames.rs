@@ -202,8 +202,7 @@ fn a_run_lies_in_a_row_below_its_bound_and_at_its_alignment() {
 
 /// The usable memory that lies above 4 GiB.
 fn above_4_gib() -> Option<FrameRange> {
-    let map = kernel::physical::map(boot_info().memory_regions)
-        .physical_bits(features::detect().physical_bits);
+    let map = kernel::physical::map(boot_info().memory_regions, features::detect());
     map.usable().find(|range| range.start.as_u64() >= 4 * GIB)
 }
 

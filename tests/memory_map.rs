@@ -25,8 +25,7 @@ const GIB: u64 = 1 << 30;
 
 /// What the kernel made of this machine's map.
 fn machine() -> Vec<MapEntry> {
-    let bits = features::detect().physical_bits;
-    let map = kernel::physical::map(boot_info().memory_regions).physical_bits(bits);
+    let map = kernel::physical::map(boot_info().memory_regions, features::detect());
     map.entries().collect()
 }
 
