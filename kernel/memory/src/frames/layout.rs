@@ -4,7 +4,9 @@
 //! [`Layout`] how many frames the bitmap takes, picks a place among the usable
 //! ranges, and hands it over as words. In this order they hold:
 //!
-//!     | bitmap, tallies, summaries | table of ranges | pending bits |
+//! ```text
+//! | bitmap, tallies, summaries | table of ranges | pending bits |
+//! ```
 //!
 //! The first part takes less than 1/30,000 of the memory that is managed. Only
 //! reclaimable memory, of which there is little, costs a second bit per frame.

@@ -1,8 +1,10 @@
 //! The physical memory manager: which 4 KiB frames are free, and what the
 //! others are for.
 //!
-//!     ranges from the memory map -> Layout -> storage, taken out of the ranges
-//!                                -> Frames::new -> allocate, free, counts
+//! ```text
+//! ranges from the memory map -> Layout -> storage, taken out of the ranges
+//!                            -> Frames::new -> allocate, free, counts
+//! ```
 //!
 //! What must always hold: every managed frame is exactly one of free, reserved
 //! (never handed out, or not yet) and in use as one [`Use`]; the counters say

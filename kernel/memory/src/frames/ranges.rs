@@ -5,8 +5,10 @@
 //! touches are numbered densely, and inside a run of neighbouring blocks (a
 //! segment) a frame's index is its number minus one constant:
 //!
-//!     number   0x100 ... 0x7ffff | hole | 0x100000 ... | hole | 0x3fffffff ..
-//!     index    0x100 ... 0x7ffff |        0x80000  ... |        ...
+//! ```text
+//! number   0x100 ... 0x7ffff | hole | 0x100000 ... | hole | 0x3fffffff ..
+//! index    0x100 ... 0x7ffff |        0x80000  ... |        ...
+//! ```
 //!
 //! What must always hold: ranges are sorted and do not overlap; a frame that is
 //! in none of them is foreign; frames that were reserved at first and not yet

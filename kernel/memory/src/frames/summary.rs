@@ -1,8 +1,10 @@
 //! A set of 2 MiB blocks, as a tree of bits that is 64 wide.
 //!
-//!     level 2                [1]                      one bit per word of level 1
-//!     level 1        [1 0 1 ...]   [0 ...] ...        one bit per word of level 0
-//!     level 0    [0 1 0 ..] [0 ..] [1 ..] ...         one bit per block
+//! ```text
+//! level 2                [1]                      one bit per word of level 1
+//! level 1        [1 0 1 ...]   [0 ...] ...        one bit per word of level 0
+//! level 0    [0 1 0 ..] [0 ..] [1 ..] ...         one bit per block
+//! ```
 //!
 //! What must always hold: a bit of a higher level is set exactly when the word
 //! under it is not zero. So the lowest block is found from the top with one

@@ -3,7 +3,9 @@
 //!
 //! A tally has 32 bits, two tallies are in a word of storage:
 //!
-//!     31      24 23          16 15                      0
+//! ```text
+//! 31      24 23          16 15                      0
+//! ```
 //!    |    0     | words with    | free frames, 0 to 512  |
 //!    |          | a free frame  |                        |
 
