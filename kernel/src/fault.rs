@@ -4,7 +4,7 @@
 //! interrupts off and a frame it may change. The space that holds the address
 //! decides. An answer of `Resolved` goes back to the instruction that faulted;
 //! `Refused` goes on to [`report`](crate::report), with every register as it
-//! was, which asks [`explain`] for the reason.
+//! was, which asks [`reason_of`] for the reason.
 
 use core::fmt;
 

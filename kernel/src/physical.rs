@@ -5,6 +5,8 @@
 //! [`memory::Physical`]. What the loader still holds (its tables, and the
 //! kernel itself) stays reserved.
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 use memory::frames::{Frames, Layout, NewError, RunError, Use};
 use memory::journal::Event;
@@ -56,6 +58,15 @@ pub fn managed(
     })
 }
 
+/// Frames that [`keep`] took.
+static KEPT: AtomicU64 = AtomicU64::new(0);
+
+/// Frames that the kernel holds itself, outside of any region.
+#[must_use]
+pub fn kept_frames() -> u64 {
+    KEPT.load(Relaxed)
+}
+
 /// Copies items out of the boot loader's memory into frames of their own.
 ///
 /// # Errors
@@ -70,6 +81,7 @@ pub fn keep<T: Copy>(
         physical
             .frames_mut()
             .allocate_run(frames, 4096, PhysAddr::new(1 << 51), Use::Kernel)?;
+    KEPT.fetch_add(frames, Relaxed);
     let copy = physical
         .direct_map()
         .address_of(run.start())

@@ -4,8 +4,7 @@
 //! UART ─ IRQ 4 ─> I/O APIC ─> local APIC ─ vector 36 ─> stub ─> console input
 //! ```
 //!
-//! The line is routed as the firmware's tables say (see [`acpi`]); the two 8259
-//! controllers are masked, and used only on a machine without those tables.
+//! The line is routed as the firmware's tables say; the two 8259 controllers are masked, and used only on a machine without those tables.
 //!
 //! What must always hold: interrupts are on in one place, while the kernel
 //! waits for input, and nowhere else. So no handler ever meets a held lock, and

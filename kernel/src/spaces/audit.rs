@@ -1,0 +1,60 @@
+//! The audit of the live machine: every table, leaf, record and counter.
+
+use memory::Space;
+use memory::space::{AllocateError, Backing, Broken, Region, Report, Request};
+use x86_64::instructions::interrupts::without_interrupts;
+
+use super::{BEFORE_INIT, CURRENT, KERNEL, PHYSICAL, kernel_half};
+use crate::physical;
+
+/// Why there is no report.
+#[derive(Debug)]
+pub enum AuditError {
+    /// There is no memory for the audit's notes: half a byte for each frame.
+    Memory(AllocateError),
+    /// An invariant is broken.
+    Broken(Broken),
+}
+
+/// Audits all of memory: the kernel half, the space that is loaded, and
+/// `others`, which are all the spaces that are not.
+///
+/// # Errors
+///
+/// See [`AuditError`].
+///
+/// # Panics
+///
+/// Before [`init`](super::init).
+pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
+    let words = kernel_half(|kernel, physical, _| kernel.audit(physical).words());
+    let notes = notes(words)?;
+    // SAFETY: the region is immediate, so that every page of it is mapped, and
+    // nobody else knows of it; zeroes are words.
+    let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
+    let result = without_interrupts(|| {
+        let current = CURRENT.lock();
+        let kernel = KERNEL.lock();
+        let physical = PHYSICAL.lock();
+        let (current, kernel, physical) = (
+            current.as_ref().expect(BEFORE_INIT),
+            kernel.as_ref().expect(BEFORE_INIT),
+            physical.as_ref().expect(BEFORE_INIT),
+        );
+        let spaces = core::iter::once(current).chain(others.iter().copied());
+        kernel
+            .audit(physical)
+            .held(physical::kept_frames())
+            .run(spaces, scratch)
+    });
+    kernel_half(|space, physical, tlb| space.free(notes.base, physical, tlb))
+        .expect("the notes are the audit's own");
+    result.map_err(AuditError::Broken)
+}
+
+/// A region for the audit's notes.
+fn notes(words: usize) -> Result<Region, AuditError> {
+    let request = Request::new(words as u64 * 8, Backing::Immediate).label("notes of the audit");
+    kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))
+        .map_err(AuditError::Memory)
+}

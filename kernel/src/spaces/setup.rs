@@ -1,0 +1,111 @@
+//! Setting the machine's memory up, and the step from the boot loader's tables
+//! and stack to the kernel's own.
+//!
+//! ```text
+//! memory map -> frames -> kernel half -> first space -> CR3 and RSP -> reclaim
+//! ```
+
+use core::convert::Infallible;
+
+use arrayvec::ArrayVec;
+use memory::frames::{OutOfFrames, RunError};
+use memory::{Features, Space};
+use spin::Once;
+use x86_64::registers::control::Cr3;
+use x86_64::structures::paging::OffsetPageTable;
+
+use super::{BEFORE_INIT, CURRENT, KERNEL, PHYSICAL, physical};
+use crate::boot::{self, BootInfo};
+use crate::cpu::switch::switch;
+use crate::cpu::tlb;
+use crate::image::{MOST_RUNS, Run};
+use crate::kernel_half::{self, BuildError, KernelHalf};
+use crate::physical::PhysicalError;
+use crate::stack;
+
+/// What goes on when memory is set up.
+static NEXT: Once<Next> = Once::new();
+
+struct Next {
+    boot: &'static BootInfo,
+    image: ArrayVec<Run, MOST_RUNS>,
+    then: fn() -> !,
+}
+
+/// Why the machine's memory could not be set up.
+#[derive(Debug)]
+pub enum InitError {
+    /// The frames.
+    Physical(PhysicalError),
+    /// The kernel's own tables.
+    KernelHalf(BuildError),
+    /// The first address space.
+    Space(OutOfFrames),
+    /// Room for what the boot loader said.
+    BootInfo(RunError),
+}
+
+/// Sets up the machine's memory: frames, the kernel's own tables, and a first
+/// address space with an empty low half. Goes on with `then`, on a new stack;
+/// what the boot loader held is free then.
+///
+/// # Errors
+///
+/// See [`InitError`]; the machine is too small for this kernel then.
+///
+/// # Safety
+///
+/// Called once, while the tables of the boot loader are loaded. Nothing that
+/// `then` uses lies in the loader's memory or on its stack.
+pub unsafe fn init(
+    mut boot: BootInfo,
+    features: Features,
+    then: fn() -> !,
+) -> Result<Infallible, InitError> {
+    // SAFETY: called once, as the caller vouches.
+    let mut physical =
+        unsafe { crate::physical::init(&boot, features) }.map_err(InitError::Physical)?;
+    let (root, _) = Cr3::read();
+    let table = boot.physical_memory_offset + root.start_address().as_u64();
+    // SAFETY: the loader mapped all physical memory at this offset, its root
+    // is a page table, and it is only read through this.
+    let loader =
+        unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), boot.physical_memory_offset) };
+    // SAFETY: `loader` is what is loaded, and all else comes from `boot`.
+    let KernelHalf {
+        space: kernel,
+        stack,
+        image,
+    } = unsafe { kernel_half::build(&boot, &loader, &mut physical) }
+        .map_err(InitError::KernelHalf)?;
+    boot.memory_regions =
+        crate::physical::keep(boot.memory_regions, &mut physical).map_err(InitError::BootInfo)?;
+    let space = Space::new(&kernel, &mut physical).map_err(InitError::Space)?;
+    let root = space.root();
+    let boot = boot::keep(boot);
+    NEXT.call_once(|| Next { boot, image, then });
+    stack::set_current(stack);
+    *CURRENT.lock() = Some(space);
+    *KERNEL.lock() = Some(kernel);
+    *PHYSICAL.lock() = Some(physical);
+    // SAFETY:
+    // - The new root maps the image where it is, and the direct map and the
+    //   framebuffer at the same addresses as the loader does.
+    // - The stack is new. What `finish` uses are statics, in the image.
+    unsafe { switch(root, stack.top, finish) }
+}
+
+/// The first thing on the kernel's own tables and stack.
+extern "sysv64" fn finish() -> ! {
+    tlb::flush_all();
+    let next = NEXT.get().expect(BEFORE_INIT);
+    // SAFETY: the loader's tables and stack are left for good, and what it
+    // said was copied.
+    let reclaimed =
+        physical(|physical| unsafe { kernel_half::reclaim(next.boot, &next.image, physical) });
+    match reclaimed {
+        Ok(frames) => log::info!("own tables are loaded; the boot loader left {frames} frames"),
+        Err(error) => log::warn!("the boot loader's memory stays reserved: {error:?}"),
+    }
+    (next.then)()
+}
