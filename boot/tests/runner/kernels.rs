@@ -66,9 +66,12 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
     let kernels = KERNELS.get_or_init(|| {
         let names = [
             "boot_facts",
+            "frames",
+            "memory_map",
             "must_fail_assertion",
             "must_fail_panic",
             "must_fail_hang",
+            "must_fail_refused_fault",
             "must_fail_triple_fault",
         ];
         let chosen = names.iter().flat_map(|name| ["--test", name]);

@@ -39,6 +39,28 @@ fn a_panic_inside_a_panic_ends_with_101() {
 }
 
 #[test]
+fn a_refused_fault_ends_with_102_and_says_what_why_and_where() {
+    let run = run(test_kernel("must_fail_refused_fault"), &[]);
+    assert_eq!(run.status, Some(102), "{run:?}");
+    for words in [
+        "\n#PF Page Fault at 0xffff8000",
+        "\n  refused: write to 0x11004 by the kernel, the page is absent (error code 0x2)",
+        "\n  because: the region does not allow writing",
+        "4100 bytes into constants (demand, r, 0x0000000000010000..0x0000000000012000)",
+        "  cr2=0000000000011004",
+        "a_write_to_read_only_memory_that_was_not_announced ... FAILED",
+        "test result: FAILED. 0 passed; 1 failed",
+    ] {
+        assert!(run.guest.contains(words), "{words}: {run:?}");
+    }
+    assert!(
+        run.words
+            .ends_with("boot: the guest stopped at a page fault that it refused (status 102)\n"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_hang_ends_with_124_at_the_timeout() {
     let run = run(test_kernel("must_fail_hang"), &["--timeout", "15"]);
     assert_eq!(run.status, Some(124), "{run:?}");
