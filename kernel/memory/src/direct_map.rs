@@ -4,10 +4,10 @@
 //! does to physical memory (walking tables, zeroing frames, copying bytes for a
 //! space that is not the current one) goes through the few functions below.
 //!
-//! What must always hold: a [`Table`](crate::paging::Table) names a frame that
-//! holds a page table and nothing else, and a [`Frame`](crate::frames::Frame)
-//! is owned, so that no translation leads to it. Both are made inside this
-//! crate only; that is why the functions that take them are safe.
+//! What must always hold: a `Table` names a frame that holds a page table and
+//! nothing else, and a [`Frame`] is owned, so that no translation leads to it.
+//! Both are made inside this crate only; that is why the functions that take
+//! them are safe.
 #![allow(unsafe_code)]
 
 use core::arch::asm;

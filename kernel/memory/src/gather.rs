@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What must always hold: a frame or table that a translation led to goes back
-//! to [`Frames`](crate::frames::Frames) through [`Gather::finish`] and no other
+//! to [`Frames`](crate::frames::Frames) through `Gather::finish` and no other
 //! way, and `finish` flushes before it frees. A gather that is full finishes
 //! early and goes on; one that is dropped unfinished leaks what it holds, which
 //! is counted, and never frees it.
