@@ -11,6 +11,7 @@
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
 //! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
+//! | [`bench`] | what the kernel's operations cost, in instructions |
 //! | [`tour`] | demonstrations that explain while they run |
 //! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
 //!
@@ -29,6 +30,7 @@
 
 extern crate alloc;
 
+pub mod bench;
 pub mod boot;
 pub mod command_line;
 pub mod console;

@@ -1,0 +1,85 @@
+//! What the kernel's operations cost, in guest instructions.
+//!
+//! Under `-accel tcg -icount shift=0` the time-stamp counter counts guest
+//! instructions, so that a figure is exact and the same on every machine. Each
+//! operation is measured by itself, between two readings of the counter; what
+//! two readings with nothing between them cost is taken off. One line each:
+//!
+//! ```text
+//! bench zero-page read unit=instructions min=80 median=80 max=95 n=1024
+//! ```
+//!
+//! Without that option the unit is ticks, which say little under emulation.
+
+mod faults;
+mod operations;
+
+use alloc::vec::Vec;
+
+use crate::command_line;
+use crate::cpu::tsc;
+use crate::println;
+
+/// How often each operation is measured, unless it is a long one.
+const SAMPLES: usize = 1024;
+
+/// Measures everything, and prints a line for each operation.
+pub fn run() {
+    let bench = Bench::calibrated();
+    faults::run(&bench);
+    operations::run(&bench);
+}
+
+/// Measures, and prints.
+struct Bench {
+    /// What two readings of the counter cost.
+    empty: u64,
+    unit: &'static str,
+}
+
+impl Bench {
+    fn calibrated() -> Self {
+        let bench = Self {
+            empty: 0,
+            unit: match command_line::get().value("bench") {
+                Some("instructions") => "instructions",
+                _ => "ticks",
+            },
+        };
+        let empty = (0..16).map(|_| bench.time(|| ())).min().unwrap_or(0);
+        Self { empty, ..bench }
+    }
+
+    /// What `operation` costs, once.
+    #[inline(always)]
+    fn time(&self, operation: impl FnOnce()) -> u64 {
+        let start = tsc::now();
+        operation();
+        let end = tsc::now();
+        (end - start).saturating_sub(self.empty)
+    }
+
+    /// Measures `operation` for each index below `n`, and prints a line.
+    #[inline(always)]
+    fn report(&self, name: &str, n: usize, mut operation: impl FnMut(usize)) {
+        let mut costs = Vec::with_capacity(n);
+        for index in 0..n {
+            costs.push(self.time(|| operation(index)));
+        }
+        self.print(name, costs, 1);
+    }
+
+    /// Prints a line for costs of `parts` operations each.
+    fn print(&self, name: &str, mut costs: Vec<u64>, parts: u64) {
+        costs.sort_unstable();
+        let at = |index: usize| costs.get(index).map_or(0, |cost| cost / parts);
+        println!(
+            "bench {name} unit={} min={} median={} max={} n={}",
+            self.unit,
+            at(0),
+            at(costs.len() / 2),
+            at(costs.len().saturating_sub(1)),
+            costs.len()
+        );
+    }
+}

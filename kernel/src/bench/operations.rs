@@ -1,0 +1,90 @@
+//! What the calls of a space and of the heap cost, locks included.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hint::black_box;
+
+use memory::space::{Backing, Region, Request, Rights};
+
+use super::{Bench, SAMPLES};
+use crate::cpu::access::write_byte;
+use crate::spaces;
+
+const PAGE: u64 = 4096;
+/// Pages of a region whose cost is told per page.
+const PAGES: u64 = 512;
+
+pub(super) fn run(bench: &Bench) {
+    map_and_unmap(bench);
+    change(bench);
+    regions(bench);
+    heap(bench);
+}
+
+fn allocate(request: Request) -> Region {
+    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        .expect("a machine for benchmarks has room")
+}
+
+fn free(region: &Region) {
+    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+        .expect("the region is the benchmark's own");
+}
+
+/// Immediate mapping with small pages, and unmapping, both per page.
+fn map_and_unmap(bench: &Bench) {
+    let request = Request::new(PAGES * PAGE, Backing::Immediate)
+        .page_size(memory::paging::LeafSize::Size4KiB);
+    let (mut mapping, mut freeing) = (Vec::new(), Vec::new());
+    for _ in 0..16 {
+        let mut region = None;
+        mapping.push(bench.time(|| region = Some(allocate(request))));
+        let region = region.expect("it was just allocated");
+        freeing.push(bench.time(|| free(&region)));
+    }
+    bench.print("immediate mapping per page", mapping, PAGES);
+    bench.print("free per private page", freeing, PAGES);
+}
+
+/// One page of a resident demand region at a time.
+fn change(bench: &Bench) {
+    let region = allocate(Request::new(SAMPLES as u64 * PAGE, Backing::Demand));
+    for index in 0..SAMPLES as u64 {
+        // SAFETY: the address lies in the benchmark's own region, where no
+        // Rust value stands.
+        unsafe { write_byte(region.base + index * PAGE, 1) };
+    }
+    let protect = |index: usize, rights| {
+        let page = region.base + index as u64 * PAGE;
+        spaces::current(|space, physical, tlb| space.protect(page, PAGE, rights, physical, tlb))
+            .expect("the page lies in the region");
+    };
+    bench.report("protect one page, splitting", SAMPLES / 2, |index| {
+        protect(2 * index, Rights::Read);
+    });
+    bench.report("protect one page, merging", SAMPLES / 2, |index| {
+        protect(2 * index, Rights::ReadWrite);
+    });
+    bench.report("discard one page", SAMPLES, |index| {
+        let page = region.base + index as u64 * PAGE;
+        spaces::current(|space, physical, tlb| space.discard(page, PAGE, physical, tlb))
+            .expect("the page lies in the region");
+    });
+    free(&region);
+}
+
+fn regions(bench: &Bench) {
+    let mut held = Vec::with_capacity(SAMPLES);
+    bench.report("region allocation", SAMPLES, |_| {
+        held.push(allocate(Request::new(PAGE, Backing::Demand)));
+    });
+    bench.report("region free, nothing mapped", SAMPLES, |index| {
+        free(&held[index]);
+    });
+}
+
+fn heap(bench: &Bench) {
+    bench.report("heap allocation of 64 bytes, hot", SAMPLES, |_| {
+        drop(black_box(Box::new([0_u8; 64])));
+    });
+}
