@@ -10,7 +10,9 @@ extern crate alloc;
 mod common;
 
 use alloc::vec;
-use common::{NOTHING, PAGE, allocate, cost, counts, flags, free, pages_at, physical, read, write};
+use common::{
+    NOTHING, PAGE, allocate, audit, cost, counts, flags, free, pages_at, physical, read, write,
+};
 use kernel::cpu::access;
 use kernel::spaces;
 use kernel::tour::meter::measure;
@@ -69,6 +71,8 @@ fn the_same_address_holds_other_bytes_in_another_space() {
     assert_ne!(physical(there.base), first);
 
     let other = spaces::load(old);
+    let report = spaces::audit(&[&other]).expect("every invariant holds");
+    assert_eq!(report.halves, 3);
     let (byte, measured) = measure(|| read(&here, 5));
     assert_eq!((byte, measured.cost), (0xaa, NOTHING));
     let old = spaces::load(other);
@@ -93,8 +97,10 @@ fn a_destroyed_space_gives_back_all_that_it_held() {
     allocate(pages_at(0x2000_0000, 4, Backing::Immediate));
     let space = spaces::load(old);
     assert_eq!(space.region_count(), 3);
+    spaces::audit(&[&space]).expect("every invariant holds");
     assert_eq!(spaces::destroy(space), 32 + 1 + 4);
     assert_eq!(counts(), before);
+    audit();
 }
 
 #[test_case]

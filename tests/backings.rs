@@ -11,7 +11,7 @@ extern crate alloc;
 mod common;
 
 use alloc::vec::Vec;
-use common::{NOTHING, cost, counts, physical, zero_frame};
+use common::{NOTHING, audit, cost, counts, physical, zero_frame};
 use kernel::layout::KERNEL_HALF;
 use kernel::tour::meter::{Cost, Measured};
 use kernel::tour::scenario::{BASE, Bytes, Scenario, Step, Touch};
@@ -247,10 +247,10 @@ fn the_straddling_block_faults_at_the_first_byte_of_the_second_page() {
 }
 
 #[test_case]
-fn every_run_of_the_example_gives_all_its_frames_back() {
+fn every_step_keeps_the_invariants_and_in_the_end_all_frames_are_back() {
     for backing in [Backing::Immediate, Backing::Demand, Backing::Zero] {
         let before = counts();
-        packed(backing, B_FIRST, READ_THEN_WRITE).run(|_, _| ());
+        packed(backing, B_FIRST, READ_THEN_WRITE).run(|_, _| audit());
         assert_eq!(counts(), before, "{backing} backing");
     }
 }

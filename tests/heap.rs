@@ -15,7 +15,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use common::block::Block;
-use common::{NOTHING, PAGE};
+use common::{NOTHING, PAGE, audit};
 use core::ops::Range;
 use kernel::heap::usage;
 use kernel::tour::meter::measure;
@@ -42,6 +42,7 @@ fn boxes_vectors_strings_and_maps_work_and_leave_nothing_in_use() {
             .all(|(n, text)| text.len() as u64 == n.reverse_bits() % 20)
     );
     assert!(usage().in_use >= 100 * 8 + 1000 * 8 + 1000 * 16);
+    audit();
     drop((boxed, squares, map));
     assert_eq!(usage().in_use, 0);
 }

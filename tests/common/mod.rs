@@ -46,8 +46,16 @@ pub fn allocate(request: Request) -> Region {
         .expect("the low half has room for a test's region")
 }
 
-/// Frees a region of the low half; returns the private frames that went back.
+/// Asserts every invariant of the machine's memory. No space but the loaded one may be there.
+pub fn audit() {
+    let report = spaces::audit(&[]).expect("every invariant holds");
+    assert_eq!(report.halves, 2);
+}
+
+/// Frees a region of the low half, after an audit of all memory while it is
+/// still there; returns the private frames that went back.
 pub fn free(region: &Region) -> u64 {
+    audit();
     spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
         .expect("the test allocated the region")
 }
