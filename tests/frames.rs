@@ -160,10 +160,8 @@ fn the_raw_free_takes_back_a_frame_of_which_only_the_address_is_left() {
     let before = counts();
     let start = take(Use::Shared).as_phys_frame();
     // SAFETY: the owned frame is gone, and nothing used the memory.
-    assert_eq!(
-        frames(|frames| unsafe { frames.free_raw(start, Use::Shared) }),
-        Ok(())
-    );
+    let freed = frames(|frames| unsafe { frames.free_raw(start, Use::Shared) });
+    assert_eq!(freed, Ok(()));
     assert_eq!(counts(), before);
 }
 
