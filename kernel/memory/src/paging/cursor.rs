@@ -149,6 +149,24 @@ impl Cursor {
         Ok(())
     }
 
+    /// Puts `new` in place of the unused entry stood on. An absent entry is
+    /// nobody's: a plain store will do.
+    #[inline]
+    pub(crate) fn fill(&mut self, new: Entry) {
+        self.place(self.level).store(new.bits(), Relaxed);
+        if self.level < self.top {
+            let parent = self.place(self.level + 1);
+            let count = Entry::from_bits(parent.load(Relaxed));
+            parent.store(count.count_changed(true).bits(), Relaxed);
+        }
+    }
+
+    /// Puts `new` in place of the present leaf stood on.
+    #[inline]
+    pub(crate) fn exchange(&mut self, new: Entry) {
+        self.place(self.level).store(new.bits(), Relaxed);
+    }
+
     /// Moves up to the entry that points to the table stood in, and returns
     /// that table.
     pub(crate) fn climb(&mut self) -> Table {

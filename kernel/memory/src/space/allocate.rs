@@ -274,7 +274,8 @@ impl Space {
     ) -> Result<Region, AllocateError> {
         let mut region = self.checked(request, physical)?;
         region.base = self.place(request, region.size, region.page_size.bytes())?;
-        let node = self.regions.reserve(physical.frames_mut(), region)?;
+        let plan = region.plan(physical.features(), self.is_kernel());
+        let node = self.regions.reserve(physical.frames_mut(), region, plan)?;
         if let Some(source) = source
             && let Err(error) = self.map_at_once(&region, source, request.page_size, physical, tlb)
         {

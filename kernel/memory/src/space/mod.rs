@@ -24,6 +24,7 @@ mod audit;
 mod backing;
 mod bytes;
 mod halves;
+mod populate;
 mod protect;
 mod query;
 mod region;

@@ -82,10 +82,13 @@ impl Space {
         let [first, second] = spare;
         self.split_region(start, first);
         self.split_region(end, second);
+        let (features, global) = (physical.features(), self.is_kernel());
         let mut address = start;
         while let Some(node) = self.regions.find(address).filter(|_| address < end) {
-            self.regions.region_mut(node).rights = rights;
-            address = self.regions.region(node).end();
+            let node = self.regions.node_mut(node);
+            node.region.rights = rights;
+            node.plan = node.region.plan(features, global);
+            address = node.region.end();
         }
         self.change_leaves(start, end, physical, tlb);
         self.merge(start, end, physical);
@@ -121,7 +124,8 @@ impl Space {
             let Some(region) = self.region_to_split(address) else {
                 continue;
             };
-            match self.regions.reserve(physical.frames_mut(), region) {
+            let plan = region.plan(physical.features(), self.is_kernel());
+            match self.regions.reserve(physical.frames_mut(), region, plan) {
                 Ok(node) => spare[index] = Some(node),
                 Err(error) => {
                     self.release_spare(spare, physical);

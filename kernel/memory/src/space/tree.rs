@@ -8,7 +8,7 @@
 //! heights of siblings differ by at most 1; span and gap are those of the
 //! subtree. Nodes live in a [`Pool`], never on a heap.
 
-use super::region::Region;
+use super::region::{Plan, Region};
 use crate::direct_map::DirectMap;
 use crate::frames::{Frames, OutOfFrames};
 use crate::pool::{Handle, Pool};
@@ -18,6 +18,7 @@ pub(super) type Link = Option<Handle<Node>>;
 /// A region and its place in the tree.
 pub(super) struct Node {
     pub(super) region: Region,
+    pub(super) plan: Plan,
     pub(super) left: Link,
     pub(super) right: Link,
     pub(super) height: u8,
@@ -60,11 +61,13 @@ impl Tree {
         &mut self,
         frames: &mut Frames,
         region: Region,
+        plan: Plan,
     ) -> Result<Handle<Node>, OutOfFrames> {
         self.pool.insert(
             frames,
             Node {
                 region,
+                plan,
                 left: None,
                 right: None,
                 height: 1,
@@ -90,6 +93,12 @@ impl Tree {
     #[inline]
     pub(super) fn region_mut(&mut self, node: Handle<Node>) -> &mut Region {
         &mut self.pool.get_mut(node).region
+    }
+
+    /// The record itself, for the fault path.
+    #[inline]
+    pub(super) fn node_mut(&mut self, node: Handle<Node>) -> &mut Node {
+        self.pool.get_mut(node)
     }
 
     /// Puts a reserved record, which overlaps no other, into its place.
