@@ -1,0 +1,283 @@
+//! Plays a script on a machine of simulated memory and software processors.
+//!
+//! What is demanded after each step: the audit passes, no processor remembers
+//! what it must not, a step that was refused has changed nothing, and each byte
+//! is the one that was written there last, or 0.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use memory::space::{Backing, Region};
+use memory::{Features, Outcome};
+use x86_64::VirtAddr;
+
+use crate::common::machine::{FEATURES, FIRST_TABLES, KERNEL_BASE, Machine, PROCESSORS};
+use crate::common::operations::{Half, KERNEL, PAGE};
+use crate::common::simulated_memory::SimulatedMemory;
+use crate::common::snapshot::Snapshot;
+use crate::step::{Kind, Script, Step, Target};
+
+/// Spaces that there are at most at a time.
+const MOST_SPACES: usize = 4;
+
+thread_local! {
+    /// Reserved once: each machine soils what it uses.
+    static MEMORY: Rc<SimulatedMemory> = Rc::new(SimulatedMemory::new());
+}
+
+/// A machine, and what its pages are to hold.
+struct Player {
+    machine: Machine,
+    /// Bytes that are not 0, by half and address.
+    bytes: BTreeMap<(Half, u64), u8>,
+}
+
+/// Plays a script, then takes everything down and misses nothing.
+pub fn play(script: &Script) {
+    let features = Features {
+        gigabyte_pages: script.gigabyte_pages,
+        no_execute: script.no_execute,
+        ..FEATURES
+    };
+    let memory = MEMORY.with(Rc::clone);
+    let far = memory.far();
+    let ranges = [(0x10_0000, 0x70_0000), (far - 0x10_0000, far + 0x20_0000)];
+    let mut player = Player {
+        machine: Machine::with_memory(memory, &ranges, features),
+        bytes: BTreeMap::new(),
+    };
+    for step in script.steps.iter().take(200) {
+        player.step(*step);
+        player.machine.check();
+    }
+    player.take_down();
+}
+
+impl Player {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Allocate(wish) => {
+                let half = self.half(wish.half);
+                let low = if half == KERNEL { KERNEL_BASE } else { 0 };
+                let request = wish.request(low, self.machine.device());
+                self.unless_refused("allocate", |machine| {
+                    machine.try_allocate(half, request).map(|_| ()).is_ok()
+                });
+            }
+            Step::Free(target) => {
+                let Some((half, region, page)) = self.find(target) else {
+                    return;
+                };
+                let regions = self.regions(half);
+                if self.unless_refused("free", |machine| machine.try_free(half, page).is_ok()) {
+                    let kept = self.regions(half);
+                    assert!(!kept.contains(&region));
+                    for gone in regions.iter().filter(|region| !kept.contains(region)) {
+                        self.forget(half, gone.base.as_u64(), gone.end());
+                    }
+                }
+            }
+            Step::Access(processor, target, kind, user) => {
+                self.access(usize::from(processor) % PROCESSORS, target, kind, user);
+            }
+            Step::Read(target, size) => self.read(target, size),
+            Step::Write(target, size, byte) => self.write(target, size, byte),
+            Step::Protect(target, pages, right) => {
+                if let Some((half, _, start)) = self.find(target) {
+                    let size = u64::from(pages) % 1200 * PAGE;
+                    self.unless_refused("protect", |machine| {
+                        let done = machine.try_protect(half, start, size, right.into());
+                        done.is_ok()
+                    });
+                }
+            }
+            Step::Discard(target, pages) => {
+                if let Some((half, _, start)) = self.find(target) {
+                    let size = u64::from(pages) % 1200 * PAGE;
+                    let done = self.unless_refused("discard", |machine| {
+                        machine.try_discard(half, start, size).is_ok()
+                    });
+                    if done {
+                        self.forget(half, start, start + size);
+                    }
+                }
+            }
+            Step::Limit(left) => {
+                let frames = self.machine.physical.frames_mut();
+                frames.set_limit(left.map(u64::from));
+            }
+            Step::NewSpace => {
+                let room = self.machine.physical.frames().can_allocate(1);
+                if room && self.spaces().count() < MOST_SPACES {
+                    self.machine.new_space();
+                }
+            }
+            Step::Load(processor, half) => {
+                let half = self.half(half);
+                self.machine.load(usize::from(processor) % PROCESSORS, half);
+            }
+            Step::Destroy(half) => {
+                let loaded = [0, 1].map(|processor| self.machine.loaded(processor));
+                if let half @ Some(index) = self.half(half)
+                    && !loaded.contains(&half)
+                {
+                    self.machine.destroy(index);
+                    self.forget(half, 0, u64::MAX);
+                }
+            }
+        }
+    }
+
+    /// One access of a processor to a byte, whose page and value are the step's.
+    fn access(&mut self, processor: usize, target: Target, kind: Kind, user: bool) {
+        let Some((half, _, address)) = self.find(target) else {
+            return;
+        };
+        if half != KERNEL && self.machine.loaded(processor) != half {
+            return;
+        }
+        let before = Snapshot::of(&self.machine);
+        let byte = target.page as u8;
+        match self.machine.access(processor, address, kind.into(), user) {
+            Ok(physical) => match kind {
+                Kind::Write => {
+                    self.machine.memory.write(physical, byte);
+                    self.note(half, address, byte);
+                }
+                Kind::Read | Kind::Execute => {
+                    let found = self.machine.memory.read(physical);
+                    self.expect(half, address, found);
+                }
+            },
+            Err(refusal) => {
+                let now = Snapshot::of(&self.machine);
+                assert_eq!(self.machine.outcome(), Some(Outcome::Refused(refusal)));
+                before.assert_unchanged(&now, "a refused access");
+            }
+        }
+    }
+
+    fn read(&mut self, target: Target, size: u16) {
+        let Some((half, _, start)) = self.find(target) else {
+            return;
+        };
+        let start = start + u64::from(target.page % 4096);
+        let mut bytes = vec![0; usize::from(size) % 9000];
+        let done = self.machine.with(half, |space, physical, tlb| {
+            space.read(VirtAddr::new_truncate(start), &mut bytes, physical, tlb)
+        });
+        let end = done.map_or_else(
+            |error| error.address.as_u64(),
+            |()| start + bytes.len() as u64,
+        );
+        for (address, byte) in (start..end).zip(bytes) {
+            self.expect(half, address, byte);
+        }
+    }
+
+    fn write(&mut self, target: Target, size: u16, byte: u8) {
+        let Some((half, _, start)) = self.find(target) else {
+            return;
+        };
+        let start = start + u64::from(target.page % 4096);
+        let bytes = vec![byte; usize::from(size) % 9000];
+        let done = self.machine.with(half, |space, physical, tlb| {
+            space.write(VirtAddr::new_truncate(start), &bytes, physical, tlb)
+        });
+        let end = done.map_or_else(
+            |error| error.address.as_u64(),
+            |()| start + bytes.len() as u64,
+        );
+        for address in start..end {
+            self.note(half, address, byte);
+        }
+    }
+
+    /// Does what may be refused; if it is, nothing has changed. True if it is not.
+    fn unless_refused(&mut self, what: &str, call: impl FnOnce(&mut Machine) -> bool) -> bool {
+        let before = Snapshot::of(&self.machine);
+        let done = call(&mut self.machine);
+        if !done {
+            before.assert_unchanged(&Snapshot::of(&self.machine), what);
+        }
+        done
+    }
+
+    /// Everything goes back: what is left is what a fresh machine has.
+    fn take_down(&mut self) {
+        self.machine.physical.frames_mut().set_limit(None);
+        (0..PROCESSORS).for_each(|processor| self.machine.load(processor, KERNEL));
+        for index in self.spaces().collect::<Vec<_>>() {
+            self.machine.destroy(index);
+        }
+        while let Some(region) = self.regions(KERNEL).first() {
+            self.machine.free(KERNEL, region.base.as_u64());
+        }
+        let counts = self.machine.counts();
+        assert_eq!((counts.private, counts.kernel), (0, 0));
+        assert_eq!(counts.tables, FIRST_TABLES);
+        assert_eq!(self.machine.physical.borrowed(), 0);
+        self.machine.check();
+    }
+
+    // --- what there is -----------------------------------------------------
+
+    fn spaces(&self) -> impl Iterator<Item = usize> + '_ {
+        let spaces = self.machine.spaces.iter().enumerate();
+        spaces.filter_map(|(index, space)| space.as_ref().map(|_| index))
+    }
+
+    /// The half with this number, counted round over those there are.
+    fn half(&self, number: u8) -> Half {
+        let halves: Vec<Half> = std::iter::once(KERNEL)
+            .chain(self.spaces().map(Some))
+            .collect();
+        halves[usize::from(number) % halves.len()]
+    }
+
+    fn regions(&self, half: Half) -> Vec<Region> {
+        let space = match half {
+            None => Some(&self.machine.kernel),
+            Some(index) => self.machine.spaces[index].as_ref(),
+        };
+        space.map_or(Vec::new(), |space| space.regions().collect())
+    }
+
+    /// Half, region and address of a target, if the half has a region.
+    fn find(&self, target: Target) -> Option<(Half, Region, u64)> {
+        let half = self.half(target.half);
+        let regions = self.regions(half);
+        let index = usize::from(target.region).checked_rem(regions.len())?;
+        let region = regions[index];
+        let page = u64::from(target.page) % (region.size / PAGE + 1);
+        Some((half, region, region.base.as_u64() + page * PAGE))
+    }
+
+    // --- what it holds -----------------------------------------------------
+
+    /// True if the byte is this region's own: not a device's, which all share.
+    fn is_own(&self, half: Half, address: u64) -> bool {
+        let regions = self.regions(half);
+        let address = VirtAddr::new_truncate(address);
+        let region = regions.iter().find(|region| region.contains(address));
+        region.is_some_and(|region| !matches!(region.backing, Backing::Device(..)))
+    }
+
+    fn note(&mut self, half: Half, address: u64, byte: u8) {
+        if self.is_own(half, address) {
+            self.bytes.insert((half, address), byte);
+        }
+    }
+
+    fn forget(&mut self, half: Half, start: u64, end: u64) {
+        self.bytes
+            .retain(|&(of, address), _| of != half || !(start..end).contains(&address));
+    }
+
+    fn expect(&self, half: Half, address: u64, found: u8) {
+        if self.is_own(half, address) {
+            let byte = self.bytes.get(&(half, address)).copied().unwrap_or(0);
+            assert_eq!(found, byte, "the byte at {address:#x} of {half:?}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The steps of a script, as the fuzzer makes them out of bytes.
+//!
+//! Halves, regions and pages are numbers that are counted round over what there
+//! is, so that most steps hit something.
+
+use arbitrary::Arbitrary;
+use memory::Access;
+use memory::paging::{Cache, LeafSize};
+use memory::space::{Backing, Placement, Request, Rights};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::common::operations::{BIG, PAGE};
+
+/// A script, and the processor that it runs on.
+#[derive(Arbitrary, Debug)]
+pub struct Script {
+    pub gigabyte_pages: bool,
+    pub no_execute: bool,
+    pub steps: Vec<Step>,
+}
+
+/// A page of a region, or the one behind its last.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Target {
+    pub half: u8,
+    pub region: u8,
+    pub page: u16,
+}
+
+/// One step.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Step {
+    Allocate(Wish),
+    Free(Target),
+    Access(u8, Target, Kind, bool),
+    Read(Target, u16),
+    Write(Target, u16, u8),
+    Protect(Target, u16, Right),
+    Discard(Target, u16),
+    Limit(Option<u8>),
+    NewSpace,
+    Load(u8, u8),
+    Destroy(u8),
+}
+
+/// What is asked of `allocate`.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Wish {
+    pub half: u8,
+    backing: Behind,
+    pages: u16,
+    size: Option<Size>,
+    right: Right,
+    around: u8,
+    user: bool,
+    place: Place,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Behind {
+    Immediate,
+    Demand,
+    Zero,
+    Device(u8),
+    Guard,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Size {
+    Small,
+    Large,
+    Huge,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Place {
+    Anywhere,
+    At(u16),
+    Within(u16, u8),
+}
+
+/// Rights, as the fuzzer names them.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Right {
+    Read,
+    Write,
+    Execute,
+}
+
+/// Accesses, as the fuzzer names them.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Kind {
+    Read,
+    Write,
+    Execute,
+}
+
+impl From<Right> for Rights {
+    fn from(right: Right) -> Self {
+        match right {
+            Right::Read => Self::Read,
+            Right::Write => Self::ReadWrite,
+            Right::Execute => Self::ReadExecute,
+        }
+    }
+}
+
+impl From<Kind> for Access {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Read => Self::Read,
+            Kind::Write => Self::Write,
+            Kind::Execute => Self::Execute,
+        }
+    }
+}
+
+impl Wish {
+    /// The request, for a half that begins at `low`. The devices' memory is at `device`.
+    pub fn request(&self, low: u64, device: PhysAddr) -> Request {
+        let backing = match self.backing {
+            Behind::Immediate => Backing::Immediate,
+            Behind::Demand => Backing::Demand,
+            Behind::Zero => Backing::Zero,
+            Behind::Device(page) => {
+                Backing::Device(device + u64::from(page) * 4 * PAGE, Cache::Uncached)
+            }
+            Behind::Guard => Backing::Guard,
+        };
+        let pages = u64::from(self.pages) % 1200;
+        let mut request = Request::new(pages * PAGE, backing)
+            .rights(self.right.into())
+            .around(1 << (self.around % 10))
+            .placement(self.place.near(low));
+        if let Some(size) = self.size {
+            request = request.page_size(match size {
+                Size::Small => LeafSize::Size4KiB,
+                Size::Large => LeafSize::Size2MiB,
+                Size::Huge => LeafSize::Size1GiB,
+            });
+        }
+        if self.user { request.user() } else { request }
+    }
+}
+
+impl Place {
+    /// In a stretch of 16 MiB that all regions of a half fight for.
+    fn near(self, low: u64) -> Placement {
+        let start = |page: u16| VirtAddr::new(low + BIG + u64::from(page) % 4096 * PAGE);
+        match self {
+            Self::Anywhere => Placement::Anywhere,
+            Self::At(page) => Placement::At(start(page)),
+            Self::Within(page, align) => {
+                Placement::Within(start(page), start(4095), PAGE << (align % 10))
+            }
+        }
+    }
+}
