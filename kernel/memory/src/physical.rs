@@ -132,7 +132,7 @@ impl<'m> Physical<'m> {
     }
 
     /// A private frame of 4 KiB, zeroed, its ownership passing to an entry.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new_private_page(&mut self) -> Result<PhysAddr, OutOfFrames> {
         let frame = self.frames.allocate::<Size4KiB>(Use::Private)?;
         Ok(self.zeroed(frame))

@@ -44,11 +44,13 @@ fn make_tables(region: &Region) {
     }
 }
 
+#[inline(always)]
 fn read(address: VirtAddr) {
     // SAFETY: the address lies in the benchmark's own region.
     unsafe { read_byte(address) };
 }
 
+#[inline(always)]
 fn write(address: VirtAddr) {
     // SAFETY: as above, and no Rust value stands there.
     unsafe { write_byte(address, 1) };
@@ -58,15 +60,11 @@ fn demand(bench: &Bench) {
     let request = Request::new((SAMPLES as u64 + 8) * PAGE, Backing::Demand);
     with_region(request, |region| {
         make_tables(region);
-        bench.report("demand write", SAMPLES, |index| {
-            write(page(region, without_tables(index)));
-        });
+        bench.report("demand write", small_pages(region), write);
     });
     with_region(request, |region| {
         make_tables(region);
-        bench.report("demand read", SAMPLES, |index| {
-            read(page(region, without_tables(index)));
-        });
+        bench.report("demand read", small_pages(region), read);
     });
 }
 
@@ -74,24 +72,21 @@ fn zero(bench: &Bench) {
     let request = Request::new((SAMPLES as u64 + 8) * PAGE, Backing::Zero);
     with_region(request, |region| {
         make_tables(region);
-        bench.report("zero-page read", SAMPLES, |index| {
-            read(page(region, without_tables(index)));
-        });
-        bench.report("write after read", SAMPLES, |index| {
-            write(page(region, without_tables(index)));
-        });
+        bench.report("zero-page read", small_pages(region), read);
+        bench.report("write after read", small_pages(region), write);
     });
     with_region(request, |region| {
         make_tables(region);
-        bench.report("zero-page write", SAMPLES, |index| {
-            write(page(region, without_tables(index)));
-        });
+        bench.report("zero-page write", small_pages(region), write);
     });
 }
 
-/// The `index`th page that [`make_tables`] leaves alone.
-fn without_tables(index: usize) -> usize {
-    index + index / 511 + 1
+/// [`SAMPLES`] pages that [`make_tables`] left alone.
+fn small_pages(region: &Region) -> impl Iterator<Item = VirtAddr> + '_ {
+    (0..)
+        .filter(|index| index % 512 != 0)
+        .map(|index| page(region, index))
+        .take(SAMPLES)
 }
 
 fn around(bench: &Bench) {
@@ -106,9 +101,8 @@ fn around(bench: &Bench) {
             Request::new(size, Backing::Demand).around(pages),
             |region| {
                 write(region.base);
-                bench.report(name, faults - 1, |index| {
-                    write(page(region, (index + 1) * usize::from(pages)));
-                });
+                let blocks = (1..faults).map(|block| page(region, block * usize::from(pages)));
+                bench.report(name, blocks, write);
             },
         );
     }
@@ -118,8 +112,7 @@ fn large(bench: &Bench) {
     let request = Request::new(9 * LARGE_PAGE, Backing::Demand).page_size(LeafSize::Size2MiB);
     with_region(request, |region| {
         write(region.base);
-        bench.report("demand write 2 MiB", 8, |index| {
-            write(region.base + (index as u64 + 1) * LARGE_PAGE);
-        });
+        let blocks = (1..9).map(|block: u64| region.base + block * LARGE_PAGE);
+        bench.report("demand write 2 MiB", blocks, write);
     });
 }

@@ -59,12 +59,12 @@ impl Bench {
         (end - start).saturating_sub(self.empty)
     }
 
-    /// Measures `operation` for each index below `n`, and prints a line.
+    /// Measures `operation` on each item, and prints a line.
     #[inline(always)]
-    fn report(&self, name: &str, n: usize, mut operation: impl FnMut(usize)) {
-        let mut costs = Vec::with_capacity(n);
-        for index in 0..n {
-            costs.push(self.time(|| operation(index)));
+    fn report<T>(&self, name: &str, items: impl Iterator<Item = T>, mut operation: impl FnMut(T)) {
+        let mut costs = Vec::with_capacity(SAMPLES);
+        for item in items {
+            costs.push(self.time(|| operation(item)));
         }
         self.print(name, costs, 1);
     }

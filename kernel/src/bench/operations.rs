@@ -59,13 +59,21 @@ fn change(bench: &Bench) {
         spaces::current(|space, physical, tlb| space.protect(page, PAGE, rights, physical, tlb))
             .expect("the page lies in the region");
     };
-    bench.report("protect one page, splitting", SAMPLES / 2, |index| {
-        protect(2 * index, Rights::Read);
-    });
-    bench.report("protect one page, merging", SAMPLES / 2, |index| {
-        protect(2 * index, Rights::ReadWrite);
-    });
-    bench.report("discard one page", SAMPLES, |index| {
+    bench.report(
+        "protect one page, splitting",
+        (0..SAMPLES).step_by(2),
+        |index| {
+            protect(index, Rights::Read);
+        },
+    );
+    bench.report(
+        "protect one page, merging",
+        (0..SAMPLES).step_by(2),
+        |index| {
+            protect(index, Rights::ReadWrite);
+        },
+    );
+    bench.report("discard one page", 0..SAMPLES, |index| {
         let page = region.base + index as u64 * PAGE;
         spaces::current(|space, physical, tlb| space.discard(page, PAGE, physical, tlb))
             .expect("the page lies in the region");
@@ -75,16 +83,16 @@ fn change(bench: &Bench) {
 
 fn regions(bench: &Bench) {
     let mut held = Vec::with_capacity(SAMPLES);
-    bench.report("region allocation", SAMPLES, |_| {
+    bench.report("region allocation", 0..SAMPLES, |_| {
         held.push(allocate(Request::new(PAGE, Backing::Demand)));
     });
-    bench.report("region free, nothing mapped", SAMPLES, |index| {
+    bench.report("region free, nothing mapped", 0..SAMPLES, |index| {
         free(&held[index]);
     });
 }
 
 fn heap(bench: &Bench) {
-    bench.report("heap allocation of 64 bytes, hot", SAMPLES, |_| {
+    bench.report("heap allocation of 64 bytes, hot", 0..SAMPLES, |_| {
         drop(black_box(Box::new([0_u8; 64])));
     });
 }

@@ -22,11 +22,16 @@ use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 
 use crate::cpu::tlb::Processor;
-use crate::layout::KERNEL_HALF;
 use crate::lock::{Lock, Rank};
 
-static CURRENT: Lock<Option<Space>> = Lock::new(Rank::CurrentSpace, None);
-static KERNEL: Lock<Option<Space>> = Lock::new(Rank::KernelHalf, None);
+/// The low half of the space that is loaded, and the kernel half: in the order
+/// of bit 63 of the addresses that they hold.
+static HALVES: [Lock<Option<Space>>; 2] = [
+    Lock::new(Rank::CurrentSpace, None),
+    Lock::new(Rank::KernelHalf, None),
+];
+const CURRENT: &Lock<Option<Space>> = &HALVES[0];
+const KERNEL: &Lock<Option<Space>> = &HALVES[1];
 static PHYSICAL: Lock<Option<Physical<'static>>> = Lock::new(Rank::Physical, None);
 
 const BEFORE_INIT: &str = "spaces::init comes before any use of memory";
@@ -154,10 +159,13 @@ pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Space) -> R) -> Option<
     half.as_ref().map(look)
 }
 
+/// Lets `look` see frames and journal, if nobody is changing them: for reports.
+pub fn try_physical<R>(look: impl FnOnce(&Physical<'static>) -> R) -> Option<R> {
+    let physical = PHYSICAL.try_lock()?;
+    physical.as_ref().map(look)
+}
+
+#[inline]
 fn half_of(address: VirtAddr) -> &'static Lock<Option<Space>> {
-    if address >= KERNEL_HALF {
-        &KERNEL
-    } else {
-        &CURRENT
-    }
+    &HALVES[(address.as_u64() >> 63) as usize]
 }

@@ -112,6 +112,12 @@ impl Space {
                 return self.last;
             }
         }
+        self.look_further(address)
+    }
+
+    /// Out of line, so that the common way keeps the registers.
+    #[inline(never)]
+    fn look_further(&mut self, address: u64) -> Link {
         let found = self.regions.find(address);
         if found.is_some() {
             self.last = found;

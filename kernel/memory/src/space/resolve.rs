@@ -63,13 +63,12 @@ impl Space {
         if plan.way == Way::Other || fault.code.intersects(plan.refused) {
             return None;
         }
-        self.cursor.seek(address);
-        if self.cursor.level() > 1 {
+        if !self.cursor.seek_small(address) {
             return None;
         }
         let write = fault.access() == Access::Write;
         let zero = physical.zero_frame().start_address();
-        let entry = self.cursor.entry();
+        let entry = self.cursor.entry_at(1);
         let (memory, outcome) = if entry == Entry::UNUSED {
             let (memory, mut flags, outcome) = match (plan.way, write) {
                 (Way::Zero, false) => (
@@ -91,7 +90,7 @@ impl Space {
             if write {
                 flags = flags.union(PageTableFlags::DIRTY);
             }
-            self.cursor.fill(Entry::leaf(
+            self.cursor.fill_small(Entry::leaf(
                 memory.as_u64(),
                 LeafSize::Size4KiB,
                 flags.bits(),
@@ -100,7 +99,7 @@ impl Space {
         } else if write && entry.is_present() && entry.leaf_address(LeafSize::Size4KiB) == zero {
             let memory = physical.new_private_page().ok()?;
             let flags = plan.flags.union(PageTableFlags::DIRTY);
-            self.cursor.exchange(Entry::leaf(
+            self.cursor.exchange_small(Entry::leaf(
                 memory.as_u64(),
                 LeafSize::Size4KiB,
                 flags.bits(),
