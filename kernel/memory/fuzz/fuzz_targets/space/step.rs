@@ -3,7 +3,7 @@
 //! Halves, regions and pages are numbers that are counted round over what there
 //! is, so that most steps hit something.
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Result, Unstructured};
 use memory::Access;
 use memory::paging::{Cache, LeafSize};
 use memory::space::{Backing, Placement, Request, Rights};
@@ -11,12 +11,31 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::operations::{BIG, PAGE};
 
+/// Bytes that a step is made of, whether it uses them all or not: so that a
+/// change of one step leaves the others as they are.
+const STEP_BYTES: usize = 32;
+
 /// A script, and the processor that it runs on.
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 pub struct Script {
     pub gigabyte_pages: bool,
     pub no_execute: bool,
     pub steps: Vec<Step>,
+}
+
+impl<'a> Arbitrary<'a> for Script {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let features: u8 = bytes.arbitrary()?;
+        let rest = bytes.bytes(bytes.len())?;
+        let steps = rest
+            .chunks(STEP_BYTES)
+            .map(|step| Unstructured::new(step).arbitrary());
+        Ok(Self {
+            gigabyte_pages: features & 1 == 0,
+            no_execute: features & 6 != 0,
+            steps: steps.collect::<Result<_>>()?,
+        })
+    }
 }
 
 /// A page of a region, or the one behind its last.
