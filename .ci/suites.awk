@@ -1,6 +1,7 @@
 # Reads the output of `cargo test` and writes one line for each suite that it
-# started: name, passed, failed, not run, remark, between tabs. A remark says
-# what is wrong with the suite besides failed tests.
+# started: name, passed, failed, not run, remark, between tabs. The name says
+# `guest` for a kernel and `host` for a program; a remark says what is wrong
+# with the suite besides failed tests.
 #
 # Of an ordinary suite the last result counts: a failing test of the runner
 # shows the output of the kernel that it started, with that kernel's own result
@@ -25,14 +26,15 @@ function open_suite(name) {
 
 # "     Running unittests src/lib.rs (target/debug/deps/memory-0123456789abcdef)"
 /^ +Running .* \([^ ]+\)$/ {
+    place = $NF ~ /x86_64-unknown-none/ ? "guest " : "host "
     name = $NF
     gsub(/^\(|\)$/, "", name)
     sub(/^.*\//, "", name)
     sub(/-[0-9a-f]+$/, "", name)
-    open_suite(name)
+    open_suite(place name)
 }
 
-/^ +Doc-tests / { open_suite($2 " (doc)") }
+/^ +Doc-tests / { open_suite("host " $2 " (doc)") }
 
 # "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out"
 /^test result: / {
