@@ -156,6 +156,13 @@ impl<'m> Blocks<'m> {
             self.hand.bits |= bit;
             return is_new;
         }
+        self.put_in_map(index, number)
+    }
+
+    /// The same for a frame whose word is not in the hand.
+    #[inline(never)]
+    fn put_in_map(&mut self, index: u64, number: u64) -> bool {
+        let bit = 1 << (index % 64);
         let (block, at) = place(index);
         let word = &mut self.bits[block][at];
         if *word & bit != 0 {

@@ -63,15 +63,11 @@ impl<'m> BlockSet<'m> {
     /// Adds `block`, whether or not it is in the set.
     #[inline]
     pub(super) fn insert(&mut self, block: usize) {
-        let mut position = block;
-        for start in &self.starts[..self.levels] {
-            let word = &mut self.words[start + position / WIDTH];
-            let before = *word;
-            *word = before | 1 << (position % WIDTH);
-            if before != 0 {
-                return;
-            }
-            position /= WIDTH;
+        let word = &mut self.words[block / WIDTH];
+        let before = *word;
+        *word = before | 1 << (block % WIDTH);
+        if before == 0 {
+            self.word_is_not_zero(block / WIDTH);
         }
     }
 
@@ -87,8 +83,7 @@ impl<'m> BlockSet<'m> {
     }
 
     /// Takes out a block: the lowest of the word that one was last taken from,
-    /// or of all if that word has no more. (In one step: to find it first would
-    /// load a word anew that was just stored, which takes twice as long.)
+    /// or of all if that word has no more.
     #[inline]
     pub(super) fn take_any(&mut self) -> Option<usize> {
         let place = self.near_word()?;
@@ -101,10 +96,26 @@ impl<'m> BlockSet<'m> {
         Some(place * WIDTH + word.trailing_zeros() as usize)
     }
 
+    /// Tells the higher levels that the word `place` of level 0 is no longer zero.
+    #[inline(never)]
+    fn word_is_not_zero(&mut self, place: usize) {
+        let mut position = place;
+        for start in &self.starts[1..self.levels] {
+            let word = &mut self.words[start + position / WIDTH];
+            let before = *word;
+            *word = before | 1 << (position % WIDTH);
+            if before != 0 {
+                return;
+            }
+            position /= WIDTH;
+        }
+    }
+
     /// Tells the higher levels that the word `place` of level 0 is zero.
+    #[inline(never)]
     fn word_is_zero(&mut self, place: usize) {
         let mut position = place;
-        for start in &self.starts[..self.levels][1..] {
+        for start in &self.starts[1..self.levels] {
             let word = &mut self.words[start + position / WIDTH];
             *word &= !(1 << (position % WIDTH));
             if *word != 0 {
