@@ -196,9 +196,10 @@ fn a_record_that_is_in_no_tree_was_lost() {
     let (mut machine, low) = with_regions();
     let region = machine.spaces[0].region_at(VirtAddr::new(base(0))).unwrap();
     let (space, physical) = machine.half(low);
+    let plan = region.plan(physical.features(), false);
     let _lost = space
         .regions
-        .reserve(physical.frames_mut(), region)
+        .reserve(physical.frames_mut(), region, plan)
         .unwrap();
     let expected = Broken::Count {
         counter: Counter::Records(low),
@@ -214,9 +215,10 @@ fn a_frame_of_records_without_one_in_the_tree_was_lost() {
     let low = machine.low();
     let region = machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, Backing::Demand));
     let (space, physical) = machine.half(low);
+    let plan = region.plan(physical.features(), false);
     let _lost = space
         .regions
-        .reserve(physical.frames_mut(), region)
+        .reserve(physical.frames_mut(), region, plan)
         .unwrap();
     let expected = Broken::Count {
         counter: Counter::RecordFrames(low),
