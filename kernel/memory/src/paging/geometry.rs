@@ -1,5 +1,7 @@
 //! The shape of the tables: page sizes, indices, and what an entry spans.
 
+use core::fmt;
+
 use x86_64::VirtAddr;
 use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
 
@@ -59,6 +61,16 @@ impl LeafSize {
     #[must_use]
     pub const fn smaller(self) -> Option<Self> {
         Self::of_level(self.level() - 1)
+    }
+}
+
+impl fmt::Display for LeafSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size4KiB => "4K",
+            Self::Size2MiB => "2M",
+            Self::Size1GiB => "1G",
+        })
     }
 }
 

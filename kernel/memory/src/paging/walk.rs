@@ -7,7 +7,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::cursor::Cursor;
 use super::entry::{Entry, EntryKind};
-use super::geometry::{index_at, offset_in_page};
+use super::geometry::{Table, index_at, offset_in_page};
 
 /// One step of a walk: the entry that was met in the table of one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,35 @@ impl Walk {
         Self { address, steps }
     }
 
+    /// Describes the way below the level 4 table at `root`, as a processor goes
+    /// it. `entry_at` reads the entry at a physical address; where it knows
+    /// none, the walk ends. No [`Space`](crate::space::Space) is asked, so this
+    /// serves when one is locked, or when its tables are what went wrong.
+    pub fn through(
+        address: VirtAddr,
+        root: PhysAddr,
+        mut entry_at: impl FnMut(PhysAddr) -> Option<u64>,
+    ) -> Self {
+        let mut steps = [None; 4];
+        let mut table = Table::from_address(root.as_u64());
+        for (step, level) in steps.iter_mut().zip((1..=4).rev()) {
+            let index = index_at(address, level);
+            let place = PhysAddr::new_truncate(table.address() + 8 * u64::from(index));
+            let Some(bits) = entry_at(place) else { break };
+            let entry = Entry::from_bits(bits);
+            *step = Some(Step {
+                level,
+                index,
+                entry,
+            });
+            if level == 1 || !entry.is_table() {
+                break;
+            }
+            table = entry.as_table();
+        }
+        Self { address, steps }
+    }
+
     /// The steps that were taken, from level 4 down; at least one, at most four.
     pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
         self.steps.iter().flatten().copied()
@@ -69,28 +98,35 @@ impl Walk {
     }
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "level {} [{:>3}] ", self.level, self.index)?;
+        let flags = Flags(self.entry.flags());
+        match self.entry.kind(self.level) {
+            EntryKind::Unused => write!(f, "unused"),
+            EntryKind::Software(bits) => write!(f, "not present, software bits {bits:#x}"),
+            EntryKind::Table(table) => write!(f, "table at {table:#014x}, {flags}"),
+            EntryKind::Leaf(start, size) => {
+                write!(f, "{size} leaf at {start:#014x}, {flags}")
+            }
+        }
+    }
+}
+
 impl fmt::Display for Walk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in self.steps() {
-            write!(f, "level {} [{:>3}] ", step.level, step.index)?;
-            match step.entry.kind(step.level) {
-                EntryKind::Unused => writeln!(f, "unused")?,
-                EntryKind::Software(bits) => writeln!(f, "not present, software bits {bits:#x}")?,
-                EntryKind::Table(table) => {
-                    writeln!(f, "table at {:#014x}, {}", table, Flags(step.entry.flags()))?;
-                }
-                EntryKind::Leaf(start, size) => writeln!(
-                    f,
-                    "{:?} leaf at {:#014x}, {}",
-                    size,
-                    start,
-                    Flags(step.entry.flags())
-                )?,
-            }
+            writeln!(f, "{step}")?;
         }
         match self.physical() {
             Some(physical) => write!(f, "physical {physical:#014x}"),
-            None => write!(f, "not mapped at level {}", self.end().level),
+            None => match self.end() {
+                Step { level, entry, .. } if level > 1 && entry.is_table() => {
+                    let table = entry.as_table().address();
+                    write!(f, "no memory at {table:#014x} that could hold the table")
+                }
+                end => write!(f, "not mapped at level {}", end.level),
+            },
         }
     }
 }
@@ -122,5 +158,60 @@ impl fmt::Display for Flags {
             first = false;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: u64 = 0x4321_8000_1000;
+
+    /// Reads from a few tables at 0x1000, 0x2000, ... that lead to `PAGE`, as
+    /// far as `level`, whose entry is `last`.
+    fn walk(last: u64, level: u64) -> Walk {
+        let entry_at = |place: PhysAddr| {
+            let above = 5_u64.checked_sub(place.as_u64() / 4096)?;
+            let index = u64::from(index_at(VirtAddr::new(PAGE), above as u8));
+            assert_eq!(place.as_u64() & 0xfff, 8 * index);
+            match above.cmp(&level) {
+                core::cmp::Ordering::Greater => Some((place.as_u64() & !0xfff) + 0x1003),
+                core::cmp::Ordering::Equal => Some(last),
+                core::cmp::Ordering::Less => None,
+            }
+        };
+        Walk::through(VirtAddr::new(PAGE + 0x234), PhysAddr::new(0x1000), entry_at)
+    }
+
+    #[test]
+    fn a_walk_through_four_tables_ends_in_a_small_page() {
+        let walk = walk(0x7_5003, 1);
+        assert_eq!(walk.steps().count(), 4);
+        assert_eq!(walk.physical(), Some(PhysAddr::new(0x7_5234)));
+    }
+
+    #[test]
+    fn a_walk_stops_at_a_large_leaf_and_at_an_unused_entry() {
+        let large = walk(0x4000_0083, 2);
+        assert_eq!((large.steps().count(), large.end().level), (3, 2));
+        assert_eq!(large.physical(), Some(PhysAddr::new(0x4000_1234)));
+        let unused = walk(0, 3);
+        assert_eq!((unused.steps().count(), unused.end().level), (2, 3));
+        assert_eq!(unused.physical(), None);
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_read_ends_the_walk_and_is_named() {
+        extern crate std;
+        use std::string::ToString as _;
+
+        let walk = walk(0x9_9000_0003, 3);
+        assert_eq!((walk.steps().count(), walk.end().level), (2, 3));
+        assert_eq!(walk.physical(), None);
+        let text = walk.to_string();
+        assert!(
+            text.ends_with("no memory at 0x000990000000 that could hold the table"),
+            "{text}"
+        );
     }
 }
