@@ -8,6 +8,7 @@
 
 use std::io::{self, BufRead as _, BufReader, BufWriter};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -55,6 +56,41 @@ impl Control {
         Ok(())
     }
 
+    /// The answer of QEMU's monitor for people to `question`, such as `info mem`.
+    ///
+    /// # Errors
+    /// QEMU has ended, or does not know the question.
+    pub fn ask(&mut self, question: &str) -> io::Result<String> {
+        let command = qmp::human_monitor_command {
+            cpu_index: None,
+            command_line: question.to_owned(),
+        };
+        Ok(self.qmp.execute(&command)?)
+    }
+
+    /// Writes the guest's screen to `file` as PPM.
+    ///
+    /// # Errors
+    /// QEMU has ended, or can write no picture there.
+    pub fn screendump(&mut self, file: &Path) -> Result<()> {
+        let filename = file.to_str().with_context(|| {
+            format!(
+                "QEMU takes no file name that is no UTF-8: {}",
+                file.display()
+            )
+        })?;
+        let command = qmp::screendump {
+            filename: filename.to_owned(),
+            device: None,
+            head: None,
+            format: None,
+        };
+        self.qmp
+            .execute(&command)
+            .context("QEMU took no picture of the screen")?;
+        Ok(())
+    }
+
     /// Waits for the guest's end, and then lets QEMU end too.
     ///
     /// `None` when QEMU ended without an event, as its older versions do when the guest uses the
@@ -65,7 +101,7 @@ impl Control {
         stream.set_read_timeout(None).ok()?;
         let cause = self.next_shutdown()?;
         let registers = matches!(cause, ShutdownCause::guest_reset)
-            .then(|| self.registers())
+            .then(|| self.ask("info registers").ok())
             .flatten();
         // QEMU may have gone by itself, which is as well.
         self.qmp.execute(&qmp::quit {}).ok();
@@ -90,14 +126,6 @@ impl Control {
             line.clear();
         }
         None
-    }
-
-    fn registers(&mut self) -> Option<String> {
-        let command = qmp::human_monitor_command {
-            cpu_index: None,
-            command_line: "info registers".to_owned(),
-        };
-        self.qmp.execute(&command).ok()
     }
 }
 

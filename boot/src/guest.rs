@@ -10,8 +10,9 @@
 //! value   = printable ASCII without space  may be empty, may hold "="
 //! ```
 //!
-//! `boot` itself writes `filter=NAME`, `exact` and `list` for test kernels;
-//! `--cmdline` puts the user's own words in front.
+//! `boot` itself writes `no-tour`, `tour=NAME` and `bench` for the kernel, and
+//! `filter=NAME`, `exact` and `list` for test kernels; `--cmdline` puts the
+//! user's own words in front.
 
 use anyhow::{Result, bail};
 
@@ -30,8 +31,19 @@ pub const LONGEST_CMDLINE: usize = 4096;
 pub fn cmdline(options: &Options) -> Result<String> {
     let mut words = Vec::new();
     for word in options.cmdline.as_deref().unwrap_or("").split_whitespace() {
-        check_word(word)?;
+        check_word("--cmdline", word)?;
         words.push(word.to_owned());
+    }
+    if options.no_tour {
+        words.push("no-tour".to_owned());
+    }
+    if let Some(name) = &options.tour {
+        let word = format!("tour={name}");
+        check_word("--tour", &word)?;
+        words.push(word);
+    }
+    if options.bench_guest {
+        words.push("bench".to_owned());
     }
     if let Some(filter) = &options.filter {
         if filter.is_empty() || !filter.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -57,7 +69,7 @@ pub fn cmdline(options: &Options) -> Result<String> {
     Ok(line)
 }
 
-fn check_word(word: &str) -> Result<()> {
+fn check_word(option: &str, word: &str) -> Result<()> {
     let key = word.split_once('=').map_or(word, |(key, _value)| key);
     let key_is_right = !key.is_empty()
         && key
@@ -65,7 +77,7 @@ fn check_word(word: &str) -> Result<()> {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if !key_is_right || !word.bytes().all(|byte| byte.is_ascii_graphic()) {
         bail!(
-            "--cmdline: {word:?} is no option for the guest: write `key` or `key=value`, \
+            "{option}: {word:?} is no option for the guest: write `key` or `key=value`, \
              the key of a-z, 0-9 and -, the value of printable ASCII"
         );
     }
@@ -99,6 +111,18 @@ mod tests {
             "no-tour  seed=7=x",
         ]);
         assert_eq!(line.unwrap(), "no-tour seed=7=x filter=heap exact list");
+    }
+
+    #[test]
+    fn the_kernels_own_options_are_words() {
+        assert_eq!(line(&["--no-tour"]).unwrap(), "no-tour");
+        assert_eq!(line(&["--tour", "zero"]).unwrap(), "tour=zero");
+        assert_eq!(
+            line(&["--bench-guest", "--no-tour"]).unwrap(),
+            "no-tour bench"
+        );
+        let error = line(&["--tour", "two words"]).unwrap_err().to_string();
+        assert!(error.contains("--tour: \"tour=two words\""), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -71,6 +72,7 @@ pub fn write(kernel: &Path, firmware: Firmware, image: &Path) -> Result<()> {
     let beside = image.parent().unwrap_or(Path::new("."));
     let unfinished = tempfile::Builder::new()
         .prefix(".image-")
+        .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(if beside.as_os_str().is_empty() {
             Path::new(".")
         } else {

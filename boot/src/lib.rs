@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
+//!                        serial port out: output (opening, notice, prompt)
+//!                        serial port in:  script -> typing (keyboard, picture, view)
 //! ```
 //!
 //! What always holds: the guest's serial bytes are the only thing on standard
@@ -19,10 +21,19 @@ mod fixture;
 pub mod gdb;
 pub mod guest;
 pub mod image;
+pub mod keyboard;
 pub mod machine;
+pub mod notice;
+pub mod opening;
 pub mod options;
+mod output;
+pub mod picture;
+pub mod prompt;
 pub mod qemu;
 pub mod reset;
 pub mod run;
+pub mod script;
 pub mod status;
 pub mod strip;
+mod typing;
+pub mod view;

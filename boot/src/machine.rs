@@ -1,7 +1,7 @@
 //! The machine as QEMU's command line.
 //!
 //! Fixed are the devices that runner and guest agree on: the first serial port
-//! and the control connection, both inherited descriptors; the debug-exit port
+//! and the control connections, all inherited descriptors; the debug-exit port
 //! through which the guest ends the run; fw_cfg for the guest's options; a
 //! screen; no network.
 
@@ -32,6 +32,8 @@ pub struct Parts<'a> {
     pub serial: RawFd,
     /// QEMU's end of the control connection
     pub control: RawFd,
+    /// QEMU's end of the second control connection, for questions
+    pub questions: RawFd,
     /// Where QEMU logs that a reset was a triple fault
     pub reset_log: &'a Path,
 }
@@ -64,6 +66,11 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
         format!("socket,id=control,fd={}", parts.control),
     );
     arguments.pair("-mon", "chardev=control,mode=control");
+    arguments.pair(
+        "-chardev",
+        format!("socket,id=questions,fd={}", parts.questions),
+    );
+    arguments.pair("-mon", "chardev=questions,mode=control");
     arguments.flag("-S"); // until the control connection lets the guest run
 
     // A reset stops the machine instead of starting it over, and what has stopped can be looked at.
@@ -106,6 +113,10 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
     }
     if options.gdb {
         arguments.flag("-s");
+    }
+    if options.bench_guest {
+        // The time stamp counter then counts instructions, the same on any machine.
+        arguments.pair("-icount", "shift=0,sleep=off");
     }
     for argument in &options.qemu_arg {
         arguments.flag(argument);
@@ -157,6 +168,7 @@ mod tests {
             display: &Display::None,
             serial: 7,
             control: 9,
+            questions: 11,
             reset_log: Path::new("/run/reset"),
         };
         change(&mut parts);
@@ -185,7 +197,11 @@ mod tests {
         assert_eq!(values(&line, "-serial"), ["chardev:serial"]);
         assert_eq!(
             values(&line, "-chardev"),
-            ["socket,id=serial,fd=7", "socket,id=control,fd=9"]
+            [
+                "socket,id=serial,fd=7",
+                "socket,id=control,fd=9",
+                "socket,id=questions,fd=11"
+            ]
         );
         for flag in ["-S", "-no-reboot", "-nodefaults"] {
             assert!(line.iter().any(|argument| argument == flag), "{flag}");
@@ -258,6 +274,14 @@ mod tests {
     fn gdb_opens_the_usual_port_and_only_then() {
         assert!(line(&["--gdb"], |_| ()).contains(&"-s".to_owned()));
         assert!(!line(&[], |_| ()).contains(&"-s".to_owned()));
+    }
+
+    #[test]
+    fn a_guest_that_is_measured_counts_instructions_and_only_that_one() {
+        let measured = line(&["--bench-guest"], |_| ());
+        assert_eq!(values(&measured, "-icount"), ["shift=0,sleep=off"]);
+        assert_eq!(values(&measured, "-accel"), ["tcg"]);
+        assert!(values(&line(&[], |_| ()), "-icount").is_empty());
     }
 
     #[test]

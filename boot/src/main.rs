@@ -1,6 +1,7 @@
 //! The runner's flow, from the command line to the exit status.
 
 use std::io;
+use std::num::NonZero;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +14,8 @@ use boot::display::{self, Display};
 use boot::image::Firmware;
 use boot::machine::{Parts, QEMU, arguments};
 use boot::options::Options;
-use boot::run::{Connections, run};
+use boot::run::{Connections, Ended, Run, run};
+use boot::script::Script;
 use boot::status::{Outcome, RUNNER_FAILED};
 use boot::{firmware, gdb, guest, image, reset};
 use clap::Parser as _;
@@ -43,15 +45,27 @@ fn main() -> ExitCode {
 fn boot(options: &Options) -> Result<u8> {
     options.check()?;
     let cmdline = guest::cmdline(options)?;
+    let script = Script::of(options)?;
     let image = up_to_date_image(options)?;
     if options.image_only {
         println!("{}", path::absolute(&image)?.display());
         return Ok(0);
     }
-    let outcome = start(options, &image, &cmdline)?;
+    let ended = start(options, &image, &cmdline, script)?;
+    let outcome = ended.outcome;
     let plain_success = outcome == Outcome::Exit(0);
     if !plain_success || !(options.is_test() || options.quiet) {
         eprintln!("boot: {}", outcome.words());
+    }
+    if let Some(picture) = &options.screenshot
+        && !ended.picture_taken
+    {
+        let status = NonZero::new(outcome.status()).map_or(RUNNER_FAILED, NonZero::get);
+        eprintln!(
+            "boot: error: there is no picture {}: the machine ended before it was taken (status {status})",
+            picture.display()
+        );
+        return Ok(status);
     }
     Ok(outcome.status())
 }
@@ -80,7 +94,7 @@ fn up_to_date_image(options: &Options) -> Result<PathBuf> {
     Ok(image)
 }
 
-fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
+fn start(options: &Options, image: &Path, cmdline: &str, script: Option<Script>) -> Result<Ended> {
     let private = tempfile::tempdir().context("there is no room for temporary files")?;
     let flash = if options.uefi {
         let ovmf = firmware::find(options.ovmf.as_deref(), &firmware::FOLDERS.map(Path::new))?;
@@ -91,6 +105,7 @@ fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
     let reset_log = private.path().join("reset.log");
     let (serial, serial_of_qemu) = connection()?;
     let (control, control_of_qemu) = connection()?;
+    let (questions, questions_of_qemu) = connection()?;
     let arguments = arguments(
         options,
         &Parts {
@@ -100,13 +115,24 @@ fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
             display: &choose_display(options),
             serial: serial_of_qemu.as_raw_fd(),
             control: control_of_qemu.as_raw_fd(),
+            questions: questions_of_qemu.as_raw_fd(),
             reset_log: &reset_log,
         },
     );
-    let connections = Connections {
-        serial,
-        control,
-        of_qemu: [serial_of_qemu, control_of_qemu],
+    let plan = Run {
+        program: QEMU,
+        arguments,
+        connections: Connections {
+            serial,
+            control,
+            questions,
+            of_qemu: [serial_of_qemu, control_of_qemu, questions_of_qemu],
+        },
+        timeout: options.timeout_seconds(),
+        firmware_talks: options.uefi,
+        notice: !options.quiet && !options.gdb,
+        script,
+        scratch: private.path().to_owned(),
     };
     let may_run = || {
         if options.gdb {
@@ -115,30 +141,20 @@ fn start(options: &Options, image: &Path, cmdline: &str) -> Result<Outcome> {
         }
         !options.gdb
     };
-    let ended = run(
-        QEMU,
-        &arguments,
-        connections,
-        options.timeout_seconds(),
-        may_run,
-        io::stdout(),
-    )?;
+    let mut ended = run(plan, may_run, io::stdout())?;
     if let Some(registers) = &ended.registers {
         eprintln!("boot: {}", reset::report(registers));
     }
     let log = fs::read(&reset_log).unwrap_or_default();
-    let triple_fault =
-        ended.outcome == Outcome::Reset && reset::is_logged(&String::from_utf8_lossy(&log));
-    Ok(if triple_fault {
-        Outcome::TripleFault
-    } else {
-        ended.outcome
-    })
+    if ended.outcome == Outcome::Reset && reset::is_logged(&String::from_utf8_lossy(&log)) {
+        ended.outcome = Outcome::TripleFault;
+    }
+    Ok(ended)
 }
 
 /// A window for the kernel itself, where one can be opened; test kernels never have one.
 fn choose_display(options: &Options) -> Display {
-    if options.headless || options.is_test() || !display::session_has_screen() {
+    if options.is_headless() || !display::session_has_screen() {
         return Display::None;
     }
     display::window_of(QEMU).unwrap_or_else(|| {

@@ -33,12 +33,15 @@ pub enum MachineType {
 /// Makes a disk image of a kernel and starts it in QEMU.
 ///
 /// The guest's serial port is standard input and output; everything that boot
-/// and QEMU say themselves goes to standard error.
+/// and QEMU say themselves goes to standard error. On a terminal every key goes
+/// to the guest, which edits its own lines: Ctrl-C drops the line, Ctrl-C twice
+/// within a second ends QEMU, and Ctrl-D on an empty line powers off. From a
+/// file or a pipe the input is a script, after which the machine powers off.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "boot",
     override_usage = "cargo run -- [OPTIONS]\n       cargo test [FILTER] -- [OPTIONS]",
-    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 101 panic or failed test, 102 refused page fault,\n\
+    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 101 panic or failed test, 102 refused fault,\n\
                   124 timeout, 125 failure of boot or QEMU, 134 reset (triple fault)."
 )]
 pub struct Options {
@@ -48,6 +51,44 @@ pub struct Options {
 
     /// Of a test kernel, run only the tests whose name contains this
     pub filter: Option<String>,
+
+    /// Start at the prompt, without the guided tour
+    #[arg(long, conflicts_with = "tour", help_heading = "The guest")]
+    pub no_tour: bool,
+
+    /// Give this tour before the prompt instead of the usual one; `tour` at the prompt lists them
+    #[arg(long, value_name = "NAME", help_heading = "The guest")]
+    pub tour: Option<String>,
+
+    /// Type these commands at the prompt, one after the other, before standard input; may be given several times
+    #[arg(
+        long,
+        value_name = "COMMAND; COMMAND",
+        allow_hyphen_values = true,
+        help_heading = "The guest"
+    )]
+    pub after: Vec<String>,
+
+    /// Type this file at the prompt instead of standard input
+    #[arg(long, value_name = "FILE", help_heading = "The guest")]
+    pub monitor_script: Option<PathBuf>,
+
+    /// Take a picture (PNG) of the screen after the commands of --after, and power off; opens no window
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "monitor_script",
+        help_heading = "The guest"
+    )]
+    pub screenshot: Option<PathBuf>,
+
+    /// Show QEMU's own view of the low half (info mem, info tlb) whenever a line that was typed has changed it
+    #[arg(long, help_heading = "The guest")]
+    pub trace_qemu: bool,
+
+    /// Let the guest measure itself in instructions (-icount), and power off; opens no window
+    #[arg(long, conflicts_with_all = ["monitor_script", "screenshot"], help_heading = "The guest")]
+    pub bench_guest: bool,
 
     /// Open no window; the serial port stays on the terminal
     #[arg(long)]
@@ -93,8 +134,8 @@ pub struct Options {
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub qemu_arg: Vec<String>,
 
-    /// Options for the guest: words `key` or `key=value` between spaces
-    #[arg(long, value_name = "TEXT")]
+    /// More options for the guest: words `key` or `key=value` between spaces
+    #[arg(long, value_name = "TEXT", help_heading = "The guest")]
     pub cmdline: Option<String>,
 
     /// Of a test kernel, run only the test with exactly the filter's name
@@ -146,10 +187,36 @@ impl Options {
                 format_memory(least)
             );
         }
+        if self.is_test() {
+            self.check_test()?;
+        }
+        if self.bench_guest && self.accel != "tcg" {
+            bail!(
+                "--bench-guest counts the instructions that QEMU emulates: leave --accel {} out",
+                self.accel
+            );
+        }
         if !self.kernel.is_file() {
             bail!(
                 "there is no kernel at {}: start boot through `cargo run` or `cargo test`, which build it",
                 self.kernel.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses for a test kernel what only a prompt can take.
+    fn check_test(&self) -> Result<()> {
+        let typed = [
+            ("--after", !self.after.is_empty()),
+            ("--monitor-script", self.monitor_script.is_some()),
+            ("--screenshot", self.screenshot.is_some()),
+            ("--trace-qemu", self.trace_qemu),
+            ("--bench-guest", self.bench_guest),
+        ];
+        if let Some((option, _)) = typed.iter().find(|(_, given)| *given) {
+            bail!(
+                "{option} needs a prompt, and a test kernel has none: use it with `cargo run -- {option}`"
             );
         }
         Ok(())
@@ -160,6 +227,12 @@ impl Options {
     pub fn is_test(&self) -> bool {
         let folder = self.kernel.parent().and_then(Path::file_name);
         folder.is_some_and(|name| name == "deps")
+    }
+
+    /// Whether no window is wanted.
+    #[must_use]
+    pub fn is_headless(&self) -> bool {
+        self.headless || self.is_test() || self.screenshot.is_some() || self.bench_guest
     }
 
     /// After how many seconds QEMU is ended, if at all. A machine that waits for gdb has time.

@@ -1,23 +1,33 @@
 //! One run of QEMU: start, stream the guest's serial bytes, and end it, whatever happens.
 //!
-//! Three threads send events to the one that owns QEMU: the serial reader
-//! (its end is QEMU's end), the control connection, and the signals; the clock
-//! is the receiver's timeout. Every way out of here ends QEMU (see [`Qemu`]).
+//! Threads send events to the one that owns QEMU: the serial reader (its end is
+//! QEMU's end), the control connection, the signals, the typist and the
+//! keyboard; the clock is the receiver's timeout. Every way out of here ends
+//! QEMU (see [`Qemu`]) and gives the terminal back (see [`Keys`]).
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, Read as _, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use anyhow::{Context, Error, Result, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::control::{Control, Shutdown};
+use crate::keyboard::{self, Keys};
+use crate::notice::Notice;
+use crate::opening::Opening;
+use crate::output::Output;
+use crate::prompt::Prompts;
 use crate::qemu::Qemu;
+use crate::script::{Script, Source};
 use crate::status::Outcome;
+use crate::typing::Typist;
 
 /// How long the last messages of a QEMU that has ended may take.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
@@ -25,15 +35,20 @@ const LAST_MESSAGES: Duration = Duration::from_secs(1);
 /// How long QEMU may take to end after its control connection was closed.
 const CLOSING: Duration = Duration::from_secs(10);
 
-enum Event {
+/// What the threads tell.
+pub(crate) enum Event {
     /// QEMU closed the serial port: it ends or has ended
     SerialClosed,
     /// The guest's bytes can no longer be written to standard output
     OutputFailed(io::Error),
     /// The control connection is closed; the guest stopped for this reason, if QEMU told one
     ControlClosed(Option<Shutdown>),
-    /// `boot` is told to end
+    /// `boot` is told to end, by a signal or from the keyboard
     Signal(i32),
+    /// The picture of the screen is written
+    PictureTaken,
+    /// What was asked for besides running cannot be done
+    Failed(Error),
 }
 
 /// The descriptors that connect `boot` with one QEMU.
@@ -42,8 +57,30 @@ pub struct Connections {
     pub serial: UnixStream,
     /// The control connection
     pub control: UnixStream,
-    /// QEMU's ends of both, closed here once QEMU has them
-    pub of_qemu: [UnixStream; 2],
+    /// A second control connection, for questions while the guest runs
+    pub questions: UnixStream,
+    /// QEMU's ends of all, closed here once QEMU has them
+    pub of_qemu: [UnixStream; 3],
+}
+
+/// What is to be run, and how.
+pub struct Run {
+    /// QEMU, as a name on PATH
+    pub program: &'static str,
+    /// Its arguments, which name its ends of the connections
+    pub arguments: Vec<OsString>,
+    /// What `boot` and QEMU talk through
+    pub connections: Connections,
+    /// Seconds after which QEMU is ended
+    pub timeout: Option<u64>,
+    /// Whether a firmware uses the serial port before the kernel does
+    pub firmware_talks: bool,
+    /// Whether a person who waits for the kernel is told so
+    pub notice: bool,
+    /// What is typed; nothing for test kernels
+    pub script: Option<Script>,
+    /// A folder for files of this run
+    pub scratch: PathBuf,
 }
 
 /// How a run ended.
@@ -53,35 +90,26 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The first processor's registers as QEMU prints them, after a reset
     pub registers: Option<String>,
+    /// Whether the picture that was asked for was taken
+    pub picture_taken: bool,
 }
 
-impl From<Outcome> for Ended {
-    fn from(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            registers: None,
-        }
-    }
-}
-
-/// Starts QEMU, writes the guest's serial bytes to `output`, and waits for the end.
+/// Starts QEMU, writes the guest's serial bytes to `output`, types the script, and waits for the end.
 ///
 /// `may_run` is asked after QEMU is ready and before the guest's first instruction; the guest stays
-/// stopped (for gdb) when it says no. `timeout` is in seconds.
+/// stopped (for gdb) when it says no.
 ///
 /// # Errors
-/// QEMU cannot be started or does not answer; the guest's bytes cannot be written.
+/// QEMU cannot be started or does not answer; the guest's bytes cannot be written; the picture
+/// cannot be taken.
 pub fn run(
-    program: &str,
-    arguments: &[OsString],
-    connections: Connections,
-    timeout: Option<u64>,
+    run: Run,
     may_run: impl FnOnce() -> bool,
     output: impl Write + Send + 'static,
 ) -> Result<Ended> {
     let (sender, events) = channel();
     let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be received")?;
+        Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).context("signals cannot be received")?;
     let on_signal = sender.clone();
     thread::spawn(move || {
         signals
@@ -90,22 +118,46 @@ pub fn run(
     });
 
     let started = Instant::now();
-    let qemu = Qemu::start(program, arguments)?;
+    let qemu = Qemu::start(run.program, &run.arguments)?;
     let Connections {
         serial,
         control,
+        questions,
         of_qemu,
-    } = connections;
+    } = run.connections;
     drop(of_qemu);
+
+    let prompts = Arc::new(Prompts::default());
+    let typist = Typist {
+        serial: serial.try_clone().context("there is no descriptor left")?,
+        prompts: Arc::clone(&prompts),
+        questions,
+        scratch: run.scratch,
+    };
+    let notice = match run.notice {
+        true => Notice::after_a_while("waiting for the kernel"),
+        false => Notice::default(),
+    };
+    let reader = Output {
+        to: output,
+        opening: Opening::new(run.firmware_talks),
+        notice,
+        prompts,
+    };
     let on_serial = sender.clone();
-    thread::spawn(move || forward(serial, output, &on_serial));
+    thread::spawn(move || reader.forward(serial, &on_serial));
+
     let mut control = Control::connect(control)?;
     if may_run() {
         control.start_guest()?;
     }
+    let _keys = match run.script {
+        Some(script) => start_typing(script, typist, &sender)?,
+        None => None,
+    };
     thread::spawn(move || sender.send(Event::ControlClosed(control.await_shutdown())));
 
-    let limit = timeout.map(|seconds| {
+    let limit = run.timeout.map(|seconds| {
         (
             started + Duration::from_secs(seconds),
             Outcome::Timeout(seconds),
@@ -114,24 +166,44 @@ pub fn run(
     await_end(qemu, &events, limit)
 }
 
+/// Sets the typist to work; with a person's terminal, which stays the guest's while the returned value lives.
+fn start_typing(script: Script, typist: Typist, events: &Sender<Event>) -> Result<Option<Keys>> {
+    let (keys, source): (_, Box<dyn Read + Send>) = match script.source {
+        Source::Text(text) => (None, text),
+        Source::Keyboard => {
+            let keys = Keys::grab().context("the terminal does not let its keys through")?;
+            let listener = keyboard::listen(Arc::clone(&typist.prompts), events.clone());
+            (Some(keys), Box::new(listener))
+        }
+    };
+    let events = events.clone();
+    thread::spawn(move || {
+        typist.run(
+            &script.commands,
+            script.picture,
+            source,
+            script.trace,
+            &events,
+        );
+    });
+    Ok(keys)
+}
+
 /// Waits for the first reason to end, and sees to it that QEMU has ended then.
 fn await_end(
     mut qemu: Qemu,
     events: &Receiver<Event>,
     mut limit: Option<(Instant, Outcome)>,
 ) -> Result<Ended> {
-    let mut shutdown = None;
-    loop {
+    let mut shutdown: Option<Shutdown> = None;
+    let mut picture_taken = false;
+    let outcome = loop {
         match next_event(events, limit.as_ref().map(|(at, _)| *at)) {
             Some(Event::SerialClosed) => {
                 let status = qemu.wait()?;
-                let shutdown = shutdown.or_else(|| last_shutdown(events));
-                let outcome =
-                    Outcome::of_qemu(status, shutdown.as_ref().map(|shutdown| &shutdown.cause));
-                return Ok(Ended {
-                    outcome,
-                    registers: shutdown.and_then(|shutdown| shutdown.registers),
-                });
+                shutdown = shutdown.or_else(|| last_shutdown(events));
+                let cause = shutdown.as_ref().map(|shutdown| &shutdown.cause);
+                break Outcome::of_qemu(status, cause);
             }
             Some(Event::ControlClosed(cause)) => {
                 shutdown = cause;
@@ -140,25 +212,31 @@ fn await_end(
                 );
                 limit = Some((Instant::now() + CLOSING, late));
             }
+            Some(Event::PictureTaken) => picture_taken = true,
+            Some(Event::Failed(error)) => return Err(error),
             Some(Event::OutputFailed(error)) => {
                 bail!("the guest's output could not be written, so QEMU was ended: {error}");
             }
             Some(Event::Signal(signal)) => {
                 qemu.kill();
                 await_last_bytes(events);
-                return Ok(Outcome::Interrupted(signal).into());
+                break Outcome::Interrupted(signal);
             }
             None => {
                 qemu.kill();
                 await_last_bytes(events);
-                let outcome = limit.map_or_else(
+                break limit.map_or_else(
                     || Outcome::QemuFailed("nobody listens to QEMU any more".to_owned()),
                     |(_, outcome)| outcome,
                 );
-                return Ok(outcome.into());
             }
         }
-    }
+    };
+    Ok(Ended {
+        outcome,
+        registers: shutdown.and_then(|shutdown| shutdown.registers),
+        picture_taken,
+    })
 }
 
 /// The next event, or `None` at the deadline.
@@ -190,31 +268,4 @@ fn last_shutdown(events: &Receiver<Event>) -> Option<Shutdown> {
         }
     }
     None
-}
-
-/// Copies the guest's serial bytes as they come, until QEMU closes its end.
-fn forward(mut serial: UnixStream, mut output: impl Write, events: &Sender<Event>) {
-    let mut bytes = [0; 4096];
-    let mut last = b'\n';
-    let end = loop {
-        match serial.read(&mut bytes) {
-            Ok(0) => break Event::SerialClosed,
-            Ok(count) => {
-                last = bytes[count - 1];
-                let written = output.write_all(&bytes[..count]);
-                if let Err(error) = written.and_then(|()| output.flush()) {
-                    break Event::OutputFailed(error);
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A QEMU that was killed leaves a broken connection instead of a closed one.
-            Err(_) => break Event::SerialClosed,
-        }
-    };
-    if last != b'\n' {
-        // The guest stopped within a line; what the runner says next begins one of its own.
-        eprintln!();
-    }
-    // The receiver may have gone, with nobody left to tell.
-    events.send(end).ok();
 }

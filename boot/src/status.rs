@@ -9,7 +9,7 @@
 //! | 0 | the guest said 0, or the window was closed |
 //! | 1 to 63 | the guest's `exit n` |
 //! | 101 | a panic or a failed test |
-//! | 102 | a page fault was refused |
+//! | 102 | a fault was refused |
 //! | 124 | the timeout came first |
 //! | 125 | `boot` or QEMU failed |
 //! | 134 | the machine reset itself: a triple fault |
@@ -19,6 +19,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use qapi::qmp::ShutdownCause;
+use signal_hook::consts::SIGINT;
 
 /// `boot`'s status when it or QEMU failed.
 pub const RUNNER_FAILED: u8 = 125;
@@ -34,7 +35,7 @@ pub enum Outcome {
     Exit(u8),
     /// The guest panicked, or a test failed
     Panic,
-    /// The guest refused a page fault
+    /// The guest refused a fault, and nothing could go on after it
     RefusedFault,
     /// The machine reset itself, as after a triple fault, or because the guest asked for it
     Reset,
@@ -116,7 +117,7 @@ impl Outcome {
             Self::WindowClosed => "the window was closed (status 0)".to_owned(),
             Self::Panic => format!("the guest panicked or a test failed (status {status})"),
             Self::RefusedFault => {
-                format!("the guest stopped at a page fault that it refused (status {status})")
+                format!("the guest stopped at a fault that it refused (status {status})")
             }
             Self::Timeout(1) => format!(
                 "timeout: the machine still ran after 1 second and was ended (status {status})"
@@ -132,6 +133,9 @@ impl Outcome {
             Self::Reset => format!(
                 "the machine reset itself, without a triple fault in QEMU's log (status {status})"
             ),
+            Self::Interrupted(SIGINT) => {
+                format!("ended by signal {SIGINT} (Ctrl-C), and QEMU with it (status {status})")
+            }
             Self::Interrupted(signal) => {
                 format!("ended by signal {signal}, and QEMU with it (status {status})")
             }
@@ -165,7 +169,7 @@ mod tests {
     fn a_panic_is_101_and_a_refused_fault_102() {
         assert_eq!((guest(101).status(), guest(102).status()), (101, 102));
         assert!(guest(101).words().contains("panicked"));
-        assert!(guest(102).words().contains("page fault"));
+        assert!(guest(102).words().contains("at a fault that it refused"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn hanging() -> (Child, u32) {
     (runner, qemu)
 }
 
-fn child_of(runner: &Child) -> u32 {
+pub(crate) fn child_of(runner: &Child) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", runner.id());
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
@@ -46,7 +46,7 @@ fn child_of(runner: &Child) -> u32 {
 }
 
 /// Whether there is such a process that has not ended (a zombie has).
-fn is_running(process: u32) -> bool {
+pub(crate) fn is_running(process: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     state
         .rsplit_once(") ")

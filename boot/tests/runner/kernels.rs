@@ -1,10 +1,10 @@
 //! Kernels for the tests of the runner, built by cargo as `cargo test` builds them, and the runner itself.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{env, fs};
 
 /// The workspace's folder.
 pub(crate) fn workspace() -> &'static Path {
@@ -68,6 +68,7 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
             "boot_facts",
             "frames",
             "memory_map",
+            "echo_monitor",
             "must_fail_assertion",
             "must_fail_panic",
             "must_fail_hang",
@@ -81,6 +82,19 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
     kernels
         .get(name)
         .unwrap_or_else(|| panic!("cargo built no test kernel {name}"))
+}
+
+/// The same out of cargo's folder for tests: not a test kernel any more, but one like that of `cargo run`.
+pub(crate) fn outside(name: &str) -> PathBuf {
+    static COPYING: Mutex<()> = Mutex::new(());
+    let _copying = COPYING.lock().unwrap_or_else(PoisonError::into_inner);
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let kernel = test_kernel(name);
+    let made = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    if made(&copy) <= made(kernel) {
+        fs::copy(kernel, &copy).expect("the kernel can be copied");
+    }
+    copy
 }
 
 /// The kernel itself, as `cargo run` builds it.

@@ -6,4 +6,9 @@ mod entries;
 mod kernels;
 mod machines;
 mod must_fail;
+mod pictures;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod typing;
+mod uefi;

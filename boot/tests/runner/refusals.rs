@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, thread};
 
-use crate::kernels::{Run, boot, kernel, run};
+use crate::kernels::{Run, boot, kernel, outside, run, test_kernel};
 
 /// The one line that the runner says instead of starting.
 fn refusal(run: Run) -> String {
@@ -59,6 +59,44 @@ fn without_qemu_the_line_names_setup() {
 fn firmware_that_is_not_there_is_named() {
     let words = refusal(run(imaged(), &["--uefi", "--ovmf", "/no/such/OVMF.fd"]));
     assert!(words.contains("/no/such/OVMF.fd"), "{words}");
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_refused_before_anything_is_made() {
+    let kernel = outside("echo_monitor");
+    for (picture, words) in [
+        (
+            "/no/such/folder/out.png",
+            "there is no folder /no/such/folder",
+        ),
+        ("out.jpg", "ends in .png"),
+    ] {
+        let said = refusal(run(&kernel, &["--screenshot", picture]));
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn what_needs_a_prompt_is_refused_for_a_test_kernel() {
+    for option in [
+        &["--after", "frames"][..],
+        &["--monitor-script", "/etc/hostname"],
+        &["--screenshot", "out.png"],
+        &["--trace-qemu"],
+        &["--bench-guest"],
+    ] {
+        let words = refusal(run(test_kernel("boot_facts"), option));
+        assert!(
+            words.contains(&format!("{} needs a prompt", option[0])),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn only_the_emulator_counts_instructions() {
+    let words = refusal(run(kernel(), &["--bench-guest", "--accel", "kvm"]));
+    assert!(words.contains("leave --accel kvm out"), "{words}");
 }
 
 #[test]

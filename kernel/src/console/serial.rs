@@ -9,6 +9,10 @@ use uart_16550::{BaudRate, Config, Uart16550};
 
 const COM1: u16 = 0x3f8;
 
+/// Sent first: the terminal's soft reset (DECSTR), which undoes what firmware has set. The runner
+/// knows by it where the firmware's words end and the kernel's begin.
+const START: &[u8] = b"\x1b[!p";
+
 enum State {
     Untouched,
     Ready,
@@ -79,9 +83,10 @@ impl Serial {
             interrupts: IER::empty(),
             ..Config::DEFAULT
         };
-        match self.uart.init(config) {
-            Ok(()) => State::Ready,
-            Err(_) => State::Absent,
+        if self.uart.init(config).is_err() {
+            return State::Absent;
         }
+        self.uart.send_bytes_exact(START);
+        State::Ready
     }
 }

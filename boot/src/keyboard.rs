@@ -1,0 +1,143 @@
+//! A person's terminal as the guest's keyboard.
+//!
+//! While the guest runs, every key goes to it as it is typed, since the guest
+//! edits its own lines: the terminal neither echoes nor collects lines, and
+//! Ctrl-C is a byte. So that a person can always get out, the second Ctrl-C
+//! within a second ends QEMU, and before the first prompt (nobody listens yet)
+//! the first one does. Output is left as it was: other lines than the guest's
+//! still end where they should.
+
+use std::io::{self, Cursor, IsTerminal as _, Read};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+use signal_hook::consts::SIGINT;
+
+use crate::prompt::Prompts;
+use crate::run::Event;
+
+/// What Ctrl-C sends.
+const CTRL_C: u8 = 0x03;
+
+/// Two presses within this time end QEMU.
+const TWICE: Duration = Duration::from_secs(1);
+
+/// Whether standard input is a terminal.
+#[must_use]
+pub fn is_there() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// The terminal on standard input in the state for keys; as it was before, once this is dropped.
+pub struct Keys {
+    before: Termios,
+}
+
+impl Keys {
+    /// Lets every key through as it is typed.
+    ///
+    /// # Errors
+    /// The terminal is gone or refuses.
+    pub fn grab() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut modes = before.clone();
+        modes.input_modes -= InputModes::BRKINT
+            | InputModes::ICRNL
+            | InputModes::INLCR
+            | InputModes::IGNCR
+            | InputModes::INPCK
+            | InputModes::ISTRIP
+            | InputModes::IXON;
+        modes.local_modes -= LocalModes::ECHO
+            | LocalModes::ECHONL
+            | LocalModes::ICANON
+            | LocalModes::ISIG
+            | LocalModes::IEXTEN;
+        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        // What was typed for the guest and not taken by it is thrown away: the shell must not run it.
+        // A terminal that is gone needs nothing.
+        tcsetattr(io::stdin(), OptionalActions::Flush, &self.before).ok();
+    }
+}
+
+/// The keys that are pressed from now on, as bytes; their end is that of the terminal.
+pub(crate) fn listen(prompts: Arc<Prompts>, events: Sender<Event>) -> impl Read + Send {
+    let (sender, pressed) = channel();
+    // A thread of its own: Ctrl-C must be seen while the typist waits for the guest.
+    thread::spawn(move || {
+        let mut presses = Presses::default();
+        let mut bytes = [0; 1024];
+        while let Ok(count @ 1..) = io::stdin().lock().read(&mut bytes) {
+            let typed = &bytes[..count];
+            let now = Instant::now();
+            let times = typed.iter().filter(|byte| **byte == CTRL_C).count();
+            if (0..times).any(|_| presses.is_second(now) || prompts.seen() == 0) {
+                // The receiver is gone when the run has ended for another reason.
+                events.send(Event::Signal(SIGINT)).ok();
+                return;
+            }
+            if sender.send(typed.to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Pressed {
+        pressed,
+        rest: Cursor::default(),
+    }
+}
+
+/// Keys on their way to the typist.
+struct Pressed {
+    pressed: Receiver<Vec<u8>>,
+    rest: Cursor<Vec<u8>>,
+}
+
+impl Read for Pressed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.rest.position() == self.rest.get_ref().len() as u64 {
+            // Without a sender the terminal is gone, and nothing is left to read.
+            self.rest = Cursor::new(self.pressed.recv().unwrap_or_default());
+        }
+        self.rest.read(bytes)
+    }
+}
+
+/// When Ctrl-C was pressed last.
+#[derive(Debug, Default)]
+struct Presses(Option<Instant>);
+
+impl Presses {
+    /// Takes note of a press; whether it follows another one closely.
+    fn is_second(&mut self, now: Instant) -> bool {
+        let before = self.0.replace(now);
+        before.is_some_and(|before| now.saturating_duration_since(before) <= TWICE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_second_ctrl_c_within_a_second_counts() {
+        let start = Instant::now();
+        let mut presses = Presses::default();
+        assert!(!presses.is_second(start));
+        assert!(!presses.is_second(start + Duration::from_millis(1001)));
+        assert!(presses.is_second(start + Duration::from_millis(2001)));
+    }
+}
