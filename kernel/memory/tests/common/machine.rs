@@ -64,15 +64,28 @@ impl Machine {
         let memory = Rc::new(SimulatedMemory::new());
         let far = memory.far();
         let ranges = [(0x10_0000, 0x90_0000), (far - 0x10_0000, far + 0x50_0000)];
-        Self::with_memory(memory, &ranges, features)
+        Self::with_rubbish(memory, &ranges, features)
     }
 
-    /// A machine with these ranges of memory, which hold rubbish at first.
+    /// A machine with these ranges of memory.
     pub fn with_ranges(ranges: &[(u64, u64)]) -> Self {
-        Self::with_memory(Rc::new(SimulatedMemory::new()), ranges, FEATURES)
+        Self::with_rubbish(Rc::new(SimulatedMemory::new()), ranges, FEATURES)
     }
 
-    /// A machine with all of it chosen.
+    /// The first 8 MiB of each range hold rubbish, as memory does after a
+    /// restart, so that a frame that nobody zeroed is noticed.
+    fn with_rubbish(
+        memory: Rc<SimulatedMemory>,
+        ranges: &[(u64, u64)],
+        features: Features,
+    ) -> Self {
+        for &(start, end) in ranges {
+            memory.soil(start, (end - start).min(0x80_0000));
+        }
+        Self::with_memory(memory, ranges, features)
+    }
+
+    /// A machine with all of it chosen. The memory holds what it held.
     pub fn with_memory(
         memory: Rc<SimulatedMemory>,
         ranges: &[(u64, u64)],

@@ -118,6 +118,13 @@ impl SimulatedMemory {
         bytes
     }
 
+    /// True if these bytes are there.
+    pub fn holds(&self, start: u64, bytes: &[u8]) -> bool {
+        let pointer = self.pointer(start, bytes.len() as u64);
+        // SAFETY: inside the mapping, and nobody writes it meanwhile.
+        unsafe { std::slice::from_raw_parts(pointer, bytes.len()) == bytes }
+    }
+
     /// Fills a range with a byte that is not zero, so that a frame that nobody
     /// zeroed is noticed.
     pub fn soil(&self, start: u64, size: u64) {

@@ -169,6 +169,17 @@ fn writing_to_the_zero_frame() {
 }
 
 #[test]
+fn writing_to_the_zero_frame_of_a_block_that_could_be_large() {
+    for page in [0, 1] {
+        let mut machine = machine_with(Request::new(BIG, Backing::Zero).page_size(OF_2M));
+        machine.read(BASE).expect("readable");
+        let write = access(BASE + page * PAGE, Access::Write);
+        assert_eq!(frames_needed(&mut machine, write), 1);
+        assert_eq!(machine.physical.fallbacks(), 1, "only where it succeeded");
+    }
+}
+
+#[test]
 fn touching_a_page_in_the_kernel_half() {
     let mut machine = Machine::new();
     let request = Request::new(PAGE, Backing::Demand).placement(at(KERNEL_BASE));
