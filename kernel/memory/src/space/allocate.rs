@@ -132,6 +132,9 @@ pub enum AllocateError {
     BadDeviceAddress(u64),
     /// The device's memory overlaps frames that the allocator manages.
     DeviceIsManaged(u64),
+    /// The memory of a device, here from this address on, is not executed: it
+    /// may be mapped a second time, and written there.
+    ExecutableDevice(u64),
     /// No frame for the pages, for a table or for the record.
     OutOfFrames,
 }
@@ -192,6 +195,10 @@ impl fmt::Display for AllocateError {
                     "{start:#x} is ordinary memory, which the frame allocator manages"
                 )
             }
+            Self::ExecutableDevice(start) => write!(
+                f,
+                "the device memory at {start:#x} may be read and written, but not executed"
+            ),
             Self::OutOfFrames => write!(f, "no frame is left"),
         }
     }
@@ -309,6 +316,9 @@ impl Space {
             let start = start.as_u64();
             if !start.is_multiple_of(page_size.bytes()) || start >= limit || size > limit - start {
                 return Err(AllocateError::BadDeviceAddress(start));
+            }
+            if request.rights == Rights::ReadExecute {
+                return Err(AllocateError::ExecutableDevice(start));
             }
             if physical.frames().manages_any(start, start + size) {
                 return Err(AllocateError::DeviceIsManaged(start));

@@ -25,6 +25,8 @@ pub enum ProtectError {
     NoRegion(VirtAddr),
     /// This region of the range is a guard or fixed: its rights are not ours.
     NotManaged(VirtAddr, Backing),
+    /// This region of the range is a device's, whose memory is not executed.
+    ExecutableDevice(VirtAddr),
     /// No frame for a region's record or for the table of a split large page.
     OutOfFrames,
 }
@@ -43,6 +45,11 @@ impl fmt::Display for ProtectError {
             Self::NotManaged(base, backing) => write!(
                 f,
                 "the rights of the {backing} region at {:#018x} cannot be changed",
+                base.as_u64()
+            ),
+            Self::ExecutableDevice(base) => write!(
+                f,
+                "the device region at {:#018x} may be read and written, but not executed",
                 base.as_u64()
             ),
             Self::OutOfFrames => write!(f, "no frame is left for what has to be split"),
@@ -73,7 +80,7 @@ impl Space {
         tlb: &mut impl Tlb,
     ) -> Result<(), ProtectError> {
         let (start, end) = whole_pages(start, size).ok_or(ProtectError::Unaligned(start, size))?;
-        self.check_managed(start, end)?;
+        self.check_rights(start, end, rights)?;
         let spare = self.reserve_splits(start, end, physical)?;
         if let Err(error) = self.split_around(start, end, physical) {
             self.release_spare(spare, physical);
@@ -96,7 +103,8 @@ impl Space {
         Ok(())
     }
 
-    fn check_managed(&self, start: u64, end: u64) -> Result<(), ProtectError> {
+    /// Checks that every page of a range has a region that can get these rights.
+    fn check_rights(&self, start: u64, end: u64, rights: Rights) -> Result<(), ProtectError> {
         let mut address = start;
         while address < end {
             let Some(node) = self.regions.find(address) else {
@@ -105,6 +113,9 @@ impl Space {
             let region = self.regions.region(node);
             if !region.backing.is_managed() {
                 return Err(ProtectError::NotManaged(region.base, region.backing));
+            }
+            if rights == Rights::ReadExecute && matches!(region.backing, Backing::Device(..)) {
+                return Err(ProtectError::ExecutableDevice(region.base));
             }
             address = region.end();
         }

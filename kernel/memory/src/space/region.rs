@@ -168,7 +168,7 @@ impl Region {
 
 /// What the fault path needs to know of a region. Working it out at each fault
 /// took 30 instructions.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
     /// The flags of a leaf that gives all that the region gives.
     pub(super) flags: PageTableFlags,

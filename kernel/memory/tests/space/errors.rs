@@ -262,6 +262,22 @@ fn discard_takes_whole_pages_of_demand_and_zero_regions() {
 }
 
 #[test]
+fn the_memory_of_a_device_is_never_executed() {
+    let mut machine = Machine::new();
+    let start = machine.device();
+    let request = Request::new(PAGE, Backing::Device(start, Cache::Uncached)).placement(at(BASE));
+    let executed = request.rights(Rights::ReadExecute);
+    let refused = allocate_refused(&mut machine, LOW, executed);
+    assert_eq!(refused, AllocateError::ExecutableDevice(start.as_u64()));
+    machine.allocate(LOW, request);
+    let before = Snapshot::of(&machine);
+    let refused = machine.try_protect(LOW, BASE, PAGE, Rights::ReadExecute);
+    assert_eq!(refused, Err(ProtectError::ExecutableDevice(address(BASE))));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused protect");
+    machine.protect(LOW, BASE, PAGE, Rights::Read);
+}
+
+#[test]
 fn protect_takes_whole_pages_of_managed_regions() {
     let mut machine = Machine::new();
     machine.allocate(LOW, page().placement(at(BASE)));
@@ -290,6 +306,7 @@ fn every_refusal_says_which_address_it_is_about() {
         AllocateError::NoSlot(address(BASE)).to_string(),
         AllocateError::BadDeviceAddress(BASE).to_string(),
         AllocateError::DeviceIsManaged(BASE).to_string(),
+        AllocateError::ExecutableDevice(BASE).to_string(),
         FreeError::NoRegion(address(BASE)).to_string(),
         FreeError::NotTheBase(address(BASE)).to_string(),
         DiscardError::Unaligned(address(BASE), 1).to_string(),
@@ -298,6 +315,7 @@ fn every_refusal_says_which_address_it_is_about() {
         ProtectError::Unaligned(address(BASE), 1).to_string(),
         ProtectError::NoRegion(address(BASE)).to_string(),
         ProtectError::NotManaged(address(BASE), Backing::Guard).to_string(),
+        ProtectError::ExecutableDevice(address(BASE)).to_string(),
     ];
     for text in texts {
         assert!(text.contains("40000000"), "{text}");

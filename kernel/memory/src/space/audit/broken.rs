@@ -208,6 +208,8 @@ pub enum RegionDefect {
     TornOff,
     /// 5: it is for user mode, in the kernel half.
     User,
+    /// 5: what is kept beside it for the fault path is not what follows from it.
+    Plan,
     /// 5: the record that was hit last is not in the tree any more; the base is its slab's.
     StaleHit,
     /// 4: it has all its memory from the start, and nothing is mapped here.

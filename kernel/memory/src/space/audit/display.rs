@@ -189,6 +189,7 @@ impl fmt::Display for RegionDefect {
             Self::Gap => "span or gap that the tree notes here are wrong",
             Self::TornOff => "the region that it continues does not lie before it",
             Self::User => "user mode may not access the kernel half",
+            Self::Plan => "the plan for its faults does not follow from it",
             Self::StaleHit => "the record that was hit last is not in the tree",
             Self::NotResident(address) => {
                 return write!(

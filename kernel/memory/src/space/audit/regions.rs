@@ -74,26 +74,25 @@ impl Auditor<'_, '_> {
     ) -> Result<Option<Subtree>, Broken> {
         let Some(handle) = link else { return Ok(None) };
         self.record(tour, handle)?;
-        let node = tour.half.regions.pool.get(handle);
+        let half = tour.half;
+        let node = half.regions.pool.get(handle);
         let broken = |defect| Broken::Region {
-            space: scope(tour.half),
+            space: scope(half),
             base: node.region.base,
             defect,
         };
         self.require(node.height < limit, broken(RegionDefect::Height))?;
         let left = self.subtree(tour, node.left, node.height)?;
         self.region(tour, &node.region)?;
+        let features = self.physical.features();
+        let is_planned = node.plan == node.region.plan(features, half.is_kernel());
+        self.require(is_planned, broken(RegionDefect::Plan))?;
         let right = self.subtree(tour, node.right, node.height)?;
 
         let height = |below: &Option<Subtree>| below.as_ref().map_or(0, |below| below.height);
         let (left_height, right_height) = (height(&left), height(&right));
         let is_balanced = left_height.abs_diff(right_height) <= 1
             && node.height == 1 + left_height.max(right_height);
-        let broken = |defect| Broken::Region {
-            space: scope(tour.half),
-            base: node.region.base,
-            defect,
-        };
         self.require(is_balanced, broken(RegionDefect::Height))?;
         let whole = joined(node, left, right);
         let is_noted = node.start == whole.start && node.end == whole.end && node.gap == whole.gap;

@@ -71,7 +71,9 @@ fn nothing_may_be_mapped_in_a_guard() {
     let memory = machine.frame_at(low, LOW).as_u64();
     let (space, _) = machine.half(low);
     let node = space.regions.find(LOW).unwrap();
-    space.regions.region_mut(node).backing = Backing::Guard;
+    let node = space.regions.node_mut(node);
+    node.region.backing = Backing::Guard;
+    node.plan = node.region.plan(FEATURES, false);
     assert_eq!(
         machine.broken(),
         broken(low, LOW, memory, LeafDefect::InGuard)

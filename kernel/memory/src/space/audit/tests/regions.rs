@@ -167,6 +167,13 @@ fn a_part_of_an_allocation_follows_the_part_before_it() {
 }
 
 #[test]
+fn the_plan_for_faults_follows_from_the_region() {
+    let (mut machine, low) = with_regions();
+    change(&mut machine, 4, |node| node.region.rights = Rights::Read);
+    assert_eq!(machine.broken(), broken(low, base(4), RegionDefect::Plan));
+}
+
+#[test]
 fn no_region_of_the_kernel_half_is_for_ring_3() {
     let mut machine = Machine::new();
     machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, Backing::Demand));

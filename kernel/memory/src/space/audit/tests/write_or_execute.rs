@@ -96,10 +96,7 @@ fn the_direct_map_is_spared_for_private_frames_and_not_for_text() {
 #[test]
 fn a_device_that_is_written_here_and_executed_there_is_found() {
     let mut machine = Machine::new();
-    let low = machine.low();
-    let device = Backing::Device(PhysAddr::new(DEVICE), Cache::Uncached);
-    let request = Request::new(4 * PAGE, device);
-    machine.allocate(low, LOW, request.rights(Rights::ReadExecute));
+    machine.map_fixed(FIXED, 4 * PAGE, Rights::ReadExecute, DEVICE);
     assert!(machine.audit().is_ok());
     let other = machine.new_space();
     let inside = Backing::Device(PhysAddr::new(DEVICE + 2 * PAGE), Cache::Uncached);
@@ -111,13 +108,10 @@ fn a_device_that_is_written_here_and_executed_there_is_found() {
 #[test]
 fn outside_memory_is_checked_however_many_runs_are_executable() {
     let mut machine = Machine::new();
-    let low = machine.low();
     for index in 0..200 {
         // Every other page, so that no two of them make one run.
-        let start = PhysAddr::new(DEVICE + 2 * index * PAGE);
-        let request = Request::new(PAGE, Backing::Device(start, Cache::Uncached));
-        let base = LOW + index * PAGE;
-        machine.allocate(low, base, request.rights(Rights::ReadExecute));
+        let start = DEVICE + 2 * index * PAGE;
+        machine.map_fixed(FIXED + index * PAGE, PAGE, Rights::ReadExecute, start);
     }
     assert!(machine.audit().is_ok());
     let last = DEVICE + 2 * 199 * PAGE;
