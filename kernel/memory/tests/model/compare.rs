@@ -1,0 +1,177 @@
+//! Compares the machine with the plain model: counters, regions, every leaf
+//! with its flags and frame, and every byte that was written.
+
+use memory::Outcome;
+use memory::frames::Counts;
+use memory::paging::LeafSize;
+use memory::space::{Backing, Rights};
+use x86_64::structures::paging::PageTableFlags as Flags;
+
+use super::common::machine::FIRST_TABLES;
+use super::common::operations::{Half, KERNEL};
+use super::common::snapshot::entries;
+use super::common::translation::ADDRESS;
+use super::plain::{Behind, PAGE, PlainLeaf, PlainRegion, UNKNOWN};
+use super::play::World;
+
+impl World {
+    /// Compares everything but bytes that nobody wrote.
+    pub fn compare(&mut self) {
+        self.compare_counters();
+        for half in self.halves.keys().copied().collect::<Vec<_>>() {
+            self.compare_regions(half);
+            self.compare_leaves(half);
+        }
+        self.machine.check();
+    }
+
+    fn compare_counters(&self) {
+        let sum = |of: fn(&super::plain::PlainHalf) -> u64| self.halves.values().map(of).sum();
+        let private: u64 = sum(|half| half.private());
+        let tables: u64 = sum(|half| half.tables());
+        let borrowed: u64 = sum(|half| half.frames_behind(Behind::Borrowed));
+        let counts = self.machine.counts();
+        let free = self.capacity - self.used();
+        let expected = Counts {
+            free,
+            used: counts.total - free,
+            tables: FIRST_TABLES + tables,
+            kernel: self.record_frames(),
+            private,
+            shared: 0,
+            zero: 1,
+            limit: (self.withheld > 0).then(|| free - self.withheld),
+            refused: 0,
+            ..counts
+        };
+        assert_eq!(counts, expected);
+        let physical = &self.machine.physical;
+        assert_eq!(physical.borrowed(), borrowed);
+        assert_eq!(physical.fallbacks(), self.fallbacks);
+        for outcome in Outcome::ALL {
+            let count = physical.journal().count(outcome);
+            assert_eq!(count, self.tally.of(outcome), "{outcome}");
+        }
+    }
+
+    fn compare_regions(&mut self, half: Half) {
+        let plain = &self.halves[&half];
+        let space = half.map_or(Some(&self.machine.kernel), |index| {
+            self.machine.spaces[index].as_ref()
+        });
+        let space = space.expect("a space that exists");
+        assert_eq!(space.region_count(), plain.regions.len() as u64);
+        for (region, (&base, expected)) in space.regions().zip(&plain.regions) {
+            let found = PlainRegion {
+                size: region.size,
+                rights: region.rights,
+                backing: region.backing,
+                page_size: region.page_size,
+                around: region.around,
+                user: region.user,
+                faults: region.faults,
+                ..*expected
+            };
+            assert_eq!((region.base.as_u64(), &found), (base, expected));
+        }
+        let frames = space.record_frames();
+        let regions = plain.regions.len() as u64;
+        assert!(frames <= regions && (frames > 0) == (regions > 0));
+    }
+
+    fn compare_leaves(&mut self, half: Half) {
+        let space = half.map_or(Some(&self.machine.kernel), |index| {
+            self.machine.spaces[index].as_ref()
+        });
+        let found = entries(&self.machine.memory, space.expect("a space that exists"));
+        let zero = self.machine.physical.zero_frame().start_address().as_u64();
+        let features = self.features;
+        let plain = self.halves.get_mut(&half).expect("a half that exists");
+        let mut found = found.iter().filter(|entry| entry.is_leaf());
+        let mut region: Option<(u64, PlainRegion)> = None;
+        let regions = &plain.regions;
+        for (&start, leaf) in &mut plain.leaves {
+            let entry = found.next().expect("a leaf for each of the model's");
+            let level = LeafSize::of_level(entry.level).map_or(0, LeafSize::bytes);
+            assert_eq!((entry.start, level), (start, leaf.size));
+            if region.is_none_or(|(base, region)| start - base >= region.size) {
+                region = regions
+                    .range(..=start)
+                    .next_back()
+                    .map(|(&base, &region)| (base, region));
+            }
+            let (_, region) = region.expect("a region for each leaf");
+            let mut flags = expected_flags(&region, leaf, half);
+            flags.set(
+                Flags::NO_EXECUTE,
+                features.no_execute && flags.contains(Flags::NO_EXECUTE),
+            );
+            flags.set(
+                Flags::GLOBAL,
+                features.global_pages && flags.contains(Flags::GLOBAL),
+            );
+            let present = Flags::from_bits_retain(entry.bits & !ADDRESS);
+            assert_eq!(present, flags, "the flags at {start:#x}");
+            let physical = entry.bits & ADDRESS & !(leaf.size - 1);
+            if leaf.behind == Behind::Zero {
+                assert_eq!(physical, zero, "at {start:#x}");
+                continue;
+            }
+            if leaf.physical == UNKNOWN {
+                leaf.physical = physical;
+                compare_bytes(&self.machine.memory, leaf);
+            }
+            assert_eq!(physical, leaf.physical, "at {start:#x}");
+            for (offset, page) in &leaf.written {
+                let same = self.machine.memory.holds(physical + offset, page);
+                assert!(same, "the bytes of {:#x}", start + offset);
+            }
+        }
+        assert_eq!(found.next(), None, "a leaf that the model does not have");
+    }
+
+    /// Compares the bytes of every private page, written or not.
+    pub fn compare_all_bytes(&self) {
+        for half in self.halves.values() {
+            let private = |leaf: &&PlainLeaf| leaf.behind == Behind::Private;
+            for leaf in half.leaves.values().filter(private) {
+                compare_bytes(&self.machine.memory, leaf);
+            }
+        }
+        let zero = self.machine.physical.zero_frame().start_address().as_u64();
+        let zeroes = vec![0; PAGE as usize];
+        assert!(self.machine.memory.holds(zero, &zeroes), "the zero frame");
+    }
+}
+
+fn compare_bytes(memory: &super::common::simulated_memory::SimulatedMemory, leaf: &PlainLeaf) {
+    if leaf.behind == Behind::Borrowed {
+        return;
+    }
+    let zeroes = vec![0; PAGE as usize];
+    for offset in (0..leaf.size).step_by(PAGE as usize) {
+        let page = leaf.written.get(&offset).unwrap_or(&zeroes);
+        let same = memory.holds(leaf.physical + offset, page);
+        assert!(
+            same,
+            "the bytes of the frame at {:#x}",
+            leaf.physical + offset
+        );
+    }
+}
+
+/// What a leaf allows and says, on a processor that can do everything.
+fn expected_flags(region: &PlainRegion, leaf: &PlainLeaf, half: Half) -> Flags {
+    let mut flags = Flags::PRESENT | Flags::ACCESSED;
+    let writable = region.rights == Rights::ReadWrite && leaf.behind != Behind::Zero;
+    flags.set(Flags::WRITABLE, writable);
+    flags.set(Flags::NO_EXECUTE, region.rights != Rights::ReadExecute);
+    flags.set(Flags::USER_ACCESSIBLE, region.user);
+    flags.set(Flags::GLOBAL, half == KERNEL);
+    flags.set(Flags::HUGE_PAGE, leaf.size > PAGE);
+    flags.set(Flags::DIRTY, leaf.dirty);
+    if let Backing::Device(..) = region.backing {
+        flags |= Flags::NO_CACHE | Flags::WRITE_THROUGH | Flags::BIT_9;
+    }
+    flags
+}
