@@ -95,7 +95,13 @@ static INFO: Once<BootInfo> = Once::new();
 /// Before [`spaces::init`](crate::spaces::init).
 #[must_use]
 pub fn info() -> &'static BootInfo {
-    INFO.get().expect("spaces::init keeps it")
+    try_info().expect("spaces::init keeps it")
+}
+
+/// The same, or `None` as long as memory is not set up.
+#[must_use]
+pub fn try_info() -> Option<&'static BootInfo> {
+    INFO.get()
 }
 
 /// Keeps what the boot loader handed over for [`info`]. Nothing of it lies in

@@ -7,14 +7,16 @@
 //! was, which asks [`reason_of`] for the reason.
 
 use core::fmt;
+use core::ptr::null_mut;
+use core::sync::atomic::AtomicPtr;
+use core::sync::atomic::Ordering::Relaxed;
 
 use memory::space::Region;
 use memory::{Fault, Outcome, Refusal};
 use spin::Mutex;
 use x86_64::VirtAddr;
-use x86_64::structures::idt::PageFaultErrorCode;
 
-use crate::cpu::exception::{ExceptionFrame, PageFaultFrame};
+use crate::cpu::exception::PageFaultFrame;
 use crate::spaces;
 
 /// What the stub does after [`page_fault`]; it looks at the number.
@@ -38,34 +40,47 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
+    /// It came while another fault was being resolved.
+    Nested,
     /// The same instruction faulted at the same address twice, although there
     /// was nothing left to do.
     NoProgress,
 }
 
-/// The fault behind the frame of a report.
-#[must_use]
-pub fn of_frame(frame: &ExceptionFrame) -> Fault {
-    Fault {
-        address: VirtAddr::new_truncate(frame.cr2),
-        code: PageFaultErrorCode::from_bits_retain(frame.error_code),
-        instruction: VirtAddr::new_truncate(frame.rip),
-    }
-}
+/// The frame of the fault that is being resolved, or null. It lies on the stack
+/// of [`page_fault`]'s caller.
+static RESOLVING: AtomicPtr<PageFaultFrame> = AtomicPtr::new(null_mut());
+
+/// The last fault that left nothing to do.
+static SPURIOUS: Mutex<Option<PageFaultFrame>> = Mutex::new(None);
 
 /// Where the stub of the page-fault exception arrives, on the stack that faulted.
 pub extern "sysv64" fn page_fault(frame: &mut PageFaultFrame) -> Answer {
-    let fault = Fault {
-        address: VirtAddr::new_truncate(frame.cr2),
-        code: PageFaultErrorCode::from_bits_retain(frame.error_code),
-        instruction: VirtAddr::new_truncate(frame.rip),
-    };
-    match spaces::resolve(fault) {
+    let fault = frame.fault();
+    if !RESOLVING.load(Relaxed).is_null() {
+        return refuse(fault, Reason::Nested);
+    }
+    RESOLVING.store(frame, Relaxed);
+    let outcome = spaces::resolve(fault);
+    RESOLVING.store(null_mut(), Relaxed);
+    match outcome {
         Some(Outcome::Refused(refusal)) => refuse(fault, Reason::Space(refusal)),
-        Some(Outcome::Spurious) if spaces::is_stuck() => refuse(fault, Reason::NoProgress),
+        Some(Outcome::Spurious) => spurious(frame),
         Some(_) => Answer::Resolved,
         None => refuse(fault, Reason::Locked),
     }
+}
+
+/// Tries the access again once, and no more.
+#[cold]
+fn spurious(frame: &PageFaultFrame) -> Answer {
+    if spaces::is_stuck() {
+        return refuse(frame.fault(), Reason::NoProgress);
+    }
+    if let Some(mut spurious) = SPURIOUS.try_lock() {
+        *spurious = Some(*frame);
+    }
+    Answer::Resolved
 }
 
 #[cold]
@@ -74,6 +89,22 @@ fn refuse(fault: Fault, reason: Reason) -> Answer {
         *refused = Some((fault, reason));
     }
     Answer::Refused
+}
+
+/// The other page fault that a refusal has to do with: a name for it, and its frame.
+#[must_use]
+pub fn other_frame(reason: Reason) -> Option<(&'static str, PageFaultFrame)> {
+    match reason {
+        Reason::Nested => {
+            let resolving = RESOLVING.load(Relaxed);
+            // SAFETY: null, or the frame of a fault whose handler was
+            // interrupted by the one that is told of, and does not go on.
+            let frame = unsafe { resolving.as_ref() }?;
+            Some(("resolving:", *frame))
+        }
+        Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),
+        Reason::Space(_) | Reason::Locked => None,
+    }
 }
 
 /// Why this fault was refused, if it was the last one that was.
@@ -90,6 +121,7 @@ impl fmt::Display for Reason {
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",
             ),
+            Self::Nested => f.write_str("it came while another page fault was being resolved"),
             Self::NoProgress => f.write_str(
                 "the same fault came twice, although the page is mapped as it should be",
             ),
@@ -123,8 +155,10 @@ impl fmt::Display for Whereabouts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address.as_u64();
         if let Some(region) = self.here {
-            let offset = self.address - region.base;
-            return write!(f, "{offset} bytes into {}", Named(region));
+            return match self.address - region.base {
+                0 => write!(f, "the first byte of {}", Named(region)),
+                offset => write!(f, "{offset} bytes into {}", Named(region)),
+            };
         }
         match self.below {
             Some(region) => write!(

@@ -3,17 +3,30 @@
 //!
 //! The boot loader keeps the ELF file in memory and maps most segments right
 //! into it. Rights come from the program headers; frames from the loader's
-//! tables, while they are still loaded.
+//! tables, while they are still loaded. The guard pages of the exception
+//! stacks lie within the image and are no part of any run.
+
+use core::ops::Range;
 
 use arrayvec::ArrayVec;
 use memory::space::Rights;
 use object::LittleEndian;
 use object::elf::{FileHeader64, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
+use spin::Once;
 use x86_64::structures::paging::{OffsetPageTable, Translate};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
+use crate::cpu::descriptors::exception_stacks;
+
+static TEXT: Once<Range<VirtAddr>> = Once::new();
+
+/// Where the image's code lies, once [`runs`] has found it.
+#[must_use]
+pub fn text() -> Option<Range<VirtAddr>> {
+    TEXT.get().cloned()
+}
 
 /// The most runs that an image may be scattered over.
 pub const MOST_RUNS: usize = 64;
@@ -71,6 +84,7 @@ pub unsafe fn runs(
         .find(|segment| segment.p_type(LittleEndian) == PT_GNU_RELRO)
         .map(|segment| segment.p_vaddr(LittleEndian));
 
+    let guards = exception_stacks().map(|stack| stack.guard().start);
     let mut runs = ArrayVec::new();
     for segment in segments {
         if segment.p_type(LittleEndian) != PT_LOAD {
@@ -87,7 +101,14 @@ pub unsafe fn runs(
         };
         let start = (boot.image_start + address).align_down(4096_u64);
         let end = (boot.image_start + address + segment.p_memsz(LittleEndian)).align_up(4096_u64);
+        if rights == Rights::ReadExecute {
+            let code = boot.image_start + address;
+            TEXT.call_once(|| code..code + segment.p_memsz(LittleEndian));
+        }
         for page in (0..end - start).step_by(4096).map(|offset| start + offset) {
+            if guards.contains(&page) {
+                continue;
+            }
             let frame = loader
                 .translate_addr(page)
                 .ok_or(ImageError::NotMapped(page))?;

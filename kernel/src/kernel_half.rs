@@ -20,6 +20,7 @@ use x86_64::structures::paging::{OffsetPageTable, Translate};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
+use crate::cpu::descriptors::exception_stacks;
 use crate::cpu::tlb::Processor;
 use crate::image::{self, ImageError, MOST_RUNS, Run};
 use crate::layout::{DIRECT_MAP_SLOTS, IMAGE_SLOT, REGION_SLOTS, SLOT_SIZE, STACK_SIZE};
@@ -94,6 +95,11 @@ pub unsafe fn build(
                 run.rights,
             )?
         };
+    }
+    for stack in exception_stacks() {
+        let guard = Request::new(GUARD_SIZE, Backing::Guard);
+        let place = Placement::At(stack.guard().start);
+        builder.allocate(guard.placement(place), "guard of an exception stack")?;
     }
     // SAFETY: the direct map is the one `physical` works with, of the memory
     // that it manages.

@@ -12,6 +12,7 @@
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
 //! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
 //! | [`bench`] | what the kernel's operations cost, in instructions |
+//! | [`crash`] | faults on purpose, to show their reports |
 //! | [`tour`] | demonstrations that explain while they run |
 //! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
 //!
@@ -35,6 +36,7 @@ pub mod boot;
 pub mod command_line;
 pub mod console;
 pub mod cpu;
+pub mod crash;
 pub mod fault;
 pub mod heap;
 pub mod image;

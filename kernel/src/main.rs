@@ -5,7 +5,7 @@
 use kernel::boot::BootInfo;
 use kernel::cpu::exit::{ExitStatus, exit};
 use kernel::tour::example;
-use kernel::{bench, command_line, console, cpu, heap, interrupts, spaces};
+use kernel::{bench, command_line, console, cpu, crash, heap, interrupts, spaces};
 
 kernel::entry!(main);
 
@@ -30,6 +30,9 @@ fn with_memory() -> ! {
     log::info!("heap: {} bytes reserved at {:#x}", heap.size, heap.base);
     interrupts::init();
 
+    if let Some(name) = command_line::get().value("crash") {
+        crash::run(name)
+    }
     if command_line::get().has("bench") {
         bench::run();
         exit(ExitStatus::Success)

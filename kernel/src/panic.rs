@@ -1,11 +1,13 @@
-//! What a panic does: say where and why, and end the machine as failed.
+//! What a panic does: say where, why and by which calls, and end the machine as
+//! failed.
 //!
 //! It never waits for a lock, since the panicking code may hold it. A panic
 //! inside a panic says so on the serial port and ends the machine all the
 //! same; one inside that ends it without a word.
 
 use crate::cpu::exit::{ExitStatus, exit};
-use crate::{console, println, testing};
+use crate::report::backtrace::{self, Start};
+use crate::{console, println, report, testing};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +25,12 @@ pub fn panic(info: &PanicInfo) -> ! {
         0 => {
             testing::mark_failed();
             println!("{info}");
+            if let Some(frame) = report::under_way() {
+                let (vector, rip) = (frame.vector(), frame.rip);
+                println!("  inside the report of {vector} at {rip:#018x}");
+            }
+            println!("  backtrace:");
+            backtrace::print(Start::here());
             testing::summarize_failure();
         }
         1 => {

@@ -10,6 +10,7 @@
 //!            └──────────┘  faults again, and that is a double fault
 //! ```
 
+use crate::cpu::descriptors::exception_stacks;
 use core::ops::Range;
 use spin::Mutex;
 use x86_64::VirtAddr;
@@ -56,10 +57,16 @@ pub fn current() -> Option<Stack> {
     *CURRENT.try_lock()?
 }
 
+/// All stacks that are known: the one that the kernel runs on, and those of
+/// exceptions; waits for nobody.
+pub fn known() -> impl Iterator<Item = Stack> {
+    current().into_iter().chain(exception_stacks())
+}
+
 /// The stack whose guard page holds `address`: who overflowed, if anyone did.
 #[must_use]
 pub fn overflowed_by(address: VirtAddr) -> Option<Stack> {
-    current().filter(|stack| stack.guard().contains(&address))
+    known().find(|stack| stack.guard().contains(&address))
 }
 
 #[cfg(test)]

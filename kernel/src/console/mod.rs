@@ -81,6 +81,14 @@ pub(crate) fn column() -> usize {
     CONSOLE.lock().column
 }
 
+/// Waits until everything printed has left the serial port, unless somebody
+/// holds the console: an end of the machine does not wait for that.
+pub fn drain() {
+    if let Some(mut console) = CONSOLE.try_lock() {
+        console.serial.drain();
+    }
+}
+
 /// Makes the console usable for last words, whoever holds its lock.
 ///
 /// The second call leaves the screen out, in case it is what went wrong.

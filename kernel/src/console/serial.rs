@@ -4,7 +4,7 @@
 //! Where no UART answers, the words are dropped rather than waited for.
 
 use uart_16550::backend::PioBackend;
-use uart_16550::spec::registers::IER;
+use uart_16550::spec::registers::{IER, LSR};
 use uart_16550::{BaudRate, Config, Uart16550};
 
 const COM1: u16 = 0x3f8;
@@ -52,6 +52,16 @@ impl Serial {
                 self.uart.send_bytes_exact(b"\r\n");
             }
             self.uart.send_bytes_exact(line.as_bytes());
+        }
+    }
+
+    /// Waits until the last bit is on the wire; for a while only, as a port
+    /// with nobody at its other end may never get rid of it.
+    pub(super) fn drain(&mut self) {
+        const LONGEST: u32 = 100_000; // a tenth of a second or more
+        if matches!(self.state, State::Ready) {
+            let is_empty = |_: &u32| self.uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
+            (0..LONGEST).find(is_empty);
         }
     }
 

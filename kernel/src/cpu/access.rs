@@ -3,9 +3,180 @@
 //! The processor makes them for real, so whatever the tables say happens. They
 //! are assembly, not Rust references: the memory behind them appears and
 //! changes by faults, which the compiler knows nothing of.
+//!
+//! [`read_byte`] and [`write_byte`] must be allowed: refused, they end the
+//! machine. [`try_read`] and [`try_fill`] may go wrong: [`RECOVERY`] names their
+//! one faulting instruction and the place where it goes on after a refusal. It
+//! is asked on the way to a report, so a fault that is resolved pays nothing.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
+
+use memory::Fault;
 use x86_64::VirtAddr;
+use x86_64::structures::idt::PageFaultErrorCode;
+
+use super::exception::{ExceptionFrame, Vector};
+
+/// Why the processor did not make an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// A page fault that was not resolved.
+    PageFault(Fault),
+    /// #GP: the address is not canonical. It sets no CR2.
+    GeneralProtection,
+}
+
+/// An access of several bytes that stopped at one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// How many bytes were accessed before.
+    pub done: u64,
+    /// Why not the next one.
+    pub why: Refused,
+}
+
+type Routine = extern "sysv64" fn();
+
+/// An instruction that may be refused, and where it goes on then.
+struct Recovery {
+    instruction: Routine,
+    landing: Routine,
+}
+
+/// The instructions that may be refused: the first ones of these routines.
+static RECOVERY: [Recovery; 2] = [
+    Recovery {
+        instruction: load,
+        landing: refused,
+    },
+    Recovery {
+        instruction: store,
+        landing: refused,
+    },
+];
+
+/// AL = the byte at RDI; RCX, 1 before, becomes 0.
+#[unsafe(naked)]
+extern "sysv64" fn load() {
+    naked_asm!("mov al, byte ptr [rdi]", "xor ecx, ecx", "ret")
+}
+
+/// Writes AL to RCX bytes from RDI on; both registers move with each byte.
+#[unsafe(naked)]
+extern "sysv64" fn store() {
+    naked_asm!("rep stosb", "ret")
+}
+
+/// Where both go on when refused: RCX is the number of bytes that are left, and
+/// [`recover`] has put the reason into RDX, RSI and R8.
+#[unsafe(naked)]
+extern "sysv64" fn refused() {
+    naked_asm!("ret")
+}
+
+/// Lets an exception at one of these instructions go on at its landing.
+/// `false`, and nothing changed, for every other exception.
+pub(crate) fn recover(frame: &mut ExceptionFrame) -> bool {
+    if !matches!(
+        frame.vector(),
+        Vector::PAGE_FAULT | Vector::GENERAL_PROTECTION
+    ) {
+        return false;
+    }
+    let address = |routine: Routine| routine as usize as u64;
+    let entry = RECOVERY
+        .iter()
+        .find(|entry| address(entry.instruction) == frame.rip);
+    let Some(entry) = entry else {
+        return false;
+    };
+    frame.rip = address(entry.landing);
+    frame.rdx = u64::from(frame.vector().number());
+    frame.rsi = frame.cr2;
+    frame.r8 = frame.error_code;
+    true
+}
+
+/// What the landing was told.
+fn why(routine: Routine, vector: u64, cr2: u64, error_code: u64) -> Refused {
+    if vector == u64::from(Vector::PAGE_FAULT.number()) {
+        Refused::PageFault(Fault {
+            address: VirtAddr::new_truncate(cr2),
+            code: PageFaultErrorCode::from_bits_retain(error_code),
+            instruction: VirtAddr::new_truncate(routine as usize as u64),
+        })
+    } else {
+        Refused::GeneralProtection
+    }
+}
+
+/// Reads the byte at `address`, which may be any number.
+///
+/// # Errors
+///
+/// Why the processor refused; the kernel goes on.
+///
+/// # Safety
+///
+/// Reading there has no side effect that the caller does not want: it may be a
+/// device's register.
+pub unsafe fn try_read(address: u64) -> Result<u8, Refused> {
+    let (byte, left, vector, cr2, error_code): (u8, u64, u64, u64, u64);
+    // SAFETY: the caller vouches for the address; the routine only reads, and
+    // changes the registers named here.
+    unsafe {
+        asm!(
+            "call {load}",
+            load = sym load,
+            out("al") byte,
+            in("rdi") address,
+            inlateout("rcx") 1_u64 => left,
+            lateout("rdx") vector,
+            lateout("rsi") cr2,
+            lateout("r8") error_code,
+        );
+    }
+    if left == 0 {
+        Ok(byte)
+    } else {
+        Err(why(load, vector, cr2, error_code))
+    }
+}
+
+/// Writes `byte` to `count` bytes from `address` on, which may be any numbers.
+///
+/// # Errors
+///
+/// Why the processor refused, and after how many bytes; the kernel goes on.
+///
+/// # Safety
+///
+/// No Rust value stands in those bytes, nor anything else that the kernel
+/// relies on: they are a caller's own region, or lie where nothing is mapped.
+pub unsafe fn try_fill(address: u64, count: u64, byte: u8) -> Result<(), Stopped> {
+    let (left, vector, cr2, error_code): (u64, u64, u64, u64);
+    // SAFETY: the caller vouches for the bytes; the routine changes the
+    // registers named here. The direction flag is clear, as always in Rust.
+    unsafe {
+        asm!(
+            "call {store}",
+            store = sym store,
+            in("al") byte,
+            inlateout("rdi") address => _,
+            inlateout("rcx") count => left,
+            lateout("rdx") vector,
+            lateout("rsi") cr2,
+            lateout("r8") error_code,
+        );
+    }
+    if left == 0 {
+        return Ok(());
+    }
+    Err(Stopped {
+        done: count - left,
+        why: why(store, vector, cr2, error_code),
+    })
+}
 
 /// Reads the byte at `address`.
 ///
@@ -44,5 +215,65 @@ pub unsafe fn write_byte(address: VirtAddr, byte: u8) {
             address = in(reg) address.as_u64(),
             options(nostack, preserves_flags)
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{self, Reason};
+    use crate::spaces;
+    use memory::Refusal;
+    use memory::space::{Backing, Placement, Request};
+
+    const BASE: u64 = 0x40_0000;
+    const PAGE: u64 = 4096;
+
+    fn reason(refused: Refused) -> (u64, Option<Reason>) {
+        let Refused::PageFault(fault) = refused else {
+            panic!("a page fault was expected, not {refused:?}");
+        };
+        (fault.address.as_u64(), fault::reason_of(&fault))
+    }
+
+    #[test_case]
+    fn a_read_of_nothing_is_refused_and_the_machine_lives() {
+        // SAFETY: nothing is mapped there.
+        let refused = unsafe { try_read(BASE) }.expect_err("nothing is mapped");
+        let no_region = Some(Reason::Space(Refusal::NoRegion));
+        assert_eq!(reason(refused), (BASE, no_region));
+    }
+
+    #[test_case]
+    fn a_number_that_is_no_address_is_a_general_protection_exception() {
+        for number in [1 << 47, 0x8000_0000_0000_1000, (1 << 63) + 5] {
+            // SAFETY: the processor has no such address.
+            let read = unsafe { try_read(number) };
+            assert_eq!(read, Err(Refused::GeneralProtection));
+            // SAFETY: as above.
+            let written = unsafe { try_fill(number, 2, 1) };
+            let why = Refused::GeneralProtection;
+            assert_eq!(written, Err(Stopped { done: 0, why }));
+        }
+    }
+
+    #[test_case]
+    fn a_fill_past_the_end_of_a_region_says_how_far_it_came() {
+        let place = Placement::At(VirtAddr::new(BASE));
+        let request = Request::new(2 * PAGE, Backing::Demand).placement(place);
+        let region = spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+            .expect("the low half is empty");
+        // SAFETY: the bytes are the test's own region and what follows it, where nothing is.
+        let stopped = unsafe { try_fill(BASE + PAGE - 2, PAGE + 5, 0x5a) }
+            .expect_err("the region ends after a page and two bytes");
+        assert_eq!(stopped.done, PAGE + 2);
+        let no_region = Some(Reason::Space(Refusal::NoRegion));
+        assert_eq!(reason(stopped.why), (BASE + 2 * PAGE, no_region));
+        for (offset, byte) in [(PAGE - 3, 0), (PAGE - 2, 0x5a), (2 * PAGE - 1, 0x5a)] {
+            // SAFETY: the byte lies in the test's own region.
+            assert_eq!(unsafe { try_read(BASE + offset) }, Ok(byte));
+        }
+        spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+            .expect("the region is the test's own");
     }
 }

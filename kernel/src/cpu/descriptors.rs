@@ -5,8 +5,10 @@
 //! Three exceptions may come when the current stack cannot be trusted, and so
 //! each has a stack of its own. #PF has none: a fault inside its handler would
 //! overwrite the frame of the first. The stacks are statics, present from the
-//! first instruction, and lie in no region that could be paged.
+//! first instruction. The page below each is left out of the kernel's own
+//! tables, as its guard.
 
+use crate::stack::{GUARD_SIZE, Stack};
 use core::cell::UnsafeCell;
 use spin::Once;
 use x86_64::VirtAddr;
@@ -25,15 +27,22 @@ pub const NMI_STACK: u16 = 1;
 /// Index into the interrupt stack table for machine checks.
 pub const MACHINE_CHECK_STACK: u16 = 2;
 
-#[repr(C, align(16))]
-struct StackMemory(UnsafeCell<[u8; EXCEPTION_STACK_SIZE]>);
+#[repr(C, align(4096))]
+struct StackMemory {
+    guard: UnsafeCell<[u8; GUARD_SIZE as usize]>,
+    stack: UnsafeCell<[u8; EXCEPTION_STACK_SIZE]>,
+}
 
 // SAFETY: Only the processor uses the bytes, as stacks; Rust code takes
 // nothing but their address.
 unsafe impl Sync for StackMemory {}
 
-static STACKS: [StackMemory; 3] =
-    [const { StackMemory(UnsafeCell::new([0; EXCEPTION_STACK_SIZE])) }; 3];
+static STACKS: [StackMemory; 3] = [const {
+    StackMemory {
+        guard: UnsafeCell::new([0; GUARD_SIZE as usize]),
+        stack: UnsafeCell::new([0; EXCEPTION_STACK_SIZE]),
+    }
+}; 3];
 
 struct Tables {
     gdt: GlobalDescriptorTable,
@@ -52,7 +61,25 @@ static TABLES: Once<Tables> = Once::new();
 /// If there is no stack of that index.
 #[must_use]
 pub fn exception_stack_top(index: u16) -> VirtAddr {
-    VirtAddr::from_ptr(STACKS[usize::from(index)].0.get()) + EXCEPTION_STACK_SIZE as u64
+    VirtAddr::from_ptr(STACKS[usize::from(index)].stack.get()) + EXCEPTION_STACK_SIZE as u64
+}
+
+/// The exception stacks, by their index.
+#[must_use]
+pub fn exception_stacks() -> [Stack; 3] {
+    [
+        (DOUBLE_FAULT_STACK, "the double fault stack"),
+        (NMI_STACK, "the NMI stack"),
+        (MACHINE_CHECK_STACK, "the machine check stack"),
+    ]
+    .map(|(index, name)| {
+        let memory = &STACKS[usize::from(index)];
+        Stack {
+            name,
+            bottom: VirtAddr::from_ptr(memory.guard.get()) + GUARD_SIZE,
+            top: exception_stack_top(index),
+        }
+    })
 }
 
 fn task_state() -> TaskStateSegment {
@@ -105,7 +132,9 @@ pub fn load() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spaces;
     use core::arch::asm;
+    use memory::space::Backing;
     use x86_64::PrivilegeLevel;
     use x86_64::instructions::tables::sgdt;
 
@@ -136,11 +165,26 @@ mod tests {
     }
 
     #[test_case]
+    fn the_page_below_an_exception_stack_is_a_guard_region_and_not_mapped() {
+        for stack in exception_stacks() {
+            let guard = stack.guard().start;
+            let (region, walk) =
+                spaces::kernel_half(|space, _, _| (space.region_at(guard), space.walk(guard)));
+            let region = region.expect("the guard is a region");
+            assert_eq!((region.base, region.size), (guard, GUARD_SIZE));
+            assert_eq!(region.backing, Backing::Guard);
+            assert_eq!(walk.physical(), None);
+            assert!(stack.contains(stack.bottom) && !stack.contains(guard));
+        }
+    }
+
+    #[test_case]
     fn the_exception_stacks_do_not_overlap_and_are_aligned() {
         let task = TASK_STATE.get().expect("loaded at boot");
         let tops = task.interrupt_stack_table;
-        assert_eq!(tops[1] - tops[0], EXCEPTION_STACK_SIZE as u64);
-        assert_eq!(tops[2] - tops[1], EXCEPTION_STACK_SIZE as u64);
+        let apart = GUARD_SIZE + EXCEPTION_STACK_SIZE as u64;
+        assert_eq!(tops[1] - tops[0], apart);
+        assert_eq!(tops[2] - tops[1], apart);
         assert!(tops[..3].iter().all(|top| top.is_aligned(16u64)));
         assert!(tops[3..].iter().all(|top| top.is_null()));
     }

@@ -12,6 +12,37 @@
 use super::exception::Vector;
 use crate::{fault, interrupts, report};
 use core::arch::naked_asm;
+use x86_64::VirtAddr;
+
+// The instructions after the calls below: return addresses that a backtrace meets.
+unsafe extern "sysv64" {
+    safe fn exception_reported();
+    safe fn page_fault_answered();
+}
+
+/// Where, above the return address into a stub, the frame of the exception lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupted {
+    /// An [`ExceptionFrame`](super::exception::ExceptionFrame), so many bytes above.
+    Exception(u64),
+    /// A [`PageFaultFrame`](super::exception::PageFaultFrame), so many bytes above.
+    PageFault(u64),
+}
+
+impl Interrupted {
+    /// What a function was called for that returns to `address`, if a stub called it.
+    #[must_use]
+    pub fn by_return_address(address: VirtAddr) -> Option<Self> {
+        let is = |after_call: extern "sysv64" fn()| after_call as usize as u64 == address.as_u64();
+        if is(exception_reported) {
+            Some(Self::Exception(16))
+        } else if is(page_fault_answered) {
+            Some(Self::PageFault(8))
+        } else {
+            None
+        }
+    }
+}
 
 /// An exception's first instruction; only the processor jumps to it.
 pub type Stub = extern "sysv64" fn();
@@ -110,6 +141,8 @@ extern "sysv64" fn all_registers() {
         "sub rsp, 8",
         "cld",
         "call {exception}",
+        ".globl exception_reported",
+        "exception_reported:",
         "add rsp, 16", // padding, cr2
         "pop r15",
         "pop r14",
@@ -160,6 +193,8 @@ extern "sysv64" fn page_fault() {
         "mov rdi, rsp",
         "cld",
         "call {page_fault}",
+        ".globl page_fault_answered",
+        "page_fault_answered:",
         "test al, al", // Answer::Resolved is 0; the pops leave the flags alone
         "lea rsp, [rsp + 8]", // cr2
         "pop r11",

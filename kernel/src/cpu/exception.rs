@@ -5,6 +5,10 @@
 
 use core::fmt;
 
+use memory::Fault;
+use x86_64::VirtAddr;
+use x86_64::structures::idt::PageFaultErrorCode;
+
 /// An exception vector, 0 to 31.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vector(u8);
@@ -14,6 +18,8 @@ impl Vector {
     pub const BREAKPOINT: Self = Self(3);
     /// #DF: an exception could not be delivered.
     pub const DOUBLE_FAULT: Self = Self(8);
+    /// #SS: an access through RSP or RBP to a non-canonical address.
+    pub const STACK_SEGMENT: Self = Self(12);
     /// #GP: the protection violations that have no exception of their own.
     pub const GENERAL_PROTECTION: Self = Self(13);
     /// #PF: no translation for an access.
@@ -23,6 +29,13 @@ impl Vector {
     #[must_use]
     pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// Whether a non-canonical address may be behind it, for which the processor
+    /// tells no address (Intel SDM vol. 3A, 6.15).
+    #[must_use]
+    pub const fn may_be_non_canonical(self) -> bool {
+        matches!(self, Self::STACK_SEGMENT | Self::GENERAL_PROTECTION)
     }
 
     /// Mnemonic and name (Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, table 8-1 for 28 to 30).
@@ -113,6 +126,35 @@ impl ExceptionFrame {
         Vector(self.vector as u8)
     }
 
+    /// The fault that the processor tells of; meaningful for a page fault.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        fault(self.cr2, self.error_code, self.rip)
+    }
+
+    /// The general registers by name, in the order of their numbers in instructions.
+    #[must_use]
+    pub const fn general_registers(&self) -> [(&'static str, u64); 16] {
+        [
+            ("rax", self.rax),
+            ("rcx", self.rcx),
+            ("rdx", self.rdx),
+            ("rbx", self.rbx),
+            ("rsp", self.rsp),
+            ("rbp", self.rbp),
+            ("rsi", self.rsi),
+            ("rdi", self.rdi),
+            ("r8", self.r8),
+            ("r9", self.r9),
+            ("r10", self.r10),
+            ("r11", self.r11),
+            ("r12", self.r12),
+            ("r13", self.r13),
+            ("r14", self.r14),
+            ("r15", self.r15),
+        ]
+    }
+
     /// The error code explained, for the exceptions that push a selector or nothing but 0.
     #[must_use]
     pub fn error_code_in_words(&self) -> Option<SelectorErrorCode> {
@@ -122,25 +164,31 @@ impl ExceptionFrame {
 
 impl fmt::Display for ExceptionFrame {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let rows = [
-            [("rax", self.rax), ("rbx", self.rbx), ("rcx", self.rcx)],
-            [("rdx", self.rdx), ("rsi", self.rsi), ("rdi", self.rdi)],
-            [("rbp", self.rbp), ("rsp", self.rsp), ("r8 ", self.r8)],
-            [("r9 ", self.r9), ("r10", self.r10), ("r11", self.r11)],
-            [("r12", self.r12), ("r13", self.r13), ("r14", self.r14)],
-            [("r15", self.r15), ("rip", self.rip), ("cr2", self.cr2)],
-            [("cs ", self.cs), ("ss ", self.ss), ("rfl", self.rflags)],
+        let further = [
+            ("rip", self.rip),
+            ("cr2", self.cr2),
+            ("cs", self.cs),
+            ("ss", self.ss),
+            ("rfl", self.rflags),
         ];
-        for (index, row) in rows.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            for (name, value) in row {
-                write!(f, "  {name}={value:016x}")?;
-            }
-        }
-        Ok(())
+        write_registers(f, self.general_registers().into_iter().chain(further))
     }
+}
+
+/// Writes registers in rows of three, without an end of line after the last.
+fn write_registers(
+    f: &mut fmt::Formatter,
+    registers: impl Iterator<Item = (&'static str, u64)>,
+) -> fmt::Result {
+    for (index, (name, value)) in registers.enumerate() {
+        let before = match index {
+            0 => "",
+            _ if index.is_multiple_of(3) => "\n",
+            _ => "  ",
+        };
+        write!(f, "{before}{name:3}={value:016x}")?;
+    }
+    Ok(())
 }
 
 /// The error code of #TS, #NP, #SS and #GP (Intel SDM vol. 3A, 6.13).
@@ -166,7 +214,7 @@ impl fmt::Display for SelectorErrorCode {
 }
 
 /// A page fault with the registers that a call may change, as its stub leaves it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the registers of those names")]
 pub struct PageFaultFrame {
@@ -189,6 +237,45 @@ pub struct PageFaultFrame {
     pub rflags: u64,
     pub rsp: u64,
     pub ss: u64,
+}
+
+impl PageFaultFrame {
+    /// The fault that the processor tells of.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        fault(self.cr2, self.error_code, self.rip)
+    }
+}
+
+impl fmt::Display for PageFaultFrame {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let registers = [
+            ("rax", self.rax),
+            ("rcx", self.rcx),
+            ("rdx", self.rdx),
+            ("rsp", self.rsp),
+            ("rsi", self.rsi),
+            ("rdi", self.rdi),
+            ("r8", self.r8),
+            ("r9", self.r9),
+            ("r10", self.r10),
+            ("r11", self.r11),
+            ("rip", self.rip),
+            ("cr2", self.cr2),
+            ("cs", self.cs),
+            ("ss", self.ss),
+            ("rfl", self.rflags),
+        ];
+        write_registers(f, registers.into_iter())
+    }
+}
+
+const fn fault(cr2: u64, error_code: u64, rip: u64) -> Fault {
+    Fault {
+        address: VirtAddr::new_truncate(cr2),
+        code: PageFaultErrorCode::from_bits_retain(error_code),
+        instruction: VirtAddr::new_truncate(rip),
+    }
 }
 
 const _: () = assert!(size_of::<ExceptionFrame>() == 23 * 8);

@@ -5,7 +5,7 @@
 //! that no status collides with QEMU's own; the runner takes that back.
 //! On a machine without the device the kernel says so and halts for good.
 
-use crate::println;
+use crate::{console, println};
 use x86_64::instructions::port::Port;
 use x86_64::instructions::{hlt, interrupts};
 
@@ -41,6 +41,7 @@ impl ExitStatus {
 
 /// Ends the machine; never waits for a lock that its caller holds.
 pub fn exit(status: ExitStatus) -> ! {
+    console::drain();
     let mut port = Port::<u32>::new(DEBUG_EXIT_PORT);
     // SAFETY: The port belongs to the exit device, or to nothing at all.
     unsafe { port.write(FIRST_VALUE + u32::from(status.number())) };

@@ -1,0 +1,222 @@
+//! Backtraces by frame pointers, printed as addresses that the runner names.
+//!
+//! ```text
+//!   rbp ──> [ caller's rbp ][ return address ]      higher addresses, always
+//!                │
+//!                └────────> [ its caller's ][ return address ] ...
+//! ```
+//!
+//! What must always hold: nothing is read that does not lie within a known
+//! stack, so a backtrace never faults, whatever RBP holds; and every step leads
+//! up, so that it ends. A line is `  #N 0x` and 16 digits: number 0 is the
+//! instruction itself, all others are the addresses that calls return to.
+
+use core::arch::asm;
+
+use x86_64::VirtAddr;
+
+use crate::cpu::entry::Interrupted;
+use crate::cpu::exception::{ExceptionFrame, PageFaultFrame};
+use crate::layout::IMAGE;
+use crate::stack::{self, Stack};
+use crate::{image, println};
+
+/// Calls that are printed; a recursion has thousands.
+const MOST: u64 = 24;
+
+/// How often a backtrace goes on beyond an exception.
+const MOST_INTERRUPTED: u32 = 4;
+
+/// Where a backtrace starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// The instruction.
+    pub rip: u64,
+    /// The stack pointer at it.
+    pub rsp: u64,
+    /// The frame pointer at it.
+    pub rbp: u64,
+}
+
+impl From<&ExceptionFrame> for Start {
+    fn from(frame: &ExceptionFrame) -> Self {
+        Self {
+            rip: frame.rip,
+            rsp: frame.rsp,
+            rbp: frame.rbp,
+        }
+    }
+}
+
+impl Start {
+    /// This very place, in the function that asks.
+    #[inline(always)]
+    #[must_use]
+    pub fn here() -> Self {
+        let (rip, rsp, rbp): (u64, u64, u64);
+        // SAFETY: three registers are copied, and nothing else happens.
+        unsafe {
+            asm!(
+                "lea {rip}, [rip]",
+                "mov {rsp}, rsp",
+                "mov {rbp}, rbp",
+                rip = out(reg) rip,
+                rsp = out(reg) rsp,
+                rbp = out(reg) rbp,
+                options(nomem, nostack, preserves_flags)
+            );
+        }
+        Self { rip, rsp, rbp }
+    }
+}
+
+/// Prints the instruction at `start` and the calls that led there, and, where
+/// an exception interrupted something, what that was.
+pub fn print(start: Start) {
+    let mut next = Some(start);
+    for _ in 0..MOST_INTERRUPTED {
+        let Some(start) = next else { return };
+        next = print_calls(start);
+        if next.is_some() {
+            println!("  where an exception interrupted:");
+        }
+    }
+}
+
+/// Prints up to the next exception, and returns what that interrupted.
+fn print_calls(start: Start) -> Option<Start> {
+    println!("  #0 {:#018x}", start.rip);
+    let mut printed = 1;
+    let mut print = |address: u64| {
+        if printed <= MOST {
+            println!("  #{printed} {address:#018x}");
+        }
+        printed += 1;
+    };
+    if !is_code(start.rip) {
+        // A call to what is no code: its return address was pushed last.
+        word(start.rsp)
+            .filter(|address| is_code(*address))
+            .into_iter()
+            .for_each(&mut print);
+    }
+    let mut rbp = start.rbp;
+    let interrupted = loop {
+        let Some((caller, address)) = frame(rbp) else {
+            break None;
+        };
+        print(address);
+        if let Some(interrupted) = Interrupted::by_return_address(VirtAddr::new_truncate(address)) {
+            break interrupted_by(interrupted, rbp + 8, caller);
+        }
+        if caller <= rbp || stack_of(caller) != stack_of(rbp) {
+            break None;
+        }
+        rbp = caller;
+    };
+    if printed > MOST + 1 {
+        println!("  and {} more", printed - MOST - 1);
+    }
+    interrupted
+}
+
+/// The caller's frame pointer and the return address that lie at `rbp`.
+fn frame(rbp: u64) -> Option<(u64, u64)> {
+    let address = word(rbp.checked_add(8)?)?;
+    is_code(address).then_some((word(rbp)?, address))
+}
+
+/// What an exception interrupted, whose stub's return address lies at `place`.
+fn interrupted_by(by: Interrupted, place: u64, rbp: u64) -> Option<Start> {
+    match by {
+        Interrupted::Exception(above) => {
+            let frame: ExceptionFrame = value(place + above)?;
+            Some(Start::from(&frame))
+        }
+        Interrupted::PageFault(above) => {
+            let frame: PageFaultFrame = value(place + above)?;
+            let PageFaultFrame { rip, rsp, .. } = frame;
+            Some(Start { rip, rsp, rbp })
+        }
+    }
+}
+
+/// Whether code could lie there: in the image's text, or anywhere near the
+/// image as long as it is not known where its text is.
+fn is_code(address: u64) -> bool {
+    let Ok(address) = VirtAddr::try_new(address) else {
+        return false;
+    };
+    let text = image::text().unwrap_or(IMAGE..IMAGE + (1 << 30));
+    text.contains(&address)
+}
+
+fn stack_of(address: u64) -> Option<Stack> {
+    let address = VirtAddr::try_new(address).ok()?;
+    stack::known().find(|stack| stack.contains(address))
+}
+
+/// The word at an address, if that lies within a known stack.
+#[must_use]
+pub fn word(address: u64) -> Option<u64> {
+    value(address)
+}
+
+/// Numbers that any bytes are: all a backtrace reads.
+trait Numbers: Copy {}
+impl Numbers for u64 {}
+impl Numbers for ExceptionFrame {}
+impl Numbers for PageFaultFrame {}
+
+/// The numbers at an address, if they lie whole within a known stack.
+fn value<T: Numbers>(address: u64) -> Option<T> {
+    let stack = stack_of(address)?;
+    let room = stack.top.as_u64() - address;
+    if !address.is_multiple_of(8) || room < size_of::<T>() as u64 {
+        return None;
+    }
+    let pointer = core::ptr::with_exposed_provenance::<T>(address as usize);
+    // SAFETY: the bytes lie within a stack, which is mapped and never unmapped;
+    // they are aligned, and any bytes are a value of the type. The read is
+    // volatile: the stack is in use.
+    Some(unsafe { pointer.read_volatile() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn nothing_outside_of_a_stack_is_read() {
+        let stack = stack::current().expect("known since boot");
+        let (bottom, top) = (stack.bottom.as_u64(), stack.top.as_u64());
+        assert!(word(bottom).is_some() && word(top - 8).is_some());
+        for outside in [
+            0,
+            8,
+            bottom - 8,
+            top,
+            top - 4,
+            bottom + 4,
+            1 << 63,
+            u64::MAX,
+        ] {
+            assert_eq!(word(outside), None, "{outside:#x}");
+        }
+        assert!(value::<ExceptionFrame>(top - 8).is_none());
+    }
+
+    #[inline(never)]
+    fn callee() -> (u64, u64) {
+        frame(Start::here().rbp).expect("a call has a frame")
+    }
+
+    #[test_case]
+    fn the_frame_of_a_call_names_its_caller() {
+        let here = Start::here();
+        let (caller, address) = callee();
+        assert_eq!(caller, here.rbp);
+        assert!((here.rip..here.rip + 256).contains(&address));
+        assert!(is_code(address) && !is_code(here.rsp));
+    }
+}

@@ -1,0 +1,259 @@
+//! The report of an exception that nobody can resolve, and the end after it.
+//!
+//! It takes no memory and waits for no lock. Breakpoints are reported and
+//! returned from, and an access that may be refused is told so. Anything else ends the machine as a refused
+//! fault, unless a test said beforehand that it expects it (see
+//! [`testing::expect_report`](crate::testing::expect_report)). An exception
+//! inside a report is told shortly, with the registers of both, and ends it;
+//! one inside that ends it without a word.
+//!
+//! | file | is |
+//! |---|---|
+//! | `kind` | what it was, by name |
+//! | `words` | error codes, the walk through the tables, columns |
+//! | `instruction` | the instruction decoded, and the addresses it asked for |
+//! | `backtrace` | the calls that led there |
+
+pub mod backtrace;
+mod instruction;
+mod kind;
+mod words;
+
+pub use kind::Kind;
+
+use crate::cpu::access;
+use crate::cpu::exception::{ExceptionFrame, Vector};
+use crate::cpu::exit::{ExitStatus, exit};
+use crate::cpu::features;
+use crate::fault::{self, Reason, Whereabouts};
+use crate::stack::{self, Stack};
+use crate::{console, println, spaces};
+use core::sync::atomic::{AtomicU32, Ordering};
+use instruction::{Instruction, NonCanonicalRegisters};
+use spin::Once;
+use words::{ErrorCode, Fact};
+use x86_64::VirtAddr;
+
+/// An exception, and what it turned out to be.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// The exception and the registers at it.
+    pub frame: &'a ExceptionFrame,
+    /// What it was, by name.
+    pub kind: Kind,
+    /// Why the fault was refused, for a page fault.
+    pub reason: Option<Reason>,
+    /// The stack that overflowed, for a double fault by a touch of its guard.
+    pub overflowed: Option<Stack>,
+    /// The address that the instruction asked for and that is not canonical,
+    /// for #GP and #SS.
+    pub non_canonical: Option<u64>,
+}
+
+/// Decides with which status the machine ends after a report.
+pub type Ending = fn(&Report) -> ExitStatus;
+
+static ENDING: Once<Ending> = Once::new();
+
+/// Exceptions that are being reported: the second came inside the report of the first.
+static DEPTH: AtomicU32 = AtomicU32::new(0);
+static FIRST: Once<ExceptionFrame> = Once::new();
+
+/// Lets `ending` choose the exit status after a report; only the first call counts.
+pub fn set_ending(ending: Ending) {
+    ENDING.call_once(|| ending);
+}
+
+/// The exception that is being reported, if one is.
+#[must_use]
+pub fn under_way() -> Option<&'static ExceptionFrame> {
+    FIRST.get()
+}
+
+/// Where the stubs of [`cpu::entry`](crate::cpu::entry) arrive with every exception.
+///
+/// Returns for a breakpoint, and for an access that may be refused (see
+/// [`access`]); for all others it reports and ends the machine.
+pub extern "sysv64" fn exception(frame: &mut ExceptionFrame) {
+    if frame.vector() == Vector::BREAKPOINT {
+        log::info!("{} at {:#x}", frame.vector(), frame.rip);
+        return;
+    }
+    if access::recover(frame) {
+        return;
+    }
+    let depth = DEPTH.fetch_add(1, Ordering::Relaxed);
+    if depth < 2 {
+        // SAFETY: From here on this function does not return, so whoever held the
+        // console never runs again, and no second processor is running.
+        unsafe { console::seize() };
+    }
+    match depth {
+        0 => {
+            FIRST.call_once(|| *frame);
+            let report = Report::of(frame);
+            print(&report);
+            let ending = ENDING
+                .get()
+                .copied()
+                .unwrap_or(|_| ExitStatus::RefusedFault);
+            exit(ending(&report))
+        }
+        1 => print_inner(frame),
+        _ => {}
+    }
+    exit(ExitStatus::RefusedFault)
+}
+
+impl<'a> Report<'a> {
+    fn of(frame: &'a ExceptionFrame) -> Self {
+        let vector = frame.vector();
+        let reason = (vector == Vector::PAGE_FAULT)
+            .then(|| fault::reason_of(&frame.fault()))
+            .flatten();
+        let overflowed = (vector == Vector::DOUBLE_FAULT)
+            .then(|| stack::overflowed_by(VirtAddr::new_truncate(frame.cr2)))
+            .flatten();
+        let non_canonical = vector
+            .may_be_non_canonical()
+            .then(|| Instruction::at(frame)?.non_canonical())
+            .flatten();
+        Self {
+            frame,
+            kind: Kind::of(frame, reason, overflowed, non_canonical),
+            reason,
+            overflowed,
+            non_canonical,
+        }
+    }
+}
+
+fn print(report: &Report) {
+    let frame = report.frame;
+    println!("\n{}{}", frame.vector(), report.kind);
+    print_instruction(frame);
+    if frame.vector() == Vector::PAGE_FAULT {
+        print_page_fault(report);
+    } else if let Some(code) = frame.error_code_in_words() {
+        println!(
+            "{}",
+            Fact(
+                "error code:",
+                format_args!("{:#x}: {code}", frame.error_code)
+            )
+        );
+    }
+    if let Some(address) = report.non_canonical {
+        let why = "bits 48 to 63 do not repeat bit 47";
+        println!(
+            "{}",
+            Fact("address:", format_args!("{address:#018x}: {why}"))
+        );
+    } else if frame.vector().may_be_non_canonical() {
+        println!("{}", Fact("not canonical:", NonCanonicalRegisters(frame)));
+    }
+    if let Some(stack) = report.overflowed {
+        let below = stack.bottom.as_u64() - frame.cr2;
+        println!(
+            "{}",
+            Fact(
+                "address:",
+                format_args!(
+                    "{:#018x}: in the guard page, {below} bytes below the end of {} at {:#018x}",
+                    frame.cr2, stack.name, stack.bottom
+                )
+            )
+        );
+        print_walk(VirtAddr::new_truncate(frame.cr2));
+    } else if frame.vector() == Vector::DOUBLE_FAULT {
+        let what = "where a push to the stack faulted, if that was the cause";
+        println!(
+            "{}",
+            Fact("address:", format_args!("{:#018x}: {what}", frame.cr2))
+        );
+    }
+    println!("{}", Fact("registers:", frame));
+    println!("  backtrace:");
+    backtrace::print(frame.into());
+}
+
+/// The part of a report that only a page fault has.
+fn print_page_fault(report: &Report) {
+    let frame = report.frame;
+    let fault = frame.fault();
+    println!("{}", Fact("tried:", fault));
+    println!("{}", Fact("error code:", ErrorCode(frame.error_code)));
+    if let Some(reason) = report.reason {
+        println!("{}", Fact("refused:", reason));
+    }
+    if report.kind == Kind::OutOfFrames
+        && let Some(counts) = spaces::try_physical(|physical| physical.frames().counts())
+    {
+        let may = counts.limit.unwrap_or(counts.free);
+        let (total, free) = (counts.total, counts.free);
+        println!(
+            "{}",
+            Fact(
+                "frames:",
+                format_args!("total={total} free={free}, of which {may} may be handed out")
+            )
+        );
+    }
+    match Whereabouts::of(fault.address) {
+        Some(place) => println!("{}", Fact("address:", place)),
+        None => println!("{}", Fact("address:", "its regions are locked")),
+    }
+    print_walk(fault.address);
+    if report.kind == Kind::ReservedBit {
+        let bits = features::detect().physical_bits;
+        let what = format_args!(
+            "physical addresses have {bits} bits here, and an entry's bits from there to 51 are reserved"
+        );
+        println!("{}", Fact("reserved:", what));
+    }
+    if let Some((other, frame)) = report.reason.and_then(fault::other_frame) {
+        println!("{}", Fact(other, frame.fault()));
+        println!("{}", Fact("", frame));
+    }
+}
+
+fn print_walk(address: VirtAddr) {
+    match words::walk(address) {
+        Some(walk) => println!("{}", Fact("walk:", walk)),
+        None => println!("{}", Fact("walk:", "the boot loader's tables are loaded")),
+    }
+}
+
+fn print_instruction(frame: &ExceptionFrame) {
+    let rip = frame.rip;
+    match Instruction::at(frame) {
+        Some(text) => println!(
+            "{}",
+            Fact("instruction:", format_args!("{rip:#018x} {text}"))
+        ),
+        None => println!("{}", Fact("instruction:", format_args!("{rip:#018x}"))),
+    }
+}
+
+/// Tells of an exception inside a report, with the registers of both.
+fn print_inner(frame: &ExceptionFrame) {
+    let vector = frame.vector();
+    println!("\n{vector}, inside the report of another exception");
+    print_instruction(frame);
+    if vector == Vector::PAGE_FAULT {
+        println!("{}", Fact("tried:", frame.fault()));
+        println!("{}", Fact("error code:", ErrorCode(frame.error_code)));
+    }
+    println!("{}", Fact("registers:", frame));
+    if let Some(first) = FIRST.get() {
+        let vector = first.vector();
+        let rip = first.rip;
+        println!(
+            "{}",
+            Fact("the other:", format_args!("{vector} at {rip:#018x}"))
+        );
+        println!("{}", Fact("", first));
+    }
+    println!("  backtrace:");
+    backtrace::print(frame.into());
+}
