@@ -7,13 +7,11 @@
 //! comes from the counters, every fault from the journal; a step's faults are
 //! told before its result.
 
-use core::fmt;
-
-use memory::journal::Event;
 use memory::space::Backing;
 
-use super::meter::{Cost, Measured};
-use super::scenario::{Block, Bytes, Scenario, Step, Touch};
+use super::meter::Cost;
+use super::scenario::{Bytes, Scenario, Touch};
+use super::tell;
 use crate::println;
 
 const IN_ORDER: [usize; 3] = [0, 1, 2];
@@ -81,57 +79,6 @@ pub fn run() {
         println!();
         println!("{title}");
         let mut total = Cost::default();
-        scenario.run(|step, measured| tell(step, measured, &mut total));
-    }
-}
-
-/// Tells of one step; before the region is freed, of all steps together.
-fn tell(step: Step, measured: &Measured, total: &mut Cost) {
-    measured.faults().iter().for_each(tell_fault);
-    match step {
-        Step::Reserve(region) => println!(
-            "  region {:#x}..{:#x}, {} pages: {}",
-            region.base,
-            region.end(),
-            region.size / 4096,
-            measured.cost
-        ),
-        Step::Touch(block, touch) => println!("  {}: {}", Touched(block, touch), measured.cost),
-        Step::Free => {
-            println!("  in all: {total}");
-            println!("  freed: {}", measured.cost);
-        }
-    }
-    *total += measured.cost;
-}
-
-fn tell_fault(event: &Event) {
-    let address = event.fault.address;
-    println!(
-        "    #PF CR2={:#x}, error code {:#x}: {}",
-        address,
-        event.fault.code.bits(),
-        event.fault
-    );
-    println!(
-        "        page {:#x}, region {:#x}: {}, frame {:#x}",
-        address.align_down(4096_u64),
-        event.region,
-        event.outcome,
-        event.frame
-    );
-}
-
-/// A touched block in words.
-struct Touched(Block, Touch);
-
-impl fmt::Display for Touched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Block { name, start, size } = self.0;
-        let verb = match self.1 {
-            Touch::Read => "read",
-            Touch::Write => "write",
-        };
-        write!(f, "{verb} {name}, {size} bytes at {start:#x}")
+        scenario.run(|step, measured| tell::step(step, measured, &mut total));
     }
 }

@@ -1,6 +1,53 @@
 //! Guided demonstrations: each does something real with memory and tells, line
 //! by line, what the counters and the journal of faults say about it.
+//!
+//! [`TOURS`] lists those that people can ask for.
 
 pub mod example;
 pub mod meter;
 pub mod scenario;
+pub mod straddle;
+mod tell;
+pub mod zero;
+
+/// A demonstration that people can ask for by name. It runs in the low half of
+/// the space that is loaded, which has to be empty.
+#[derive(Debug, Clone, Copy)]
+pub struct Tour {
+    /// Its name, one word.
+    pub name: &'static str,
+    /// What it shows, in a few words.
+    pub shows: &'static str,
+    /// Frames (4 KiB) that it needs at most at any moment.
+    pub frames: u64,
+    /// Runs it, and tells on the console.
+    pub run: fn(),
+}
+
+/// All of them.
+pub static TOURS: [Tour; 3] = [
+    Tour {
+        name: "example",
+        shows: "alloc 5, 10 and 100 bytes under all three backings, in order and with b first",
+        frames: 16,
+        run: example::run,
+    },
+    Tour {
+        name: "straddle",
+        shows: "blocks across a page boundary: pages become physical, not blocks",
+        frames: 16,
+        run: straddle::run,
+    },
+    Tour {
+        name: "zero",
+        shows: "reads share one frame of zeroes, the first write takes a frame",
+        frames: 16,
+        run: zero::run,
+    },
+];
+
+/// The tour of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Tour> {
+    TOURS.iter().find(|tour| tour.name == name)
+}
