@@ -3,8 +3,9 @@
 //! The text comes from QEMU's fw_cfg file `opt/faultline/cmdline`, as words
 //! separated by spaces, each `key` or `key=value`. On a machine without fw_cfg
 //! it is empty and the defaults hold. Known words: `filter=NAME`, `exact`,
-//! `list` (see [`testing`](crate::testing)) and `log=LEVEL` (see
-//! [`console`](crate::console)).
+//! `list` (see [`testing`](crate::testing)), `log=LEVEL` (see
+//! [`console`](crate::console)), and `monitor`, `no-tour`, `tour=NAME`
+//! (see [`monitor::start`](crate::monitor::start)).
 
 use crate::cpu::fw_cfg;
 use spin::Once;

@@ -14,6 +14,7 @@
 //! | [`bench`] | what the kernel's operations cost, in instructions |
 //! | [`crash`] | faults on purpose, to show their reports |
 //! | [`tour`] | demonstrations that explain while they run |
+//! | [`monitor`] | the console that people drive the machine with |
 //! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
 //!
 //! Exceptions cross this order once: the stubs in [`cpu::entry`] call up into
@@ -44,6 +45,7 @@ pub mod interrupts;
 pub mod kernel_half;
 pub mod layout;
 pub mod lock;
+pub mod monitor;
 pub mod panic;
 pub mod physical;
 pub mod report;

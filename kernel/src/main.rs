@@ -4,7 +4,7 @@
 
 use kernel::boot::BootInfo;
 use kernel::cpu::exit::{ExitStatus, exit};
-use kernel::tour::example;
+use kernel::monitor::start;
 use kernel::{bench, command_line, console, cpu, crash, heap, interrupts, spaces};
 
 kernel::entry!(main);
@@ -30,13 +30,17 @@ fn with_memory() -> ! {
     log::info!("heap: {} bytes reserved at {:#x}", heap.size, heap.base);
     interrupts::init();
 
-    if let Some(name) = command_line::get().value("crash") {
+    let words = command_line::get();
+    if let Some(name) = words.value("crash") {
         crash::run(name)
     }
-    if command_line::get().has("bench") {
+    if words.has("bench") {
         bench::run();
         exit(ExitStatus::Success)
     }
-    example::run();
+    start::tour(&words);
+    if words.has("monitor") {
+        exit(start::monitor())
+    }
     exit(ExitStatus::Success)
 }

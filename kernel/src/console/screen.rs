@@ -13,6 +13,8 @@ use embedded_graphics::primitives::Rectangle;
 const INK: Rgb888 = Rgb888::new(0xd8, 0xde, 0xe9);
 const PAPER: Rgb888 = Rgb888::new(0x10, 0x14, 0x1c);
 
+const BACKSPACE: char = '\x08';
+
 /// Empty pixels around the page.
 const MARGIN: usize = 8;
 
@@ -82,7 +84,8 @@ impl Screen {
         self.pixels = None;
     }
 
-    /// Writes `text` at the end of the page; characters that are not ASCII become `?`.
+    /// Writes `text` at the end of the page; characters that are not ASCII become `?`,
+    /// and a backspace takes the last one of the line away.
     ///
     /// The line that it ends in is on the screen after [`draw_rest`](Self::draw_rest).
     pub(super) fn write(&mut self, text: &str) {
@@ -106,17 +109,33 @@ impl Screen {
             self.move_up();
         }
         let (row, columns) = (self.row, self.columns);
-        let line = &mut self.lines[row];
-        let start = line.length;
-        for character in characters.take(columns - start) {
+        while self.lines[row].length < columns {
+            let Some(character) = characters.next() else {
+                return;
+            };
+            if character == BACKSPACE {
+                self.take_away(row);
+                continue;
+            }
+            let line = &mut self.lines[row];
             line.bytes[line.length] = match character {
                 ' '..='~' => character as u8,
                 _ => b'?',
             };
             line.length += 1;
         }
-        if line.length == columns {
-            self.end_line();
+        self.end_line();
+    }
+
+    /// Takes the last character of a line away.
+    fn take_away(&mut self, row: usize) {
+        let Some(last) = self.lines[row].length.checked_sub(1) else {
+            return;
+        };
+        self.lines[row].length = last;
+        if self.drawn > last {
+            self.drawn = last;
+            self.erase(row, last, last + 1);
         }
     }
 

@@ -1,0 +1,293 @@
+//! The table of all commands: what they are called, what they take and do, and
+//! an example of each. `help` prints it, and a line is looked up in it.
+
+use super::arguments::Arguments;
+use super::error::Error;
+use super::output::Output;
+use super::{Monitor, accesses, control, demos, frames, look, picture, regions, spaces};
+
+/// The work of a command.
+type Run = for<'a> fn(&mut Monitor, &mut Arguments<'a>, &mut Output<'_>) -> Result<(), Error<'a>>;
+
+/// One command.
+#[derive(Debug)]
+pub struct Command {
+    /// Its first word.
+    pub name: &'static str,
+    /// It with what it takes: `<what must be there>`, `[what may]`.
+    pub usage: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// A line that shows it.
+    pub example: &'static str,
+    pub(super) run: Run,
+}
+
+/// The command of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// The name of a command that is nearest to `word`: the fewest letters to add,
+/// to take away or to change.
+#[must_use]
+pub fn nearest(word: &str) -> &'static str {
+    let distance = |command: &&Command| distance(word.as_bytes(), command.name.as_bytes());
+    COMMANDS
+        .iter()
+        .min_by_key(distance)
+        .map_or("help", |command| command.name)
+}
+
+/// The longest name of a command.
+const LONGEST_NAME: usize = 16;
+
+const _: () = {
+    let mut index = 0;
+    while index < COMMANDS.len() {
+        assert!(COMMANDS[index].name.len() <= LONGEST_NAME);
+        index += 1;
+    }
+};
+
+/// The edit distance (Levenshtein) of a word to a name, one row of the table at a time.
+fn distance(word: &[u8], name: &[u8]) -> usize {
+    let mut row: [usize; LONGEST_NAME + 1] = core::array::from_fn(|index| index);
+    for (deleted, letter) in word.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = deleted + 1;
+        for (index, other) in name.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != other);
+            diagonal = row[index + 1];
+            row[index + 1] = changed.min(diagonal + 1).min(row[index] + 1);
+        }
+    }
+    row[name.len()]
+}
+
+/// All commands, in the order in which `help` lists them.
+pub static COMMANDS: [Command; 26] = [
+    Command {
+        name: "help",
+        usage: "help [command]",
+        does: "lists the commands, or tells of one",
+        example: "help alloc",
+        run: control::help,
+    },
+    Command {
+        name: "tour",
+        usage: "tour [name]",
+        does: "runs a guided demonstration in an address space of its own, or lists them",
+        example: "tour example",
+        run: demos::tour,
+    },
+    Command {
+        name: "alloc",
+        usage: "alloc <immediate|demand|zero> <size> [4K|2M|1G] [around=N] [rights=r|rw|rx]",
+        does: "reserves a region in the low half of the current space; frames= is what it holds now",
+        example: "alloc demand 16M around=8",
+        run: regions::alloc,
+    },
+    Command {
+        name: "mmio",
+        usage: "mmio <physical> <size>",
+        does: "maps device memory, uncached; its frames are borrowed",
+        example: "mmio 0xd0000000 4K",
+        run: regions::mmio,
+    },
+    Command {
+        name: "guard",
+        usage: "guard <size>",
+        does: "reserves a region that refuses every access",
+        example: "guard 4K",
+        run: regions::guard,
+    },
+    Command {
+        name: "free",
+        usage: "free <address>",
+        does: "frees the region with that base; frames= is how many went back",
+        example: "free 0x1000",
+        run: regions::free,
+    },
+    Command {
+        name: "protect",
+        usage: "protect <address> <size> <r|rw|rx>",
+        does: "changes the rights of whole pages, splitting regions and large pages as needed",
+        example: "protect 0x1000 8K r",
+        run: regions::protect,
+    },
+    Command {
+        name: "discard",
+        usage: "discard <address> <size>",
+        does: "gives the frames of whole pages back and keeps the region",
+        example: "discard 0x1000 4K",
+        run: regions::discard,
+    },
+    Command {
+        name: "read",
+        usage: "read <address> [count]",
+        does: "reads bytes through the processor, 1 or as many as 4096",
+        example: "read 0x1000 32",
+        run: accesses::read,
+    },
+    Command {
+        name: "write",
+        usage: "write <address> <byte>...",
+        does: "writes bytes through the processor",
+        example: "write 0x1000 0x48 0x69",
+        run: accesses::write,
+    },
+    Command {
+        name: "fill",
+        usage: "fill <address> <size> <byte>",
+        does: "writes the same byte to a whole range through the processor",
+        example: "fill 0x1000 8K 0xaa",
+        run: accesses::fill,
+    },
+    Command {
+        name: "touch",
+        usage: "touch <address> <size> <r|w> [stride]",
+        does: "makes one access per page, or per stride; one that writes keeps the byte there",
+        example: "touch 0x1000 1M w",
+        run: accesses::touch,
+    },
+    Command {
+        name: "walk",
+        usage: "walk <address>",
+        does: "takes an address apart and follows it through the page tables",
+        example: "walk 0x1000",
+        run: look::walk,
+    },
+    Command {
+        name: "regions",
+        usage: "regions",
+        does: "lists the regions of the current space, then those of the kernel half",
+        example: "regions",
+        run: look::regions,
+    },
+    Command {
+        name: "frames",
+        usage: "frames",
+        does: "counts the frames of physical memory by use",
+        example: "frames",
+        run: frames::frames,
+    },
+    Command {
+        name: "faults",
+        usage: "faults",
+        does: "counts the page faults since boot by cause and by outcome",
+        example: "faults",
+        run: frames::faults,
+    },
+    Command {
+        name: "trace",
+        usage: "trace <on|off>",
+        does: "tells each fault of a command before the command's result",
+        example: "trace on",
+        run: control::trace,
+    },
+    Command {
+        name: "heap",
+        usage: "heap",
+        does: "tells of the kernel's own heap",
+        example: "heap",
+        run: frames::heap,
+    },
+    Command {
+        name: "spaces",
+        usage: "spaces",
+        does: "lists the address spaces",
+        example: "spaces",
+        run: spaces::spaces,
+    },
+    Command {
+        name: "space",
+        usage: "space <new | n | free n>",
+        does: "makes an address space, switches to one, or destroys one that is not current",
+        example: "space new",
+        run: spaces::space,
+    },
+    Command {
+        name: "map",
+        usage: "map <physical|virtual>",
+        does: "draws physical memory by state, or the current space by region",
+        example: "map physical",
+        run: picture::map,
+    },
+    Command {
+        name: "limit",
+        usage: "limit frames <n|off>",
+        does: "lets at most n more frames be handed out: running out of memory on purpose",
+        example: "limit frames 3",
+        run: control::limit,
+    },
+    Command {
+        name: "audit",
+        usage: "audit",
+        does: "checks every invariant of the memory manager",
+        example: "audit",
+        run: control::audit,
+    },
+    Command {
+        name: "bench",
+        usage: "bench",
+        does: "measures the operations of the memory manager, a line each",
+        example: "bench",
+        run: demos::bench,
+    },
+    Command {
+        name: "crash",
+        usage: "crash [name]",
+        does: "faults for real, which ends the machine with a report, or lists the ways",
+        example: "crash null",
+        run: demos::crash,
+    },
+    Command {
+        name: "exit",
+        usage: "exit [status]",
+        does: "powers the machine off; the status, 0 to 63, is the runner's",
+        example: "exit 3",
+        run: control::exit,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn a_misspelt_name_is_near_to_the_right_one() {
+        for (word, name) in [
+            ("alocc", "alloc"),
+            ("regoins", "regions"),
+            ("fre", "free"),
+            ("spac", "space"),
+            ("HELP", "help"),
+            ("exi", "exit"),
+            ("wirte", "write"),
+        ] {
+            assert_eq!(nearest(word), name, "{word}");
+        }
+    }
+
+    #[test_case]
+    fn the_distance_counts_letters_added_taken_away_and_changed() {
+        assert_eq!(distance(b"", b"frames"), 6);
+        assert_eq!(distance(b"frames", b"frames"), 0);
+        assert_eq!(distance(b"frame", b"frames"), 1);
+        assert_eq!(distance(b"frbmes", b"frames"), 1);
+        assert_eq!(distance(b"fframess", b"frames"), 2);
+    }
+
+    #[test_case]
+    fn every_command_has_a_name_of_its_own_and_begins_its_usage_and_its_example_with_it() {
+        for (index, command) in COMMANDS.iter().enumerate() {
+            let first = |line: &'static str| line.split(' ').next();
+            assert_eq!(first(command.usage), Some(command.name));
+            assert_eq!(first(command.example), Some(command.name));
+            let same = COMMANDS.iter().position(|other| other.name == command.name);
+            assert_eq!(same, Some(index));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `help`, `trace`, `limit`, `audit`, `exit`.
+
+use heapless::Vec;
+use memory::Space;
+
+use super::Monitor;
+use super::arguments::{self, Arguments, find};
+use super::commands::{self, COMMANDS, Command};
+use super::error::Error;
+use super::frames::tell_limit;
+use super::number;
+use super::output::Output;
+use super::spaces::MOST_SPACES;
+use crate::spaces;
+
+/// The highest status of `exit`.
+const MOST_STATUS: u64 = 63;
+
+/// `help [command]`
+pub(super) fn help<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let Some(name) = arguments.optional() else {
+        for Command { usage, does, .. } in &COMMANDS {
+            writeln!(out, "{usage}\n    {does}");
+        }
+        writeln!(
+            out,
+            "Numbers are decimal or 0x hexadecimal, with _ between digits; sizes take K, M, G."
+        );
+        return Ok(());
+    };
+    arguments.end()?;
+    let command =
+        commands::find(name).ok_or_else(|| Error::UnknownCommand(name, commands::nearest(name)))?;
+    writeln!(out, "usage: {}", command.usage);
+    writeln!(out, "does: {}", command.does);
+    writeln!(out, "example: {}", command.example);
+    Ok(())
+}
+
+/// `trace <on|off>`
+pub(super) fn trace<'a>(
+    monitor: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let is_on = arguments.choice("<on|off>", &[("on", true), ("off", false)], "on and off")?;
+    arguments.end()?;
+    monitor.is_traced = is_on;
+    writeln!(out, "trace={}", if is_on { "on" } else { "off" });
+    Ok(())
+}
+
+/// `limit frames <n|off>`
+pub(super) fn limit<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    arguments.choice("frames", &[("frames", ())], "frames")?;
+    let word = arguments.word("<n|off>")?;
+    arguments.end()?;
+    let limit = match find(word, &[("off", ())]) {
+        Some(()) => None,
+        None => Some(arguments::read("<n|off>", word, number::number)?),
+    };
+    spaces::physical(|physical| physical.frames_mut().set_limit(limit));
+    tell_limit(out);
+    Ok(())
+}
+
+/// `audit`
+pub(super) fn audit<'a>(
+    monitor: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    arguments.end()?;
+    let others: Vec<&Space, MOST_SPACES> = monitor.spaces.others().collect();
+    let report = spaces::audit(&others)?;
+    writeln!(
+        out,
+        "audit=ok checks={} halves={} regions={} tables={} private={} zero={} borrowed={} fixed={}",
+        report.checks,
+        report.halves,
+        report.regions,
+        report.tables,
+        report.private,
+        report.zero,
+        report.borrowed,
+        report.fixed
+    );
+    Ok(())
+}
+
+/// `exit [status]`
+pub(super) fn exit<'a>(
+    monitor: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    _: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let status = match arguments.optional() {
+        Some(word) => arguments::read("[status]", word, number::number)?,
+        None => 0,
+    };
+    arguments.end()?;
+    if status > MOST_STATUS {
+        return Err(Error::OutOfRange("[status]", status, 0, MOST_STATUS));
+    }
+    monitor.ending = Some(status as u8);
+    Ok(())
+}

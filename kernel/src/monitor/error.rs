@@ -1,0 +1,214 @@
+//! Why a command did nothing: what was wrong, and what would be right.
+
+use core::fmt;
+
+use memory::frames::OutOfFrames;
+use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
+use x86_64::VirtAddr;
+
+use super::commands::Command;
+use super::history::LONGEST;
+use super::number::{Address, NumberError};
+use super::refusal::Refusal;
+use super::spaces::MOST_SPACES;
+use crate::crash::CRASHES;
+use crate::spaces::AuditError;
+use crate::tour::TOURS;
+
+/// Why a command failed. It has changed nothing then, but where
+/// [`Stopped`](Self::Stopped) says how far it came.
+#[derive(Debug)]
+pub enum Error<'a> {
+    /// The line has so many characters.
+    TooLong(u64),
+    /// The line holds this byte.
+    Garbage(u8),
+    /// No command has this name; the second one is the nearest that does.
+    UnknownCommand(&'a str, &'static str),
+    /// This argument is missing.
+    Missing(&'static str, &'static Command),
+    /// The command takes no argument here.
+    Surplus(&'a str, &'static Command),
+    /// The word, an argument of this name, is no number.
+    Number(&'static str, &'a str, NumberError),
+    /// The argument of this name is out of its range, which is the last two.
+    OutOfRange(&'static str, u64, u64, u64),
+    /// The word, an argument of this name, is none of those that may stand there.
+    NotOneOf(&'static str, &'a str, &'static str),
+    /// The number is no virtual address.
+    NotCanonical(u64),
+    /// So many bytes from this address on reach past the last address.
+    PastTheEnd(u64, u64),
+    /// The address is the kernel's own.
+    KernelHalf(u64),
+    /// This device memory is the kernel's; it is mapped there under that name.
+    KernelDevice(u64, &'static str, VirtAddr),
+    /// The processor refused the first access.
+    Refused(Refusal),
+    /// The processor refused an access after so many of so many.
+    Stopped(&'static str, u64, u64, Refusal),
+    /// `alloc`, `mmio` or `guard`.
+    Allocate(AllocateError),
+    /// `free`.
+    Free(FreeError),
+    /// `protect`.
+    Protect(ProtectError),
+    /// `discard`.
+    Discard(DiscardError),
+    /// `space new`.
+    SpaceFrames(OutOfFrames),
+    /// There are as many spaces as there may be.
+    TooManySpaces,
+    /// There is no space of this number.
+    NoSpace(u64),
+    /// The space of this number is the one that is loaded.
+    CurrentSpace(u64),
+    /// `audit`.
+    Audit(AuditError),
+    /// No tour has this name.
+    NoTour(&'a str),
+    /// No crash has this name.
+    NoCrash(&'a str),
+    /// This needs so many frames, and fewer may be handed out.
+    FewFrames(&'static str, u64),
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident),*) => {
+        $(impl From<$source> for Error<'_> {
+            fn from(error: $source) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    AllocateError => Allocate,
+    FreeError => Free,
+    ProtectError => Protect,
+    DiscardError => Discard,
+    OutOfFrames => SpaceFrames,
+    AuditError => Audit
+);
+
+impl fmt::Display for Error<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(length) => write!(
+                f,
+                "the line has {length} characters, and a line has at most {LONGEST}"
+            ),
+            Self::Garbage(byte) => write!(
+                f,
+                "the line holds the byte {byte:#04x}: commands are printable ASCII"
+            ),
+            Self::UnknownCommand(name, nearest) => write!(
+                f,
+                "there is no command {}: did you mean `{nearest}`? `help` lists all",
+                Quoted(name)
+            ),
+            Self::Missing(what, command) => {
+                write!(f, "{what} is missing: {}", command.usage)
+            }
+            Self::Surplus(word, command) => {
+                write!(
+                    f,
+                    "{} is one word too many: {}",
+                    Quoted(word),
+                    command.usage
+                )
+            }
+            Self::Number(what, word, error) => write!(f, "{what}: {} {error}", Quoted(word)),
+            Self::OutOfRange(what, value, low, high) => {
+                write!(
+                    f,
+                    "{what}: {value} is out of range: {low} to {high} is right"
+                )
+            }
+            Self::NotOneOf(what, word, choices) => {
+                write!(f, "{what}: {} is none of {choices}", Quoted(word))
+            }
+            Self::NotCanonical(number) => write!(
+                f,
+                "{} is no address: bits 48 to 63 must all be the same as bit 47",
+                Address(*number)
+            ),
+            Self::PastTheEnd(start, count) => write!(
+                f,
+                "{count} bytes from {} on reach past the last address there is",
+                Address(*start)
+            ),
+            Self::KernelHalf(address) => write!(
+                f,
+                "{} is in the kernel half, which is the kernel's own: only `read`, `touch ... r` and `walk` go there",
+                Address(*address)
+            ),
+            Self::KernelDevice(start, label, base) => write!(
+                f,
+                "the device memory at {} is the kernel's own, its {label} at {}: map another device's",
+                Address(*start),
+                Address::from(*base)
+            ),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Stopped(what, done, of, refusal) => {
+                write!(
+                    f,
+                    "{what} stopped after {done} of {of}, which stay done: {refusal}"
+                )
+            }
+            Self::Allocate(error) => error.fmt(f),
+            Self::Free(error) => error.fmt(f),
+            Self::Protect(error) => error.fmt(f),
+            Self::Discard(error) => error.fmt(f),
+            Self::SpaceFrames(error) => error.fmt(f),
+            Self::TooManySpaces => write!(
+                f,
+                "there are {MOST_SPACES} spaces, and no room for more: `space free <n>` makes some"
+            ),
+            Self::NoSpace(number) => {
+                write!(
+                    f,
+                    "there is no space {number}: `spaces` lists those there are"
+                )
+            }
+            Self::CurrentSpace(number) => write!(
+                f,
+                "space {number} is the current one: switch to another before it is freed"
+            ),
+            Self::Audit(AuditError::Memory(error)) => {
+                write!(f, "there is no memory for the notes of the audit: {error}")
+            }
+            Self::Audit(AuditError::Broken(broken)) => broken.fmt(f),
+            Self::NoTour(word) => {
+                write!(f, "[name]: {} is none of", Quoted(word))?;
+                TOURS
+                    .iter()
+                    .try_for_each(|tour| write!(f, " {}", tour.name))
+            }
+            Self::NoCrash(word) => {
+                write!(f, "<name>: {} is none of", Quoted(word))?;
+                CRASHES
+                    .iter()
+                    .try_for_each(|crash| write!(f, " {}", crash.name))
+            }
+            Self::FewFrames(what, frames) => write!(
+                f,
+                "{what} needs {frames} frames that may be handed out: free some memory, or lift the limit"
+            ),
+        }
+    }
+}
+
+/// A word that was typed, the start of it if it is long.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 40;
+        match self.0.get(..SHOWN) {
+            Some(start) if self.0.len() > SHOWN => write!(f, "`{start}...`"),
+            _ => write!(f, "`{}`", self.0),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a command has caused: its faults and frames, and, while the trace is
+//! on, each fault in a line of its own before the command's result.
+//!
+//! The work is done in small parts, each measured by itself, so that the
+//! journal's ring never overflows between two looks at it.
+
+use core::fmt;
+
+use memory::fault::{Cause, Refusal};
+use memory::journal::Event;
+use memory::{Access, Outcome};
+
+use super::number::Address;
+use super::output::Output;
+use crate::tour::meter::{Cost, measure};
+
+/// Accesses whose faults one part may hold: the meter keeps 16, and no access
+/// of one byte causes more than two.
+pub(super) const ACCESSES: usize = 8;
+
+/// The costs of a command so far.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    cost: Cost,
+    is_traced: bool,
+}
+
+impl Ledger {
+    /// Nothing was caused yet.
+    pub(super) fn new(is_traced: bool) -> Self {
+        Self {
+            cost: Cost::default(),
+            is_traced,
+        }
+    }
+
+    /// Does a part of the work, and tells its faults if they are traced.
+    pub(super) fn run<R>(&mut self, out: &mut Output<'_>, work: impl FnOnce() -> R) -> R {
+        let (result, measured) = measure(work);
+        self.cost += measured.cost;
+        if self.is_traced {
+            for event in measured.faults() {
+                trace(event, out);
+            }
+        }
+        result
+    }
+
+    /// All that was caused.
+    pub(super) fn cost(&self) -> Cost {
+        self.cost
+    }
+}
+
+fn trace(event: &Event, out: &mut Output<'_>) {
+    let fault = &event.fault;
+    writeln!(
+        out,
+        "fault={} access={} cause={} code={:#x} instruction={} region={} outcome={} frame={}",
+        Address::from(fault.address),
+        fault.access(),
+        cause(fault.cause()),
+        fault.code.bits(),
+        Address::from(fault.instruction),
+        OrNone(event.region.as_u64()),
+        outcome(event.outcome),
+        OrNone(event.frame.as_u64()),
+    );
+}
+
+/// An address, or `none` for 0.
+struct OrNone(u64);
+
+impl fmt::Display for OrNone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("none"),
+            address => Address(address).fmt(f),
+        }
+    }
+}
+
+/// A cause in one word.
+pub(super) fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Absent => "absent",
+        Cause::Protection => "protection",
+        Cause::ReservedBit => "reserved_bit",
+    }
+}
+
+/// An outcome in one word.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Demand => "demand",
+        Outcome::ZeroRead => "zero_read",
+        Outcome::ZeroWrite => "zero_write",
+        Outcome::PrivateCopy => "private_copy",
+        Outcome::Spurious => "spurious",
+        Outcome::Refused(refusal) => match refusal {
+            Refusal::NoRegion => "refused_no_region",
+            Refusal::NullPage => "refused_null_page",
+            Refusal::Guard => "refused_guard",
+            Refusal::Protection(Access::Read) => "refused_read",
+            Refusal::Protection(Access::Write) => "refused_write",
+            Refusal::Protection(Access::Execute) => "refused_execute",
+            Refusal::NotBacked => "refused_not_backed",
+            Refusal::ReservedBit => "refused_reserved_bit",
+            Refusal::OutOfFrames => "refused_out_of_frames",
+            _ => "refused",
+        },
+        _ => "other",
+    }
+}

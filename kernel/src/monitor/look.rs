@@ -1,0 +1,119 @@
+//! `walk` and `regions`: what is where in virtual memory.
+
+use memory::paging::{LeafSize, index_at, offset_in_page};
+use memory::space::{Backing, Region, Resident, Rights};
+use memory::{Physical, Space};
+use x86_64::VirtAddr;
+
+use super::Monitor;
+use super::arguments::Arguments;
+use super::error::Error;
+use super::number::Address;
+use super::output::Output;
+use crate::spaces;
+
+/// `walk <address>`
+pub(super) fn walk<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let address = arguments.address()?;
+    arguments.end()?;
+    let walk = spaces::current(|space, _, _| space.walk(address));
+    let [level4, level3, level2, level1] = [4, 3, 2, 1].map(|level| index_at(address, level));
+    writeln!(
+        out,
+        "address={} level4={level4} level3={level3} level2={level2} level1={level1} offset={:#x}",
+        Address::from(address),
+        offset_in_page(address, LeafSize::Size4KiB)
+    );
+    for step in walk.steps() {
+        writeln!(out, "{step}");
+    }
+    match walk.physical() {
+        Some(physical) => writeln!(out, "physical={}", Address::from(physical)),
+        None => writeln!(out, "not mapped at level={}", walk.end().level),
+    }
+    Ok(())
+}
+
+/// `regions`
+pub(super) fn regions<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    arguments.end()?;
+    for half in [Half::Low, Half::Kernel] {
+        half.for_each(|region, resident| line(region, resident, out));
+    }
+    Ok(())
+}
+
+fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
+    write!(
+        out,
+        "region={} end={} rights={} backing={} page={} resident={} zero={} borrowed={} faults={}",
+        Address::from(region.base),
+        Address(region.end()),
+        rights(region),
+        region.backing,
+        region.page_size,
+        resident.private,
+        resident.zero,
+        resident.borrowed,
+        region.faults
+    );
+    if !region.label.is_empty() {
+        write!(out, " name={:?}", region.label);
+    }
+    writeln!(out);
+}
+
+/// What may be done with a region: nothing with a guard.
+pub(super) fn rights(region: &Region) -> &'static str {
+    match (region.backing, region.rights) {
+        (Backing::Guard, _) => "none",
+        (_, Rights::Read) => "r",
+        (_, Rights::ReadWrite) => "rw",
+        (_, Rights::ReadExecute) => "rx",
+    }
+}
+
+/// A half of the address space that is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    /// That of the current space.
+    Low,
+    /// The one that all spaces share.
+    Kernel,
+}
+
+impl Half {
+    /// Looks at the half, its lock held: nothing may be formatted meanwhile.
+    pub(super) fn look<R>(self, look: impl FnOnce(&Space, &Physical<'static>) -> R) -> R {
+        match self {
+            Self::Low => spaces::current(|space, physical, _| look(space, physical)),
+            Self::Kernel => spaces::kernel_half(|space, physical, _| look(space, physical)),
+        }
+    }
+
+    /// Hands each region to `tell`, by address, with no lock held.
+    pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) {
+        let mut bound = VirtAddr::zero();
+        loop {
+            let found = self.look(|space, physical| {
+                let region = space
+                    .region_at(bound)
+                    .or_else(|| space.region_above(bound))?;
+                Some((region, space.resident(&region, physical)))
+            });
+            let Some((region, resident)) = found else {
+                return;
+            };
+            tell(&region, resident);
+            bound = VirtAddr::new_truncate(region.end());
+        }
+    }
+}

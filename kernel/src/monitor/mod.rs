@@ -1,0 +1,120 @@
+//! The monitor: the console that people drive the machine with, and scripts too.
+//!
+//! ```text
+//! bytes ─ keys ─> editor ─ line ─> commands ─ arguments ─> regions, accesses,
+//!                   │ echo            │ result, or error    look, spaces, ...
+//!                   └──────> output <─┘
+//! ```
+//!
+//! One command a line; the answer, or one line `error: ...` after which nothing
+//! has changed; the prompt again. [`commands`] lists them all. Words and fields
+//! are a public interface: scripts read them.
+//!
+//! What must always hold: the monitor takes nothing from the heap, so it lives
+//! on when the last frame is gone; and whatever is typed, the machine lives.
+
+mod accesses;
+mod arguments;
+pub mod commands;
+mod control;
+mod demos;
+pub mod editor;
+pub mod error;
+mod frames;
+mod history;
+mod keys;
+mod ledger;
+mod look;
+pub mod number;
+pub mod output;
+mod picture;
+mod refusal;
+mod regions;
+mod spaces;
+mod span;
+pub mod start;
+
+pub use history::LONGEST;
+pub use refusal::Refusal;
+
+use arguments::Arguments;
+use core::ops::ControlFlow;
+use editor::{Editor, Input};
+use error::Error;
+use ledger::Ledger;
+use output::Output;
+use spaces::Spaces;
+
+/// What lives on from command to command.
+pub struct Monitor {
+    spaces: Spaces,
+    /// Whether each fault is told.
+    is_traced: bool,
+    /// The status that `exit` has set.
+    ending: Option<u8>,
+}
+
+impl Monitor {
+    /// A monitor that knows of one space, the one that is loaded.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            spaces: Spaces::new(),
+            is_traced: false,
+            ending: None,
+        }
+    }
+
+    /// Reads and executes commands until the input ends or `exit` is one of
+    /// them; returns the status, 0 to 63.
+    pub fn run(&mut self, source: &mut dyn FnMut() -> u8, out: &mut Output<'_>) -> u8 {
+        let mut editor = Editor::new();
+        loop {
+            let result = match editor.read(source, out) {
+                Input::End => return 0,
+                Input::Line(line) => self.execute(line, out),
+                Input::TooLong(length) => Err(Error::TooLong(length)),
+                Input::Garbage(byte) => Err(Error::Garbage(byte)),
+            };
+            match result {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(status)) => return status,
+                Err(error) => writeln!(out, "error: {error}"),
+            }
+        }
+    }
+
+    /// Executes one line; breaks with the status if it was `exit`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn execute<'a>(
+        &mut self,
+        line: &'a str,
+        out: &mut Output<'_>,
+    ) -> Result<ControlFlow<u8>, Error<'a>> {
+        let mut words = line.split_ascii_whitespace();
+        let Some(name) = words.next() else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let command = commands::find(name)
+            .ok_or_else(|| Error::UnknownCommand(name, commands::nearest(name)))?;
+        (command.run)(self, &mut Arguments::new(command, words), out)?;
+        Ok(match self.ending.take() {
+            Some(status) => ControlFlow::Break(status),
+            None => ControlFlow::Continue(()),
+        })
+    }
+
+    /// An account of what a command causes.
+    fn ledger(&self) -> Ledger {
+        Ledger::new(self.is_traced)
+    }
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self::new()
+    }
+}

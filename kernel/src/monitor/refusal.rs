@@ -1,0 +1,69 @@
+//! An access that the processor refused, for people.
+
+use core::fmt;
+
+use memory::Access;
+
+use super::number::Address;
+use crate::cpu::access::Refused;
+use crate::fault::{self, Reason, Whereabouts};
+
+/// An access that was refused, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    access: Access,
+    address: u64,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// A page fault; the reason is known unless another fault came since.
+    PageFault(Option<Reason>),
+    NotCanonical,
+}
+
+impl Refusal {
+    /// The refusal of an access to `address`.
+    pub(super) fn new(access: Access, address: u64, refused: Refused) -> Self {
+        match refused {
+            Refused::PageFault(fault) => Self {
+                access,
+                address: fault.address.as_u64(),
+                why: Why::PageFault(fault::reason_of(&fault)),
+            },
+            Refused::GeneralProtection => Self {
+                access,
+                address,
+                why: Why::NotCanonical,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tried = match self.access {
+            Access::Read => "read of",
+            Access::Write => "write to",
+            Access::Execute => "fetch from",
+        };
+        write!(f, "{tried} {} was refused: ", Address(self.address))?;
+        match self.why {
+            Why::NotCanonical => f.write_str(
+                "#GP, since the address is not canonical: bits 48 to 63 must be the same as bit 47",
+            ),
+            Why::PageFault(reason) => {
+                match reason {
+                    Some(reason) => write!(f, "{reason}")?,
+                    None => f.write_str("a page fault that was not resolved")?,
+                }
+                let place = x86_64::VirtAddr::new_truncate(self.address);
+                match Whereabouts::of(place) {
+                    Some(place) => write!(f, "; the address is {place}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `alloc`, `mmio`, `guard`, `free`, `protect`, `discard`: regions in the low
+//! half of the current space, for the kernel only (supervisor pages).
+
+use memory::paging::{Cache, LeafSize};
+use memory::space::{AllocateError, Backing, Region, Request, Rights};
+use x86_64::{PhysAddr, VirtAddr};
+
+use super::Monitor;
+use super::arguments::{self, Arguments, find};
+use super::error::Error;
+use super::number::{self, Address};
+use super::output::Output;
+use crate::layout::KERNEL_HALF;
+use crate::spaces;
+
+const BACKINGS: [(&str, Backing); 3] = [
+    ("immediate", Backing::Immediate),
+    ("demand", Backing::Demand),
+    ("zero", Backing::Zero),
+];
+const PAGE_SIZES: [(&str, LeafSize); 3] = [
+    ("4K", LeafSize::Size4KiB),
+    ("2M", LeafSize::Size2MiB),
+    ("1G", LeafSize::Size1GiB),
+];
+const RIGHTS: [(&str, Rights); 3] = [
+    ("r", Rights::Read),
+    ("rw", Rights::ReadWrite),
+    ("rx", Rights::ReadExecute),
+];
+const RIGHTS_LISTED: &str = "r, rw and rx";
+
+/// `alloc <immediate|demand|zero> <size> [4K|2M|1G] [around=N] [rights=r|rw|rx]`
+pub(super) fn alloc<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let backing = arguments.choice(
+        "<immediate|demand|zero>",
+        &BACKINGS,
+        "immediate, demand and zero",
+    )?;
+    let mut request = Request::new(arguments.size("<size>")?, backing);
+    while let Some(word) = arguments.optional() {
+        request = with_option(request, word, arguments)?;
+    }
+    allocate(request, out)
+}
+
+/// The request with what an optional word of `alloc` asks for.
+fn with_option<'a>(
+    request: Request,
+    word: &'a str,
+    arguments: &Arguments<'a>,
+) -> Result<Request, Error<'a>> {
+    match word.split_once('=') {
+        Some(("around", value)) => {
+            let pages = arguments::read("around=", value, number::number)?;
+            let pages =
+                u16::try_from(pages).map_err(|_| Error::OutOfRange("around=", pages, 1, 512))?;
+            Ok(request.around(pages))
+        }
+        Some(("rights", value)) => find(value, &RIGHTS)
+            .map(|rights| request.rights(rights))
+            .ok_or(Error::NotOneOf("rights=", value, RIGHTS_LISTED)),
+        _ => find(word, &PAGE_SIZES)
+            .map(|size| request.page_size(size))
+            .ok_or_else(|| arguments.surplus(word)),
+    }
+}
+
+/// `mmio <physical> <size>`
+pub(super) fn mmio<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let number = arguments.number("<physical>")?;
+    let size = arguments.size("<size>")?;
+    arguments.end()?;
+    let start = PhysAddr::try_new(number)
+        .map_err(|_| Error::Allocate(AllocateError::BadDeviceAddress(number)))?;
+    if let Some((base, label)) = kernel_device(number, size) {
+        return Err(Error::KernelDevice(number, label, base));
+    }
+    allocate(
+        Request::new(size, Backing::Device(start, Cache::Uncached)),
+        out,
+    )
+}
+
+/// Where, and under which name, the kernel has mapped device memory of this
+/// range for itself. Two mappings could disagree about the cache, and a write
+/// through the second would go behind the kernel's back.
+fn kernel_device(start: u64, size: u64) -> Option<(VirtAddr, &'static str)> {
+    let end = start.saturating_add(size);
+    spaces::kernel_half(|space, _, _| {
+        space.regions().find_map(|region| match region.backing {
+            Backing::Device(device, _)
+                if device.as_u64() < end && start < device.as_u64() + region.size =>
+            {
+                Some((region.base, region.label))
+            }
+            _ => None,
+        })
+    })
+}
+
+/// `guard <size>`
+pub(super) fn guard<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let size = arguments.size("<size>")?;
+    arguments.end()?;
+    allocate(Request::new(size, Backing::Guard), out)
+}
+
+fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>> {
+    let (region, resident) = spaces::current(|space, physical, tlb| {
+        let region = space.allocate(request, physical, tlb)?;
+        let resident = space.resident(&region, physical);
+        Ok::<_, AllocateError>((region, resident))
+    })?;
+    writeln!(
+        out,
+        "region={} end={} backing={} page={} pages={} frames={}",
+        Address::from(region.base),
+        Address(region.end()),
+        region.backing,
+        region.page_size,
+        pages(&region),
+        resident.private
+    );
+    Ok(())
+}
+
+fn pages(region: &Region) -> u64 {
+    region.size.div_ceil(region.page_size.bytes())
+}
+
+/// The next word as an address of the low half, where the monitor's regions are.
+fn low_address<'a>(arguments: &mut Arguments<'a>) -> Result<VirtAddr, Error<'a>> {
+    let address = arguments.address()?;
+    if address >= KERNEL_HALF {
+        return Err(Error::KernelHalf(address.as_u64()));
+    }
+    Ok(address)
+}
+
+/// The next words as a range of the low half.
+fn low_range<'a>(arguments: &mut Arguments<'a>) -> Result<(VirtAddr, u64), Error<'a>> {
+    let start = low_address(arguments)?;
+    let size = arguments.size("<size>")?;
+    match start.as_u64().checked_add(size) {
+        Some(_) => Ok((start, size)),
+        None => Err(Error::PastTheEnd(start.as_u64(), size)),
+    }
+}
+
+/// `free <address>`
+pub(super) fn free<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let base = low_address(arguments)?;
+    arguments.end()?;
+    let frames = spaces::current(|space, physical, tlb| space.free(base, physical, tlb))?;
+    writeln!(out, "freed={} frames={frames}", Address::from(base));
+    Ok(())
+}
+
+/// `protect <address> <size> <r|rw|rx>`
+pub(super) fn protect<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let (start, size) = low_range(arguments)?;
+    let rights = arguments.choice("<r|rw|rx>", &RIGHTS, RIGHTS_LISTED)?;
+    arguments.end()?;
+    spaces::current(|space, physical, tlb| space.protect(start, size, rights, physical, tlb))?;
+    let pages = size / LeafSize::Size4KiB.bytes();
+    writeln!(
+        out,
+        "protected={} pages={pages} rights={rights}",
+        Address::from(start)
+    );
+    Ok(())
+}
+
+/// `discard <address> <size>`
+pub(super) fn discard<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let (start, size) = low_range(arguments)?;
+    arguments.end()?;
+    let frames = spaces::current(|space, physical, tlb| space.discard(start, size, physical, tlb))?;
+    writeln!(out, "discarded={} frames={frames}", Address::from(start));
+    Ok(())
+}

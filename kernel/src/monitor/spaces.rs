@@ -1,0 +1,166 @@
+//! `spaces` and `space`: several address spaces that share the kernel half.
+//!
+//! A space has a number for as long as it lives. The one that is loaded is in
+//! the kernel's hands; the others are kept here.
+
+use memory::Space;
+
+use super::Monitor;
+use super::arguments::{self, Arguments};
+use super::error::Error;
+use super::number::{self, Address};
+use super::output::Output;
+use crate::spaces;
+
+/// The most spaces that there may be.
+pub(super) const MOST_SPACES: usize = 32;
+
+/// All spaces there are.
+pub(super) struct Spaces {
+    /// Those that are not loaded, by number.
+    kept: [Option<Space>; MOST_SPACES],
+    /// The number of the one that is loaded.
+    current: usize,
+}
+
+impl Spaces {
+    /// The one that is loaded, as number 0.
+    pub(super) const fn new() -> Self {
+        Self {
+            kept: [const { None }; MOST_SPACES],
+            current: 0,
+        }
+    }
+
+    /// Those that are not loaded.
+    pub(super) fn others(&self) -> impl Iterator<Item = &Space> {
+        self.kept.iter().flatten()
+    }
+
+    fn is_kept(&self, number: usize) -> bool {
+        self.kept.get(number).is_some_and(Option::is_some)
+    }
+
+    /// The lowest number that no space has.
+    fn free_number(&self) -> Option<usize> {
+        (0..MOST_SPACES).find(|&number| number != self.current && !self.is_kept(number))
+    }
+
+    /// The number of a space that is not loaded.
+    fn kept_number<'a>(&self, number: u64) -> Result<usize, Error<'a>> {
+        let index = usize::try_from(number).map_err(|_| Error::NoSpace(number))?;
+        if index == self.current {
+            Err(Error::CurrentSpace(number))
+        } else if self.is_kept(index) {
+            Ok(index)
+        } else {
+            Err(Error::NoSpace(number))
+        }
+    }
+
+    fn switch<'a>(&mut self, number: u64) -> Result<(), Error<'a>> {
+        let index = match self.kept_number(number) {
+            Err(Error::CurrentSpace(_)) => return Ok(()),
+            other => other?,
+        };
+        if let Some(space) = self.kept[index].take() {
+            self.kept[self.current] = Some(spaces::load(space));
+            self.current = index;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Spaces {
+    /// Gives everything back that the kept spaces hold; the loaded one stays.
+    fn drop(&mut self) {
+        for space in self.kept.iter_mut().filter_map(Option::take) {
+            spaces::destroy(space);
+        }
+    }
+}
+
+fn line(number: usize, is_current: bool, space: &Summary, out: &mut Output<'_>) {
+    writeln!(
+        out,
+        "space={number} current={} root={} regions={} frames={}",
+        if is_current { "yes" } else { "no" },
+        Address(space.root),
+        space.regions,
+        space.frames
+    );
+}
+
+/// What is told of a space.
+struct Summary {
+    root: u64,
+    regions: u64,
+    frames: u64,
+}
+
+impl Summary {
+    /// Of a space, with the lock of physical memory held or not needed.
+    fn of(space: &Space, physical: &memory::Physical<'_>) -> Self {
+        let resident = |region| space.resident(&region, physical).private;
+        Self {
+            root: space.root().start_address().as_u64(),
+            regions: space.region_count(),
+            frames: space.regions().map(resident).sum(),
+        }
+    }
+}
+
+/// `spaces`
+pub(super) fn spaces<'a>(
+    monitor: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    arguments.end()?;
+    for number in 0..MOST_SPACES {
+        let summary = if number == monitor.spaces.current {
+            spaces::current(|space, physical, _| Some(Summary::of(space, physical)))
+        } else {
+            let kept = monitor.spaces.kept[number].as_ref();
+            kept.map(|space| spaces::physical(|physical| Summary::of(space, physical)))
+        };
+        if let Some(summary) = summary {
+            line(number, number == monitor.spaces.current, &summary, out);
+        }
+    }
+    Ok(())
+}
+
+/// `space new`, `space <n>`, `space free <n>`
+pub(super) fn space<'a>(
+    monitor: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let known = &mut monitor.spaces;
+    match arguments.word("<new | n | free n>")? {
+        "new" => {
+            arguments.end()?;
+            let number = known.free_number().ok_or(Error::TooManySpaces)?;
+            let space = spaces::create()?;
+            let root = space.root().start_address();
+            known.kept[number] = Some(space);
+            writeln!(out, "space={number} root={}", Address::from(root));
+        }
+        "free" => {
+            let number = arguments.number("<n>")?;
+            arguments.end()?;
+            let index = known.kept_number(number)?;
+            let frames = known.kept[index].take().map_or(0, spaces::destroy);
+            writeln!(out, "freed={number} frames={frames}");
+        }
+        word => {
+            let number = arguments::read("<new | n | free n>", word, number::number)?;
+            arguments.end()?;
+            known.switch(number)?;
+            let root = spaces::current(|space, _, _| space.root().start_address());
+            writeln!(out, "space={number} root={}", Address::from(root));
+        }
+    }
+    Ok(())
+}

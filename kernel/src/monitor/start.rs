@@ -1,0 +1,35 @@
+//! The monitor on the kernel's console, and what the command line asks of it.
+//!
+//! | word | does |
+//! |---|---|
+//! | `no-tour` | goes straight to the prompt |
+//! | `tour=NAME` | runs that tour before the prompt, not the example |
+
+use crate::command_line::CommandLine;
+use crate::console::input;
+use crate::cpu::exit::ExitStatus;
+use crate::monitor::Monitor;
+use crate::monitor::output::{Console, Output};
+use crate::tour::{self, TOURS};
+
+/// Runs the tour that `words` ask for.
+pub fn tour(words: &CommandLine<'_>) {
+    if words.has("no-tour") {
+        return;
+    }
+    let name = words.value("tour").unwrap_or("example");
+    match tour::find(name) {
+        Some(tour) => (tour.run)(),
+        None => {
+            log::error!("tour={name} is none of the tours:");
+            TOURS.iter().for_each(|tour| log::error!("  {}", tour.name));
+        }
+    }
+}
+
+/// Runs the monitor on the console until it ends, and returns with which status.
+pub fn monitor() -> ExitStatus {
+    let mut console = Console;
+    let status = Monitor::new().run(&mut input::read, &mut Output::new(&mut console));
+    ExitStatus::Exit(status)
+}
