@@ -36,10 +36,14 @@ fn main() -> ExitCode {
     match boot(&options) {
         Ok(status) => status.into(),
         Err(error) => {
-            eprintln!("boot: error: {error:#} (status {RUNNER_FAILED})");
+            say_error(&format!("{error:#}"), RUNNER_FAILED);
             RUNNER_FAILED.into()
         }
     }
+}
+
+fn say_error(words: &str, status: u8) {
+    eprintln!("boot: error: {words} (status {status})");
 }
 
 fn boot(options: &Options) -> Result<u8> {
@@ -53,18 +57,18 @@ fn boot(options: &Options) -> Result<u8> {
     }
     let ended = start(options, &image, &cmdline, script)?;
     let outcome = ended.outcome;
+    let picture = options.screenshot.as_ref();
+    let missing = picture.filter(|_| !ended.picture_taken);
     let plain_success = outcome == Outcome::Exit(0);
-    if !plain_success || !(options.is_test() || options.quiet) {
+    let silent = missing.is_some() || options.is_test() || options.quiet;
+    if !(plain_success && silent) {
         eprintln!("boot: {}", outcome.words());
     }
-    if let Some(picture) = &options.screenshot
-        && !ended.picture_taken
-    {
+    if let Some(picture) = missing {
         let status = NonZero::new(outcome.status()).map_or(RUNNER_FAILED, NonZero::get);
-        eprintln!(
-            "boot: error: there is no picture {}: the machine ended before it was taken (status {status})",
-            picture.display()
-        );
+        let picture = picture.display();
+        let words = format!("there is no picture {picture}: the machine ended before it was taken");
+        say_error(&words, status);
         return Ok(status);
     }
     Ok(outcome.status())

@@ -21,6 +21,12 @@ pub const LEAST_MEMORY_UEFI: u64 = 64 * MIB;
 /// Seconds a test kernel may take when `--timeout` is not given.
 pub const TEST_TIMEOUT: u64 = 120;
 
+// Under these titles `--help` lists the options.
+const GUEST: &str = "The guest";
+const MACHINE: &str = "The machine";
+const RUN: &str = "The run";
+const TESTS: &str = "Test kernels";
+
 /// QEMU's machine types that the boot chain is tested on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MachineType {
@@ -53,110 +59,100 @@ pub struct Options {
     pub filter: Option<String>,
 
     /// Start at the prompt, without the guided tour
-    #[arg(long, conflicts_with = "tour", help_heading = "The guest")]
+    #[arg(help_heading = GUEST, long, conflicts_with = "tour")]
     pub no_tour: bool,
 
     /// Give this tour before the prompt instead of the usual one; `tour` at the prompt lists them
-    #[arg(long, value_name = "NAME", help_heading = "The guest")]
+    #[arg(help_heading = GUEST, long, value_name = "NAME")]
     pub tour: Option<String>,
 
-    /// Type these commands at the prompt, one after the other, before standard input; may be given several times
-    #[arg(
-        long,
-        value_name = "COMMAND; COMMAND",
-        allow_hyphen_values = true,
-        help_heading = "The guest"
-    )]
+    /// Type these commands at the prompt, `;` between them, before standard input; may be given several times
+    #[arg(help_heading = GUEST, long, value_name = "COMMANDS", allow_hyphen_values = true)]
     pub after: Vec<String>,
 
     /// Type this file at the prompt instead of standard input
-    #[arg(long, value_name = "FILE", help_heading = "The guest")]
+    #[arg(help_heading = GUEST, long, value_name = "FILE")]
     pub monitor_script: Option<PathBuf>,
 
     /// Take a picture (PNG) of the screen after the commands of --after, and power off; opens no window
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "monitor_script",
-        help_heading = "The guest"
-    )]
+    #[arg(help_heading = GUEST, long, value_name = "FILE", conflicts_with = "monitor_script")]
     pub screenshot: Option<PathBuf>,
 
     /// Show QEMU's own view of the low half (info mem, info tlb) whenever a line that was typed has changed it
-    #[arg(long, help_heading = "The guest")]
+    #[arg(help_heading = GUEST, long)]
     pub trace_qemu: bool,
 
     /// Let the guest measure itself in instructions (-icount), and power off; opens no window
-    #[arg(long, conflicts_with_all = ["monitor_script", "screenshot"], help_heading = "The guest")]
+    #[arg(help_heading = GUEST, long, conflicts_with_all = ["monitor_script", "screenshot"])]
     pub bench_guest: bool,
 
+    /// More options for the guest: words `key` or `key=value` between spaces
+    #[arg(help_heading = GUEST, long, value_name = "TEXT")]
+    pub cmdline: Option<String>,
+
     /// Open no window; the serial port stays on the terminal
-    #[arg(long)]
+    #[arg(help_heading = MACHINE, long)]
     pub headless: bool,
 
     /// The machine's memory, with K, M or G (1024 each); at least 24M, with --uefi 64M
-    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = parse_memory)]
+    #[arg(help_heading = MACHINE, long, value_name = "SIZE", default_value = "128M", value_parser = parse_memory)]
     pub memory: u64,
 
     /// Start through UEFI (OVMF) instead of BIOS
-    #[arg(long)]
+    #[arg(help_heading = MACHINE, long)]
     pub uefi: bool,
 
     /// The UEFI firmware: a code file with its variables beside it, a file with both, or a folder of them
-    #[arg(long, value_name = "PATH", requires = "uefi")]
+    #[arg(help_heading = MACHINE, long, value_name = "PATH", requires = "uefi")]
     pub ovmf: Option<PathBuf>,
 
     /// The chipset
-    #[arg(long, value_enum, default_value = "q35")]
+    #[arg(help_heading = MACHINE, long, value_enum, default_value = "q35")]
     pub machine: MachineType,
 
     /// The processor: max offers all that the accelerator can do, qemu64 is a plain early one; `help` lists all
-    #[arg(long, value_name = "MODEL", default_value = "max")]
+    #[arg(help_heading = MACHINE, long, value_name = "MODEL", default_value = "max")]
     pub cpu: String,
 
     /// What runs the guest's instructions: tcg (emulation, everywhere the same), kvm, hvf
-    #[arg(long, value_name = "NAME", default_value = "tcg")]
+    #[arg(help_heading = MACHINE, long, value_name = "NAME", default_value = "tcg")]
     pub accel: String,
 
+    /// One more argument for QEMU; may be given several times
+    #[arg(help_heading = MACHINE, long, value_name = "ARG", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
+
     /// End QEMU after so many seconds with status 124 [default: none; 120 for a test kernel]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(help_heading = RUN, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
 
     /// Write the disk image, print its path, and do not start QEMU
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     pub image_only: bool,
 
     /// Stop before the first instruction, wait for gdb on port 1234, and print the gdb command to type
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     pub gdb: bool,
 
-    /// One more argument for QEMU; may be given several times
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
-    pub qemu_arg: Vec<String>,
-
-    /// More options for the guest: words `key` or `key=value` between spaces
-    #[arg(long, value_name = "TEXT", help_heading = "The guest")]
-    pub cmdline: Option<String>,
+    /// Say nothing but errors; the guest's output stays whole
+    #[arg(help_heading = RUN, long, short)]
+    pub quiet: bool,
 
     /// Of a test kernel, run only the test with exactly the filter's name
-    #[arg(long, requires = "filter")]
+    #[arg(help_heading = TESTS, long, requires = "filter")]
     pub exact: bool,
 
     /// Of a test kernel, print the names of the tests and run none
-    #[arg(long)]
+    #[arg(help_heading = TESTS, long)]
     pub list: bool,
 
     /// Understood and without effect: a guest's output is never captured
-    #[arg(long, aliases = ["show-output", "no-capture"], overrides_with = "nocapture")]
+    #[arg(help_heading = TESTS, long, aliases = ["show-output", "no-capture"], overrides_with = "nocapture")]
     pub nocapture: bool,
 
     /// Understood and without effect: a guest's tests run one after the other
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = TESTS, long, value_name = "N")]
     pub test_threads: Option<u64>,
-
-    /// Say nothing but errors; the guest's output stays whole
-    #[arg(long, short)]
-    pub quiet: bool,
 
     /// What `cargo bench` adds; answered with the commands that measure
     #[arg(long, hide = true)]

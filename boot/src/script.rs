@@ -73,7 +73,8 @@ fn source(options: &Options) -> Result<Source> {
         }
         return Ok(Source::Text(Box::new(file)));
     }
-    Ok(if options.bench_guest {
+    let ends_by_itself = options.bench_guest || options.screenshot.is_some();
+    Ok(if ends_by_itself {
         Source::Text(Box::new(io::empty()))
     } else if keyboard::is_there() {
         Source::Keyboard

@@ -86,25 +86,27 @@ fn words(ranges: &str, pages: &str) -> String {
         .filter_map(page)
         .filter(|page| low(&page.address))
         .collect();
-    if ranges.is_empty() && pages.is_empty() {
+    if ranges.is_empty() {
         return "nothing is mapped".to_owned();
     }
     let mut words = format!("{} entries", pages.len());
     if pages.len() == 1 {
         words = "1 entry".to_owned();
     }
-    for range in &ranges {
-        let Range { start, end, rights } = range;
+    let mut left = MOST_PAGES;
+    for Range { start, end, rights } in ranges {
         // Writing to a string does not fail.
         write!(words, "\n  {start:#018x}..{end:#018x} {rights}").ok();
-    }
-    for page in pages.iter().take(MOST_PAGES) {
-        let (address, physical) = (page.address, page.physical);
-        let flags = flags(page.flags);
-        write!(words, "\n    {address:#018x} -> {physical:#018x} {flags}").ok();
+        let inside = |page: &&Page<'_>| (start..end).contains(&page.address);
+        for page in pages.iter().filter(inside).take(left) {
+            let (address, physical) = (page.address, page.physical);
+            let flags = flags(page.flags);
+            write!(words, "\n    {address:#018x} -> {physical:#018x} {flags}").ok();
+            left -= 1;
+        }
     }
     if pages.len() > MOST_PAGES {
-        write!(words, "\n    and {} more", pages.len() - MOST_PAGES).ok();
+        write!(words, "\n    and {} entries more", pages.len() - MOST_PAGES).ok();
     }
     words
 }
@@ -185,20 +187,22 @@ mod tests {
     }
 
     #[test]
-    fn of_many_pages_the_rest_is_counted() {
+    fn each_page_stands_below_its_range_and_of_many_the_rest_is_counted() {
         let mut pages = String::new();
         for page in 0..100 {
-            writeln!(
-                pages,
-                "{:016x}: {:016x} ----A----\r",
-                page << 12,
-                page << 12
-            )
-            .unwrap();
+            let (address, frame) = (page << 12, (page << 12) + 0x10_0000);
+            writeln!(pages, "{address:016x}: {frame:016x} ----A----\r").unwrap();
         }
-        let words = View::default().news("now", "", &pages).unwrap();
-        assert_eq!(words.lines().count(), 1 + MOST_PAGES + 1);
-        assert!(words.ends_with("\n    and 68 more"), "{words}");
+        let ranges = "0000000000000000-0000000000002000 0000000000002000 -r-\r\n\
+                      0000000000002000-0000000000064000 0000000000062000 -rw\r\n";
+        let words = View::default().news("now", ranges, &pages).unwrap();
+        let lines: Vec<_> = words.lines().collect();
+        assert_eq!(lines.len(), 1 + 2 + MOST_PAGES + 1, "{words}");
+        assert!(lines[0].ends_with(": 100 entries"), "{words}");
+        assert_eq!(lines[4], "  0x0000000000002000..0x0000000000064000 -rw");
+        let third = "    0x0000000000002000 -> 0x0000000000102000 accessed";
+        assert_eq!(lines[5], third);
+        assert!(words.ends_with("\n    and 68 entries more"), "{words}");
     }
 
     #[test]

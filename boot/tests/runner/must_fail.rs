@@ -43,9 +43,11 @@ fn a_refused_fault_ends_with_102_and_says_what_why_and_where() {
     let run = run(test_kernel("must_fail_refused_fault"), &[]);
     assert_eq!(run.status, Some(102), "{run:?}");
     for words in [
-        "\n#PF Page Fault at 0xffff8000",
-        "\n  refused: write to 0x11004 by the kernel, the page is absent (error code 0x2)",
-        "\n  because: the region does not allow writing",
+        "\n#PF Page Fault: write to read-only memory",
+        "\n  instruction: 0xffff8000",
+        "\n  tried:       write to 0x11004 by the kernel, the page is absent",
+        "\n  error code:  0x2: ",
+        "\n  refused:     the region does not allow writing",
         "4100 bytes into constants (demand, r, 0x0000000000010000..0x0000000000012000)",
         "  cr2=0000000000011004",
         "a_write_to_read_only_memory_that_was_not_announced ... FAILED",
@@ -55,7 +57,7 @@ fn a_refused_fault_ends_with_102_and_says_what_why_and_where() {
     }
     assert!(
         run.words
-            .ends_with("boot: the guest stopped at a page fault that it refused (status 102)\n"),
+            .ends_with("boot: the guest stopped at a fault that it refused (status 102)\n"),
         "{run:?}"
     );
 }
