@@ -34,13 +34,10 @@ fn with_memory() -> ! {
     if let Some(name) = words.value("crash") {
         crash::run(name)
     }
-    if words.has("bench") {
+    if words.has("bench") && !words.has("tour") {
         bench::run();
         exit(ExitStatus::Success)
     }
     start::tour(&words);
-    if words.has("monitor") {
-        exit(start::monitor())
-    }
-    exit(ExitStatus::Success)
+    exit(start::monitor())
 }
