@@ -5,7 +5,9 @@
 
 pub mod example;
 pub mod meter;
+pub mod policies;
 pub mod scenario;
+pub mod stage;
 pub mod straddle;
 mod tell;
 pub mod zero;
@@ -18,14 +20,14 @@ pub struct Tour {
     pub name: &'static str,
     /// What it shows, in a few words.
     pub shows: &'static str,
-    /// Frames (4 KiB) that it needs at most at any moment.
+    /// Frames (4 KiB) that have to be free for it; it may use more if there are.
     pub frames: u64,
     /// Runs it, and tells on the console.
     pub run: fn(),
 }
 
 /// All of them.
-pub static TOURS: [Tour; 3] = [
+pub static TOURS: [Tour; 4] = [
     Tour {
         name: "example",
         shows: "alloc 5, 10 and 100 bytes under all three backings, in order and with b first",
@@ -34,15 +36,21 @@ pub static TOURS: [Tour; 3] = [
     },
     Tour {
         name: "straddle",
-        shows: "blocks across a page boundary: pages become physical, not blocks",
+        shows: "the same blocks where 100 bytes cross into a second page, walk by walk",
         frames: 16,
         run: straddle::run,
     },
     Tour {
         name: "zero",
-        shows: "reads share one frame of zeroes, the first write takes a frame",
+        shows: "pages that share one frame of zeroes until they are written",
         frames: 16,
         run: zero::run,
+    },
+    Tour {
+        name: "policies",
+        shows: "frames, faults and time of five ways to back the same work, side by side",
+        frames: 80,
+        run: policies::run,
     },
 ];
 

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! packed        0x10000 a  0x10005 b  0x1000f c                 one page
+//! inside        0x10985 a  0x10990 b  0x109a0 c ... 0x10a04     one page
 //! straddling    0x10f85 a  0x10f90 b  0x10fa0 c ... 0x11004     c ends in the second
 //! ```
 //!
@@ -13,8 +14,7 @@ use memory::space::{Backing, Placement, Region, Request};
 use x86_64::VirtAddr;
 
 use super::meter::{Measured, measure};
-use crate::cpu::access;
-use crate::spaces;
+use super::stage::Stage;
 
 /// Where the region lies.
 pub const BASE: VirtAddr = VirtAddr::new(0x10000);
@@ -32,6 +32,23 @@ pub struct Block {
     pub size: u64,
 }
 
+impl Block {
+    /// The address behind its last byte.
+    #[must_use]
+    pub fn end(&self) -> VirtAddr {
+        self.start + self.size
+    }
+
+    /// How many of its bytes lie in the page where it begins, and how many
+    /// past that page.
+    #[must_use]
+    pub fn split(&self) -> (u64, u64) {
+        let room = 4096 - u64::from(self.start.page_offset());
+        let first = self.size.min(room);
+        (first, self.size - first)
+    }
+}
+
 /// A byte allocator as small as they come: each block begins where the last
 /// one ended, rounded up to a step. It has no headers, and touches nothing.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +62,11 @@ impl Bytes {
     pub const PACKED: Self = Self {
         next: BASE,
         step: 1,
+    };
+    /// From the middle of the first page on, in steps of 16 bytes.
+    pub const INSIDE: Self = Self {
+        next: VirtAddr::new(0x10985),
+        step: 16,
     };
     /// From the end of the first page on, in steps of 16 bytes.
     pub const STRADDLING: Self = Self {
@@ -108,40 +130,29 @@ impl Scenario {
     ///
     /// If there is no room: something lies at [`BASE`], or no frame is left.
     pub fn run(&self, mut tell: impl FnMut(Step, &Measured)) {
-        let (region, measured) = measure(|| reserve(self.backing));
-        tell(Step::Reserve(region), &measured);
+        let request = Request::new(SIZE, self.backing)
+            .placement(Placement::At(BASE))
+            .label("example");
+        let (stage, measured) = measure(|| Stage::reserve(request));
+        tell(Step::Reserve(stage.region()), &measured);
         let blocks = self.blocks();
         for block in self.order.map(|index| blocks[index]) {
             for &touch in self.touches {
-                let ((), measured) = measure(|| touch_block(block, touch));
+                let ((), measured) = measure(|| touch_block(&stage, block, touch));
                 tell(Step::Touch(block, touch), &measured);
             }
         }
-        let ((), measured) = measure(|| release(region));
+        let ((), measured) = measure(|| stage.release());
         tell(Step::Free, &measured);
     }
 }
 
-fn reserve(backing: Backing) -> Region {
-    let request = Request::new(SIZE, backing)
-        .placement(Placement::At(BASE))
-        .label("example");
-    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
-        .expect("the low half has room for the example")
-}
-
-fn release(region: Region) {
-    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
-        .expect("the region is the example's own");
-}
-
-fn touch_block(block: Block, touch: Touch) {
-    for address in (0..block.size).map(|offset| block.start + offset) {
+fn touch_block(stage: &Stage, block: Block, touch: Touch) {
+    let first = block.start - BASE;
+    for offset in first..first + block.size {
         match touch {
-            // SAFETY: the block lies in the example's own region.
-            Touch::Read => drop(unsafe { access::read_byte(address) }),
-            // SAFETY: as above; no Rust value stands there.
-            Touch::Write => unsafe { access::write_byte(address, block.name as u8) },
+            Touch::Read => drop(stage.read(offset)),
+            Touch::Write => stage.write(offset, block.name as u8),
         }
     }
 }

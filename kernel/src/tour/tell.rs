@@ -1,18 +1,19 @@
-//! How tours tell what happened: faults before the step that caused them, then
-//! what the step cost, and walks through the tables where they explain something.
+//! The words that the demonstrations share: faults, steps of a scenario, and
+//! walks. All numbers come from what was measured; nothing here measures.
 
 use core::fmt;
 
 use memory::journal::Event;
-use x86_64::VirtAddr;
+use memory::paging::{LeafSize, Walk, index_at, offset_in_page};
 
 use super::meter::{Cost, Measured};
 use super::scenario::{Block, Step, Touch};
-use crate::{println, spaces};
+use crate::println;
 
-/// Tells of one step; before the region is freed, of all steps together.
+/// Tells of one step of a scenario, its faults first; before the region is
+/// freed, of all steps together.
 pub(super) fn step(step: Step, measured: &Measured, total: &mut Cost) {
-    measured.faults().iter().for_each(fault);
+    faults(measured);
     match step {
         Step::Reserve(region) => println!(
             "  region {:#x}..{:#x}, {} pages: {}",
@@ -30,11 +31,15 @@ pub(super) fn step(step: Step, measured: &Measured, total: &mut Cost) {
     *total += measured.cost;
 }
 
-/// Tells of a fault.
+/// Tells of each fault: CR2 and error code, and what was decided.
+pub(super) fn faults(measured: &Measured) {
+    measured.faults().iter().for_each(fault);
+}
+
 fn fault(event: &Event) {
     let address = event.fault.address;
     println!(
-        "    #PF CR2={:#x}, error code {:#x}: {}",
+        "    #PF CR2={:#x} error={:#x}: {}",
         address,
         event.fault.code.bits(),
         event.fault
@@ -48,16 +53,26 @@ fn fault(event: &Event) {
     );
 }
 
-/// Tells how `address` is translated now.
-pub(super) fn walk(address: VirtAddr) {
-    let walk = spaces::current(|space, _, _| space.walk(address));
-    println!("    the walk to {address:#x}:");
+/// Prints a walk level by level, under a line that says where it leads.
+pub(super) fn walk(walk: &Walk) {
+    println!(
+        "    walk to {:#x}: indices {} {} {} {}, offset {:#x}",
+        walk.address,
+        index_at(walk.address, 4),
+        index_at(walk.address, 3),
+        index_at(walk.address, 2),
+        index_at(walk.address, 1),
+        offset_in_page(walk.address, LeafSize::Size4KiB)
+    );
     for step in walk.steps() {
         println!("      {step}");
     }
     match walk.physical() {
-        Some(physical) => println!("      so it is at {physical:#x} in physical memory"),
-        None => println!("      so it is not mapped: a touch will fault"),
+        Some(physical) => println!("      physical {physical:#x}"),
+        None => println!(
+            "      not mapped: the walk ends at level {}",
+            walk.end().level
+        ),
     }
 }
 
