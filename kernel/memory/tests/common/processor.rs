@@ -72,9 +72,23 @@ impl Processor {
     /// what a speculative read may bring back before the handler runs.
     pub fn forget_and_speculate(&mut self, address: u64) {
         self.forget(address);
+        self.speculate(address);
+    }
+
+    /// A walk that no instruction asked for: it faults never and may be made at
+    /// any time.
+    pub fn speculate(&mut self, address: u64) {
         if let Found::Leaf(leaf, entry) = self.walk(address) {
             self.remember(leaf, entry, false);
         }
+    }
+
+    /// The first addresses of all that is remembered.
+    pub fn known(&self) -> Vec<u64> {
+        let leaves = self.leaves.keys().map(|&(_, start)| start);
+        leaves
+            .chain(self.uppers.keys().map(|&(_, start)| start))
+            .collect()
     }
 
     /// Drops the leaves of every size and the upper-level entries for `address`.

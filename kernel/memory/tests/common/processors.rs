@@ -3,8 +3,10 @@
 //! A flush reaches every processor, and each forgets exactly what the contract
 //! of `Tlb` names: for a page the leaves of any size that cover it and the
 //! upper-level entries on the way to it; for everything, what lies in the
-//! scope. What is flushed is written down, and a flush can be ignored on
-//! purpose, to show that the harness notices.
+//! scope. At once it walks again to all that it knew, as a speculative read may
+//! at any time: what is taken out of the tables only after its flush is stale.
+//! What is flushed is written down, and a flush can be ignored on purpose, to
+//! show that the harness notices.
 
 use std::rc::Rc;
 
@@ -111,6 +113,7 @@ impl Tlb for Processors {
             {
                 continue;
             }
+            let known = core.known();
             match flush {
                 Flush::Pages(pages) => {
                     for address in pages.iter().copied().map(VirtAddr::as_u64) {
@@ -126,6 +129,9 @@ impl Tlb for Processors {
                     core.uppers.retain(|(_, start), _| !in_scope(*start));
                 }
             }
+            known
+                .into_iter()
+                .for_each(|address| core.speculate(address));
         }
     }
 }

@@ -169,19 +169,26 @@ impl PlainHalf {
     /// How many tables the leaves need, those of the kernel half's level 3 and
     /// its root left out.
     pub fn tables(&self) -> u64 {
-        let mut tables = BTreeSet::new();
-        for (start, leaf) in &self.leaves {
+        let mut tables = u64::from(!self.is_kernel);
+        // The leaves come in order, and so do the tables that hold them.
+        let mut last = [None; 3];
+        let mut count = |level: usize, start: u64| {
+            let table = Some(start >> (12 + 9 * level));
+            tables += u64::from(last[level - 1] != table);
+            last[level - 1] = table;
+        };
+        for (&start, leaf) in &self.leaves {
             if leaf.size == PAGE {
-                tables.insert((1, start >> 21));
+                count(1, start);
             }
             if leaf.size < HUGE {
-                tables.insert((2, start >> 30));
+                count(2, start);
             }
             if !self.is_kernel {
-                tables.insert((3, start >> 39));
+                count(3, start);
             }
         }
-        tables.len() as u64 + u64::from(!self.is_kernel)
+        tables
     }
 
     /// Tables that splitting the leaves at both ends of a range takes.

@@ -4,9 +4,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod allocate_errors;
 mod around;
 mod bytes;
-mod errors;
+mod change_errors;
 mod failing;
 mod faults;
 mod journal;

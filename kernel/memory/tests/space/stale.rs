@@ -110,6 +110,23 @@ fn a_flush_that_is_left_out_is_noticed() {
 }
 
 #[test]
+fn a_table_that_goes_after_an_early_flush_is_flushed_itself() {
+    let mut machine = Machine::new();
+    let request = Request::new(257 * PAGE, Backing::Demand);
+    machine.allocate(LOW, request.placement(at(BASE)));
+    for page in 0..257 {
+        machine
+            .write_on(1, BASE + page * PAGE, 1)
+            .expect("writable");
+    }
+    machine.processors.flushed.clear();
+    // The 257th frame finishes the gather early, and only then its leaf table,
+    // which other processors may have walked through meanwhile, is empty.
+    assert_eq!(machine.free(LOW, BASE), 257);
+    assert_eq!(machine.processors.flushed.len(), 2);
+}
+
+#[test]
 fn a_processor_that_was_not_flushed_reads_zeroes_for_ever() {
     let mut machine = Taking::ZeroFrame.machine(LOW, BASE);
     machine.processors.ignored = 1;

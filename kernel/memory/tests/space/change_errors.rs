@@ -1,0 +1,133 @@
+//! Every refusal to free, to discard and to protect, by its variant, and that it
+//! changed nothing.
+
+use memory::paging::Cache;
+use memory::space::{
+    AllocateError, Backing, DiscardError, FreeError, ProtectError, Request, Rights,
+};
+use x86_64::VirtAddr;
+
+use crate::common::machine::{FIXED_BASE, Machine};
+use crate::common::operations::{KERNEL, LOW, PAGE, at};
+use crate::common::snapshot::Snapshot;
+
+const BASE: u64 = 0x4000_0000;
+
+fn page() -> Request {
+    Request::new(PAGE, Backing::Demand)
+}
+
+fn address(address: u64) -> VirtAddr {
+    VirtAddr::new(address)
+}
+
+#[test]
+fn free_takes_the_base_of_an_allocation() {
+    let mut machine = Machine::new();
+    machine.allocate(
+        LOW,
+        Request::new(4 * PAGE, Backing::Demand).placement(at(BASE)),
+    );
+    machine.protect(LOW, BASE + 2 * PAGE, PAGE, Rights::Read);
+    let before = Snapshot::of(&machine);
+    for inside in [BASE + 1, BASE + PAGE, BASE + 2 * PAGE, BASE + 3 * PAGE] {
+        let refused = machine.try_free(LOW, inside);
+        assert_eq!(refused, Err(FreeError::NotTheBase(address(BASE))));
+    }
+    for outside in [0, BASE - 1, BASE + 4 * PAGE] {
+        let refused = machine.try_free(LOW, outside);
+        assert_eq!(refused, Err(FreeError::NoRegion(address(outside))));
+    }
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused free");
+}
+
+#[test]
+fn a_fixed_region_is_not_freed() {
+    let mut machine = Machine::new();
+    let fixed = Request::new(PAGE, Backing::Fixed).placement(at(FIXED_BASE));
+    machine.allocate(KERNEL, fixed);
+    let before = Snapshot::of(&machine);
+    let refused = machine.try_free(KERNEL, FIXED_BASE);
+    assert_eq!(refused, Err(FreeError::Fixed(address(FIXED_BASE))));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused free");
+}
+
+#[test]
+fn discard_takes_whole_pages_of_demand_and_zero_regions() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, page().placement(at(BASE)));
+    let immediate = Request::new(PAGE, Backing::Immediate);
+    machine.allocate(LOW, immediate.placement(at(BASE + PAGE)));
+    machine.write(BASE, 1).expect("writable");
+    let before = Snapshot::of(&machine);
+    for (start, size) in [(BASE + 1, PAGE), (BASE, 100), (BASE, 0)] {
+        let refused = machine.try_discard(LOW, start, size);
+        assert_eq!(refused, Err(DiscardError::Unaligned(address(start), size)));
+    }
+    let refused = machine.try_discard(LOW, BASE - PAGE, 2 * PAGE);
+    assert_eq!(refused, Err(DiscardError::NoRegion(address(BASE - PAGE))));
+    let refused = machine.try_discard(LOW, BASE, 2 * PAGE);
+    let not_on_demand = DiscardError::NotOnDemand(address(BASE + PAGE), Backing::Immediate);
+    assert_eq!(refused, Err(not_on_demand));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused discard");
+}
+
+#[test]
+fn protect_takes_whole_pages_of_managed_regions() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, page().placement(at(BASE)));
+    let guard = Request::new(PAGE, Backing::Guard);
+    machine.allocate(LOW, guard.placement(at(BASE + PAGE)));
+    machine.write(BASE, 1).expect("writable");
+    let before = Snapshot::of(&machine);
+    for (start, size) in [(BASE + 1, PAGE), (BASE, 100), (BASE, 0)] {
+        let refused = machine.try_protect(LOW, start, size, Rights::Read);
+        assert_eq!(refused, Err(ProtectError::Unaligned(address(start), size)));
+    }
+    let refused = machine.try_protect(LOW, BASE - PAGE, 2 * PAGE, Rights::Read);
+    assert_eq!(refused, Err(ProtectError::NoRegion(address(BASE - PAGE))));
+    let refused = machine.try_protect(LOW, BASE, 2 * PAGE, Rights::Read);
+    let not_managed = ProtectError::NotManaged(address(BASE + PAGE), Backing::Guard);
+    assert_eq!(refused, Err(not_managed));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused protect");
+}
+
+#[test]
+fn protect_makes_no_device_executable() {
+    let mut machine = Machine::new();
+    let device = Backing::Device(machine.device(), Cache::Uncached);
+    machine.allocate(LOW, Request::new(PAGE, device).placement(at(BASE)));
+    let before = Snapshot::of(&machine);
+    let refused = machine.try_protect(LOW, BASE, PAGE, Rights::ReadExecute);
+    assert_eq!(refused, Err(ProtectError::ExecutableDevice(address(BASE))));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused protect");
+    machine.protect(LOW, BASE, PAGE, Rights::Read);
+}
+
+#[test]
+fn every_refusal_says_which_address_it_is_about() {
+    let texts = [
+        AllocateError::Overlap(address(BASE)).to_string(),
+        AllocateError::OutsideHalf(address(BASE)).to_string(),
+        AllocateError::Unaligned(address(BASE), PAGE).to_string(),
+        AllocateError::NoSlot(address(BASE)).to_string(),
+        AllocateError::BadDeviceAddress(BASE).to_string(),
+        AllocateError::DeviceIsManaged(BASE).to_string(),
+        AllocateError::ExecutableDevice(BASE).to_string(),
+        AllocateError::ExecutableDevice(BASE).to_string(),
+        FreeError::NoRegion(address(BASE)).to_string(),
+        FreeError::NotTheBase(address(BASE)).to_string(),
+        FreeError::Fixed(address(BASE)).to_string(),
+        DiscardError::Unaligned(address(BASE), 1).to_string(),
+        DiscardError::NoRegion(address(BASE)).to_string(),
+        DiscardError::NotOnDemand(address(BASE), Backing::Guard).to_string(),
+        ProtectError::Unaligned(address(BASE), 1).to_string(),
+        ProtectError::NoRegion(address(BASE)).to_string(),
+        ProtectError::NotManaged(address(BASE), Backing::Guard).to_string(),
+        ProtectError::ExecutableDevice(address(BASE)).to_string(),
+        ProtectError::ExecutableDevice(address(BASE)).to_string(),
+    ];
+    for text in texts {
+        assert!(text.contains("40000000"), "{text}");
+    }
+}
