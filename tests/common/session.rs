@@ -12,6 +12,8 @@ use core::fmt;
 
 use kernel::monitor::Monitor;
 use kernel::monitor::output::Output;
+use kernel::spaces;
+use x86_64::VirtAddr;
 
 /// Text that takes no memory while it is written: the monitor must work when
 /// there is none, and what it measures must not be disturbed.
@@ -127,6 +129,17 @@ impl Session {
         let error = self.error(index);
         assert!(error.contains(why), "{error:?} does not say {why:?}");
     }
+}
+
+/// Frees what a test has left in the low half.
+pub fn free_all() {
+    spaces::current(|space, physical, tlb| {
+        while let Some(region) = space.region_above(VirtAddr::zero()) {
+            space
+                .free(region.base, physical, tlb)
+                .expect("it is no fixed region");
+        }
+    });
 }
 
 /// The text of the first field of this name.

@@ -1,0 +1,250 @@
+//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap`, `map` and `space`: what they
+//! tell agrees with what was done.
+#![no_std]
+#![no_main]
+#![feature(custom_test_frameworks)]
+#![test_runner(kernel::testing::run)]
+#![reexport_test_harness_main = "test_main"]
+
+extern crate alloc;
+
+#[path = "common/session.rs"]
+mod session;
+
+use alloc::format;
+use alloc::vec::Vec;
+use kernel::monitor::number::size;
+use session::{Session, free_all};
+
+kernel::test_kernel!(test_main);
+
+#[test_case]
+fn a_walk_takes_an_address_apart_and_ends_where_the_translation_does() {
+    let session = Session::script(&[
+        "walk 0x10005",
+        "alloc demand 128K",
+        "write 0x10005 1",
+        "walk 0x10005",
+        "walk 0xffffffffffffffff",
+        "walk 0x8000_0000_0000",
+    ]);
+    let parts = "address=0x0000000000010005 level4=0 level3=0 level2=0 level1=16 offset=0x5";
+    assert_eq!(session.answer(0).lines().next(), Some(parts));
+    assert!(
+        session.answer(0).ends_with("not mapped at level=4"),
+        "{}",
+        session.answer(0)
+    );
+    assert_eq!(session.answer(3).lines().count(), 6);
+    assert!(session.answer(3).contains("level 1 [ 16] 4K leaf at "));
+    assert_eq!(session.number(3, "physical") & 0xfff, 5);
+    assert!(session.answer(4).starts_with(
+        "address=0xffffffffffffffff level4=511 level3=511 level2=511 level1=511 offset=0xfff"
+    ));
+    session.fails(5, "is no address");
+    free_all();
+}
+
+#[test_case]
+fn the_trace_tells_each_fault_before_the_result() {
+    let session = Session::script(&[
+        "alloc demand 1200K",
+        "trace on",
+        "touch 0x1000 1200K w",
+        "read 0x1000",
+        "read 0x9000000",
+        "trace off",
+        "discard 0x1000 4K",
+        "touch 0x1000 4K r",
+        "trace",
+        "trace maybe",
+    ]);
+    let lines: Vec<&str> = session.answer(2).lines().collect();
+    assert_eq!(lines.len(), 301);
+    for (page, line) in lines[..300].iter().enumerate() {
+        let address = format!("fault=0x{:016x} ", 0x1000 + page * 4096);
+        assert!(line.starts_with(&address), "{line}");
+        assert!(
+            line.contains(" access=write cause=absent code=0x2 instruction=0xffff8"),
+            "{line}"
+        );
+        assert!(
+            line.contains(" region=0x0000000000001000 outcome=demand frame=0x"),
+            "{line}"
+        );
+    }
+    assert_eq!(lines[300], "touched=300 faults=300 frames=300");
+    assert_eq!(session.answer(3).lines().count(), 2);
+    let refused: Vec<&str> = session.answer(4).lines().collect();
+    assert!(
+        refused[0].ends_with("region=none outcome=refused_no_region frame=none"),
+        "{refused:?}"
+    );
+    assert!(refused[1].starts_with("error: read of 0x0000000009000000 was refused"));
+    assert_eq!(session.answer(7), "touched=1 faults=1 frames=1");
+    session.fails(8, "<on|off> is missing");
+    session.fails(9, "`maybe` is none of on and off");
+    free_all();
+}
+
+#[test_case]
+fn the_counters_add_up_and_move_with_what_is_done() {
+    let session = Session::script(&[
+        "frames",
+        "alloc zero 16K",
+        "touch 0x1000 16K r",
+        "touch 0x1000 8K w",
+        "faults",
+        "frames",
+        "read 0x500000",
+        "faults",
+        "heap",
+        "frames now",
+    ]);
+    let frames = |index, name| session.number(index, name);
+    for index in [0, 5] {
+        let sum: u64 = ["reserved", "tables", "kernel", "private", "shared", "zero"]
+            .iter()
+            .map(|name| frames(index, name))
+            .sum();
+        assert_eq!(frames(index, "used"), sum);
+        assert_eq!(
+            frames(index, "total"),
+            frames(index, "used") + frames(index, "free")
+        );
+        assert_eq!(session.field(index, "limit"), "off");
+        assert!(frames(index, "largest_run") <= frames(index, "free"));
+        assert!(frames(index, "free_2m") * 512 <= frames(index, "free"));
+    }
+    assert_eq!(frames(5, "private") - frames(0, "private"), 2);
+    assert_eq!(session.number(7, "faults") - session.number(4, "faults"), 1);
+    assert_eq!(
+        session.number(7, "refused_no_region") - session.number(4, "refused_no_region"),
+        1
+    );
+    assert!(session.number(4, "zero_read") >= 4 && session.number(4, "private_copy") >= 2);
+    let by_cause = ["absent", "protection", "reserved_bit"].map(|name| session.number(7, name));
+    assert_eq!(by_cause.iter().sum::<u64>(), session.number(7, "faults"));
+    assert!(session.number(8, "in_use") > 0 && session.number(8, "resident") > 0);
+    session.fails(9, "`now` is one word too many: frames");
+    free_all();
+}
+
+#[test_case]
+fn the_pictures_agree_with_the_counters() {
+    let session = Session::script(&[
+        "alloc demand 128K",
+        "touch 0x1000 64K w",
+        "alloc zero 128K",
+        "touch 0x21000 64K r",
+        "guard 4K",
+        "map virtual",
+        "map physical",
+        "frames",
+        "map",
+        "map logical",
+    ]);
+    let bars: Vec<&str> = session.answer(5).lines().collect();
+    let (half, nothing) = ("#".repeat(16), ".".repeat(16));
+    assert!(
+        bars[0].starts_with(&format!(
+            "0x0000000000001000  [{half}{nothing}] 128K demand rw resident=16 of=32"
+        )),
+        "{bars:?}"
+    );
+    assert!(
+        bars[1].starts_with(&format!(
+            "0x0000000000021000  [{}{nothing}] 128K zero rw resident=0 of=32",
+            "z".repeat(16)
+        )),
+        "{bars:?}"
+    );
+    assert!(
+        bars[2].starts_with("0x0000000000041000  [x] 4K guard none"),
+        "{bars:?}"
+    );
+
+    let picture = session.answer(6);
+    for name in ["free", "used", "reserved"] {
+        assert_eq!(session.number(6, name), session.number(7, name));
+    }
+    let rows = picture.lines().filter(|line| line.starts_with("0x"));
+    let cells: alloc::string::String = rows.map(|row| &row[20..]).collect();
+    let count = |wanted| cells.chars().filter(|cell| *cell == wanted).count() as u64;
+    let cell = size(session.field(6, "cell")).expect("a size as it is typed") / 4096;
+    let (free, part) = (session.number(7, "free"), count('+') * cell);
+    assert!(
+        count('.') * cell <= free && free <= count('.') * cell + part,
+        "{picture}"
+    );
+    assert!(
+        (count('r') + count('#')) * cell + part >= session.number(7, "used"),
+        "{picture}"
+    );
+    session.fails(8, "<physical|virtual> is missing");
+    session.fails(9, "`logical` is none of physical and virtual");
+    free_all();
+}
+
+#[test_case]
+fn spaces_have_the_same_addresses_and_other_bytes() {
+    let session = Session::script(&[
+        "alloc demand 4K",
+        "write 0x1000 0xaa",
+        "space new",
+        "space 1",
+        "read 0x1000",
+        "alloc demand 4K",
+        "write 0x1000 0xbb",
+        "spaces",
+        "space 0",
+        "read 0x1000",
+        "audit",
+        "space free 1",
+        "spaces",
+        "free 0x1000",
+    ]);
+    assert_eq!(session.number(2, "space"), 1);
+    session.fails(4, "no region holds the address");
+    let lines: Vec<&str> = session.answer(7).lines().collect();
+    assert!(
+        lines[0].starts_with("space=0 current=no ") && lines[0].ends_with(" regions=1 frames=1")
+    );
+    assert!(
+        lines[1].starts_with("space=1 current=yes ") && lines[1].ends_with(" regions=1 frames=1")
+    );
+    assert!(session.answer(9).contains("  aa  "));
+    assert_eq!(
+        (session.field(10, "audit"), session.number(10, "halves")),
+        ("ok", 3)
+    );
+    assert_eq!(session.answer(11), "freed=1 frames=1");
+    assert_eq!(session.answer(12).lines().count(), 1);
+    assert_eq!(session.number(13, "frames"), 1);
+}
+
+#[test_case]
+fn space_says_what_is_wrong() {
+    let mut script = Vec::from([
+        "space",
+        "space 1",
+        "space 99999999999",
+        "space free 0",
+        "space free 5",
+        "space free",
+        "space old",
+        "space 0",
+    ]);
+    script.extend(["space new"; 32]);
+    let session = Session::script(&script);
+    session.fails(0, "<new | n | free n> is missing");
+    session.fails(1, "there is no space 1: `spaces` lists those there are");
+    session.fails(2, "there is no space 99999999999");
+    session.fails(3, "space 0 is the current one: switch to another");
+    session.fails(4, "there is no space 5");
+    session.fails(5, "<n> is missing");
+    session.fails(6, "`old` is no number");
+    assert_eq!(session.number(7, "space"), 0);
+    assert_eq!(session.number(8 + 30, "space"), 31);
+    session.fails(8 + 31, "there are 32 spaces");
+}

@@ -1,0 +1,253 @@
+//! The monitor's `alloc`, `mmio`, `guard`, `free`, `protect` and `discard`,
+//! by what they answer.
+#![no_std]
+#![no_main]
+#![feature(custom_test_frameworks)]
+#![test_runner(kernel::testing::run)]
+#![reexport_test_harness_main = "test_main"]
+
+extern crate alloc;
+
+#[path = "common/session.rs"]
+mod session;
+
+use alloc::format;
+use alloc::vec::Vec;
+use kernel::boot;
+use kernel::spaces;
+use session::{Session, field, free_all};
+
+kernel::test_kernel!(test_main);
+
+#[test_case]
+fn alloc_tells_what_it_has_reserved() {
+    let session = Session::script(&[
+        "alloc demand 5",
+        "alloc immediate 64K 4K",
+        "alloc zero 0x3000 rights=r",
+        "alloc demand 4M 2M rights=rw around=1",
+        "alloc immediate 2M 2M rights=rx",
+    ]);
+    let expected = [
+        (
+            "0x0000000000001000",
+            "0x0000000000002000",
+            "demand",
+            "4K",
+            1,
+            0,
+        ),
+        (
+            "0x0000000000002000",
+            "0x0000000000012000",
+            "immediate",
+            "4K",
+            16,
+            16,
+        ),
+        (
+            "0x0000000000012000",
+            "0x0000000000015000",
+            "zero",
+            "4K",
+            3,
+            0,
+        ),
+        (
+            "0x0000000000200000",
+            "0x0000000000600000",
+            "demand",
+            "2M",
+            2,
+            0,
+        ),
+        (
+            "0x0000000000600000",
+            "0x0000000000800000",
+            "immediate",
+            "2M",
+            1,
+            512,
+        ),
+    ];
+    for (index, (region, end, backing, page, pages, frames)) in expected.into_iter().enumerate() {
+        assert_eq!(session.field(index, "region"), region);
+        assert_eq!(session.field(index, "end"), end);
+        assert_eq!(session.field(index, "backing"), backing);
+        assert_eq!(session.field(index, "page"), page);
+        assert_eq!(session.number(index, "pages"), pages);
+        assert_eq!(session.number(index, "frames"), frames);
+    }
+    free_all();
+}
+
+#[test_case]
+fn alloc_says_what_is_wrong_with_each_argument() {
+    let session = Session::script(&[
+        "alloc",
+        "alloc lazy 4K",
+        "alloc demand",
+        "alloc demand 0",
+        "alloc demand 4X",
+        "alloc demand 0x1_0000_0000_0000_0000",
+        "alloc demand 0xffffffffffffffff",
+        "alloc demand 0x8000_0000_0000",
+        "alloc demand 4K 8K",
+        "alloc demand 4K around=3",
+        "alloc demand 4K around=100000",
+        "alloc demand 4K rights=w",
+        "alloc immediate 1024G",
+        "regions",
+    ]);
+    session.fails(
+        0,
+        "<immediate|demand|zero> is missing: alloc <immediate|demand|zero> <size>",
+    );
+    session.fails(1, "`lazy` is none of immediate, demand and zero");
+    session.fails(2, "<size> is missing");
+    session.fails(3, "at least one byte");
+    session.fails(
+        4,
+        "<size>: `4X` is no number: write it like 4096, 0x1000 or 1_000",
+    );
+    session.fails(5, "is too large: numbers have 64 bits");
+    session.fails(6, "more than the space holds");
+    session.fails(7, "no gap of that size");
+    session.fails(8, "`8K` is one word too many");
+    session.fails(9, "a power of two from 1 to 512, not 3");
+    session.fails(10, "100000 is out of range: 1 to 512 is right");
+    session.fails(11, "`w` is none of r, rw and rx");
+    session.fails(12, "no frame is left");
+    let low_half = session
+        .answer(13)
+        .lines()
+        .filter(|line| line.contains("=0x0000"));
+    assert_eq!(low_half.count(), 0);
+}
+
+#[test_case]
+fn protect_splits_a_region_and_discard_gives_frames_back() {
+    let session = Session::script(&[
+        "alloc demand 16K",
+        "fill 0x1000 16K 1",
+        "protect 0x2000 4K r",
+        "regions",
+        "discard 0x1000 8K",
+        "read 0x2000",
+        "protect 0x2000 4K rw",
+        "regions",
+        "free 0x2000",
+        "free 0x1000",
+    ]);
+    assert_eq!(session.number(2, "pages"), 1);
+    let parts: Vec<_> = session
+        .answer(3)
+        .lines()
+        .take(3)
+        .map(|line| {
+            (
+                field(line, "region"),
+                field(line, "rights"),
+                field(line, "resident"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        parts,
+        [
+            ("0x0000000000001000", "rw", "1"),
+            ("0x0000000000002000", "r", "1"),
+            ("0x0000000000003000", "rw", "2")
+        ]
+        .map(|(region, rights, resident)| (Some(region), Some(rights), Some(resident)))
+    );
+    assert_eq!(session.number(4, "frames"), 2);
+    assert_eq!(session.cost(5), (1, 1));
+    assert!(
+        session.answer(5).contains("  00  "),
+        "what comes back is zero"
+    );
+    assert_eq!(session.field(7, "end"), "0x0000000000005000");
+    session.fails(8, "inside the allocation at 0x0000000000001000");
+    assert_eq!(session.number(9, "frames"), 3);
+}
+
+#[test_case]
+fn free_protect_and_discard_say_what_is_wrong() {
+    let session = Session::script(&[
+        "alloc demand 8K",
+        "alloc immediate 4K",
+        "free 0x9000",
+        "free 0x8000_0000_0000",
+        "free",
+        "protect 0x1001 4K r",
+        "protect 0x1000 0 r",
+        "protect 0x1000 4K w",
+        "protect 0x3000 64K r",
+        "discard 0x1000 5",
+        "discard 0x3000 4K",
+        "discard 0x1000 0xfffffffffffff000",
+        "protect 0x1000 0x800000000000 r",
+    ]);
+    session.fails(2, "no region holds 0x0000000000009000");
+    session.fails(
+        3,
+        "0x0000800000000000 is no address: bits 48 to 63 must all be the same as bit 47",
+    );
+    session.fails(4, "<address> is missing: free <address>");
+    session.fails(5, "not whole pages");
+    session.fails(6, "not whole pages");
+    session.fails(7, "`w` is none of r, rw and rx");
+    session.fails(8, "no region holds 0x0000000000004000");
+    session.fails(9, "not whole pages");
+    session.fails(10, "immediate backing");
+    session.fails(
+        11,
+        "18446744073709547520 bytes from 0x0000000000001000 on reach past",
+    );
+    session.fails(12, "no region holds 0x0000000000004000");
+    free_all();
+}
+
+#[test_case]
+fn device_memory_is_borrowed_and_neither_memory_nor_the_kernels_devices_are() {
+    let screen = boot::info()
+        .screen
+        .clone()
+        .expect("the runner's machine has a screen");
+    let frame =
+        spaces::current(|space, _, _| space.walk(screen.start).physical()).expect("it is mapped");
+    let taken = format!("mmio {:#x} 4K", frame.as_u64() + 4096);
+    let before = format!("mmio {:#x} 8K", frame.as_u64() - 4096);
+    let session = Session::script(&[
+        "frames",
+        "mmio 0xd0000000 8K",
+        "frames",
+        "read 0x1000",
+        &taken,
+        &before,
+        "mmio 0x200000 4K",
+        "mmio 0xd0000001 4K",
+        "mmio 0xffff_ffff_ffff_f000 4K",
+        "mmio 0xd0000000 0",
+        "free 0x1000",
+        "frames",
+    ]);
+    assert_eq!(
+        (
+            session.field(1, "backing"),
+            session.number(1, "pages"),
+            session.number(1, "frames")
+        ),
+        ("device", 2, 0)
+    );
+    let borrowed = [0, 2, 11].map(|index| session.number(index, "borrowed"));
+    assert_eq!(borrowed, [borrowed[0], borrowed[0] + 2, borrowed[0]]);
+    assert_eq!(session.cost(3), (0, 0));
+    session.fails(4, "is the kernel's own, its framebuffer at 0xffffc1");
+    session.fails(5, "its framebuffer");
+    session.fails(6, "is ordinary memory");
+    session.fails(7, "not page-aligned");
+    session.fails(8, "past the processor's physical addresses");
+    session.fails(9, "at least one byte");
+}
