@@ -4,8 +4,10 @@
 //! separated by spaces, each `key` or `key=value`. On a machine without fw_cfg
 //! it is empty and the defaults hold. Known words: `filter=NAME`, `exact`,
 //! `list` (see [`testing`](crate::testing)), `log=LEVEL` (see
-//! [`console`](crate::console)), and `monitor`, `no-tour`, `tour=NAME`
-//! (see [`monitor::start`](crate::monitor::start)).
+//! [`console`](crate::console)), `no-tour` and `tour=NAME` (see
+//! [`monitor::start`](crate::monitor::start)), `bench` and
+//! `bench=instructions` (see [`bench`](crate::bench)), and `crash=NAME` (see
+//! [`crash`](crate::crash)).
 
 use crate::cpu::fw_cfg;
 use spin::Once;
