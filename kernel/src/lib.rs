@@ -11,7 +11,7 @@
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
 //! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
-//! | [`bench`] | what the kernel's operations cost, in instructions |
+//! | [`mod@bench`] | what the kernel's operations cost, in instructions |
 //! | [`crash`] | faults on purpose, to show their reports |
 //! | [`tour`] | demonstrations that explain while they run |
 //! | [`monitor`] | the console that people drive the machine with |
