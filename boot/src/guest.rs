@@ -10,7 +10,7 @@
 //! value   = printable ASCII without space  may be empty, may hold "="
 //! ```
 //!
-//! `boot` itself writes `no-tour`, `tour=NAME` and `bench` for the kernel, and
+//! `boot` itself writes `no-tour`, `tour=NAME` and `bench=UNIT` for the kernel, and
 //! `filter=NAME`, `exact` and `list` for test kernels; `--cmdline` puts the
 //! user's own words in front.
 
@@ -43,7 +43,7 @@ pub fn cmdline(options: &Options) -> Result<String> {
         words.push(word);
     }
     if options.bench_guest {
-        words.push("bench".to_owned());
+        words.push("bench=instructions".to_owned());
     }
     if let Some(filter) = &options.filter {
         if filter.is_empty() || !filter.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(line(&["--tour", "zero"]).unwrap(), "tour=zero");
         assert_eq!(
             line(&["--bench-guest", "--no-tour"]).unwrap(),
-            "no-tour bench"
+            "no-tour bench=instructions"
         );
         let error = line(&["--tour", "two words"]).unwrap_err().to_string();
         assert!(error.contains("--tour: \"tour=two words\""), "{error}");

@@ -1,10 +1,11 @@
 //! Kernels for the tests of the runner, built by cargo as `cargo test` builds them, and the runner itself.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// The workspace's folder.
 pub(crate) fn workspace() -> &'static Path {
@@ -55,6 +56,25 @@ pub(crate) fn run(kernel: &Path, arguments: &[&str]) -> Run {
         .output()
         .expect("boot can be started")
         .into()
+}
+
+/// Starts the runner, hands it `input` through a pipe, and waits for its end.
+pub(crate) fn run_with_input(kernel: &Path, arguments: &[&str], input: &[u8]) -> Run {
+    let mut runner = boot(kernel, arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("boot can be started");
+    let mut pipe = runner.stdin.take().expect("the runner has a pipe");
+    let input = input.to_vec();
+    let typist = thread::spawn(move || {
+        // The guest may end before it was told everything.
+        pipe.write_all(&input).ok();
+    });
+    let output = runner.wait_with_output().expect("boot ends");
+    typist.join().expect("the input is written, or not wanted");
+    output.into()
 }
 
 /// Executables by name.

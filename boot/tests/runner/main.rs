@@ -5,6 +5,7 @@ mod ending;
 mod entries;
 mod kernels;
 mod machines;
+mod monitor;
 mod must_fail;
 mod pictures;
 mod refusals;

@@ -15,7 +15,7 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
 
 use crate::ending::{child_of, is_running};
-use crate::kernels::{boot, outside, test_kernel};
+use crate::kernels::{boot, kernel, outside, test_kernel};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -158,6 +158,22 @@ fn keys_reach_the_guest_as_they_are_and_the_guests_end_gives_the_terminal_back()
     terminal.press(CTRL_D);
     terminal.wait_for("success (status 0)");
     terminal.ends_with(0, qemu);
+}
+
+#[test]
+fn lines_of_the_real_monitor_are_edited_and_called_back() {
+    let mut terminal = Terminal::new(kernel(), &["--headless", "--no-tour"]);
+    let qemu = child_of(&terminal.runner);
+    terminal.wait_for("\r\n> ");
+    terminal.press("framx\x7fes\r");
+    terminal.wait_for("total=");
+    terminal.wait_for("\r\n> ");
+    terminal.press("\x1b[A\r");
+    terminal.wait_for("frames\r");
+    terminal.wait_for("total=");
+    terminal.wait_for("\r\n> ");
+    terminal.press("exit 3\r");
+    terminal.ends_with(3, qemu);
 }
 
 #[test]

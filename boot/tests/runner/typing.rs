@@ -2,32 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::process::Stdio;
-use std::thread;
 
-use crate::kernels::{Run, boot, outside, run};
+use crate::kernels::{Run, boot, outside, run, run_with_input};
 
 /// Runs the guest that answers each line with its length and checksum, with `input` through a pipe.
 fn typed(input: &[u8], arguments: &[&str]) -> Run {
-    let mut runner = boot(
-        &outside("echo_monitor"),
-        &[&["--timeout", "300"], arguments].concat(),
-    )
-    .stdin(Stdio::piped())
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut pipe = runner.stdin.take().unwrap();
-    let input = input.to_vec();
-    let typist = thread::spawn(move || {
-        // The guest may end before it was told everything.
-        pipe.write_all(&input).ok();
-    });
-    let run = runner.wait_with_output().unwrap().into();
-    typist.join().unwrap();
-    run
+    let arguments = [&["--timeout", "300"], arguments].concat();
+    run_with_input(&outside("echo_monitor"), &arguments, input)
 }
 
 /// The guest's answer to a line.

@@ -1,0 +1,93 @@
+//! The real kernel's prompt from outside: scripts drive it, and what it tells is what QEMU sees.
+
+use std::collections::BTreeSet;
+
+use crate::kernels::{Run, kernel, run, run_with_input};
+
+/// Runs the kernel without its tour, with `script` through a pipe.
+fn monitor(script: &str, arguments: &[&str]) -> Run {
+    let arguments = [&["--headless", "--no-tour", "--timeout", "300"], arguments].concat();
+    run_with_input(kernel(), &arguments, script.as_bytes())
+}
+
+/// The value of `name=VALUE` in the last answer to `command`.
+fn answer<'a>(run: &'a Run, command: &str, name: &str) -> &'a str {
+    let prompt = format!("> {command}\r\n");
+    let (_, rest) = run.guest.rsplit_once(&prompt).expect(command);
+    let answer = rest.split("\n> ").next().unwrap_or_default();
+    let value = |word: &'a str| word.split_once('=').filter(|(key, _)| *key == name);
+    let found = answer.split_whitespace().find_map(value);
+    found.unwrap_or_else(|| panic!("{name} in {answer:?}")).1
+}
+
+#[test]
+fn a_script_through_a_pipe_is_a_whole_test() {
+    let frames = |script: &str| {
+        let run = monitor(script, &[]);
+        assert_eq!(run.status, Some(0), "{run:?}");
+        assert_eq!(answer(&run, "audit", "audit"), "ok");
+        assert!(!run.guest.contains("alloc(5)"), "the tour ran: {run:?}");
+        answer(&run, "frames", "private").parse::<u64>().unwrap()
+    };
+    let before = frames("frames\naudit");
+    let after = frames("alloc immediate 64K\nframes\naudit");
+    assert_eq!(after - before, 16);
+}
+
+#[test]
+fn the_monitors_exit_is_the_runners_status() {
+    let run = monitor("exit 42\nframes\n", &[]);
+    assert_eq!(run.status, Some(42), "{run:?}");
+    assert!(run.words.ends_with("`exit 42` (status 42)\n"), "{run:?}");
+}
+
+#[test]
+fn the_kernels_walk_and_qemus_own_view_name_the_same_frames() {
+    let commands = "alloc demand 16K; touch 0x1000 8K w; walk 0x1000; walk 0x2000; walk 0x3000";
+    let run = monitor("", &["--trace-qemu", "--after", commands]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert_eq!(
+        answer(&run, "alloc demand 16K", "region"),
+        "0x0000000000001000"
+    );
+    let pages: Vec<_> = run
+        .words
+        .lines()
+        .filter_map(|line| line.strip_prefix("    0x")?.split_once(" -> "))
+        .map(|(page, rest)| (page, rest.split_whitespace().next().unwrap()))
+        .collect();
+    assert_eq!(
+        pages,
+        [
+            ("0000000000001000", answer(&run, "walk 0x1000", "physical")),
+            ("0000000000002000", answer(&run, "walk 0x2000", "physical")),
+        ],
+        "{run:?}"
+    );
+    let frames: BTreeSet<_> = pages.iter().map(|(_, frame)| frame).collect();
+    assert_eq!(frames.len(), 2);
+    assert!(run.guest.contains("not mapped"), "{run:?}");
+}
+
+#[test]
+fn a_named_tour_is_given_before_the_prompt_and_an_unknown_one_is_an_error() {
+    let tour = run(kernel(), &["--headless", "--tour", "zero"]);
+    assert_eq!(tour.status, Some(0), "{tour:?}");
+    assert!(tour.guest.contains("zero frame"), "{tour:?}");
+    let (before, _) = tour.guest.rsplit_once("\n> ").unwrap();
+    assert!(before.contains("zero frame"), "{tour:?}");
+    let unknown = run(kernel(), &["--headless", "--tour", "nowhere"]);
+    assert!(unknown.guest.contains("nowhere"), "{unknown:?}");
+}
+
+#[test]
+fn a_measured_guest_counts_instructions_and_powers_off() {
+    let run = run_with_input(kernel(), &["--bench-guest"], b"exit 9\n");
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let lines = run.guest.lines();
+    let measured: Vec<_> = lines.filter(|line| line.starts_with("bench ")).collect();
+    assert!(measured.len() > 10, "{run:?}");
+    for line in measured {
+        assert!(line.contains(" unit=instructions "), "{line}");
+    }
+}
