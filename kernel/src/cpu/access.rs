@@ -5,7 +5,7 @@
 //! changes by faults, which the compiler knows nothing of.
 //!
 //! [`read_byte`] and [`write_byte`] must be allowed: refused, they end the
-//! machine. [`try_read`] and [`try_fill`] may go wrong: [`RECOVERY`] names their
+//! machine. [`try_read`] and [`try_fill`] may go wrong: a table names their
 //! one faulting instruction and the place where it goes on after a refusal. It
 //! is asked on the way to a report, so a fault that is resolved pays nothing.
 

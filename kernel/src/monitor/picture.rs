@@ -195,9 +195,11 @@ fn bar(half: Half, region: &Region, resident: Resident, out: &mut Output<'_>) {
         let resident = half.look(|space: &Space, physical| space.resident(&part, physical));
         write!(out, "{}", part_picture(&part, resident));
     }
+    write!(out, "]");
+    out.repeat(" ", (BAR - cells) as usize);
     write!(
         out,
-        "] {} {} {} resident={} of={}",
+        " {} {} {} resident={} of={}",
         Size(region.size),
         region.backing,
         look::rights(region),
