@@ -281,6 +281,11 @@ impl Space {
     ) -> Result<Region, AllocateError> {
         let mut region = self.checked(request, physical)?;
         region.base = self.place(request, region.size, region.page_size.bytes())?;
+        // What cannot fit is refused before any of it is zeroed.
+        let frames = region.size / LeafSize::Size4KiB.bytes();
+        if matches!(source, Some(Source::Private)) && !physical.frames().can_allocate(frames) {
+            return Err(AllocateError::OutOfFrames);
+        }
         let plan = region.plan(physical.features(), self.is_kernel());
         let node = self.regions.reserve(physical.frames_mut(), region, plan)?;
         if let Some(source) = source

@@ -201,6 +201,10 @@ impl Space {
                     flags |= old.flags() & Entry::DIRTY;
                     let new = Entry::leaf(memory.as_u64(), size, flags.bits());
                     let old = self.cursor.replace(new);
+                    if (old.flags() & !new.flags()).contains(Entry::DIRTY) {
+                        // Another processor wrote to the page meanwhile.
+                        self.cursor.mark_used(true);
+                    }
                     if is_narrower(new, old) {
                         gather.page(address);
                     }
