@@ -12,7 +12,7 @@ use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::Relaxed;
 
 use memory::space::Region;
-use memory::{Fault, Outcome, Refusal};
+use memory::{Fault, Outcome, Refusal, Space};
 use spin::Mutex;
 use x86_64::VirtAddr;
 
@@ -149,6 +149,17 @@ impl Whereabouts {
             above: space.region_above(address),
         })
     }
+}
+
+/// Whether the kernel tried to access a page of user programs, which SMAP and
+/// SMEP keep it from (Intel SDM vol. 3A, 4.6).
+#[must_use]
+pub fn is_kept_from_user_page(fault: &Fault) -> bool {
+    let is_users = |space: &Space| {
+        let region = space.region_at(fault.address);
+        region.is_some_and(|region| region.user)
+    };
+    !fault.is_user() && spaces::try_look(fault.address, is_users) == Some(true)
 }
 
 impl fmt::Display for Whereabouts {

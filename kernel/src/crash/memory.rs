@@ -69,6 +69,18 @@ pub(super) fn execute_data() {
     unsafe { wrong::call(black_box(&raw const *code) as usize as u64) };
 }
 
+pub(super) fn user_page() {
+    let base = VirtAddr::new(BASE);
+    let request = Request::new(PAGE, Backing::Demand)
+        .placement(Placement::At(base))
+        .label("region of user programs")
+        .user();
+    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        .expect("the low half has room for the region");
+    // SAFETY: the region is this function's own.
+    unsafe { wrong::write(BASE) };
+}
+
 /// Bit 63 is set, and bits 47 to 62 are not.
 const NO_ADDRESS: u64 = 0x8000_0000_0000_1000;
 

@@ -21,7 +21,7 @@ pub struct Crash {
 }
 
 /// All of them.
-pub static CRASHES: [Crash; 17] = [
+pub static CRASHES: [Crash; 18] = [
     Crash {
         name: "null",
         does: "writes to address 0",
@@ -61,6 +61,11 @@ pub static CRASHES: [Crash; 17] = [
         name: "non-canonical-stack",
         does: "does so through RBP: #SS, or #GP under emulation",
         run: memory::non_canonical_stack,
+    },
+    Crash {
+        name: "user-page",
+        does: "writes to a page of user programs, which SMAP forbids",
+        run: memory::user_page,
     },
     Crash {
         name: "out-of-frames",
@@ -152,6 +157,6 @@ fn fault_in_report() {
 }
 
 fn panic_in_report() {
-    report::set_ending(|report| panic!("inside the report of cr2={:#x}", report.frame.cr2));
+    report::set_ending(|report| panic!("the ending of a report panics, cr2={:#x}", report.frame.cr2));
     memory::null();
 }

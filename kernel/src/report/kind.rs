@@ -5,7 +5,7 @@ use core::fmt;
 use memory::{Access, Refusal};
 
 use crate::cpu::exception::{ExceptionFrame, Vector};
-use crate::fault::Reason;
+use crate::fault::{Reason, is_kept_from_user_page};
 use crate::stack::Stack;
 
 /// The kinds of exceptions that a report calls by name.
@@ -37,6 +37,8 @@ pub enum Kind {
     InsideHandler,
     /// A fault while the memory manager did something else, or before it could do anything.
     ManagerLocked,
+    /// The kernel accessed a page of user programs, which SMAP or SMEP forbid.
+    UserPage,
     /// The same fault again, although it was resolved.
     NoProgress,
     /// An exception could not be delivered, and no known stack has overflowed.
@@ -60,6 +62,11 @@ impl Kind {
     ) -> Self {
         match (frame.vector(), refused) {
             (Vector::DOUBLE_FAULT, _) => overflowed.map_or(Self::LostStack, Self::StackOverflow),
+            (Vector::PAGE_FAULT, Some(Reason::NoProgress))
+                if is_kept_from_user_page(&frame.fault()) =>
+            {
+                Self::UserPage
+            }
             (Vector::PAGE_FAULT, Some(reason)) => Self::of_reason(reason),
             (Vector::GENERAL_PROTECTION | Vector::STACK_SEGMENT, _) if non_canonical.is_some() => {
                 Self::NonCanonical
@@ -107,6 +114,7 @@ impl fmt::Display for Kind {
             Self::OutOfFrames => "out of frames",
             Self::InsideHandler => "page fault inside the page-fault handler",
             Self::ManagerLocked => "page fault inside the memory manager",
+            Self::UserPage => "page of user programs",
             Self::NoProgress => "the same page fault again, without progress",
             Self::LostStack => "no usable stack",
             Self::Other => return Ok(()),

@@ -204,6 +204,10 @@ fn print_page_fault(report: &Report) {
         None => println!("{}", Fact("address:", "its regions are locked")),
     }
     print_walk(fault.address);
+    if report.kind == Kind::UserPage {
+        let what = "SMAP and SMEP keep the kernel from pages of user programs";
+        println!("{}", Fact("forbidden:", what));
+    }
     if report.kind == Kind::ReservedBit {
         let bits = features::detect().physical_bits;
         let what = format_args!(
