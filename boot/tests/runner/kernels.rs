@@ -88,6 +88,7 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
             "boot_facts",
             "frames",
             "memory_map",
+            "protection",
             "echo_monitor",
             "must_fail_assertion",
             "must_fail_panic",

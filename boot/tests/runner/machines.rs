@@ -89,6 +89,15 @@ fn test_kernels_pass_on_uefi_whose_memory_map_is_ten_times_as_long() {
 }
 
 #[test]
+fn the_audit_finds_nothing_broken_on_several_processors_and_on_uefi() {
+    for processor in ["qemu64", "Haswell", "max"] {
+        tests_pass_on("protection", &["--cpu", processor]);
+    }
+    tests_pass_on("protection", &["--machine", "pc", "--memory", "24M"]);
+    tests_pass_on("protection", &["--uefi"]);
+}
+
+#[test]
 fn the_filter_and_the_list_reach_the_guest() {
     let kernel = test_kernel("boot_facts");
     let listed = run(kernel, &["--list"]);
