@@ -9,10 +9,12 @@
 //!                        serial port in:  script -> typing (keyboard, picture, view)
 //! ```
 //!
-//! What always holds: the guest's serial bytes are the only thing on standard
+//! What always holds: the guest's serial bytes, with names put to the addresses
+//! of its backtraces (backtrace, symbols), are the only thing on standard
 //! output, every word of QEMU and of `boot` goes to standard error, and no QEMU
 //! outlives its `boot`.
 
+pub mod backtrace;
 pub mod control;
 pub mod display;
 pub mod firmware;
@@ -35,5 +37,6 @@ pub mod run;
 pub mod script;
 pub mod status;
 pub mod strip;
+pub mod symbols;
 mod typing;
 pub mod view;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use std::{env, fs, path};
 
 use anyhow::{Context, Result};
+use boot::backtrace::Named;
 use boot::control::connection;
 use boot::display::{self, Display};
 use boot::image::Firmware;
@@ -17,6 +18,7 @@ use boot::options::Options;
 use boot::run::{Connections, Ended, Run, run};
 use boot::script::Script;
 use boot::status::{Outcome, RUNNER_FAILED};
+use boot::symbols::Symbols;
 use boot::{firmware, gdb, guest, image, reset};
 use clap::Parser as _;
 
@@ -145,7 +147,9 @@ fn start(options: &Options, image: &Path, cmdline: &str, script: Option<Script>)
         }
         !options.gdb
     };
-    let mut ended = run(plan, may_run, io::stdout())?;
+    let mut symbols = Symbols::of(&options.kernel);
+    let output = Named::new(io::stdout(), move |address| symbols.at(address));
+    let mut ended = run(plan, may_run, output)?;
     if let Some(registers) = &ended.registers {
         eprintln!("boot: {}", reset::report(registers));
     }

@@ -9,6 +9,7 @@ mod monitor;
 mod must_fail;
 mod pictures;
 mod refusals;
+mod reports;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod typing;

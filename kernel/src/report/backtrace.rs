@@ -93,14 +93,14 @@ fn print_calls(start: Start) -> Option<Start> {
         }
         printed += 1;
     };
-    if !is_code(start.rip) {
-        // A call to what is no code: its return address was pushed last.
-        word(start.rsp)
-            .filter(|address| is_code(*address))
-            .into_iter()
-            .for_each(&mut print);
-    }
     let mut rbp = start.rbp;
+    // A call to what is no code, or to a leaf function without a frame: its
+    // return address was pushed last.
+    word(start.rsp)
+        .filter(|address| follows_call(*address))
+        .filter(|address| frame(rbp).is_none_or(|(_, next)| next != *address))
+        .into_iter()
+        .for_each(&mut print);
     let interrupted = loop {
         let Some((caller, address)) = frame(rbp) else {
             break None;
@@ -149,6 +149,32 @@ fn is_code(address: u64) -> bool {
     };
     let text = image::text().unwrap_or(IMAGE..IMAGE + (1 << 30));
     text.contains(&address)
+}
+
+/// Whether the code before an address could be a call: E8 with 4 bytes, or FF /2
+/// with 1 to 6 (Intel SDM vol. 2A, CALL). Nothing outside of the text is read.
+fn follows_call(address: u64) -> bool {
+    const LONGEST: u64 = 7;
+    let Some(text) = image::text() else {
+        return false;
+    };
+    let (Ok(after), Ok(before)) = (
+        VirtAddr::try_new(address),
+        VirtAddr::try_new(address.wrapping_sub(LONGEST)),
+    ) else {
+        return false;
+    };
+    if !text.contains(&after) || !text.contains(&before) {
+        return false;
+    }
+    // SAFETY: these bytes are code of this kernel, which is mapped for reading
+    // as long as it runs, and which nobody writes to.
+    let bytes: [u8; LONGEST as usize] = unsafe { before.as_ptr::<[u8; _]>().read() };
+    let is_indirect = |length: &usize| {
+        let call = &bytes[LONGEST as usize - length..];
+        call[0] == 0xff && call[1] >> 3 & 0b111 == 2
+    };
+    bytes[2] == 0xe8 || [2, 3, 4, 6, 7].iter().any(is_indirect)
 }
 
 fn stack_of(address: u64) -> Option<Stack> {
@@ -204,6 +230,16 @@ mod tests {
             assert_eq!(word(outside), None, "{outside:#x}");
         }
         assert!(value::<ExceptionFrame>(top - 8).is_none());
+    }
+
+    #[test_case]
+    fn a_return_address_follows_a_call_and_a_function_does_not() {
+        let (_, address) = callee();
+        assert!(follows_call(address));
+        assert!(!follows_call(address + 1));
+        assert!(!follows_call(0) && !follows_call(u64::MAX));
+        let text = image::text().expect("known since boot");
+        assert!(!follows_call(text.start.as_u64()) && !follows_call(text.end.as_u64()));
     }
 
     #[inline(never)]
