@@ -94,3 +94,29 @@ unsafe impl GlobalAlloc for KernelHeap {
         without_interrupts(|| unsafe { self.0.lock().deallocate(block, layout) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::access;
+    use crate::tour::meter::measure;
+    use memory::Outcome;
+    use x86_64::VirtAddr;
+
+    #[test_case]
+    fn a_fault_while_the_heap_is_locked_is_resolved() {
+        let (untouched, measured) = without_interrupts(|| {
+            let heap = HEAP.0.lock();
+            let untouched = VirtAddr::from_ptr(heap.top()) - 4096;
+            // SAFETY: the last page of the heap is free, and is only read.
+            let (byte, measured) = measure(|| unsafe { access::read_byte(untouched) });
+            assert_eq!(byte, 0);
+            assert!(HEAP.0.try_lock().is_none(), "it was locked all the time");
+            (untouched, measured)
+        });
+        assert_eq!((measured.cost.faults, measured.cost.frames), (1, 1));
+        let event = measured.faults()[0];
+        assert_eq!(event.fault.address, untouched);
+        assert_eq!(event.outcome, Outcome::Demand);
+    }
+}

@@ -83,6 +83,26 @@ mod tests {
     }
 
     #[test_case]
+    fn double_fault_nmi_and_machine_check_have_stacks_of_their_own_and_others_have_not() {
+        // Bits 32 to 34 of a gate: the stack's number in the TSS, from 1 on
+        // (Intel SDM vol. 3A, figure 6-8).
+        let stack_of = |gate: &Entry<HandlerFunc>| {
+            // SAFETY: a gate is 16 bytes of plain numbers.
+            let bits: u128 = unsafe { core::mem::transmute_copy(gate) };
+            (bits >> 32) as u16 & 0b111
+        };
+        for (vector, gate) in TABLE.get().expect("loaded at boot").iter().enumerate() {
+            let expected = match vector {
+                2 => NMI_STACK + 1,
+                8 => DOUBLE_FAULT_STACK + 1,
+                18 => MACHINE_CHECK_STACK + 1,
+                _ => 0,
+            };
+            assert_eq!(stack_of(gate), expected, "vector {vector}");
+        }
+    }
+
+    #[test_case]
     fn a_breakpoint_gives_every_register_back() {
         let given: [u64; 8] = [1, 2, 3, 4, 5, 6, 7, 8].map(|part| part * 0x0101_0101_0101_0101);
         let [

@@ -157,6 +157,8 @@ fn fault_in_report() {
 }
 
 fn panic_in_report() {
-    report::set_ending(|report| panic!("the ending of a report panics, cr2={:#x}", report.frame.cr2));
+    report::set_ending(|report| {
+        panic!("the ending of a report panics, cr2={:#x}", report.frame.cr2)
+    });
     memory::null();
 }
