@@ -98,10 +98,18 @@ impl Walk {
     }
 }
 
+impl Step {
+    /// The entry's flags in the manuals' short names: `P W A`.
+    #[must_use]
+    pub fn flags(&self) -> impl fmt::Display + use<> {
+        Flags(self.entry.flags())
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "level {} [{:>3}] ", self.level, self.index)?;
-        let flags = Flags(self.entry.flags());
+        let flags = self.flags();
         match self.entry.kind(self.level) {
             EntryKind::Unused => write!(f, "unused"),
             EntryKind::Software(bits) => write!(f, "not present, software bits {bits:#x}"),

@@ -12,6 +12,7 @@
 //! | [`Space::free`], [`Space::discard`] | `release` | gives frames back |
 //! | [`Space::protect`] | `protect` | changes rights |
 //! | [`Space::region_at`], [`Space::walk`], … | `query` | tells what is there |
+//! | [`Space::holdings`] | `holdings` | tells which frames a half holds |
 //! | [`Space::read`], [`Space::write`] | `bytes` | for a space that is not loaded |
 //! | [`Space::audit`] | `audit` | checks all invariants |
 //!
@@ -24,6 +25,7 @@ mod audit;
 mod backing;
 mod bytes;
 mod halves;
+mod holdings;
 mod populate;
 mod protect;
 mod query;
@@ -38,6 +40,7 @@ pub use audit::{
 };
 pub use bytes::{BytesError, BytesRefusal};
 pub use halves::{HALF, KernelHalfError, LOWEST};
+pub use holdings::{Held, Holding};
 pub use protect::ProtectError;
 pub use query::Resident;
 pub use region::{Backing, Region, Rights};

@@ -8,6 +8,9 @@ use super::tree::Link;
 use crate::paging::{LeafSize, Walk};
 use crate::physical::Physical;
 
+/// Bytes of a page.
+const PAGE: u64 = 4096;
+
 /// What of a range is mapped, in frames of 4 KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resident {
@@ -78,25 +81,39 @@ impl Space {
     /// What of the region is mapped now. Costs a walk over what is mapped.
     #[must_use]
     pub fn resident(&self, region: &Region, physical: &Physical) -> Resident {
+        let mut whole = [Resident::default()];
+        self.resident_parts(region, physical, &mut whole);
+        let [whole] = whole;
+        whole
+    }
+
+    /// The same for as many parts of the region as `parts` has room for: part
+    /// `n` of `m` ends before page `pages * (n + 1) / m`. All in one walk.
+    pub fn resident_parts(&self, region: &Region, physical: &Physical, parts: &mut [Resident]) {
         let zero = physical.zero_frame().start_address();
-        let mut resident = Resident::default();
+        let (pages, count) = (region.size / PAGE, parts.len() as u64);
         let mut cursor = self.cursor.clone();
         let mut address = region.base.as_u64();
-        while address < region.end() {
-            cursor.seek(address);
-            if let Some(size) = cursor.leaf() {
-                let entry = cursor.entry();
-                if entry.is_borrowed() {
-                    resident.borrowed += size.frames();
-                } else if size == LeafSize::Size4KiB && entry.leaf_address(size) == zero {
-                    resident.zero += 1;
-                } else {
-                    resident.private += size.frames();
+        for (part, number) in parts.iter_mut().zip(1..) {
+            *part = Resident::default();
+            let end = region.base.as_u64() + pages * number / count * PAGE;
+            while address < end {
+                cursor.seek(address);
+                let stop = cursor.next_start().min(end);
+                if let Some(size) = cursor.leaf() {
+                    let entry = cursor.entry();
+                    let frames = (stop - address) / PAGE;
+                    if entry.is_borrowed() {
+                        part.borrowed += frames;
+                    } else if size == LeafSize::Size4KiB && entry.leaf_address(size) == zero {
+                        part.zero += frames;
+                    } else {
+                        part.private += frames;
+                    }
                 }
+                address = stop;
             }
-            address = cursor.next_start();
         }
-        resident
     }
 
     fn region(&self, link: Link) -> Option<Region> {

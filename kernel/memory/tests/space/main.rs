@@ -10,6 +10,7 @@ mod bytes;
 mod change_errors;
 mod failing;
 mod faults;
+mod holdings;
 mod journal;
 mod large_pages;
 mod protect;
