@@ -10,6 +10,7 @@
 //! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
+//! | [`picture`], [`dashboard`] | memory as blocks and bars, and the screen that shows them |
 //! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
 //! | [`mod@bench`] | what the kernel's operations cost, in instructions |
 //! | [`crash`] | faults on purpose, to show their reports |
@@ -38,6 +39,7 @@ pub mod command_line;
 pub mod console;
 pub mod cpu;
 pub mod crash;
+pub mod dashboard;
 pub mod fault;
 pub mod heap;
 pub mod image;
@@ -48,6 +50,7 @@ pub mod lock;
 pub mod monitor;
 pub mod panic;
 pub mod physical;
+pub mod picture;
 pub mod report;
 pub mod spaces;
 pub mod stack;

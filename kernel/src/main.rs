@@ -5,13 +5,13 @@
 use kernel::boot::BootInfo;
 use kernel::cpu::exit::{ExitStatus, exit};
 use kernel::monitor::start;
-use kernel::{bench, command_line, console, cpu, crash, heap, interrupts, spaces};
+use kernel::{bench, command_line, console, cpu, crash, dashboard, heap, interrupts, spaces};
 
 kernel::entry!(main);
 
 /// On the boot loader's tables and stack.
 fn main(mut boot: BootInfo) -> ! {
-    console::init(boot.framebuffer.take());
+    console::init(boot.framebuffer.take(), dashboard::page);
     log::info!("Faultline {}", env!("CARGO_PKG_VERSION"));
 
     let features = cpu::init();
@@ -38,6 +38,7 @@ fn with_memory() -> ! {
         bench::run();
         exit(ExitStatus::Success)
     }
+    dashboard::init();
     start::tour(&words);
     exit(start::monitor())
 }

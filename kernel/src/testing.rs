@@ -64,7 +64,7 @@ pub fn boot_info() -> &'static BootInfo {
 ///
 /// If the machine's memory cannot be set up.
 pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
-    console::init(boot.framebuffer.take());
+    console::init(boot.framebuffer.take(), console::whole_screen);
     if command_line::get().value("log").is_none() {
         log::set_max_level(log::LevelFilter::Warn);
     }

@@ -14,6 +14,7 @@
 
 mod faults;
 mod operations;
+mod screen;
 
 use alloc::vec::Vec;
 
@@ -29,6 +30,7 @@ pub fn run() {
     let bench = Bench::calibrated();
     faults::run(&bench);
     operations::run(&bench);
+    screen::run(&bench);
 }
 
 /// The unit where the time stamp counts no instructions.

@@ -17,7 +17,7 @@ use volatile::access::WriteOnly;
 pub(super) const MAX_PIXEL_BYTES: usize = 4;
 
 /// Pixels of one colour that are written at a time.
-const RUN: usize = 256;
+const RUN: usize = 64;
 
 /// The pixels of the boot loader's framebuffer.
 pub struct Framebuffer {
@@ -120,12 +120,12 @@ impl DrawTarget for Framebuffer {
     fn fill_solid(&mut self, area: &Rectangle, color: Rgb888) -> Result<(), Infallible> {
         let visible = area.intersection(&self.bounding_box());
         let size = self.pixel_bytes();
+        let (left, width) = (visible.top_left.x as usize, visible.size.width as usize);
         let mut run = [0; RUN * MAX_PIXEL_BYTES];
         let pixel = self.encode(color);
-        for place in run.chunks_exact_mut(size) {
+        for place in run.chunks_exact_mut(size).take(width) {
             place.copy_from_slice(&pixel[..size]);
         }
-        let (left, width) = (visible.top_left.x as usize, visible.size.width as usize);
         for y in visible.rows() {
             for x in (0..width).step_by(RUN) {
                 let count = RUN.min(width - x);

@@ -5,6 +5,7 @@
 //! about to end, calls [`seize`] first. Serial output works from the first
 //! instruction on; the screen joins with [`init`].
 
+mod canvas;
 mod framebuffer;
 mod glyphs;
 pub mod input;
@@ -12,13 +13,16 @@ mod log;
 mod screen;
 mod serial;
 
+pub use canvas::{CHARACTER_HEIGHT, CHARACTER_WIDTH, Canvas, INK, PAPER};
 pub use framebuffer::Framebuffer;
+pub(crate) use screen::Screen;
 
 use crate::command_line;
 use bootloader_api::info::FrameBuffer;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
-use screen::Screen;
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
 use serial::Serial;
 use spin::Mutex;
 
@@ -57,9 +61,11 @@ impl Write for Console {
 }
 
 /// Adds the screen, if there is one, and starts the log at the level of the word `log=LEVEL`.
-pub fn init(framebuffer: Option<FrameBuffer>) {
+/// `page` says where on a screen of some size text stands; the rest of it stays empty.
+pub fn init(framebuffer: Option<FrameBuffer>, page: fn(Size) -> Rectangle) {
     if let Some(pixels) = framebuffer.and_then(Framebuffer::new) {
-        CONSOLE.lock().screen.attach(pixels);
+        let page = page(pixels.size());
+        CONSOLE.lock().screen.attach(pixels, page);
     }
     log::init(command_line::get().value("log"));
 }
@@ -67,6 +73,20 @@ pub fn init(framebuffer: Option<FrameBuffer>) {
 /// Prints to serial port and screen; the work behind [`print!`](crate::print).
 pub fn print(text: fmt::Arguments) {
     CONSOLE.lock().print(text);
+}
+
+/// All of a screen: the page of a console that has it to itself.
+#[must_use]
+pub fn whole_screen(size: Size) -> Rectangle {
+    Rectangle::new(Point::zero(), size)
+}
+
+/// Lets `work` draw beside the text; `None` without a screen. Nothing can be
+/// printed meanwhile.
+pub(crate) fn draw<R>(work: impl FnOnce(&mut Canvas<'_>) -> R) -> Option<R> {
+    let mut console = CONSOLE.lock();
+    let mut canvas = console.screen.canvas()?;
+    Some(work(&mut canvas))
 }
 
 /// Prints at the start of a line, ending an unfinished one first.

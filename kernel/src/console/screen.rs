@@ -4,14 +4,11 @@
 //! written. A full page moves up by a quarter at once, which spreads the price
 //! of drawing it again over many lines.
 
-use super::framebuffer::{Framebuffer, MAX_PIXEL_BYTES};
+use super::canvas::{Canvas, INK, PAPER, RUN_BYTES};
+use super::framebuffer::Framebuffer;
 use super::glyphs::{self, Glyphs};
-use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
-
-const INK: Rgb888 = Rgb888::new(0xd8, 0xde, 0xe9);
-const PAPER: Rgb888 = Rgb888::new(0x10, 0x14, 0x1c);
 
 const BACKSPACE: char = '\x08';
 
@@ -19,7 +16,7 @@ const BACKSPACE: char = '\x08';
 const MARGIN: usize = 8;
 
 /// The largest page that is kept; a larger screen is used in part.
-const MAX_COLUMNS: usize = 240;
+pub(super) const MAX_COLUMNS: usize = 240;
 const MAX_ROWS: usize = 120;
 
 #[derive(Clone, Copy)]
@@ -34,10 +31,12 @@ const EMPTY: Line = Line {
 };
 
 /// A page of text, on a framebuffer once there is one.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     pixels: Option<Framebuffer>,
     glyphs: Glyphs,
     lines: [Line; MAX_ROWS],
+    /// The top left pixel of the page.
+    origin: Point,
     columns: usize,
     rows: usize,
     /// The line that is being written; the one at `rows` is off the page.
@@ -45,12 +44,12 @@ pub(super) struct Screen {
     /// Characters of that line that are drawn already.
     drawn: usize,
     /// One row of pixels on its way to the framebuffer.
-    run: [u8; MAX_COLUMNS * glyphs::WIDTH * MAX_PIXEL_BYTES],
+    run: [u8; RUN_BYTES],
 }
 
 impl Screen {
     /// A page that takes no text yet.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             pixels: None,
             glyphs: Glyphs::blank(),
@@ -59,28 +58,40 @@ impl Screen {
             rows: 0,
             row: 0,
             drawn: 0,
-            run: [0; MAX_COLUMNS * glyphs::WIDTH * MAX_PIXEL_BYTES],
+            run: [0; RUN_BYTES],
+            origin: Point::zero(),
         }
     }
 
-    /// Clears the framebuffer and begins at its top; one too small for a character is left alone.
-    pub(super) fn attach(&mut self, mut pixels: Framebuffer) {
-        let size = pixels.size();
+    /// Clears the framebuffer and begins at the top of `area`; one too small for a character is
+    /// left alone.
+    pub(crate) fn attach(&mut self, mut pixels: Framebuffer, area: Rectangle) {
+        let area = area.intersection(&pixels.bounding_box());
         let fit = |pixels: u32, character: usize| {
             (pixels as usize).saturating_sub(2 * MARGIN) / character
         };
-        self.columns = fit(size.width, glyphs::WIDTH).min(MAX_COLUMNS);
-        self.rows = fit(size.height, glyphs::HEIGHT).min(MAX_ROWS);
+        self.columns = fit(area.size.width, glyphs::WIDTH).min(MAX_COLUMNS);
+        self.rows = fit(area.size.height, glyphs::HEIGHT).min(MAX_ROWS);
         if self.columns == 0 || self.rows == 0 {
             return;
         }
+        self.origin = area.top_left + Point::new_equal(MARGIN as i32);
         self.glyphs.read();
         let Ok(()) = pixels.clear(PAPER);
         self.pixels = Some(pixels);
     }
 
+    /// The means to draw beside the text, if there is a framebuffer.
+    pub(crate) fn canvas(&mut self) -> Option<Canvas<'_>> {
+        Some(Canvas {
+            pixels: self.pixels.as_mut()?,
+            glyphs: &self.glyphs,
+            run: &mut self.run,
+        })
+    }
+
     /// Leaves the framebuffer as it is from now on.
-    pub(super) fn detach(&mut self) {
+    pub(crate) fn detach(&mut self) {
         self.pixels = None;
     }
 
@@ -156,33 +167,33 @@ impl Screen {
 
     /// Draws the characters `start..end` of a line, one row of pixels after the other.
     fn draw(&mut self, row: usize, start: usize, end: usize) {
+        let at = self.place(row, start);
         let Some(pixels) = &mut self.pixels else {
             return;
         };
-        let text = &self.lines[row].bytes[start..end];
-        let (glyphs, run, at) = (&self.glyphs, &mut self.run, place(row, start));
-        match pixels.pixel_bytes() {
-            1 => draw_text::<1>(pixels, glyphs, text, run, at),
-            2 => draw_text::<2>(pixels, glyphs, text, run, at),
-            3 => draw_text::<3>(pixels, glyphs, text, run, at),
-            _ => draw_text::<4>(pixels, glyphs, text, run, at),
-        }
+        let mut canvas = Canvas {
+            pixels,
+            glyphs: &self.glyphs,
+            run: &mut self.run,
+        };
+        canvas.text(at, INK, &self.lines[row].bytes[start..end]);
     }
 
     /// Empties the places `start..end` of a line.
     fn erase(&mut self, row: usize, start: usize, end: usize) {
+        let columns = end.saturating_sub(start) * glyphs::WIDTH;
+        let size = Size::new(columns as u32, glyphs::HEIGHT as u32);
+        let area = Rectangle::new(self.place(row, start), size);
         let Some(pixels) = &mut self.pixels else {
             return;
         };
-        let (x, y) = place(row, start);
-        let area = Rectangle::new(
-            Point::new(x as i32, y as i32),
-            Size::new(
-                (end.saturating_sub(start) * glyphs::WIDTH) as u32,
-                glyphs::HEIGHT as u32,
-            ),
-        );
         let Ok(()) = pixels.fill_solid(&area, PAPER);
+    }
+
+    /// The top left pixel of a character.
+    fn place(&self, row: usize, column: usize) -> Point {
+        let (x, y) = (column * glyphs::WIDTH, row * glyphs::HEIGHT);
+        self.origin + Point::new(x as i32, y as i32)
     }
 
     /// Moves the page up by a quarter or more, until the current line is on it, and draws it.
@@ -201,43 +212,4 @@ impl Screen {
         }
         self.row = (self.row - by).min(self.rows - 1);
     }
-}
-
-/// Draws `text` with its top left pixel at (`x`, `top`), on pixels of `SIZE` bytes.
-///
-/// Four pixels at a time are looked up by their four bits, so that a character
-/// costs two copies per row of pixels.
-fn draw_text<const SIZE: usize>(
-    pixels: &mut Framebuffer,
-    glyphs: &Glyphs,
-    text: &[u8],
-    run: &mut [u8],
-    (x, top): (usize, usize),
-) {
-    let [paper, ink] = [PAPER, INK].map(|color| {
-        let encoded = pixels.encode(color);
-        core::array::from_fn::<u8, SIZE, _>(|byte| encoded[byte])
-    });
-    let four_pixels: [[[u8; SIZE]; 4]; 16] = core::array::from_fn(|bits| {
-        core::array::from_fn(|pixel| if bits & 8 >> pixel != 0 { ink } else { paper })
-    });
-    let run = &mut run[..text.len() * glyphs::WIDTH * SIZE];
-    for y in 0..glyphs::HEIGHT {
-        let (fours, _) = run.as_chunks_mut::<SIZE>().0.as_chunks_mut::<4>();
-        let (characters, _) = fours.as_chunks_mut::<2>();
-        for (&character, [left, right]) in text.iter().zip(characters) {
-            let bits = usize::from(glyphs.row(character, y));
-            *left = four_pixels[bits >> 4];
-            *right = four_pixels[bits & 0xf];
-        }
-        pixels.write_run(x, top + y, run);
-    }
-}
-
-/// The top left pixel of a character.
-fn place(row: usize, column: usize) -> (usize, usize) {
-    (
-        MARGIN + column * glyphs::WIDTH,
-        MARGIN + row * glyphs::HEIGHT,
-    )
 }

@@ -90,7 +90,7 @@ pub(super) fn cause(cause: Cause) -> &'static str {
 }
 
 /// An outcome in one word.
-pub(super) fn outcome(outcome: Outcome) -> &'static str {
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Demand => "demand",
         Outcome::ZeroRead => "zero_read",

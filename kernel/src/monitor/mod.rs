@@ -23,7 +23,7 @@ pub mod error;
 mod frames;
 mod history;
 mod keys;
-mod ledger;
+pub(crate) mod ledger;
 mod look;
 pub mod number;
 pub mod output;
@@ -37,6 +37,7 @@ pub mod start;
 pub use history::LONGEST;
 pub use refusal::Refusal;
 
+use crate::dashboard;
 use arguments::Arguments;
 use core::ops::ControlFlow;
 use editor::{Editor, Input};
@@ -70,6 +71,7 @@ impl Monitor {
     pub fn run(&mut self, source: &mut dyn FnMut() -> u8, out: &mut Output<'_>) -> u8 {
         let mut editor = Editor::new();
         loop {
+            dashboard::refresh();
             let result = match editor.read(source, out) {
                 Input::End => return 0,
                 Input::Line(line) => self.execute(line, out),

@@ -1,12 +1,10 @@
-//! `map`: physical memory and the address space as pictures in text.
+//! `map`: physical memory and the address space as pictures in text, of the
+//! same blocks and bars that the dashboard draws.
 //!
-//! What is drawn is gathered a line at a time with the locks held, and printed
-//! with none held.
+//! What is shown is gathered with the locks of memory held, and printed with
+//! none of them held.
 
-use memory::Physical;
-use memory::Space;
-use memory::frames::State;
-use memory::space::{Backing, Region, Resident};
+use memory::space::Region;
 use x86_64::PhysAddr;
 
 use super::Monitor;
@@ -15,15 +13,10 @@ use super::error::Error;
 use super::look::{self, Half};
 use super::number::{Address, Size};
 use super::output::Output;
-use crate::spaces;
+use crate::picture::bar::{MOST_PARTS, Part, PartState};
+use crate::picture::{Bar, Block, Blocks, FrameState, blocks};
 
-/// Cells in a line of physical memory.
-const COLUMNS: usize = 64;
-/// Lines that physical memory should take, if it lies in one piece.
-const ROWS: u64 = 16;
-/// Cells in the bar of a region, at most.
-const BAR: u64 = 32;
-/// Bytes of a frame or page.
+/// Bytes of a page.
 const PAGE: u64 = 4096;
 
 /// `map <physical|virtual>`
@@ -36,121 +29,58 @@ pub(super) fn map<'a>(
     let is_physical = arguments.choice("<physical|virtual>", &pictures, "physical and virtual")?;
     arguments.end()?;
     if is_physical {
-        physical(out);
+        blocks::with(|blocks| physical(blocks, out));
     } else {
         virtual_memory(out);
     }
     Ok(())
 }
 
-/// The frames (4 KiB) of a cell, by state.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cell {
-    free: u64,
-    used: u64,
-    reserved: u64,
-}
-
-impl Cell {
-    fn picture(self) -> char {
-        match self {
-            Self {
-                free: 0,
-                used: 0,
-                reserved: 0,
-            } => ' ',
-            Self {
-                used: 0,
-                reserved: 0,
-                ..
-            } => '.',
-            Self {
-                free: 0,
-                used,
-                reserved,
-            } if reserved > used => 'r',
-            Self { free: 0, .. } => '#',
-            _ => '+',
-        }
-    }
-}
-
-/// A line of physical memory: where it begins, and its cells.
-struct Row {
-    start: u64,
-    cells: [Cell; COLUMNS],
-}
-
-impl Row {
-    /// The first line at `bound` or above that holds managed memory.
-    fn find(physical: &Physical<'_>, bound: u64, cell: u64) -> Option<Self> {
-        let span = cell * COLUMNS as u64;
-        let mut row: Option<Self> = None;
-        for (range, state) in physical.frames().states() {
-            let (from, end) = (range.start.as_u64().max(bound), range.end.as_u64());
-            if from >= end {
-                continue;
-            }
-            let row = row.get_or_insert_with(|| Self {
-                start: from - from % span,
-                cells: [Cell::default(); COLUMNS],
-            });
-            if from >= row.start + span {
-                break;
-            }
-            row.add(from, end.min(row.start + span), cell, state);
-        }
-        row
-    }
-
-    fn add(&mut self, from: u64, end: u64, size: u64, state: State) {
-        let mut from = from;
-        while from < end {
-            let index = (from - self.start) / size;
-            let stop = end.min(self.start + (index + 1) * size);
-            let cell = &mut self.cells[index as usize];
-            let frames = match state {
-                State::Free => &mut cell.free,
-                State::Used => &mut cell.used,
-                State::Reserved => &mut cell.reserved,
-            };
-            *frames += (stop - from) / PAGE;
-            from = stop;
-        }
-    }
-}
-
-fn physical(out: &mut Output<'_>) {
-    let counts = spaces::physical(|physical| physical.frames().counts());
-    let cell = (counts.total * PAGE)
-        .div_ceil(ROWS * COLUMNS as u64)
-        .max(PAGE)
-        .next_power_of_two();
-    let mut bound = 0;
-    while let Some(row) = spaces::physical(|physical| Row::find(physical, bound, cell)) {
-        if row.start > bound && bound > 0 {
-            writeln!(
-                out,
-                "{:20}no memory for {}",
-                "",
-                Size(coarse(row.start - bound))
-            );
+fn physical(blocks: &Blocks, out: &mut Output<'_>) {
+    let span = blocks.block_size() * blocks::COLUMNS as u64;
+    let mut end = None;
+    for row in blocks.rows() {
+        if let Some(gap) = end.map(|end| row.start - end).filter(|&gap| gap > 0) {
+            writeln!(out, "{:20}no memory for {}", "", Size(coarse(gap)));
         }
         write!(out, "{}  ", Address::from(PhysAddr::new(row.start)));
-        for cell in row.cells {
-            write!(out, "{}", cell.picture());
+        for block in row.blocks() {
+            write!(out, "{}", letter(&block));
         }
         writeln!(out);
-        bound = row.start + cell * COLUMNS as u64;
+        end = Some(row.start + span);
     }
+    write!(out, "block={}", Size(blocks.block_size()));
+    for state in FrameState::ALL {
+        write!(out, " {}={}", state.name(), blocks.total(state));
+    }
+    writeln!(out);
     writeln!(
         out,
-        "cell={} .=free +=in part #=used r=reserved; free={} used={} reserved={}",
-        Size(cell),
-        counts.free,
-        counts.used,
-        counts.reserved
+        "each block shows the first letter of what most of its frames in use are, . for free, z for the zero frame; \
+         a capital where none is free"
     );
+}
+
+/// A block as a letter: that of its dominating state, large if no frame is free.
+fn letter(block: &Block) -> char {
+    let Some(state) = block.dominating() else {
+        return ' ';
+    };
+    let letter = match state {
+        FrameState::Free => return '.',
+        FrameState::Reserved => 'r',
+        FrameState::Other => 'o',
+        FrameState::Table => 't',
+        FrameState::Zero => 'z',
+        FrameState::Private => 'p',
+        FrameState::Borrowed => 'b',
+    };
+    if block.of(FrameState::Free) == 0 {
+        letter.to_ascii_uppercase()
+    } else {
+        letter
+    }
 }
 
 fn virtual_memory(out: &mut Output<'_>) {
@@ -162,13 +92,13 @@ fn virtual_memory(out: &mut Output<'_>) {
             {
                 writeln!(out, "{:20}nothing for {}", "", Size(coarse(gap)));
             }
-            bar(half, region, resident, out);
+            line(half, region, resident.private, out);
             end = Some(region.end());
         });
     }
     writeln!(
         out,
-        "#=resident +=in part z=the zero frame b=borrowed .=nothing yet x=guard"
+        "#=resident +=in part z=the zero frame b=borrowed f=fixed .=nothing yet x=guard"
     );
 }
 
@@ -183,28 +113,25 @@ fn coarse(bytes: u64) -> u64 {
 }
 
 /// A region as a line: what of it is resident, from its base to its end.
-fn bar(half: Half, region: &Region, resident: Resident, out: &mut Output<'_>) {
-    let pages = region.size / PAGE;
-    let cells = pages.min(BAR);
+fn line(half: Half, region: &Region, resident: u64, out: &mut Output<'_>) {
+    let bar = half.look(|space, physical| {
+        Bar::of(region, |parts| {
+            space.resident_parts(region, physical, parts)
+        })
+    });
     write!(out, "{}  [", Address::from(region.base));
-    for cell in 0..cells {
-        let (from, end) = (pages * cell / cells, pages * (cell + 1) / cells);
-        let mut part = *region;
-        part.base += from * PAGE;
-        part.size = (end - from) * PAGE;
-        let resident = half.look(|space: &Space, physical| space.resident(&part, physical));
-        write!(out, "{}", part_picture(&part, resident));
+    for part in bar.parts() {
+        write!(out, "{}", part_letter(*part));
     }
     write!(out, "]");
-    out.repeat(" ", (BAR - cells) as usize);
+    out.repeat(" ", MOST_PARTS - bar.parts().len());
     write!(
         out,
-        " {} {} {} resident={} of={}",
+        " {} {} {} resident={resident} of={}",
         Size(region.size),
         region.backing,
         look::rights(region),
-        resident.private,
-        pages
+        region.size / PAGE
     );
     if !region.label.is_empty() {
         write!(out, " {}", region.label);
@@ -212,22 +139,14 @@ fn bar(half: Half, region: &Region, resident: Resident, out: &mut Output<'_>) {
     writeln!(out);
 }
 
-fn part_picture(part: &Region, resident: Resident) -> char {
-    let pages = part.size / PAGE;
-    match resident {
-        _ if part.backing == Backing::Guard => 'x',
-        Resident {
-            private: 0,
-            zero: 0,
-            borrowed: 0,
-        } => '.',
-        Resident {
-            private: 0,
-            borrowed: 0,
-            ..
-        } => 'z',
-        Resident { private: 0, .. } => 'b',
-        Resident { private, .. } if private >= pages => '#',
-        _ => '+',
+fn part_letter(part: Part) -> char {
+    match part.state {
+        PartState::Nothing => '.',
+        PartState::Guard => 'x',
+        PartState::Zero => 'z',
+        PartState::Borrowed => 'b',
+        PartState::Fixed => 'f',
+        PartState::Private if part.is_whole => '#',
+        PartState::Private => '+',
     }
 }

@@ -8,7 +8,7 @@ use memory::paging::{LeafSize, Walk, index_at, offset_in_page};
 
 use super::meter::{Cost, Measured};
 use super::scenario::{Block, Step, Touch};
-use crate::println;
+use crate::{dashboard, println};
 
 /// Tells of one step of a scenario, its faults first; before the region is
 /// freed, of all steps together.
@@ -29,6 +29,7 @@ pub(super) fn step(step: Step, measured: &Measured, total: &mut Cost) {
         }
     }
     *total += measured.cost;
+    dashboard::refresh();
 }
 
 /// Tells of each fault: CR2 and error code, and what was decided.

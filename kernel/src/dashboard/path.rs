@@ -1,0 +1,340 @@
+//! The pane of the last fault: what it was, what was done, and the walk to its
+//! address as it goes now, as a path through the four tables.
+//!
+//! ```text
+//!  level 4 [  0]   level 3 [  0]   level 2 [  0]   level 1 [ 16]   frame
+//!  +--+            +--+            +--+            +--+            +--+
+//!  |==|---------...|==|---------...|  |            |  |            |  |
+//!  |  |            |  |            |  |            |  |            |  |
+//! ```
+//!
+//! A table is a strip of 512 entries, with a mark at the one that is on the
+//! way; a line leads from it to the first entry of the next table.
+
+use core::fmt;
+
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
+use memory::Outcome;
+use memory::journal::Event;
+use memory::paging::{EntryKind, Step, Walk, index_at};
+use x86_64::PhysAddr;
+
+use super::caption::Caption;
+use super::colors;
+use super::layout::{LINE, PATH_LINES, TABLE_HEIGHT, TITLE};
+use crate::console::{CHARACTER_WIDTH, Canvas, INK, PAPER};
+use crate::picture::FrameState;
+use crate::spaces;
+
+/// Four tables, and the frame.
+const COLUMNS: u32 = 5;
+/// The number of the frame's column.
+const FRAME: u32 = 4;
+/// Characters of the longest title of a table.
+const WHOLE_TITLE: u32 = 13;
+/// Pieces of the path.
+const PIECES: usize = 9;
+/// Width of a table.
+const TABLE_WIDTH: u32 = 24;
+/// Height of the mark at an entry.
+const MARK: u32 = 3;
+
+/// The pane, what it is to show, and what is on it.
+pub(super) struct Path {
+    found: Option<Found>,
+    shown: Option<Found>,
+    lines: [Caption; 2],
+    columns: [[Caption; 3]; COLUMNS as usize],
+    pieces: [Piece; PIECES],
+}
+
+/// A fault, and the walk to its address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Found {
+    event: Event,
+    walk: Walk,
+    zero: PhysAddr,
+}
+
+impl Path {
+    pub(super) const fn new() -> Self {
+        Self {
+            found: None,
+            shown: None,
+            lines: [const { Caption::EMPTY }; 2],
+            columns: [const { [const { Caption::EMPTY }; 3] }; COLUMNS as usize],
+            pieces: [Piece::Nothing; PIECES],
+        }
+    }
+
+    /// Draws what never changes.
+    pub(super) fn begin(canvas: &mut Canvas<'_>, area: Rectangle) {
+        for number in 0..COLUMNS {
+            canvas.outline(table(area, number), colors::RULE);
+        }
+    }
+
+    /// Reads the last event, and walks to its address.
+    pub(super) fn gather(&mut self) {
+        let last = spaces::physical(|physical| {
+            let zero = physical.zero_frame().start_address();
+            physical.journal().last().map(|event| (event, zero))
+        });
+        self.found = last.map(|(event, zero)| {
+            let address = event.fault.address;
+            let walk = if address.as_u64() >> 63 == 0 {
+                spaces::current(|space, _, _| space.walk(address))
+            } else {
+                spaces::kernel_half(|space, _, _| space.walk(address))
+            };
+            Found { event, walk, zero }
+        });
+    }
+
+    /// Draws what has changed.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rectangle) {
+        let (Some(found), shown) = (self.found, self.shown) else {
+            return;
+        };
+        self.shown = self.found;
+        if shown == Some(found) {
+            return;
+        }
+        self.tell(canvas, area, found.event);
+        for number in 0..COLUMNS {
+            let stop = found.stop(number);
+            let before = shown.map(|shown| shown.stop(number));
+            if before != Some(stop) {
+                self.column(canvas, area, number, &stop);
+            }
+        }
+        self.draw_path(canvas, area, &found);
+    }
+
+    /// Draws marks and lines, and paper where they no longer are.
+    fn draw_path(&mut self, canvas: &mut Canvas<'_>, area: Rectangle, found: &Found) {
+        let pieces = found.pieces();
+        let (old, new) = (&self.pieces, &pieces);
+        let changed = || old.iter().zip(new).filter(|(old, new)| old != new);
+        for (old, _) in changed() {
+            old.draw(canvas, area, true);
+        }
+        for (_, new) in changed() {
+            new.draw(canvas, area, false);
+        }
+        self.pieces = pieces;
+    }
+
+    /// What the fault was, and what was done.
+    fn tell(&mut self, canvas: &mut Canvas<'_>, area: Rectangle, event: Event) {
+        let columns = area.size.width / CHARACTER_WIDTH;
+        let [first, second] = &mut self.lines;
+        let at = area.top_left + Point::new(0, TITLE as i32);
+        first.show(canvas, at, columns, INK, format_args!("{}", event.fault));
+        let ink = match event.outcome {
+            Outcome::Refused(_) => colors::REFUSED,
+            _ => INK,
+        };
+        let at = at + Point::new(0, LINE as i32);
+        let outcome = event.outcome;
+        match event.frame.as_u64() {
+            0 => second.show(canvas, at, columns, ink, format_args!("{outcome}")),
+            frame => {
+                let text = format_args!("{outcome}: {frame:#x}");
+                second.show(canvas, at, columns, ink, text);
+            }
+        }
+    }
+
+    /// The text above one table, or above the frame.
+    fn column(&mut self, canvas: &mut Canvas<'_>, area: Rectangle, number: u32, stop: &Stop) {
+        let columns = width(area) / CHARACTER_WIDTH - 1;
+        let corner = area.top_left + Point::new((number * width(area)) as i32, 0);
+        let mut lines = (0..).zip(&mut self.columns[number as usize]);
+        let mut show = |ink, text: fmt::Arguments<'_>| {
+            if let Some((line, caption)) = lines.next() {
+                let y = TITLE + (2 + line) * LINE;
+                caption.show(canvas, corner + Point::new(0, y as i32), columns, ink, text);
+            }
+        };
+        let level_is = if columns < WHOLE_TITLE { "L" } else { "level " };
+        match *stop {
+            Stop::Table(level, index, Some(step)) => {
+                show(INK, format_args!("{level_is}{level} [{index:>3}]"));
+                if step.entry.is_present() {
+                    show(colors::DIM, format_args!("{}", step.flags()));
+                } else {
+                    show(colors::REFUSED, format_args!("absent"));
+                }
+                show(colors::DIM, format_args!("{}", Target::of(&step)));
+            }
+            Stop::Table(level, index, None) => {
+                show(colors::DIM, format_args!("{level_is}{level} [{index:>3}]"));
+                show(INK, format_args!(""));
+                show(INK, format_args!(""));
+            }
+            Stop::Frame(Some(physical)) => {
+                let (frame, offset) = (physical.align_down(4096_u64), physical.as_u64() % 4096);
+                show(INK, format_args!("frame"));
+                show(INK, format_args!("{frame:#x}"));
+                show(colors::DIM, format_args!("offset {offset:#x}"));
+            }
+            Stop::Frame(None) => {
+                show(INK, format_args!("frame"));
+                show(colors::REFUSED, format_args!("not mapped"));
+                show(INK, format_args!(""));
+            }
+        }
+    }
+}
+
+/// What a column stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The table of a level, the index into it, and the entry if the walk came so far.
+    Table(u8, u16, Option<Step>),
+    /// What the address is translated to, if it is mapped.
+    Frame(Option<PhysAddr>),
+}
+
+impl Found {
+    /// What a column stands for now.
+    fn stop(&self, number: u32) -> Stop {
+        match 4_u8.saturating_sub(number as u8) {
+            0 => Stop::Frame(self.walk.physical()),
+            level => {
+                let step = self.walk.steps().find(|step| step.level == level);
+                Stop::Table(level, index_at(self.walk.address, level), step)
+            }
+        }
+    }
+
+    /// The path in pieces: four marks, four lines and the frame.
+    fn pieces(&self) -> [Piece; PIECES] {
+        let mut pieces = [Piece::Nothing; PIECES];
+        let mut steps = self.walk.steps().peekable();
+        while let Some(step) = steps.next() {
+            let table = u32::from(4 - step.level);
+            let y = u32::from(step.index) * (TABLE_HEIGHT - MARK - 2) / 512;
+            let is_present = step.entry.is_present();
+            pieces[table as usize] = Piece::Mark {
+                table,
+                y,
+                is_present,
+            };
+            let to = match steps.peek() {
+                Some(next) => Some(u32::from(4 - next.level)),
+                None => self.walk.physical().map(|_| FRAME),
+            };
+            if let Some(to) = to {
+                pieces[table as usize + 4] = Piece::Line { table, y, to };
+            }
+        }
+        if let Some(physical) = self.walk.physical() {
+            let is_zero = physical.align_down(4096_u64) == self.zero;
+            pieces[PIECES - 1] = Piece::Frame { is_zero };
+        }
+        pieces
+    }
+}
+
+/// A piece of the path; tables are numbered from the root, 0, to the frame, 4.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Nothing,
+    /// An entry, so many pixels down its table.
+    Mark {
+        table: u32,
+        y: u32,
+        is_present: bool,
+    },
+    /// From such an entry to the top of another table.
+    Line {
+        table: u32,
+        y: u32,
+        to: u32,
+    },
+    /// The frame.
+    Frame {
+        is_zero: bool,
+    },
+}
+
+impl Piece {
+    fn draw(self, canvas: &mut Canvas<'_>, area: Rectangle, is_erased: bool) {
+        let or_paper = |color| if is_erased { PAPER } else { color };
+        match self {
+            Self::Nothing => {}
+            Self::Mark {
+                table: number,
+                y,
+                is_present,
+            } => {
+                let color = if is_present {
+                    colors::PATH
+                } else {
+                    colors::REFUSED
+                };
+                let at = table(area, number).top_left + Point::new(1, 1 + y as i32);
+                let size = Size::new(TABLE_WIDTH - 2, MARK);
+                canvas.fill(Rectangle::new(at, size), or_paper(color));
+            }
+            Self::Line {
+                table: number,
+                y,
+                to,
+            } => {
+                let mark = Point::new(TABLE_WIDTH as i32 + 1, 2 + y as i32);
+                let start = table(area, number).top_left + mark;
+                let end = table(area, to).top_left + Point::new(-2, 1);
+                canvas.line(start, end, or_paper(colors::PATH));
+            }
+            Self::Frame { is_zero } => {
+                let state = if is_zero {
+                    FrameState::Zero
+                } else {
+                    FrameState::Private
+                };
+                let frame = table(area, FRAME);
+                let inside = Rectangle::new(
+                    frame.top_left + Point::new(1, 1),
+                    frame.size - Size::new(2, 2),
+                );
+                canvas.fill(inside, or_paper(colors::of_frames(state)));
+            }
+        }
+    }
+}
+
+/// Where an entry leads to.
+struct Target(EntryKind);
+
+impl Target {
+    fn of(step: &Step) -> Self {
+        Self(step.entry.kind(step.level))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            EntryKind::Table(table) => write!(f, "-> {table:#x}"),
+            EntryKind::Leaf(start, size) => write!(f, "{size} {start:#x}"),
+            EntryKind::Unused | EntryKind::Software(_) => Ok(()),
+        }
+    }
+}
+
+/// Pixels from one table to the next.
+fn width(area: Rectangle) -> u32 {
+    area.size.width / COLUMNS
+}
+
+/// The place of a table, 0 for that of level 4; of the frame with 4.
+fn table(area: Rectangle, number: u32) -> Rectangle {
+    let y = TITLE + PATH_LINES * LINE + 4;
+    let offset = Point::new((number * width(area)) as i32, y as i32);
+    let size = Size::new(TABLE_WIDTH, TABLE_HEIGHT);
+    Rectangle::new(area.top_left + offset, size)
+}
