@@ -1,5 +1,6 @@
 //! The runner as people and cargo use it: the finished program, real kernels, a real QEMU.
 
+mod defects;
 #[cfg(target_os = "linux")]
 mod ending;
 mod entries;

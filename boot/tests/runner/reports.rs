@@ -8,7 +8,7 @@ use crate::kernels::{kernel, run, workspace};
 
 /// What the guest says from the report on, when the kernel goes wrong in this way and the runner
 /// ends with `status`.
-fn report(name: &str, status: i32) -> String {
+pub(crate) fn report(name: &str, status: i32) -> String {
     let crash = format!("crash={name}");
     let options = ["--headless", "--timeout", "60", "--cmdline", &crash];
     let run = run(kernel(), &options);
@@ -26,7 +26,7 @@ fn null() -> &'static str {
 }
 
 /// Each of the words stands in the report, in this order.
-fn says(report: &str, words: &[&str]) {
+pub(crate) fn says(report: &str, words: &[&str]) {
     let mut rest = report;
     for word in words {
         let Some((_, after)) = rest.split_once(word) else {
@@ -37,7 +37,7 @@ fn says(report: &str, words: &[&str]) {
 }
 
 /// `file:line` of the only line that holds `text`.
-fn place(file: &str, text: &str) -> String {
+pub(crate) fn place(file: &str, text: &str) -> String {
     let source = fs::read_to_string(workspace().join(file)).unwrap();
     let mut lines = (1..)
         .zip(source.lines())
@@ -261,56 +261,6 @@ fn running_out_of_frames_in_the_middle_of_a_touch_says_how_many_there_are() {
 }
 
 #[test]
-fn a_fault_inside_the_fault_handler_is_told_with_both_frames() {
-    says(
-        &report("nested", 102),
-        &[
-            "#PF Page Fault: page fault inside the page-fault handler\n",
-            "  refused:     it came while another page fault was being resolved\n",
-            "  resolving:   read of 0x4040001000 by the kernel, the page is absent\n",
-            "  cr2=0000004040001000\n",
-            "  registers:   rax=",
-            "  backtrace:\n",
-            "kernel::fault::page_fault at kernel/src/fault.rs:",
-            "  where an exception interrupted:\n",
-            "  #0 0xffff8000",
-            "kernel::crash::sabotage::nested at kernel/src/crash/sabotage.rs:",
-        ],
-    );
-}
-
-#[test]
-fn a_fault_inside_the_memory_manager_is_no_deadlock() {
-    says(
-        &report("locked", 102),
-        &[
-            "#PF Page Fault: page fault inside the memory manager\n",
-            "  tried:       read of 0x4000000000 by the kernel",
-            "  address:     its regions are locked\n",
-            "  walk:        level 4 [  0] unused\n",
-            "kernel::crash::sabotage::locked",
-        ],
-    );
-}
-
-#[test]
-fn the_same_fault_twice_is_told_with_both_frames_and_no_endless_loop() {
-    says(
-        &report("no-progress", 102),
-        &[
-            "#PF Page Fault: the same page fault again, without progress\n",
-            "  refused:     the same fault came twice, although the page is mapped as it should be\n",
-            "level 3 [256] table at 0x",
-            ", P U A\n",
-            "  before that: write to 0x4000000000 by the kernel",
-            "  cr2=0000004000000000\n",
-            "  registers:   rax=",
-            "  cr2=0000004000000000\n",
-        ],
-    );
-}
-
-#[test]
 fn a_page_of_user_programs_is_kept_from_the_kernel_by_smap() {
     says(
         &report("user-page", 102),
@@ -319,72 +269,6 @@ fn a_page_of_user_programs_is_kept_from_the_kernel_by_smap() {
             "  error code:  0x3: write, supervisor mode, page present\n",
             " W U A D NX\n",
             "  forbidden:   SMAP and SMEP keep the kernel from pages of user programs\n",
-        ],
-    );
-}
-
-#[test]
-fn a_double_fault_has_a_stack_of_its_own() {
-    says(
-        &report("double", 102),
-        &[
-            "#DF Double Fault: no usable stack\n",
-            " push rax\n",
-            "  address:     0xfffffffffffffff8: ",
-            "  rsp=0000000000000000",
-            "  #0 0xffff8000",
-            "kernel::cpu::wrong::push_to_no_stack at ",
-        ],
-    );
-}
-
-#[test]
-fn a_panic_is_told_with_its_backtrace() {
-    let here = place("kernel/src/crash/mod.rs", "this panic was asked for");
-    says(
-        &report("panic", 101),
-        &[
-            &format!("panicked at {here}:5:\nthis panic was asked for\n"),
-            "  backtrace:\n",
-            "  #0 0xffff8000",
-            "kernel::panic::panic at kernel/src/panic.rs:",
-            "run at kernel/src/crash/mod.rs:",
-        ],
-    );
-}
-
-#[test]
-fn a_fault_inside_a_report_is_told_with_both_frames() {
-    says(
-        &report("fault-in-report", 102),
-        &[
-            "#PF Page Fault: null pointer\n",
-            "  cr2=0000000000000000\n",
-            "\n#PF Page Fault, inside the report of another exception\n",
-            "  tried:       read of 0x4000002010 by the kernel",
-            "  registers:   rax=",
-            "  cr2=0000004000002010\n",
-            "  the other:   #PF Page Fault at 0xffff8000",
-            "  cr2=0000000000000000\n",
-            "kernel::report::exception at kernel/src/report/mod.rs:",
-            "  where an exception interrupted:\n",
-            "kernel::crash::memory::null at ",
-        ],
-    );
-}
-
-#[test]
-fn a_panic_inside_a_report_ends_with_101_and_tells_of_both() {
-    says(
-        &report("panic-in-report", 101),
-        &[
-            "#PF Page Fault: null pointer\n",
-            "panicked at kernel/src/crash/mod.rs:",
-            "the ending of a report panics, cr2=0x0\n",
-            "  inside the report of #PF Page Fault at 0xffff8000",
-            "kernel::report::exception at kernel/src/report/mod.rs:",
-            "  where an exception interrupted:\n",
-            "kernel::crash::memory::null at ",
         ],
     );
 }
