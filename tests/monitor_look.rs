@@ -165,22 +165,28 @@ fn the_pictures_agree_with_the_counters() {
     );
 
     let picture = session.answer(6);
-    for name in ["free", "used", "reserved"] {
-        assert_eq!(session.number(6, name), session.number(7, name));
+    for name in ["free", "used", "reserved", "private", "tables", "zero"] {
+        assert_eq!(session.number(6, name), session.number(7, name), "{name}");
     }
     let rows = picture.lines().filter(|line| line.starts_with("0x"));
     let cells: alloc::string::String = rows.map(|row| &row[20..]).collect();
-    let count = |wanted| cells.chars().filter(|cell| *cell == wanted).count() as u64;
     let cell = size(session.field(6, "cell")).expect("a size as it is typed") / 4096;
-    let (free, part) = (session.number(7, "free"), count('+') * cell);
+    let count = |is_wanted: fn(&char) -> bool| cells.chars().filter(is_wanted).count() as u64;
+    let (whole, part) = (
+        count(char::is_ascii_uppercase),
+        count(char::is_ascii_lowercase),
+    );
+    let free = count(|cell| *cell == '.');
     assert!(
-        count('.') * cell <= free && free <= count('.') * cell + part,
+        session.number(7, "free") <= (free + part) * cell,
         "{picture}"
     );
     assert!(
-        (count('r') + count('#')) * cell + part >= session.number(7, "used"),
+        session.number(7, "used") <= (whole + part) * cell,
         "{picture}"
     );
+    assert!(cells.contains('z') || cells.contains('Z'), "{picture}");
+    assert!(cells.contains('p') || cells.contains('P'), "{picture}");
     session.fails(8, "<physical|virtual> is missing");
     session.fails(9, "`logical` is none of physical and virtual");
     free_all();

@@ -20,7 +20,8 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use crate::console::{CHARACTER_HEIGHT, CHARACTER_WIDTH};
-use crate::picture::blocks::{COLUMNS, MOST_ROWS};
+use crate::picture::COLUMNS;
+use crate::picture::blocks::MOST_ROWS;
 
 /// Pixels between panes, and around them.
 const GAP: u32 = 8;

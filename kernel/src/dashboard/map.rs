@@ -13,8 +13,8 @@ use super::colors;
 use super::layout::{ADDRESSES, LEGEND_LINES, LINE, TITLE};
 use crate::console::{CHARACTER_HEIGHT, CHARACTER_WIDTH, Canvas, INK, PAPER};
 use crate::monitor::number::Size as Bytes;
-use crate::picture::blocks::{COLUMNS, MOST_ROWS, Row};
-use crate::picture::{Block, Blocks, FrameState};
+use crate::picture::blocks::MOST_ROWS;
+use crate::picture::{Block, Blocks, COLUMNS, FrameState, Row};
 
 /// Height of a block, the line below it apart.
 const HEIGHT: u8 = CHARACTER_HEIGHT as u8 - 1;

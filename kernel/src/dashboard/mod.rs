@@ -17,6 +17,7 @@ mod faults;
 pub mod layout;
 mod map;
 mod path;
+mod piece;
 mod regions;
 #[cfg(test)]
 mod tests;

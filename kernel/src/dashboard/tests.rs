@@ -14,8 +14,7 @@ use x86_64::VirtAddr;
 use super::{Dashboard, colors, layout};
 use crate::console::{Framebuffer, PAPER, Screen, whole_screen};
 use crate::cpu::access;
-use crate::picture::blocks::{self, COLUMNS};
-use crate::picture::{Blocks, FrameState};
+use crate::picture::{Blocks, COLUMNS, FrameState, blocks};
 use crate::spaces;
 
 const WIDTH: usize = 1280;

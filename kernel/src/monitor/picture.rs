@@ -14,7 +14,7 @@ use super::look::{self, Half};
 use super::number::{Address, Size};
 use super::output::Output;
 use crate::picture::bar::{MOST_PARTS, Part, PartState};
-use crate::picture::{Bar, Block, Blocks, FrameState, blocks};
+use crate::picture::{Bar, Block, Blocks, COLUMNS, FrameState, blocks};
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -37,7 +37,7 @@ pub(super) fn map<'a>(
 }
 
 fn physical(blocks: &Blocks, out: &mut Output<'_>) {
-    let span = blocks.block_size() * blocks::COLUMNS as u64;
+    let span = blocks.block_size() * COLUMNS as u64;
     let mut end = None;
     for row in blocks.rows() {
         if let Some(gap) = end.map(|end| row.start - end).filter(|&gap| gap > 0) {
@@ -50,15 +50,27 @@ fn physical(blocks: &Blocks, out: &mut Output<'_>) {
         writeln!(out);
         end = Some(row.start + span);
     }
-    write!(out, "block={}", Size(blocks.block_size()));
-    for state in FrameState::ALL {
-        write!(out, " {}={}", state.name(), blocks.total(state));
-    }
-    writeln!(out);
+    let of = |state| blocks.total(state);
+    let managed = FrameState::ALL
+        .into_iter()
+        .filter(|state| *state != FrameState::Borrowed);
+    let all: u64 = managed.map(of).sum();
     writeln!(
         out,
-        "each block shows the first letter of what most of its frames in use are, . for free, z for the zero frame; \
-         a capital where none is free"
+        "cell={} free={} used={} reserved={} tables={} other={} private={} zero={} borrowed={}",
+        Size(blocks.block_size()),
+        of(FrameState::Free),
+        all - of(FrameState::Free),
+        of(FrameState::Reserved),
+        of(FrameState::Table),
+        of(FrameState::Other),
+        of(FrameState::Private),
+        of(FrameState::Zero),
+        of(FrameState::Borrowed)
+    );
+    writeln!(
+        out,
+        ".=free; else the first letter of what most frames in use are, z with the zero frame, a capital if none is free"
     );
 }
 

@@ -7,8 +7,10 @@
 
 pub mod bar;
 pub mod blocks;
+pub mod row;
 pub mod state;
 
 pub use bar::Bar;
-pub use blocks::{Block, Blocks};
+pub use blocks::Blocks;
+pub use row::{Block, COLUMNS, Row};
 pub use state::FrameState;
