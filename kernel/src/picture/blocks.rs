@@ -12,6 +12,9 @@
 //! memory lies outside of managed memory; it gets two rows, and what does not
 //! fit in is only counted.
 
+#[cfg(test)]
+mod tests;
+
 use memory::frames::State;
 use memory::space::Holding;
 use memory::{Physical, Space};
@@ -207,15 +210,22 @@ impl Blocks {
         end: u64,
         mut change: impl FnMut(&mut [u32; FrameState::COUNT], u32),
     ) {
+        let shift = self.size.trailing_zeros();
         let mut at = start;
         while at < end
             && let Some(row) = self.find(at)
         {
-            let index = (at - self.rows[row].start) / self.size;
-            let stop = end.min((at | (self.size - 1)) + 1);
-            let frames = ((stop - at) / FRAME) as u32;
-            change(&mut self.rows[row].counts[index as usize], frames);
-            at = stop;
+            let row_start = self.rows[row].start;
+            let row_end = end.min(row_start + self.span());
+            let first = (at - row_start) >> shift;
+            for counts in &mut self.rows[row].counts[first as usize..] {
+                let stop = row_end.min((at | (self.size - 1)) + 1);
+                change(counts, ((stop - at) / FRAME) as u32);
+                at = stop;
+                if at == row_end {
+                    break;
+                }
+            }
         }
     }
 
@@ -242,69 +252,5 @@ impl Blocks {
     /// Bytes of a row.
     fn span(&self) -> u64 {
         self.size * COLUMNS as u64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test_case]
-    fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
-        let (counts, borrowed) =
-            spaces::physical(|physical| (physical.frames().counts(), physical.borrowed()));
-        with(|blocks| {
-            let expected = [
-                (FrameState::Free, counts.free),
-                (FrameState::Reserved, counts.reserved),
-                (FrameState::Table, counts.tables),
-                (FrameState::Zero, 1),
-                (FrameState::Private, counts.private),
-                (FrameState::Other, counts.kernel + counts.shared),
-                (FrameState::Borrowed, borrowed),
-            ];
-            for (state, count) in expected {
-                assert_eq!(blocks.total(state), count, "{}", state.name());
-                let blocks = blocks.rows().iter().flat_map(Row::blocks);
-                let sum: u64 = blocks.map(|block| u64::from(block.of(state))).sum();
-                assert_eq!(sum, count, "{}", state.name());
-            }
-        });
-    }
-
-    #[test_case]
-    fn blocks_are_as_small_as_their_number_allows() {
-        let total = spaces::physical(|physical| physical.frames().counts().total) * FRAME;
-        with(|blocks| {
-            let most = (MANAGED_ROWS * COLUMNS) as u64;
-            assert!(blocks.block_size().is_power_of_two());
-            assert!(blocks.block_size() * most >= total);
-            assert!(blocks.rows().len() <= MOST_ROWS);
-            assert!(blocks.rows().is_sorted_by_key(|row| row.start));
-        });
-    }
-
-    #[test_case]
-    fn holes_take_no_rows_and_too_many_rows_are_refused() {
-        let mut blocks = alloc::boxed::Box::new(Blocks::new());
-        let gib = 1 << 30;
-        let ranges = [(FRAME, 3 * FRAME), (gib, gib + 65 * FRAME)];
-        assert!(blocks.begin(ranges.into_iter()));
-        let starts: alloc::vec::Vec<u64> = blocks.rows().iter().map(|row| row.start).collect();
-        assert_eq!(starts, [0, gib, gib + 64 * FRAME]);
-        assert!(!blocks.begin((0..17).map(|n| (n * gib, n * gib + FRAME))));
-    }
-
-    #[test_case]
-    fn borrowed_memory_gets_two_rows_and_is_counted_beyond() {
-        let mut blocks = alloc::boxed::Box::new(Blocks::new());
-        assert!(blocks.begin((0..16).map(|n| (n << 30, (n << 30) + FRAME))));
-        for gib in [20_u64, 30, 40] {
-            blocks.borrow(gib << 30, (gib << 30) + 5 * FRAME);
-        }
-        assert_eq!(blocks.rows().len(), MOST_ROWS);
-        let blocks_of = |row| Row::blocks(row).map(|block| block.of(FrameState::Borrowed));
-        let shown: u32 = blocks.rows().iter().flat_map(blocks_of).sum();
-        assert_eq!((shown, blocks.total(FrameState::Borrowed)), (10, 15));
     }
 }
