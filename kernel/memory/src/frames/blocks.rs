@@ -2,8 +2,8 @@
 //!
 //! Frames are addressed by index here: a dense numbering of the blocks that
 //! exist, 512 to a block (`ranges` translates). A set bit is a free frame. One
-//! word at a time is taken out of the bitmap into the `Hand`, so that taking a
-//! frame is: find the lowest bit of one word, clear it.
+//! word at a time is taken out of the bitmap into the `hand`, where single frames
+//! come from.
 //!
 //! What must always hold:
 //! - a block's tally tells how many bits are set in its eight words, and in
@@ -15,6 +15,7 @@
 //! `search` looks through the bitmap without changing it.
 
 use super::bits;
+use super::hand::Hand;
 use super::summary::{self, BlockSet};
 use super::tally::{self, Tallies, Tally};
 
@@ -30,33 +31,6 @@ pub(super) const BLOCK_WORDS: usize = (BLOCK_FRAMES / 64) as usize;
 /// How many words of storage `blocks` need: bitmap, tallies and both summaries.
 pub(super) fn words_for(blocks: usize) -> usize {
     blocks * BLOCK_WORDS + tally::words_for(blocks) + 2 * summary::words_for(blocks)
-}
-
-/// The free frames of one word, taken out of the bitmap.
-pub(super) struct Hand {
-    /// Bit n: frame `word * 64 + n` is free.
-    pub(super) bits: u64,
-    /// Which word of the bitmap it was, or [`NO_WORD`](Self::NO_WORD).
-    pub(super) word: u64,
-    /// The number of the frame that bit 0 stands for.
-    first: u64,
-}
-
-impl Hand {
-    /// No bitmap is that long.
-    const NO_WORD: u64 = u64::MAX;
-    const EMPTY: Self = Self {
-        bits: 0,
-        word: Self::NO_WORD,
-        first: 0,
-    };
-
-    /// Whether it has held a word and holds no free frame of it any more. A
-    /// hand that was emptied stays so until it is filled: see `Frames::withheld`.
-    #[inline]
-    fn is_used_up(&self) -> bool {
-        self.bits == 0 && self.word != Self::NO_WORD
-    }
 }
 
 pub(super) struct Blocks<'m> {
@@ -82,52 +56,6 @@ impl<'m> Blocks<'m> {
             partial: BlockSet::new(blocks, partial),
             whole: BlockSet::new(blocks, whole),
             whole_count: 0,
-        }
-    }
-
-    // --- the hand ----------------------------------------------------------
-
-    /// The number of the lowest frame in the hand, which is taken.
-    #[inline]
-    pub(super) fn take_from_hand(&mut self) -> Option<u64> {
-        let bits = self.hand.bits;
-        if bits == 0 {
-            return None;
-        }
-        self.hand.bits = bits & (bits - 1);
-        Some(self.hand.first + u64::from(bits.trailing_zeros()))
-    }
-
-    /// Fills the used-up hand with the lowest word that has free frames, and
-    /// returns the index of the lowest of them; `name_hand` must follow.
-    #[inline]
-    pub(super) fn fill_hand(&mut self) -> Option<u64> {
-        let block = self.lowest_block()?;
-        let at = self.tallies.get(block).first_word();
-        let bits = core::mem::take(&mut self.bits[block][at]);
-        self.lower_tally(block, at, u64::from(bits.count_ones()), true);
-        let word = (block * BLOCK_WORDS + at) as u64;
-        self.hand = Hand {
-            bits,
-            word,
-            first: 0,
-        };
-        Some(word * 64 + u64::from(bits.trailing_zeros()))
-    }
-
-    /// Says which number the lowest frame in the hand has.
-    #[inline]
-    pub(super) fn name_hand(&mut self, lowest: u64) {
-        self.hand.first = lowest - u64::from(self.hand.bits.trailing_zeros());
-    }
-
-    /// Puts what is in the hand back into the bitmap.
-    pub(super) fn empty_hand(&mut self) {
-        let Hand { bits, word, .. } = core::mem::replace(&mut self.hand, Hand::EMPTY);
-        if bits != 0 {
-            let (block, at) = place(word * 64);
-            self.bits[block][at] |= bits;
-            self.settle(block);
         }
     }
 
@@ -245,14 +173,14 @@ impl<'m> Blocks<'m> {
 
     /// `count` frames of word `at` are taken, all that it has if it is `used_up`.
     #[inline]
-    fn lower_tally(&mut self, block: usize, at: usize, count: u64, used_up: bool) {
+    pub(super) fn lower_tally(&mut self, block: usize, at: usize, count: u64, used_up: bool) {
         let tally = self.tallies.lower(block, at, count, used_up);
         self.partial.remove_if(block, tally.free() == 0);
     }
 
     /// The block that single frames come from, which is partial (or made so).
     #[inline]
-    fn lowest_block(&mut self) -> Option<usize> {
+    pub(super) fn lowest_block(&mut self) -> Option<usize> {
         match self.partial.first() {
             Some(block) => Some(block),
             None => self.break_whole_block(),
@@ -277,7 +205,7 @@ impl<'m> Blocks<'m> {
     }
 
     /// Tallies a block whose bits have changed, and puts it into the right set.
-    fn settle(&mut self, block: usize) {
+    pub(super) fn settle(&mut self, block: usize) {
         let was_whole = self.tallies.get(block).is_whole();
         let tally = Tally::of(&self.bits[block]);
         self.tallies.set(block, tally);

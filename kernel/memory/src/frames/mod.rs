@@ -11,8 +11,8 @@
 //! how many, exactly, at every moment; a refused call has changed nothing.
 //!
 //! No call's cost grows with the memory, but for the search for a run or a
-//! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap and
-//! its hand, with `tally`, `summary` and `search`), `layout` (the storage),
+//! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap,
+//! with its `hand`, `tally`, `summary` and `search`), `layout` (the storage),
 //! `owned` (frames as values), `give_back`, `run`, `count`, `inspect`.
 
 mod bits;
@@ -20,6 +20,7 @@ mod blocks;
 mod count;
 mod error;
 mod give_back;
+mod hand;
 mod inspect;
 mod layout;
 mod owned;

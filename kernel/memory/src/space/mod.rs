@@ -31,10 +31,10 @@ mod protect;
 mod query;
 mod region;
 mod release;
+mod request;
 mod resolve;
 mod tree;
 
-pub use allocate::{AllocateError, Placement, Request};
 pub use audit::{
     Audit, Broken, Conflict, Counter, LeafDefect, RegionDefect, Report, Right, TableDefect,
 };
@@ -45,6 +45,7 @@ pub use protect::ProtectError;
 pub use query::Resident;
 pub use region::{Backing, Region, Rights};
 pub use release::{DiscardError, FreeError};
+pub use request::{AllocateError, Placement, Request};
 
 use crate::paging::Cursor;
 use crate::tlb::Scope;

@@ -7,6 +7,7 @@
     reason = "host memory stands in for physical, and tables are broken by hand"
 )]
 
+mod by_hand;
 mod counts;
 mod healthy;
 mod leaves;
@@ -36,6 +37,8 @@ use crate::journal::Event;
 use crate::memory_map::{FrameRange, Kind, MapEntry};
 use crate::paging::{Cursor, Entry, LeafSize, Table, span_of};
 use crate::{Access, DirectMap, Fault, Features, Flush, Outcome, Physical, Scope, Tlb};
+
+use by_hand::{Raw, free_large_frame, place};
 
 const MIB: u64 = 1 << 20;
 const PAGE: u64 = 4096;
@@ -225,73 +228,6 @@ impl Machine {
         assert!(!line.contains('\n'));
         broken
     }
-
-    /// The entry for `address` in the table at `level`, to be broken.
-    fn entry(&mut self, scope: Scope, address: u64, level: u8) -> Raw<'_> {
-        let (half, physical) = self.half(scope);
-        let direct_map = physical.direct_map();
-        let mut table = half.cursor.root();
-        for above in (level + 1..=4).rev() {
-            let entry = Raw(place(direct_map, table, address, above)).get();
-            assert!(entry.is_table(), "no table at level {above}");
-            table = entry.as_table();
-        }
-        Raw(place(direct_map, table, address, level))
-    }
-
-    /// A leaf that maps `memory` with all that `region` gives, put by hand
-    /// where a table is and nothing is mapped. The table counts it.
-    fn put_leaf(&mut self, scope: Scope, address: u64, memory: u64, region: &Region) {
-        let flags = region.leaf_flags(self.physical.features(), scope == Scope::Kernel);
-        let leaf = Entry::leaf(memory, LeafSize::Size4KiB, flags.bits());
-        let entry = self.entry(scope, address, 1);
-        assert_eq!(entry.get(), Entry::UNUSED);
-        entry.set(leaf.bits());
-        let parent = self.entry(scope, address, 2);
-        parent.set(parent.get().count_changed(true).bits());
-    }
-
-    /// The frame that is mapped at `address`.
-    fn frame_at(&mut self, scope: Scope, address: u64) -> PhysAddr {
-        let walk = self.half(scope).0.walk(VirtAddr::new(address));
-        walk.physical().expect("mapped")
-    }
-
-    /// A frame that nobody has.
-    fn free_frame(&mut self) -> PhysAddr {
-        let frame = self
-            .physical
-            .frames_mut()
-            .allocate::<Size4KiB>(Use::Private);
-        let frame = frame.expect("a frame");
-        let start = frame.start();
-        self.physical.frames_mut().free(frame);
-        start
-    }
-}
-
-fn place(direct_map: DirectMap, table: Table, address: u64, level: u8) -> &'static AtomicU64 {
-    let entry = direct_map.pointer::<u64>(table.address() + (address / span_of(level)) % 512 * 8);
-    // SAFETY: an entry of a table in memory that lives as long as the machine,
-    // and longer than any test looks at it.
-    unsafe { AtomicU64::from_ptr(entry) }
-}
-
-/// An entry of a table, under the hand of a test.
-struct Raw<'a>(&'a AtomicU64);
-
-impl Raw<'_> {
-    fn get(&self) -> Entry {
-        Entry::from_bits(self.0.load(Relaxed))
-    }
-
-    fn set(&self, bits: u64) {
-        self.0.store(bits, Relaxed);
-    }
-
-    fn flip(&self, flags: PageTableFlags) {
-        self.set(self.get().bits() ^ flags.bits());
-    }
 }
 
 /// Frames over the memory, and a zero frame.
@@ -315,13 +251,4 @@ fn physical(features: Features) -> (Memory, Physical<'static>) {
     let events = Box::leak(Box::new([Event::NONE; 16]));
     let physical = Physical::new(frames, direct_map, features, events).expect("a frame");
     (memory, physical)
-}
-
-/// A large frame's worth of memory is free.
-fn free_large_frame(machine: &mut Machine) -> PhysAddr {
-    let frames = machine.physical.frames_mut();
-    let frame = frames.allocate::<Size2MiB>(Use::Private).expect("2 MiB");
-    let start = frame.start();
-    frames.free(frame);
-    start
 }

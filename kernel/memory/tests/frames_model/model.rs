@@ -1,120 +1,20 @@
-//! Random operations on the frame allocator beside a plain set of frames:
-//! results, errors, counters and states agree after every step.
-
-mod simulated;
+//! The model: sets of frame numbers and what somebody holds, each operation
+//! done to it and to the allocator.
 
 use std::collections::BTreeSet;
 
-use memory::frames::{Counts, Frame, Frames, FreeError, ReclaimError, Run, RunError, State, Use};
-use memory::memory_map::{Kind, MapEntry};
-use proptest::prelude::*;
-use simulated::{frames_over, picture, range};
+use memory::frames::{Frame, Frames, FreeError, ReclaimError, Run, RunError, Use};
+use memory::memory_map::Kind;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 
-const USES: [Use; 5] = [
-    Use::Table,
-    Use::Kernel,
-    Use::Private,
-    Use::Shared,
-    Use::Zero,
-];
-
-/// A machine with ragged, adjoining and far-apart ranges, and two of the loader's.
-fn machine() -> [MapEntry; 6] {
-    let entry = |start, end, kind| MapEntry {
-        range: range(start, end),
-        kind,
-    };
-    [
-        entry(0x10_0000, 0x1a_3000, Kind::Usable),
-        entry(0x1a_3000, 0x1c_0000, Kind::Reclaimable), // in the block of its neighbours
-        entry(0x1c_0000, 0x82_1000, Kind::Usable),
-        entry(0x4000_0000, 0x4040_0000, Kind::Usable),
-        entry(0xff_ffff_d000, 0x100_0020_5000, Kind::Usable), // both sides of 1 TiB
-        entry(0x100_0040_0000, 0x100_0040_8000, Kind::Reclaimable),
-    ]
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Allocate {
-        count: u16,
-        usage: Use,
-    },
-    Allocate2M {
-        usage: Use,
-    },
-    Allocate1G {
-        usage: Use,
-    },
-    AllocateRun {
-        count: u64,
-        align: u64,
-        below: u64,
-        usage: Use,
-    },
-    Free {
-        which: usize,
-        count: u16,
-    },
-    FreeRaw {
-        which: usize,
-    },
-    Split {
-        which: usize,
-    },
-    Reclassify {
-        which: usize,
-        usage: Use,
-    },
-    Limit(Option<u64>),
-    Reclaim {
-        start: u64,
-        frames: u64,
-    },
-    WrongFree {
-        frame: u64,
-        offset: u64,
-        usage: Use,
-    },
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    let usage = || proptest::sample::select(USES.to_vec());
-    let which = any::<usize>;
-    let count = prop_oneof![3 => 1..4_u16, 2 => 1..100_u16, 1 => 400..1200_u16];
-    let free_count = prop_oneof![3 => 1..4_u16, 2 => 1..100_u16, 1 => 400..1200_u16];
-    let run = (
-        prop_oneof![1..20_u64, 1..1100_u64],
-        0..23_u32,
-        prop_oneof![0..0x900_u64, Just((1_u64 << 40) - 1)],
-        usage(),
-    );
-    let wrong = (
-        prop_oneof![0..0x900_u64, Just(0x3_ffff), 0xfff_fff0..0x1000_0500_u64],
-        prop_oneof![9 => Just(0), 1 => 1..4096_u64],
-        usage(),
-    );
-    prop_oneof![
-        8 => (count, usage()).prop_map(|(count, usage)| Step::Allocate { count, usage }),
-        3 => usage().prop_map(|usage| Step::Allocate2M { usage }),
-        1 => usage().prop_map(|usage| Step::Allocate1G { usage }),
-        4 => run.prop_map(|(count, align, below, usage)| Step::AllocateRun {
-            count, align: 1 << align, below: below << 12, usage }),
-        10 => (which(), free_count).prop_map(|(which, count)| Step::Free { which, count }),
-        3 => which().prop_map(|which| Step::FreeRaw { which }),
-        2 => which().prop_map(|which| Step::Split { which }),
-        1 => (which(), usage()).prop_map(|(which, usage)| Step::Reclassify { which, usage }),
-        1 => proptest::option::of(0..3000_u64).prop_map(Step::Limit),
-        1 => (prop_oneof![0x190..0x1d0_u64, 0x1000_03f0..0x1000_0410_u64], 0..20_u64)
-            .prop_map(|(start, frames)| Step::Reclaim { start, frames }),
-        3 => wrong.prop_map(|(frame, offset, usage)| Step::WrongFree { frame, offset, usage }),
-    ]
-}
+use crate::compare::rows;
+use crate::machine;
+use crate::simulated::{frames_over, picture, range};
+use crate::step::Step;
 
 /// What somebody holds.
-enum Owned {
+pub(crate) enum Owned {
     Small(Frame),
     Large(Frame<Size2MiB>),
     Row(Run),
@@ -140,19 +40,19 @@ impl Owned {
     }
 }
 
-struct Model {
-    frames: Frames<'static>,
-    free: BTreeSet<u64>,
-    pending: BTreeSet<u64>,
-    total: u64,
-    used: [u64; 5],
-    owned: Vec<Owned>,
+pub(crate) struct Model {
+    pub(crate) frames: Frames<'static>,
+    pub(crate) free: BTreeSet<u64>,
+    pub(crate) pending: BTreeSet<u64>,
+    pub(crate) total: u64,
+    pub(crate) used: [u64; 5],
+    pub(crate) owned: Vec<Owned>,
     /// Free frames that the limit keeps back.
-    withheld: u64,
+    pub(crate) withheld: u64,
 }
 
 impl Model {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let machine = machine();
         let of_kind = |kind| {
             machine
@@ -174,12 +74,12 @@ impl Model {
         }
     }
 
-    fn allowance(&self) -> u64 {
+    pub(crate) fn allowance(&self) -> u64 {
         self.free.len() as u64 - self.withheld
     }
 
     /// How many 2 MiB blocks have all their frames free.
-    fn whole_blocks(&self) -> u64 {
+    pub(crate) fn whole_blocks(&self) -> u64 {
         let whole = |(first, length): (u64, u64)| {
             ((first + length) / 512).saturating_sub(first.div_ceil(512))
         };
@@ -199,7 +99,7 @@ impl Model {
     }
 
     /// Takes something out of what is held, and counts it as free.
-    fn give_up(&mut self, which: usize) -> Option<Owned> {
+    pub(crate) fn give_up(&mut self, which: usize) -> Option<Owned> {
         if self.owned.is_empty() {
             return None;
         }
@@ -210,7 +110,7 @@ impl Model {
         Some(owned)
     }
 
-    fn run(&mut self, step: Step) {
+    pub(crate) fn run(&mut self, step: Step) {
         match step {
             Step::Allocate { count, usage } => {
                 for _ in 0..count {
@@ -375,84 +275,5 @@ impl Model {
         };
         assert_eq!(result, Err(expected));
         assert_eq!((picture(&self.frames), self.frames.counts()), before);
-    }
-
-    /// Everything that can be asked agrees with the model.
-    fn check(&self) {
-        let free = self.free.len() as u64;
-        let [tables, kernel, private, shared, zero] = self.used;
-        let expected = Counts {
-            total: self.total,
-            free,
-            used: self.total - free,
-            reserved: self.pending.len() as u64,
-            tables,
-            kernel,
-            private,
-            shared,
-            zero,
-            limit: (self.withheld > 0).then(|| free - self.withheld),
-            refused: 0,
-        };
-        assert_eq!(self.frames.counts(), expected);
-        assert!(self.frames.can_allocate(self.allowance()));
-        assert!(!self.frames.can_allocate(self.allowance() + 1));
-        assert_eq!(self.frames.free_2m_blocks(), self.whole_blocks());
-        assert_eq!(
-            self.frames.largest_run(),
-            rows(&self.free).iter().map(|row| row.1).max().unwrap_or(0)
-        );
-        let of_state = |wanted| {
-            let ranges = self
-                .frames
-                .states()
-                .filter(move |&(_, state)| state == wanted);
-            ranges
-                .map(|(range, _)| (range.start.as_u64() >> 12, range.frames()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(of_state(State::Free), rows(&self.free));
-        assert_eq!(of_state(State::Reserved), rows(&self.pending));
-        let used: u64 = of_state(State::Used).iter().map(|row| row.1).sum();
-        assert_eq!(used, self.used.iter().sum());
-        for (range, state) in self.frames.states() {
-            assert_eq!(self.frames.state_of(range.start), Some(state));
-            assert_eq!(self.frames.state_of(range.end - 1_u64), Some(state));
-        }
-    }
-}
-
-/// Rows of frames: the number of the first, and how many.
-fn rows(numbers: &BTreeSet<u64>) -> Vec<(u64, u64)> {
-    let mut rows: Vec<(u64, u64)> = Vec::new();
-    for &number in numbers {
-        match rows.last_mut() {
-            Some((first, length)) if *first + *length == number => *length += 1,
-            _ => rows.push((number, 1)),
-        }
-    }
-    rows
-}
-
-proptest! {
-    #[test]
-    fn random_operations_agree_with_a_set_of_frames(steps in proptest::collection::vec(any_step(), 1..60)) {
-        let mut model = Model::new();
-        model.check();
-        for step in steps {
-            model.run(step);
-            model.check();
-        }
-        // Everything comes back, and in one piece.
-        model.frames.set_limit(None);
-        model.withheld = 0;
-        while let Some(owned) = model.give_up(0) {
-            match owned {
-                Owned::Small(frame) => model.frames.free(frame),
-                Owned::Large(frame) => model.frames.free(frame),
-                Owned::Row(run) => model.frames.free_run(run),
-            }
-        }
-        model.check();
     }
 }

@@ -1,0 +1,84 @@
+//! The hand: one word's free frames, taken out of the bitmap.
+//!
+//! Taking a frame is then: find the lowest bit of one word, clear it. The
+//! bitmap, its tally and the summaries are read and written once per word, not
+//! once per frame; and a frame that is freed into the word in hand, or into a
+//! word with none while the hand is used up, does not touch them at all.
+//!
+//! What must always hold: the frames in the hand are free, but in neither the
+//! bitmap nor a tally.
+
+use super::blocks::{BLOCK_WORDS, Blocks, place};
+
+/// The free frames of one word, taken out of the bitmap.
+pub(super) struct Hand {
+    /// Bit n: frame `word * 64 + n` is free.
+    pub(super) bits: u64,
+    /// Which word of the bitmap it was, or [`NO_WORD`](Self::NO_WORD).
+    pub(super) word: u64,
+    /// The number of the frame that bit 0 stands for.
+    pub(super) first: u64,
+}
+
+impl Hand {
+    /// No bitmap is that long.
+    const NO_WORD: u64 = u64::MAX;
+    pub(super) const EMPTY: Self = Self {
+        bits: 0,
+        word: Self::NO_WORD,
+        first: 0,
+    };
+
+    /// Whether it has held a word and holds no free frame of it any more. A
+    /// hand that was emptied stays so until it is filled: see `Frames::withheld`.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.bits == 0 && self.word != Self::NO_WORD
+    }
+}
+
+impl Blocks<'_> {
+    /// The number of the lowest frame in the hand, which is taken.
+    #[inline]
+    pub(super) fn take_from_hand(&mut self) -> Option<u64> {
+        let bits = self.hand.bits;
+        if bits == 0 {
+            return None;
+        }
+        self.hand.bits = bits & (bits - 1);
+        Some(self.hand.first + u64::from(bits.trailing_zeros()))
+    }
+
+    /// Fills the used-up hand with the lowest word that has free frames, and
+    /// returns the index of the lowest of them; `name_hand` must follow.
+    #[inline]
+    pub(super) fn fill_hand(&mut self) -> Option<u64> {
+        let block = self.lowest_block()?;
+        let at = self.tallies.get(block).first_word();
+        let bits = core::mem::take(&mut self.bits[block][at]);
+        self.lower_tally(block, at, u64::from(bits.count_ones()), true);
+        let word = (block * BLOCK_WORDS + at) as u64;
+        self.hand = Hand {
+            bits,
+            word,
+            first: 0,
+        };
+        Some(word * 64 + u64::from(bits.trailing_zeros()))
+    }
+
+    /// Says which number the lowest frame in the hand has.
+    #[inline]
+    pub(super) fn name_hand(&mut self, lowest: u64) {
+        self.hand.first = lowest - u64::from(self.hand.bits.trailing_zeros());
+    }
+
+    /// Puts what is in the hand back into the bitmap.
+    pub(super) fn empty_hand(&mut self) {
+        let Hand { bits, word, .. } = core::mem::replace(&mut self.hand, Hand::EMPTY);
+        if bits != 0 {
+            let (block, at) = place(word * 64);
+            self.bits[block][at] |= bits;
+            self.settle(block);
+        }
+    }
+}

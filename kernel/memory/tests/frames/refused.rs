@@ -1,0 +1,122 @@
+//! Frees that are refused: another allocator's frames, and every way in which
+//! a raw free can be wrong. Nothing has changed after each.
+
+use memory::frames::{Frame, FreeError, Use};
+use x86_64::PhysAddr;
+use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
+
+use crate::simulated::{frames_over, picture, range};
+use crate::{GIB, MIB, TIB, large, small};
+
+#[test]
+fn a_frame_of_another_allocator_changes_nothing_and_is_counted() {
+    let mut one = frames_over(&[range(2 * MIB, 4 * MIB)]);
+    let mut other = frames_over(&[range(8 * MIB, 12 * MIB)]);
+    let _mine = small(&mut one);
+    let before = picture(&one);
+    one.free(small(&mut other));
+    one.free(large(&mut other));
+    let run = other.allocate_run(2, 1, PhysAddr::new(GIB), Use::Private);
+    one.free_run(run.expect("two are free"));
+    assert_eq!(picture(&one), before);
+    assert_eq!((one.counts().refused, one.counts().private), (515, 1));
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn a_wrong_raw_free_is_refused_and_changes_nothing() {
+    let mut frames = frames_over(&[range(MIB, 8 * MIB), range(TIB, TIB + 4 * MIB)]);
+    let frame = small(&mut frames);
+    let block = large(&mut frames);
+    let _table: Frame = frames.allocate(Use::Table).expect("a free frame");
+    let before = (picture(&frames), frames.counts());
+    let mut refused = |start: u64, usage| {
+        let start = PhysAddr::new(start);
+        // SAFETY: none of these frees succeeds, and no memory is behind the frames.
+        unsafe {
+            frames.free_raw::<Size4KiB>(PhysFrame::from_start_address_unchecked(start), usage)
+        }
+        .expect_err("it must be refused")
+    };
+    let start = frame.start().as_u64();
+    let at = |address| PhysAddr::new(address);
+    // The word in hand, the same block, a block that is free, and far away.
+    for free in [start + 0x2000, start + 0x8_0000, 6 * MIB, TIB + 0x1000] {
+        assert_eq!(
+            refused(free, Use::Private),
+            FreeError::NotAllocated { frame: at(free) }
+        );
+        assert_eq!(
+            refused(free, Use::Zero),
+            FreeError::NotAllocated { frame: at(free) }
+        );
+    }
+    for foreign in [
+        0,
+        MIB - 0x1000,
+        8 * MIB,
+        TIB - 0x1000,
+        TIB + 4 * MIB,
+        (1 << 52) - 0x1000,
+    ] {
+        assert_eq!(
+            refused(foreign, Use::Private),
+            FreeError::Foreign { frame: at(foreign) }
+        );
+    }
+    assert_eq!(
+        refused(start + 8, Use::Private),
+        FreeError::Misaligned {
+            start: at(start + 8)
+        }
+    );
+    assert_eq!(
+        refused(start, Use::Zero),
+        FreeError::WrongUse { usage: Use::Zero }
+    );
+
+    let mut refused = |start: u64, usage| {
+        let start = PhysAddr::new(start);
+        // SAFETY: as above.
+        unsafe {
+            frames.free_raw::<Size2MiB>(PhysFrame::from_start_address_unchecked(start), usage)
+        }
+        .expect_err("it must be refused")
+    };
+    let start = block.start().as_u64();
+    assert_eq!(
+        refused(start + 0x1000, Use::Private),
+        FreeError::Misaligned {
+            start: at(start + 0x1000)
+        }
+    );
+    assert_eq!(
+        refused(start, Use::Table),
+        FreeError::WrongUse { usage: Use::Table }
+    );
+    assert_eq!(
+        refused(TIB, Use::Private),
+        FreeError::NotAllocated { frame: at(TIB) }
+    );
+    assert_eq!(
+        refused(8 * MIB, Use::Private),
+        FreeError::Foreign { frame: at(8 * MIB) }
+    );
+    assert_eq!(
+        refused(0, Use::Private),
+        FreeError::Foreign { frame: at(0) }
+    );
+    assert_eq!((picture(&frames), frames.counts()), before);
+
+    // SAFETY: the owned frame is not used after.
+    let once = unsafe { frames.free_raw(frame.as_phys_frame(), Use::Private) };
+    assert_eq!(once, Ok(()));
+    // SAFETY: a double free is refused.
+    let twice = unsafe { frames.free_raw(frame.as_phys_frame(), Use::Private) };
+    assert_eq!(
+        twice,
+        Err(FreeError::NotAllocated {
+            frame: frame.start()
+        })
+    );
+}

@@ -1,0 +1,145 @@
+//! Frames that are not handed out: behind a limit, the boot loader's until they
+//! are reclaimed, and those that the bitmap itself lies in.
+
+use memory::frames::{Frames, Layout, NewError, OutOfFrames, ReclaimError, RunError, State, Use};
+use memory::memory_map::{FrameRange, Kind, MapEntry};
+use x86_64::PhysAddr;
+use x86_64::structures::paging::{Size2MiB, Size4KiB};
+
+use crate::simulated::{frames_over, picture, range};
+use crate::{GIB, MIB, large, small};
+
+fn entry(start: u64, end: u64, kind: Kind) -> MapEntry {
+    MapEntry {
+        range: range(start, end),
+        kind,
+    }
+}
+
+#[test]
+fn a_limit_counts_down_and_up_again() {
+    let mut frames = frames_over(&[range(2 * MIB, 10 * MIB)]);
+    frames.set_limit(Some(2));
+    assert_eq!(frames.counts().limit, Some(2));
+    assert!(frames.can_allocate(2) && !frames.can_allocate(3));
+    assert_eq!(frames.allocate::<Size2MiB>(Use::Private), Err(OutOfFrames));
+    let run = frames.allocate_run(3, 1, PhysAddr::new(GIB), Use::Private);
+    assert_eq!(run, Err(RunError::OutOfFrames));
+    let (first, _second) = (small(&mut frames), small(&mut frames));
+    assert_eq!(frames.counts().limit, Some(0));
+    assert_eq!(frames.allocate::<Size4KiB>(Use::Private), Err(OutOfFrames));
+    frames.free(first);
+    assert_eq!(frames.counts().limit, Some(1));
+    let _third = small(&mut frames);
+    assert_eq!(frames.allocate::<Size4KiB>(Use::Private), Err(OutOfFrames));
+    assert_eq!(frames.counts().free, 2046);
+    frames.set_limit(None);
+    assert_eq!(frames.counts().limit, None);
+    assert_eq!((0..2046).map(|_| small(&mut frames)).count(), 2046);
+}
+
+#[test]
+fn a_limit_above_what_is_free_is_none() {
+    let mut frames = frames_over(&[range(2 * MIB, 4 * MIB)]);
+    frames.set_limit(Some(512));
+    assert_eq!(frames.counts().limit, None);
+    frames.set_limit(Some(511));
+    assert_eq!(frames.counts().limit, Some(511));
+}
+
+#[test]
+fn reclaimable_frames_are_reserved_until_reclaimed_each_once() {
+    let map = [
+        entry(2 * MIB, 4 * MIB, Kind::Usable),
+        entry(4 * MIB, 6 * MIB, Kind::Reclaimable),
+    ];
+    let mut frames = frames_over(&map);
+    let counts = frames.counts();
+    assert_eq!(
+        (counts.total, counts.free, counts.reserved, counts.used),
+        (1024, 512, 512, 512)
+    );
+    assert_eq!(
+        frames.state_of(PhysAddr::new(4 * MIB)),
+        Some(State::Reserved)
+    );
+
+    assert_eq!(frames.reclaim(range(4 * MIB, 4 * MIB + 0x3000)), Ok(3));
+    assert_eq!((frames.counts().free, frames.counts().reserved), (515, 509));
+    let wrong = |frame| {
+        Err(ReclaimError::NotReclaimable {
+            frame: PhysAddr::new(frame),
+        })
+    };
+    let before = picture(&frames);
+    assert_eq!(
+        frames.reclaim(range(4 * MIB + 0x2000, 5 * MIB)),
+        wrong(4 * MIB + 0x2000)
+    );
+    assert_eq!(
+        frames.reclaim(range(4 * MIB + 0x3000, 7 * MIB)),
+        wrong(6 * MIB)
+    );
+    assert_eq!(frames.reclaim(range(3 * MIB, 5 * MIB)), wrong(3 * MIB));
+    assert_eq!(picture(&frames), before);
+
+    assert_eq!(frames.reclaim(range(4 * MIB + 0x3000, 6 * MIB)), Ok(509));
+    assert_eq!((frames.free_2m_blocks(), frames.largest_run()), (2, 1024));
+    let (first, second) = (large(&mut frames), large(&mut frames));
+    frames.free(second);
+    frames.free(first);
+    assert_eq!((frames.counts().used, frames.counts().refused), (0, 0));
+}
+
+#[test]
+fn the_storage_of_the_bitmap_is_never_handed_out() {
+    let ranges = [range(MIB, 3 * MIB), range(16 * MIB, 64 * MIB)];
+    let layout = Layout::of(ranges.into_iter());
+    let held = layout
+        .place(ranges.into_iter())
+        .expect("48 MiB are room enough");
+    assert_eq!(held.frames(), layout.frames());
+    assert_eq!(held.end.as_u64(), 64 * MIB);
+    for held in [held, range(20 * MIB, 20 * MIB + held.bytes())] {
+        let storage = vec![0; layout.words()].leak();
+        let mut frames = Frames::new(ranges.into_iter(), storage, held).expect("it fits");
+        assert_eq!(frames.counts().reserved, held.frames());
+        assert_eq!(frames.counts().total, 50 * MIB / 4096);
+        assert_eq!(frames.state_of(held.start), Some(State::Reserved));
+        while let Ok(frame) = frames.allocate::<Size4KiB>(Use::Private) {
+            assert!(!held.contains(frame.start()));
+        }
+        assert_eq!(frames.counts().private, 50 * MIB / 4096 - held.frames());
+        assert!(frames.reclaim(held).is_err());
+    }
+}
+
+#[test]
+fn storage_that_is_too_short_and_unsorted_ranges_are_refused() {
+    let ranges = [range(MIB, 3 * MIB), range(16 * MIB, 64 * MIB)];
+    let new = |ranges: &[FrameRange], words| {
+        let storage = vec![0; words].leak();
+        Frames::new(ranges.iter().copied(), storage, FrameRange::empty())
+            .map(|frames| frames.counts())
+    };
+    let Err(NewError::StorageTooShort { needed, given: 7 }) = new(&ranges, 7) else {
+        panic!("7 words are too few");
+    };
+    assert!(new(&ranges, needed).is_ok());
+    assert_eq!(
+        new(&ranges, needed - 1),
+        Err(NewError::StorageTooShort {
+            needed,
+            given: needed - 1
+        })
+    );
+    let start = PhysAddr::new(MIB);
+    assert_eq!(
+        new(&[ranges[1], ranges[0]], 4096),
+        Err(NewError::NotSorted { start })
+    );
+    assert_eq!(
+        new(&[ranges[0], ranges[0]], 4096),
+        Err(NewError::NotSorted { start })
+    );
+}
