@@ -69,6 +69,25 @@ fn a_double_fault_has_a_stack_of_its_own() {
 }
 
 #[test]
+fn an_nmi_and_a_machine_check_have_stacks_of_their_own() {
+    for (name, exception, at) in [
+        ("nmi", "NMI Interrupt\n", "command_without_stack"),
+        (
+            "machine-check",
+            "#MC Machine Check\n",
+            "machine_check_without_stack",
+        ),
+    ] {
+        let at = format!("kernel::cpu::wrong::{at} at ");
+        let told = report(name, 102);
+        says(
+            &told,
+            &[exception, "  rsp=0000000000000000", "  #0 0xffff8000", &at],
+        );
+    }
+}
+
+#[test]
 fn a_panic_is_told_with_its_backtrace() {
     let here = place("kernel/src/crash/mod.rs", "this panic was asked for");
     says(

@@ -80,3 +80,32 @@ pub unsafe fn push_to_no_stack() -> ! {
     // what comes after has a stack of its own and does not return.
     unsafe { asm!("xor esp, esp", "push rax", "ud2", options(noreturn)) }
 }
+
+/// Writes `value` to the device register at `register` while there is no stack,
+/// and waits for what comes of it.
+///
+/// # Safety
+///
+/// - A register of a device is mapped there.
+/// - The write makes an exception come that has a stack of its own and does not return.
+pub unsafe fn command_without_stack(register: *mut u32, value: u32) -> ! {
+    // SAFETY: as the caller vouches; nothing is pushed before the exception.
+    unsafe {
+        asm!(
+            "xor esp, esp",
+            "mov dword ptr [{register}], {value:e}",
+            "2:",
+            "pause",
+            "jmp 2b",
+            register = in(reg) register,
+            value = in(reg) value,
+            options(noreturn)
+        )
+    }
+}
+
+/// Goes where a machine check goes, without a stack.
+pub fn machine_check_without_stack() -> ! {
+    // SAFETY: the vector has a stack of its own, and its report does not return.
+    unsafe { asm!("xor esp, esp", "int 18", "ud2", options(noreturn)) }
+}

@@ -21,7 +21,7 @@ pub struct Crash {
 }
 
 /// All of them.
-pub static CRASHES: [Crash; 18] = [
+pub static CRASHES: [Crash; 20] = [
     Crash {
         name: "null",
         does: "writes to address 0",
@@ -96,6 +96,16 @@ pub static CRASHES: [Crash; 18] = [
         name: "double",
         does: "pushes without a stack: a double fault",
         run: sabotage::double,
+    },
+    Crash {
+        name: "nmi",
+        does: "lets the local APIC send an NMI while there is no stack",
+        run: sabotage::nmi,
+    },
+    Crash {
+        name: "machine-check",
+        does: "calls the vector of machine checks while there is no stack",
+        run: sabotage::machine_check,
     },
     Crash {
         name: "panic",

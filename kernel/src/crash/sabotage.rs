@@ -8,7 +8,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::memory::region;
 use crate::cpu::{tlb, wrong};
-use crate::{boot, spaces};
+use crate::{boot, interrupts, spaces};
 
 /// Changes the entry of `level` on the way to `address` behind everybody's
 /// back, and makes the processor see it.
@@ -79,4 +79,17 @@ pub(super) fn locked() {
 pub(super) fn double() {
     // SAFETY: the last page of the address space is never mapped.
     unsafe { wrong::push_to_no_stack() }
+}
+
+pub(super) fn nmi() {
+    let Some((register, command)) = interrupts::nmi_to_self() else {
+        panic!("this machine's interrupts do not come by an APIC with mapped registers");
+    };
+    // SAFETY: the command register of the local APIC; an NMI has a stack of its
+    // own, and its report does not return.
+    unsafe { wrong::command_without_stack(register, command) }
+}
+
+pub(super) fn machine_check() {
+    wrong::machine_check_without_stack()
 }

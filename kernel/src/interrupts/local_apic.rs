@@ -21,6 +21,11 @@ const ID: u32 = 0x02;
 const END_OF_INTERRUPT: u32 = 0x0b;
 const SPURIOUS: u32 = 0x0f;
 const SOFTWARE_ENABLE: u32 = 1 << 8;
+/// The two halves of the interrupt command register (Intel SDM vol. 3A, 11.6.1).
+const COMMAND: u32 = 0x30;
+const DESTINATION: u32 = 0x31;
+/// Delivery mode NMI, asserted, to the processor that [`DESTINATION`] names.
+const NMI: u32 = 1 << 14 | 0b100 << 8;
 
 /// The local APIC of the one processor.
 #[derive(Debug)]
@@ -59,6 +64,19 @@ impl LocalApic {
     /// Lets the next interrupt of the same or of a lower priority come.
     pub(super) fn end_of_interrupt(&self) {
         self.write(END_OF_INTERRUPT, 0);
+    }
+
+    /// Names this processor as destination; what is to be written where, for an
+    /// NMI to come, is returned. `None` in x2APIC mode.
+    pub(super) fn nmi_to_self(&self) -> Option<(*mut u32, u32)> {
+        match self {
+            Self::Mapped(base) => {
+                self.write(DESTINATION, u32::from(self.id()) << 24);
+                let command = Self::pointer(*base, COMMAND);
+                Some((command.as_raw_ptr().as_ptr(), NMI))
+            }
+            Self::X2 => None,
+        }
     }
 
     fn read(&self, register: u32) -> u32 {

@@ -65,6 +65,16 @@ pub fn init() {
     console::input::start();
 }
 
+/// The register, and what is to be written to it, that make this processor send
+/// itself an NMI; `None` without a local APIC whose registers are mapped.
+#[must_use]
+pub fn nmi_to_self() -> Option<(*mut u32, u32)> {
+    match CONTROLLER.get() {
+        Some(Controller::Apic(local)) => local.nmi_to_self(),
+        _ => None,
+    }
+}
+
 /// Where the stub of [`SERIAL_VECTOR`] arrives, with interrupts off.
 pub(crate) extern "sysv64" fn serial() {
     console::input::take();
