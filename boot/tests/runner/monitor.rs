@@ -11,7 +11,7 @@ fn monitor(script: &str, arguments: &[&str]) -> Run {
 }
 
 /// The value of `name=VALUE` in the last answer to `command`.
-fn answer<'a>(run: &'a Run, command: &str, name: &str) -> &'a str {
+pub(crate) fn answer<'a>(run: &'a Run, command: &str, name: &str) -> &'a str {
     let prompt = format!("> {command}\r\n");
     let (_, rest) = run.guest.rsplit_once(&prompt).expect(command);
     let answer = rest.split("\n> ").next().unwrap_or_default();

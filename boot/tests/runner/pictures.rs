@@ -6,7 +6,8 @@ use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::kernels::{boot, outside, run};
+use crate::kernels::{boot, kernel, outside, run};
+use crate::monitor::answer;
 
 /// Width, height and pixels of a picture.
 fn read(picture: &Path) -> (u32, u32, Vec<[u8; 3]>) {
@@ -83,5 +84,51 @@ fn a_machine_that_ends_before_its_picture_is_no_success() {
         let words = format!("the machine ended before it was taken (status {status})\n");
         assert!(run.words.ends_with(&words), "{run:?}");
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+}
+
+/// Where the map of physical memory is drawn on a screen of the usual width: the
+/// upper right, as far down as its legend.
+fn is_on_the_map(x: u32, y: u32, width: u32) -> bool {
+    x > width / 2 && (17..17 + 18 * 13).contains(&y)
+}
+
+#[test]
+fn the_maps_colours_on_the_screen_agree_with_the_counters() {
+    const FREE: [u8; 3] = [0x2a, 0x33, 0x42];
+    const PRIVATE: [u8; 3] = [0x4f, 0xa8, 0xf7];
+    const RESERVED: [u8; 3] = [0x6b, 0x74, 0x85];
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("map.png");
+    let picture_name = picture.to_str().unwrap();
+    for firmware in [&[][..], &["--uefi"]] {
+        let arguments = [
+            firmware,
+            &["--no-tour", "--timeout", "300"],
+            &["--screenshot", picture_name],
+            &["--after", "alloc immediate 48M; frames"],
+        ]
+        .concat();
+        let run = run(kernel(), &arguments);
+        assert_eq!(run.status, Some(0), "{run:?}");
+        let (width, _, pixels) = read(&picture);
+        let on_the_map: Vec<_> = (0..)
+            .zip(&pixels)
+            .filter(|(index, _)| is_on_the_map(index % width, index / width, width))
+            .map(|(_, pixel)| *pixel)
+            .collect();
+        let drawn = |color| on_the_map.iter().filter(|pixel| **pixel == color).count() as f64;
+        let counted = |name| answer(&run, "frames", name).parse::<f64>().unwrap();
+        // As many pixels of the map are private, and free, as frames are. Few
+        // frames among many of another state get a pixel more than their due.
+        assert!(counted("private") >= 48.0 * 256.0, "{run:?}");
+        for (color, name) in [(PRIVATE, "private"), (RESERVED, "reserved")] {
+            let on_screen = drawn(color) / drawn(FREE);
+            let in_memory = counted(name) / counted("free");
+            assert!(
+                (on_screen - in_memory).abs() < 0.02,
+                "{firmware:?}, {name}: {on_screen} on the screen, {in_memory} by the counters"
+            );
+        }
     }
 }

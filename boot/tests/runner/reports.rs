@@ -14,7 +14,8 @@ pub(crate) fn report(name: &str, status: i32) -> String {
     let run = run(kernel(), &options);
     assert_eq!(run.status, Some(status), "{name}: {run:?}");
     let said = run.guest.replace("\r\n", "\n");
-    let start = said.find("\n#").or_else(|| said.find("\npanicked at "));
+    let starts = ["\n#", "\npanicked at ", "\nNMI Interrupt"];
+    let start = starts.iter().find_map(|start| said.find(start));
     let start = start.unwrap_or_else(|| panic!("{name}: there is no report in\n{said}"));
     said[start + 1..].to_owned()
 }
