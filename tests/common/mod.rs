@@ -103,7 +103,7 @@ pub fn zero_frame() -> PhysAddr {
 
 /// What an address is translated to now, by the tables that are loaded.
 pub fn physical(address: VirtAddr) -> Option<PhysAddr> {
-    spaces::current(|space, _, _| space.walk(address).physical())
+    spaces::current(|space, _, _| space.translate(address))
 }
 
 /// The flags of the last entry on the way to an address.

@@ -73,6 +73,15 @@ impl DirectMap {
         unsafe { AtomicU64::from_ptr(pointer) }
     }
 
+    /// All entries of a page table.
+    #[inline]
+    pub(crate) fn entries(&self, table: Table) -> &[AtomicU64; 512] {
+        let pointer = self.pointer::<[AtomicU64; 512]>(table.address());
+        // SAFETY: as in `entry`, for all 512 of them: an atomic has the size
+        // and the layout of its number, and a table is aligned to 4 KiB.
+        unsafe { &*pointer }
+    }
+
     /// Fills a frame with zeroes.
     ///
     /// `rep stosq` is as fast as any other way on processors with fast string

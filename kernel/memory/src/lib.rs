@@ -91,7 +91,7 @@
 //! let fault = Fault::supervisor(touched, Access::Write);
 //! assert_eq!(space.resolve(fault, &mut physical, &mut tlb), Outcome::Demand);
 //! assert_eq!(physical.frames().counts().private, 1);
-//! let memory = space.walk(touched).physical().expect("mapped now");
+//! let memory = space.translate(touched).expect("mapped now");
 //! assert_eq!(memory.as_u64() % 0x1000, 0x234);
 //!
 //! // Outside of all regions there is nothing to resolve, and nothing changes.

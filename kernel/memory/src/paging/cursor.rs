@@ -234,9 +234,8 @@ impl Cursor {
 
     /// The entries of the table stood in, in order.
     pub(crate) fn table_entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let table = self.tables[usize::from(self.level) - 1];
-        (0..512)
-            .map(move |index| Entry::from_bits(self.direct_map.entry(table, index).load(Relaxed)))
+        let places = self.table_at(self.level).iter();
+        places.map(|place| Entry::from_bits(place.load(Relaxed)))
     }
 
     /// The entry for the address in the table at `level`, which must not be
@@ -244,6 +243,20 @@ impl Cursor {
     #[inline]
     pub(crate) fn entry_at(&self, level: u8) -> Entry {
         Entry::from_bits(self.place(level).load(Relaxed))
+    }
+
+    /// The entry for `address` in a table of that level.
+    #[inline]
+    pub(super) fn entry_in(&self, table: Table, address: u64, level: u8) -> Entry {
+        let place = self.direct_map.entry(table, address / span_of(level));
+        Entry::from_bits(place.load(Relaxed))
+    }
+
+    /// The entries of the table at `level`, not below the level stood on.
+    #[inline]
+    pub(super) fn table_at(&self, level: u8) -> &[AtomicU64; 512] {
+        self.direct_map
+            .entries(self.tables[usize::from(level - 1) & 3])
     }
 
     #[inline]

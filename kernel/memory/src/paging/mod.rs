@@ -17,6 +17,8 @@
 mod cursor;
 mod entry;
 mod geometry;
+mod row;
+mod translate;
 mod visit;
 mod walk;
 

@@ -11,7 +11,7 @@
 //! | [`Space::resolve`] | `resolve` | makes a page physical, or says why not |
 //! | [`Space::free`], [`Space::discard`] | `release` | gives frames back |
 //! | [`Space::protect`] | `protect` | changes rights |
-//! | [`Space::region_at`], [`Space::walk`], … | `query` | tells what is there |
+//! | [`Space::region_at`], [`Space::translate`], … | `query` | tells what is there |
 //! | [`Space::holdings`] | `holdings` | tells which frames a half holds |
 //! | [`Space::read`], [`Space::write`] | `bytes` | for a space that is not loaded |
 //! | [`Space::audit`] | `audit` | checks all invariants |

@@ -11,7 +11,7 @@ use super::release::whole_pages;
 use super::tree::{Link, Node};
 use crate::frames::OutOfFrames;
 use crate::gather::Gather;
-use crate::paging::Entry;
+use crate::paging::{Entry, LeafSize};
 use crate::physical::Physical;
 use crate::pool::Handle;
 use crate::tlb::Tlb;
@@ -176,30 +176,37 @@ impl Space {
     /// Gives every present leaf of a range what its region gives now. The zero
     /// frame stays read-only whatever the region allows.
     fn change_leaves(&mut self, start: u64, end: u64, physical: &mut Physical, tlb: &mut impl Tlb) {
-        let features = physical.features();
+        let (features, global) = (physical.features(), self.is_kernel());
         let zero = physical.zero_frame().start_address();
         let mut gather = Gather::new(self.scope, physical, tlb);
-        let mut region = None;
         let mut address = start;
-        while address < end {
-            self.cursor.seek(address);
-            if let Some(size) = self.cursor.leaf() {
-                let here = VirtAddr::new_truncate(address);
-                if !region.is_some_and(|region: Region| region.contains(here)) {
-                    region = self
-                        .regions
-                        .find(address)
-                        .map(|node| *self.regions.region(node));
+        while let Some(node) = self.regions.find(address).filter(|_| address < end) {
+            let region = *self.regions.region(node);
+            let end = region.end().min(end);
+            let flags = region.leaf_flags(features, global);
+            let changed = |old: Entry, size: LeafSize| {
+                let memory = old.leaf_address(size);
+                let mut flags = flags | old.flags() & Entry::DIRTY;
+                if memory == zero {
+                    flags.remove(Entry::WRITABLE);
                 }
-                if let Some(region) = region {
-                    let old = self.cursor.entry();
-                    let memory = old.leaf_address(size);
-                    let mut flags = region.leaf_flags(features, self.is_kernel());
-                    if memory == zero {
-                        flags.remove(Entry::WRITABLE);
-                    }
-                    flags |= old.flags() & Entry::DIRTY;
-                    let new = Entry::leaf(memory.as_u64(), size, flags.bits());
+                Entry::leaf(memory.as_u64(), size, flags.bits())
+            };
+            while address < end {
+                self.cursor.seek(address);
+                if self.cursor.level() == 1 {
+                    let count = self.cursor.row_before(end);
+                    let change = |old| changed(old, LeafSize::Size4KiB);
+                    self.cursor.change_row(count, change, |old, new, address| {
+                        if is_narrower(new, old) {
+                            gather.page(address);
+                        }
+                    });
+                    address += count * LeafSize::Size4KiB.bytes();
+                    continue;
+                }
+                if let Some(size) = self.cursor.leaf() {
+                    let new = changed(self.cursor.entry(), size);
                     let old = self.cursor.replace(new);
                     if (old.flags() & !new.flags()).contains(Entry::DIRTY) {
                         // Another processor wrote to the page meanwhile.
@@ -209,8 +216,8 @@ impl Space {
                         gather.page(address);
                     }
                 }
+                address = self.cursor.next_start();
             }
-            address = self.cursor.next_start();
         }
         gather.finish();
     }

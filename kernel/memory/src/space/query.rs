@@ -1,6 +1,6 @@
 //! What is where: regions by address and in order, and walks.
 
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::Space;
 use super::region::Region;
@@ -76,6 +76,15 @@ impl Space {
         let mut cursor = self.cursor.clone();
         cursor.seek(address.as_u64());
         Walk::of(&cursor, address)
+    }
+
+    /// The physical address that `address` is translated to, if it is mapped:
+    /// what [`Self::walk`] ends in. An address of the other half is translated
+    /// as well.
+    #[inline]
+    #[must_use]
+    pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
+        self.cursor.translate(address.as_u64())
     }
 
     /// What of the region is mapped now. Costs a walk over what is mapped.

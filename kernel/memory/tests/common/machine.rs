@@ -237,9 +237,13 @@ impl Machine {
         PhysAddr::new(self.memory.far() / 2)
     }
 
-    /// Where the tables say that an address of space `index` lies.
+    /// Where the tables say that an address of space `index` lies: both those
+    /// who tell the way and those who only go it.
     pub fn physical_of(&mut self, index: usize, address: u64) -> Option<u64> {
-        let walk = self.space(index).walk(VirtAddr::new(address));
-        walk.physical().map(PhysAddr::as_u64)
+        let address = VirtAddr::new(address);
+        let space = self.space(index);
+        let physical = space.translate(address);
+        assert_eq!(space.walk(address).physical(), physical, "{address:?}");
+        physical.map(PhysAddr::as_u64)
     }
 }

@@ -57,6 +57,31 @@ fn immediate_backing_uses_the_largest_pages_that_fit() {
 }
 
 #[test]
+fn an_address_in_a_page_of_any_size_is_translated() {
+    let mut machine = Machine::new();
+    let device = machine.device();
+    let request = Request::new(GIB + BIG + PAGE, Backing::Device(device, Cache::Uncached));
+    machine.allocate(LOW, request.placement(at(BASE)));
+    for (offset, size) in [
+        (0x1234_5678, GIB),
+        (GIB + 0x12_3456, BIG),
+        (GIB + BIG + 7, PAGE),
+    ] {
+        assert_eq!(machine.leaf_size(LOW, BASE + offset), size);
+        let physical = machine.physical_of(0, BASE + offset);
+        assert_eq!(physical, Some(device.as_u64() + offset));
+    }
+    for unmapped in [
+        BASE - 1,
+        BASE + GIB + BIG + PAGE,
+        BASE + GIB + 2 * BIG,
+        2 * BASE + GIB,
+    ] {
+        assert_eq!(machine.physical_of(0, unmapped), None);
+    }
+}
+
+#[test]
 fn small_pages_stand_in_when_no_large_frame_is_free() {
     let mut machine = Machine::with_ranges(&[(0x10_0000, 0x20_0000)]);
     assert_eq!(machine.physical.frames().free_2m_blocks(), 0);
