@@ -8,6 +8,7 @@ mod refused;
 mod runs;
 mod sizes;
 mod withheld;
+mod words;
 
 use memory::frames::{Frame, Frames, Use};
 use x86_64::structures::paging::Size2MiB;

@@ -185,3 +185,17 @@ fn nothing_to_read_or_write_is_nothing() {
     assert_eq!(write(&mut machine, LOW, 0, &[]), Ok(()));
     assert_eq!(machine.faults(), 0);
 }
+
+#[test]
+fn what_stopped_is_told_with_its_address() {
+    let told = |refusal| stopped_at(BASE, refusal).to_string();
+    assert_eq!(
+        told(BytesRefusal::Fault(Refusal::NoRegion)),
+        "0x0000000040000000: no region holds the address"
+    );
+    assert!(
+        told(BytesRefusal::Device)
+            .ends_with("a device's memory, which is not touched from outside")
+    );
+    assert!(told(BytesRefusal::OutsideHalf).ends_with("outside this half of the address space"));
+}
