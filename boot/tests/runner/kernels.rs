@@ -1,26 +1,14 @@
-//! Kernels for the tests of the runner, built by cargo as `cargo test` builds them, and the runner itself.
+//! Runs of the runner, and test kernels for it, built by cargo as `cargo test` builds them.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{env, fs, thread};
 
-/// The workspace's folder.
-pub(crate) fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("boot lies in the workspace")
-}
+use crate::common::{Executables, build, cargo};
 
-/// The runner, with a kernel and without a screen.
-pub(crate) fn boot(kernel: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_boot"));
-    command.arg(kernel).args(arguments).stdin(Stdio::null());
-    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
-    command
-}
+pub(crate) use crate::common::{boot, kernel, workspace};
 
 /// How a run of the runner ended, for people and for assertions.
 #[derive(Debug)]
@@ -77,9 +65,6 @@ pub(crate) fn run_with_input(kernel: &Path, arguments: &[&str], input: &[u8]) ->
     output.into()
 }
 
-/// Executables by name.
-type Executables = BTreeMap<String, PathBuf>;
-
 /// The test kernel of this name in the package `tests`, built together with the others on first use.
 pub(crate) fn test_kernel(name: &str) -> &'static Path {
     static KERNELS: OnceLock<Option<Executables>> = OnceLock::new();
@@ -116,47 +101,4 @@ pub(crate) fn outside(name: &str) -> PathBuf {
         fs::copy(kernel, &copy).expect("the kernel can be copied");
     }
     copy
-}
-
-/// The kernel itself, as `cargo run` builds it.
-pub(crate) fn kernel() -> &'static Path {
-    static KERNEL: OnceLock<Option<Executables>> = OnceLock::new();
-    let kernel = KERNEL.get_or_init(|| build(&mut cargo(&["build", "--package", "kernel"])));
-    &kernel.as_ref().expect("cargo can build the kernel")["faultline"]
-}
-
-fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(arguments).args([
-        "--target",
-        "x86_64-unknown-none",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    cargo
-}
-
-/// The executables that cargo makes, or `None` when it fails. Its words are for people, on standard error.
-fn build(cargo: &mut Command) -> Option<Executables> {
-    let output = cargo
-        .current_dir(workspace())
-        .stderr(Stdio::inherit())
-        .output();
-    let output = output.expect("cargo can be started");
-    if !output.status.success() {
-        return None;
-    }
-    let messages = output
-        .stdout
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    let executables = messages.filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_slice(line).expect("cargo writes JSON");
-        let executable = message["executable"].as_str()?;
-        Some((
-            message["target"]["name"].as_str()?.to_owned(),
-            PathBuf::from(executable),
-        ))
-    });
-    Some(executables.collect())
 }

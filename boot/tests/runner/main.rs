@@ -1,5 +1,8 @@
 //! The runner as people and cargo use it: the finished program, real kernels, a real QEMU.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod defects;
 #[cfg(target_os = "linux")]
 mod ending;

@@ -1,0 +1,108 @@
+//! Every link leads somewhere, and to what it says.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::common::workspace;
+use crate::document::{Document, Link};
+use crate::items::defines;
+
+#[test]
+fn every_link_leads_to_a_file_an_anchor_and_an_item_that_exist() {
+    let documents = Document::all();
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    for document in &documents {
+        for link in document.links() {
+            seen += 1;
+            if let Err(error) = check(document, &link, &documents) {
+                let place = document.at(link.line);
+                wrong.push(format!("{place}: ({}) {error}", link.target));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(seen > 100, "only {seen} links were found");
+}
+
+fn check(document: &Document, link: &Link, documents: &[Document]) -> Result<(), String> {
+    if link.target.starts_with("https://") {
+        return Ok(());
+    }
+    if link.target.contains(':') {
+        return Err("this is neither https: nor a path".to_owned());
+    }
+    let (path, anchor) = match link.target.split_once('#') {
+        Some((path, anchor)) => (path, Some(anchor)),
+        None => (link.target.as_str(), None),
+    };
+    let target = match path {
+        "" => document.path.clone(),
+        path => resolve(&document.path, path),
+    };
+    if !workspace().join(&target).exists() {
+        return Err(format!("there is no {}", target.display()));
+    }
+    if let Some(anchor) = anchor {
+        let found = documents.iter().find(|it| it.path == target);
+        let found = found.ok_or("only the project's own texts have anchors")?;
+        if !found.anchors().contains(anchor) {
+            return Err(format!("{} has no heading #{anchor}", target.display()));
+        }
+    }
+    match &link.code {
+        Some(code) if target.extension().is_some_and(|it| it == "rs") => names(code, &target),
+        _ => Ok(()),
+    }
+}
+
+/// A link from code to a source file names the file, or an item in it.
+fn names(code: &str, target: &Path) -> Result<(), String> {
+    if code.contains('/') || code.contains('.') {
+        return if target.ends_with(code) {
+            Ok(())
+        } else {
+            Err(format!("`{code}` is not how this path ends"))
+        };
+    }
+    let source = fs::read_to_string(workspace().join(target)).map_err(|error| error.to_string())?;
+    if defines(&source, code) {
+        Ok(())
+    } else {
+        Err(format!("{} defines no `{code}`", target.display()))
+    }
+}
+
+/// Where `path` leads from the folder of the text at `from`.
+fn resolve(from: &Path, path: &str) -> PathBuf {
+    let mut resolved = from.parent().unwrap_or(Path::new("")).to_owned();
+    for component in Path::new(path).components() {
+        match component {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::Normal(name) => resolved.push(name),
+            _ => {}
+        }
+    }
+    resolved
+}
+
+#[test]
+fn every_picture_is_small_and_shown() {
+    let folder = workspace().join("docs/pictures");
+    let shown: Vec<_> = Document::all()
+        .iter()
+        .flat_map(|document| {
+            let links = document.links().into_iter();
+            links.map(|link| resolve(&document.path, &link.target))
+        })
+        .collect();
+    for entry in fs::read_dir(folder).expect("pictures are in docs/pictures") {
+        let entry = entry.expect("readable");
+        let path = Path::new("docs/pictures").join(entry.file_name());
+        let size = entry.metadata().expect("readable").len();
+        assert!(size < 200 * 1024, "{}: {size} bytes", path.display());
+        assert!(shown.contains(&path), "{} is shown nowhere", path.display());
+    }
+}

@@ -1,0 +1,16 @@
+//! The README and the book against what they speak of: links, names, commands, and what the machine prints.
+//!
+//! `BLESS=1 cargo test --target host-tuple -p boot --test book` puts what the machine prints into the texts.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod commands;
+mod compare;
+mod document;
+mod facts;
+mod items;
+mod links;
+mod play;
+mod script;
+mod sessions;

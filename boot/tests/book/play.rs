@@ -1,0 +1,136 @@
+//! Playing the blocks of a text: real machines, through the real runner.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::process::{Output, Stdio};
+use std::{env, fs, thread};
+
+use crate::common::{boot, kernel, workspace};
+use crate::compare::{Ties, compare};
+use crate::document::Document;
+use crate::script::{Answer, Machine, To, machines};
+
+/// What came of one answer.
+struct Played {
+    /// The lines that the machine printed.
+    real: Vec<String>,
+    error: Option<String>,
+}
+
+/// Plays the text at `path`. With `BLESS` in the environment, answers that do not agree are put into it, with all
+/// others of the same machine; those that leave lines out are told and stay.
+pub(crate) fn play(path: &str) {
+    let document = Document::read(path);
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let mut wrong = Vec::new();
+    for machine in machines(&document) {
+        let played = play_machine(&document, &machine);
+        if played.iter().all(|it| it.error.is_none()) {
+            continue;
+        }
+        for (answer, played) in machine.answers.iter().zip(&played) {
+            let shown = &document.text[answer.place.clone()];
+            let leaves_out = shown.lines().any(|line| line.ends_with("..."));
+            if env::var_os("BLESS").is_some() && !leaves_out {
+                let lines = played.real.iter().map(|line| format!("{line}\n"));
+                edits.push((answer.place.clone(), lines.collect()));
+            } else if let Some(error) = &played.error {
+                let place = document.at(document.line_of(answer.place.start));
+                wrong.push(format!("{place}: {:?}\n    {error}", answer.to));
+            }
+        }
+    }
+    let mut text = document.text.clone();
+    for (place, lines) in edits.into_iter().rev() {
+        text.replace_range(place, &lines);
+    }
+    if text != document.text {
+        fs::write(workspace().join(path), text).expect("the text can be written");
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn play_machine(document: &Document, machine: &Machine) -> Vec<Played> {
+    let output = run(machine);
+    let printed = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let mut ties = Ties::default();
+    let mut parts = parts(&printed, machine);
+    if output.status.code() != Some(0)
+        && let Some(last) = parts.last_mut()
+    {
+        // How the machine ended, in the runner's words.
+        last.extend(words.lines().map(str::to_owned));
+    }
+    let answers = machine.answers.iter().zip(parts);
+    let played = answers.map(|(answer, real)| {
+        let shown: Vec<_> = document.text[answer.place.clone()].lines().collect();
+        let lines: Vec<_> = real.iter().map(String::as_str).collect();
+        let error = compare(&shown, &lines, &mut ties).err();
+        Played { real, error }
+    });
+    played.collect()
+}
+
+/// What was printed for each answer of the machine.
+fn parts(printed: &str, machine: &Machine) -> Vec<Vec<String>> {
+    if machine.answers.iter().any(|answer| answer.to == To::Run) {
+        return vec![printed.lines().map(str::to_owned).collect()];
+    }
+    let mut parts: Vec<Vec<String>> = vec![Vec::new()];
+    let mut typed = machine.answers.iter().filter_map(command);
+    for line in printed.lines() {
+        match line.strip_prefix("> ") {
+            None => parts.last_mut().expect("never empty").push(line.to_owned()),
+            Some("") => break,
+            Some(echo) => {
+                assert_eq!(Some(echo), typed.next(), "what is typed is echoed");
+                parts.push(Vec::new());
+            }
+        }
+    }
+    let left = typed.next();
+    assert_eq!(left, None, "the machine ended before:\n{printed}");
+    if machine
+        .answers
+        .first()
+        .is_none_or(|answer| answer.to != To::Start)
+    {
+        parts.remove(0);
+    }
+    parts
+}
+
+fn command(answer: &Answer) -> Option<&str> {
+    match &answer.to {
+        To::Command(command) => Some(command),
+        To::Start | To::Run => None,
+    }
+}
+
+fn run(machine: &Machine) -> Output {
+    let mut options: Vec<&str> = machine.options.iter().map(String::as_str).collect();
+    let commands: Vec<_> = machine.answers.iter().filter_map(command).collect();
+    let is_whole = machine.answers.iter().any(|answer| answer.to == To::Run);
+    if !is_whole {
+        options.extend(["--headless", "--timeout", "600", "--quiet"]);
+        if !options.contains(&"--tour") {
+            options.push("--no-tour");
+        }
+    }
+    let mut runner = boot(kernel(), &options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("boot can be started");
+    let mut pipe = runner.stdin.take().expect("the runner has a pipe");
+    let script: String = commands.iter().map(|line| format!("{line}\n")).collect();
+    let typist = thread::spawn(move || {
+        // A machine may end before it was told everything.
+        pipe.write_all(script.as_bytes()).ok();
+    });
+    let output = runner.wait_with_output().expect("boot ends");
+    typist.join().expect("the input is written, or not wanted");
+    output
+}

@@ -1,0 +1,34 @@
+//! What the texts show of the machine is what it prints: one test for each text with something to play.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::document::Document;
+use crate::play::play;
+use crate::script::machines;
+
+macro_rules! texts {
+    ($($test:ident: $path:literal,)*) => {
+        const PLAYED: &[&str] = &[$($path),*];
+
+        $(
+            #[test]
+            fn $test() {
+                play($path);
+            }
+        )*
+    };
+}
+
+texts! {
+    the_readme: "README.md",
+}
+
+#[test]
+fn every_text_with_something_to_play_is_played() {
+    let with_machines = Document::all()
+        .into_iter()
+        .filter(|it| !machines(it).is_empty());
+    let with_machines: BTreeSet<_> = with_machines.map(|document| document.path).collect();
+    assert_eq!(with_machines, PLAYED.iter().map(PathBuf::from).collect());
+}
