@@ -1,0 +1,12 @@
+//! Solutions of the book's exercises: each file answers those of one chapter, and asserts the answers.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod devices;
+mod faults;
+mod frames;
+mod memory_map;
+mod paging;
+mod regions;
+mod reports;
