@@ -42,6 +42,21 @@ pub(crate) fn compare(shown: &[&str], real: &[&str], ties: &mut Ties) -> Result<
     Ok(())
 }
 
+/// The shown lines, each replaced by the real one that it stands for; `None` if they do not agree.
+pub(crate) fn renewed(shown: &[&str], real: &[&str]) -> Option<Vec<String>> {
+    let parted = |lines: &[&str]| -> Vec<_> {
+        let lines = lines.iter().map(|line| part(line, false));
+        lines.collect()
+    };
+    let mut renewed: Vec<_> = shown.iter().map(|line| (*line).to_owned()).collect();
+    for (left, right) in align(shown, &parted(shown), &parted(real)).ok()? {
+        if !shown[left].ends_with(LEFT_OUT) {
+            renewed[left] = real[right].to_owned();
+        }
+    }
+    Some(renewed)
+}
+
 /// Which real line each shown line stands for.
 fn align(
     shown: &[&str],

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use std::{env, fs, thread};
 
 use crate::common::{boot, kernel, workspace};
-use crate::compare::{Ties, compare};
+use crate::compare::{Ties, compare, renewed};
 use crate::document::Document;
 use crate::script::{Answer, Machine, To, machines};
 
@@ -17,26 +17,29 @@ struct Played {
     error: Option<String>,
 }
 
-/// Plays the text at `path`. With `BLESS` in the environment, answers that do not agree are put into it, with all
-/// others of the same machine; those that leave lines out are told and stay.
+/// Plays the text at `path`. With `BLESS` in the environment, what a machine printed is put into the text, for each
+/// machine of which something does not agree, or for all with `BLESS=all`. Answers that leave lines out keep those that
+/// are shown as long as they can be found.
 pub(crate) fn play(path: &str) {
     let document = Document::read(path);
+    let bless = env::var("BLESS").ok();
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut wrong = Vec::new();
     for machine in machines(&document) {
         let played = play_machine(&document, &machine);
-        if played.iter().all(|it| it.error.is_none()) {
+        let agrees = played.iter().all(|it| it.error.is_none());
+        if agrees && bless.as_deref() != Some("all") {
             continue;
         }
         for (answer, played) in machine.answers.iter().zip(&played) {
-            let shown = &document.text[answer.place.clone()];
-            let leaves_out = shown.lines().any(|line| line.ends_with("..."));
-            if env::var_os("BLESS").is_some() && !leaves_out {
-                let lines = played.real.iter().map(|line| format!("{line}\n"));
-                edits.push((answer.place.clone(), lines.collect()));
-            } else if let Some(error) = &played.error {
-                let place = document.at(document.line_of(answer.place.start));
-                wrong.push(format!("{place}: {:?}\n    {error}", answer.to));
+            let shown: Vec<_> = document.text[answer.place.clone()].lines().collect();
+            match bless.as_ref().and_then(|_| blessed(&shown, &played.real)) {
+                Some(lines) => edits.push((answer.place.clone(), lines)),
+                None => {
+                    let place = document.at(document.line_of(answer.place.start));
+                    let error = played.error.as_deref().unwrap_or("agrees");
+                    wrong.push(format!("{place}: {:?}\n    {error}", answer.to));
+                }
             }
         }
     }
@@ -47,7 +50,20 @@ pub(crate) fn play(path: &str) {
     if text != document.text {
         fs::write(workspace().join(path), text).expect("the text can be written");
     }
+    wrong.retain(|error| !error.ends_with("agrees"));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What is to stand in the text; `None` if lines are left out, and one that is shown was not printed.
+fn blessed(shown: &[&str], real: &[String]) -> Option<String> {
+    let leaves_out = shown.iter().any(|line| line.ends_with("..."));
+    let lines = if leaves_out {
+        let real: Vec<_> = real.iter().map(String::as_str).collect();
+        renewed(shown, &real)?
+    } else {
+        real.to_vec()
+    };
+    Some(lines.iter().map(|line| format!("{line}\n")).collect())
 }
 
 fn play_machine(document: &Document, machine: &Machine) -> Vec<Played> {

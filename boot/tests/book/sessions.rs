@@ -26,6 +26,14 @@ texts! {
     chapter_2: "docs/02-what-memory-there-is.md",
     chapter_3: "docs/03-frames-and-the-bitmap.md",
     chapter_4: "docs/04-four-levels.md",
+    chapter_5: "docs/05-regions-and-backing.md",
+    chapter_6: "docs/06-the-page-fault.md",
+    chapter_7: "docs/07-the-heap.md",
+    chapter_8: "docs/08-protection-and-reports.md",
+    chapter_9: "docs/09-testing-a-kernel.md",
+    chapter_10: "docs/10-measuring.md",
+    chapter_11: "docs/11-memory-in-your-kernel.md",
+    chapter_12: "docs/12-where-next.md",
     the_solutions: "docs/solutions.md",
 }
 

@@ -136,3 +136,8 @@ pub use features::Features;
 pub use physical::Physical;
 pub use space::Space;
 pub use tlb::{Flush, Scope, Tlb};
+
+/// The code of the book's chapter on this crate is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/11-memory-in-your-kernel.md")]
+mod in_your_kernel {}

@@ -32,7 +32,10 @@ fn a_program_is_written_from_outside_and_executed_inside() {
     let mut machine = Machine::new();
     let other = machine.new_space();
     let code = vec![0x90; 6000];
-    machine.allocate(Some(other), Request::new(2 * PAGE, Backing::Demand).placement(at(BASE)));
+    machine.allocate(
+        Some(other),
+        Request::new(2 * PAGE, Backing::Demand).placement(at(BASE)),
+    );
     let written = machine.with(Some(other), |space, physical, tlb| {
         space.write(VirtAddr::new(BASE), &code, physical, tlb)
     });
