@@ -25,6 +25,7 @@ fn every_command_to_type_is_one() {
         }
         for (text, line) in commands {
             let text = text.trim_start_matches("$ ");
+            let text = text.split(" # ").next().unwrap_or(text);
             for command in text.split(" | ").flat_map(|text| text.split(" && ")) {
                 let words = words(command);
                 if words.first().is_some_and(|word| word == "cargo") {

@@ -7,7 +7,7 @@
 //! | physical addresses of frames and tables, addresses in the kernel half | by name: one value in the text stands for one value of the machine, and no two for the same |
 //! | counts of all frames, faults or heap bytes | by difference to the same count before |
 //! | instructions | to a quarter |
-//! | ticks, times, line numbers, sizes of the kernel's own regions | not at all |
+//! | ticks, times, line numbers, sizes of the kernel's own regions, operands of the kernel's own instructions | not at all |
 
 /// How a value is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub(crate) fn part(line: &str, in_instructions: bool) -> Parted {
         fixed: String::new(),
         values: Vec::new(),
     };
+    let line = without_operands(line);
     let bytes = line.as_bytes();
     let mut at = 0;
     while at < line.len() {
@@ -98,6 +99,17 @@ pub(crate) fn part(line: &str, in_instructions: bool) -> Parted {
         }
     }
     parted
+}
+
+/// A report's line of an instruction, as far as its mnemonic: the compiler chooses the registers.
+fn without_operands(line: &str) -> &str {
+    if !line.trim_start().starts_with("instruction: ") {
+        return line;
+    }
+    let words = line.split_inclusive(' ').filter(|word| *word != " ");
+    let kept: usize = words.take(3).map(str::len).sum();
+    let indent = line.len() - line.trim_start().len();
+    line[..(indent + kept).min(line.len())].trim_end()
 }
 
 /// A number at the start of `text`: its value, its length, and whether it is hexadecimal.

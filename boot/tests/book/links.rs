@@ -56,14 +56,20 @@ fn check(document: &Document, link: &Link, documents: &[Document]) -> Result<(),
     }
 }
 
-/// A link from code to a source file names the file, or an item in it.
+/// A link from code to a source file names the file or a folder on the way, its module, or an item in it.
 fn names(code: &str, target: &Path) -> Result<(), String> {
     if code.contains('/') || code.contains('.') {
-        return if target.ends_with(code) {
+        let folder = Path::new(code);
+        let mut above = target.ancestors();
+        return if above.any(|path| path.ends_with(folder)) {
             Ok(())
         } else {
-            Err(format!("`{code}` is not how this path ends"))
+            Err(format!("`{code}` is not on this path"))
         };
+    }
+    let module = target.with_extension("");
+    if module.ends_with(code) || module.ends_with(Path::new(code).join("mod")) {
+        return Ok(());
     }
     let source = fs::read_to_string(workspace().join(target)).map_err(|error| error.to_string())?;
     if defines(&source, code) {
