@@ -195,3 +195,13 @@ fn frames_and_faults_of_a_tour_are_fixed_and_its_costs_are_not() {
     assert_eq!(parted.values[2], (Way::Instructions, 11689));
     assert_eq!(part(row, false).values[2], (Way::Free, 11689));
 }
+
+#[test]
+fn operands_of_an_instruction_are_the_compilers() {
+    let line = "  instruction: 0xffff8000000449d6 mov byte [rax], 0x2a";
+    assert_eq!(part(line, false).fixed, "  instruction: ~ mov");
+    assert_eq!(
+        part("  instruction: 0xffff8000000449d6", false).fixed,
+        "  instruction: ~"
+    );
+}
