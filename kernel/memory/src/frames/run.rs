@@ -67,7 +67,7 @@ impl Frames<'_> {
         let end = segment.end.min(below.saturating_sub(segment.offset));
         let mut from = segment.first;
         loop {
-            let free = self.blocks.next_free(from, end)? + segment.offset;
+            let free = self.blocks.next_start(from, end, count)? + segment.offset;
             let first = free
                 .checked_next_multiple_of(align)?
                 .checked_sub(segment.offset)?;

@@ -15,6 +15,12 @@ impl Blocks<'_> {
 
     /// The first free frame of `from..end`.
     pub(super) fn next_free(&self, from: u64, end: u64) -> Option<u64> {
+        self.next_start(from, end, 1)
+    }
+
+    /// The first frame of `from..end` at which `count` free ones in a row may
+    /// begin. They do, unless the row leaves the word of its first frame.
+    pub(super) fn next_start(&self, from: u64, end: u64, count: u64) -> Option<u64> {
         let mut at = from;
         while at < end {
             let block = (at >> BLOCK_SHIFT) as usize;
@@ -22,9 +28,9 @@ impl Blocks<'_> {
                 at = (self.next_block(block + 1)? as u64) << BLOCK_SHIFT;
                 continue;
             }
-            let free = self.word(at) >> (at % 64);
-            if free != 0 {
-                let found = at + u64::from(free.trailing_zeros());
+            let free = self.word(at) & (u64::MAX << (at % 64));
+            if let Some(bit) = start_in(free, count) {
+                let found = (at & !63) + u64::from(bit);
                 return (found < end).then_some(found);
             }
             at = (at | 63) + 1;
@@ -89,5 +95,47 @@ impl Blocks<'_> {
             .into_iter()
             .flatten()
             .min()
+    }
+}
+
+/// The lowest bit of `free` from which on `count` bits are set, or the first of
+/// those at the upper end, which may go on in the next word.
+///
+/// Shifting the word against itself keeps the bits that begin a long enough
+/// row, in six steps at most, where rows one after the other would be up to 32.
+fn start_in(free: u64, count: u64) -> Option<u32> {
+    let count = count.min(64);
+    let (mut starts, mut length) = (free, 1);
+    while length < count && starts != 0 {
+        let step = length.min(count - length);
+        starts &= starts >> step;
+        length += step;
+    }
+    let upper = 64 - free.leading_ones();
+    let start = starts.trailing_zeros().min(upper);
+    (start < 64).then_some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_in;
+
+    #[test]
+    fn a_row_begins_where_enough_bits_are_set() {
+        let free = 0b0111_0110_1100_0010;
+        assert_eq!(start_in(free, 1), Some(1));
+        assert_eq!(start_in(free, 2), Some(6));
+        assert_eq!(start_in(free, 3), Some(12));
+        assert_eq!(start_in(free, 4), None);
+        assert_eq!(start_in(0, 1), None);
+        assert_eq!(start_in(u64::MAX, 64), Some(0));
+    }
+
+    #[test]
+    fn a_row_at_the_upper_end_may_go_on_in_the_next_word() {
+        assert_eq!(start_in(1 << 63, 2), Some(63));
+        assert_eq!(start_in(0x7 << 61 | 0x1f, 5), Some(0));
+        assert_eq!(start_in(0x7 << 61 | 0xf, 5), Some(61));
+        assert_eq!(start_in(u64::MAX << 1, 1 << 40), Some(1));
     }
 }

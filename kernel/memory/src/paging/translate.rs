@@ -6,7 +6,8 @@
 use x86_64::PhysAddr;
 
 use super::cursor::Cursor;
-use super::geometry::{LeafSize, span_of};
+use super::entry::Entry;
+use super::geometry::LeafSize;
 
 impl Cursor {
     /// What `address` is translated to, if it is mapped. The cursor stays where
@@ -19,14 +20,20 @@ impl Cursor {
             let entry = self.entry_in(table, address, level);
             if !entry.is_table() {
                 let size = LeafSize::of_level(level).filter(|_| entry.is_present())?;
-                return Some(entry.leaf_address(size) + (address & (size.bytes() - 1)));
+                return Some(within(entry, address, size));
             }
             table = entry.as_table();
         }
         let entry = self.entry_in(table, address, 1);
-        let offset = address & (span_of(1) - 1);
         entry
             .is_present()
-            .then(|| entry.leaf_address(LeafSize::Size4KiB) + offset)
+            .then(|| within(entry, address, LeafSize::Size4KiB))
     }
+}
+
+/// Where `address` lies in the memory of its leaf.
+#[inline]
+fn within(leaf: Entry, address: u64, size: LeafSize) -> PhysAddr {
+    let offset = address & (size.bytes() - 1);
+    PhysAddr::new_truncate(leaf.leaf_address(size).as_u64() | offset)
 }

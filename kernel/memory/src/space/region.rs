@@ -42,22 +42,25 @@ pub enum Backing {
 }
 
 /// A range of virtual memory with one backing and one set of rights.
+///
+/// In C's order: base and size come first, where the tree looks for them.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
     /// The first address; a multiple of 4 KiB.
     pub base: VirtAddr,
     /// Bytes; a positive multiple of 4 KiB.
     pub size: u64,
-    /// What may be done.
-    pub rights: Rights,
     /// What stands behind it.
     pub backing: Backing,
+    /// What may be done.
+    pub rights: Rights,
     /// The largest leaf that is used for it.
     pub page_size: LeafSize,
-    /// Pages that one fault maps at most: 1, or a power of two up to 512.
-    pub around: u16,
     /// True if ring 3 may access it.
     pub user: bool,
+    /// Pages that one fault maps at most: 1, or a power of two up to 512.
+    pub around: u16,
     /// What it is for, in a word or two.
     pub label: &'static str,
     /// Faults in it that were resolved, since it was allocated.

@@ -10,6 +10,8 @@
 
 mod balance;
 
+use core::mem::offset_of;
+
 use super::region::{Plan, Region};
 use crate::direct_map::DirectMap;
 use crate::frames::{Frames, OutOfFrames};
@@ -18,19 +20,29 @@ use crate::pool::{Handle, Pool};
 pub(super) type Link = Option<Handle<Node>>;
 
 /// A region and its place in the tree.
+///
+/// All that a search looks at is in the first cache line. In the order that the
+/// compiler chooses it is in two or three, and with 100,000 regions each is
+/// fetched from far away.
+#[repr(C, align(64))]
 pub(super) struct Node {
-    pub(super) region: Region,
-    pub(super) plan: Plan,
     pub(super) left: Link,
     pub(super) right: Link,
-    pub(super) height: u8,
     /// The first address of the subtree's first region.
     pub(super) start: u64,
     /// The end of the subtree's last region.
     pub(super) end: u64,
     /// The largest gap between two neighbours within the subtree, in bytes.
     pub(super) gap: u64,
+    pub(super) height: u8,
+    pub(super) region: Region,
+    pub(super) plan: Plan,
 }
+
+const _: () = assert!(
+    offset_of!(Node, region) + offset_of!(Region, size) + size_of::<u64>() <= 64,
+    "a search looks at one cache line of each node"
+);
 
 /// The regions of one space.
 pub(super) struct Tree {
