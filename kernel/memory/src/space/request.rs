@@ -21,7 +21,7 @@ pub enum Placement {
     At(VirtAddr),
 }
 
-/// What is asked of [`Space::allocate`]. Start from [`Request::new`].
+/// What is asked of [`Space::allocate`](super::Space::allocate). Start from [`Request::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     pub(super) size: u64,
@@ -96,7 +96,7 @@ impl Request {
     }
 }
 
-/// Why [`Space::allocate`] refused. Nothing has changed then.
+/// Why [`Space::allocate`](super::Space::allocate) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllocateError {
     /// A region has at least one byte.
