@@ -5,6 +5,7 @@
 //! decides. An answer of `Resolved` goes back to the instruction that faulted;
 //! `Refused` goes on to [`report`](crate::report), with every register as it
 //! was, which asks [`reason_of`] for the reason.
+//! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
 use core::ptr::null_mut;

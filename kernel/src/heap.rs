@@ -5,7 +5,7 @@
 //! itself touches a page now and then: one when it starts, and at most two for
 //! a block that is carved out or given back. Such a fault arrives while the
 //! heap's lock is held, which is the normal case and why the heap comes first
-//! in the order of locks.
+//! in the order of locks. In the book: chapter 7, `docs/07-the-heap.md`.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};

@@ -21,6 +21,7 @@
 //! Exceptions cross this order once: the stubs in [`cpu::entry`] call up into
 //! [`fault`] and [`report`]. What memory is, the `memory` crate decides; this
 //! crate asks the processor and does as it is told.
+//! The book, `docs/README.md`, leads through all of it, from chapter 1 on.
 #![no_std]
 #![cfg_attr(test, no_main)]
 #![cfg_attr(test, feature(custom_test_frameworks))]

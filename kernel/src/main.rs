@@ -1,4 +1,6 @@
 //! The Faultline kernel: boot order, top to bottom.
+//!
+//! In the book: chapter 1, `docs/01-booting.md`.
 #![no_std]
 #![no_main]
 

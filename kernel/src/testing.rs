@@ -8,6 +8,7 @@
 //!
 //! Tests run in the order of their names. One that ends in an exception on
 //! purpose is the last of its kernel and says so with [`expect_report`].
+//! In the book: chapter 9, `docs/09-testing-a-kernel.md`.
 
 use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};

@@ -1,5 +1,6 @@
 //! Every link leads somewhere, and to what it says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -92,6 +93,45 @@ fn resolve(from: &Path, path: &str) -> PathBuf {
         }
     }
     resolved
+}
+
+#[test]
+fn modules_and_chapters_lead_to_each_other() {
+    let documents = Document::all();
+    let mut led_to = BTreeSet::new();
+    for path in sources(&["kernel/src", "kernel/memory/src"]) {
+        let source = fs::read_to_string(&path).expect("readable");
+        let paths = source.lines().filter(|line| line.starts_with("//! "));
+        for chapter in paths.flat_map(|line| line.split('`').filter(|it| it.starts_with("docs/"))) {
+            let source = path.display();
+            let found = documents.iter().any(|it| it.path == Path::new(chapter));
+            assert!(found, "{source}: there is no {chapter}");
+            led_to.insert(chapter.to_owned());
+        }
+    }
+    for document in &documents {
+        let path = document.path.to_string_lossy().into_owned();
+        let is_chapter = path.starts_with("docs/") && path.as_bytes()[5].is_ascii_digit();
+        assert!(
+            !is_chapter || led_to.contains(&path),
+            "no module leads to {path}"
+        );
+    }
+}
+
+/// All source files below these folders.
+fn sources(folders: &[&str]) -> Vec<PathBuf> {
+    let mut left: Vec<_> = folders.iter().map(|it| workspace().join(it)).collect();
+    let mut found = Vec::new();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).expect("readable");
+            left.extend(entries.map(|entry| entry.expect("readable").path()));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 #[test]

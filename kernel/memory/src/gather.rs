@@ -9,7 +9,7 @@
 //! to [`Frames`](crate::frames::Frames) through `Gather::finish` and no other
 //! way, and `finish` flushes before it frees. A gather that is full finishes
 //! early and goes on; one that is dropped unfinished leaks what it holds, which
-//! is counted, and never frees it.
+//! is counted, and never frees it. In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use arrayvec::ArrayVec;
 use x86_64::{PhysAddr, VirtAddr};

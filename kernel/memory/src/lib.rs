@@ -22,6 +22,9 @@
 //!
 //! # In a kernel of your own
 //!
+//! Chapter 11 of the book, `docs/11-memory-in-your-kernel.md`, does it step by
+//! step; chapter 12, `docs/12-where-next.md`, says what comes next.
+//!
 //! The kernel brings five things: the boot loader's memory map, an address at
 //! which all physical memory is mapped, what CPUID says ([`Features`]), a way to
 //! make the processor forget translations ([`Tlb`]), and a page-fault handler

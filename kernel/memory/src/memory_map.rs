@@ -13,6 +13,7 @@
 //! It has no storage of its own: each range is found by one more pass over the
 //! regions, which is quadratic, and right for the hundred or so that firmware
 //! tells. Next up: `frames` hands out what is found here.
+//! In the book: chapter 2, `docs/02-what-memory-there-is.md`.
 
 use core::fmt;
 

@@ -11,6 +11,7 @@
 //!
 //! The word `bench=instructions` says that it is so; beside `tour=NAME` that is
 //! all it says. Otherwise the unit is ticks, which say little under emulation.
+//! In the book: chapter 10, `docs/10-measuring.md`.
 
 mod faults;
 mod operations;

@@ -13,6 +13,8 @@
 //! | `words` | error codes, the walk through the tables, columns |
 //! | `instruction` | the instruction decoded, and the addresses it asked for |
 //! | `backtrace` | the calls that led there |
+//!
+//! In the book: chapter 8, `docs/08-protection-and-reports.md`.
 
 pub mod backtrace;
 mod instruction;

@@ -14,6 +14,7 @@
 //! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap,
 //! with its `hand`, `tally`, `summary` and `search`), `layout` (the storage),
 //! `owned` (frames as values), `give_back`, `run`, `count`, `inspect`.
+//! In the book: chapter 3, `docs/03-frames-and-the-bitmap.md`.
 
 mod bits;
 mod blocks;

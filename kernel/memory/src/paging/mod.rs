@@ -13,6 +13,7 @@
 //! crate made, and the entry that points to a table counts how many of the
 //! table's 512 entries are in use, so that an emptied table is known at once.
 //! Layout: Intel SDM vol. 3A 4.5, AMD APM vol. 2 5.3.
+//! In the book: chapter 4, `docs/04-four-levels.md`.
 
 mod cursor;
 mod entry;

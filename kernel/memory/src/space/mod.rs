@@ -19,6 +19,7 @@
 //! What must always hold: every operation first reserves what it needs and then
 //! commits without failing, so that an error changes nothing; all edits of the
 //! tables go through the space's one cursor.
+//! In the book: chapter 5, `docs/05-regions-and-backing.md`.
 
 mod allocate;
 mod audit;

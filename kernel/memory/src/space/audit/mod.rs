@@ -11,6 +11,7 @@
 //! memory and no lock, and ends, without a panic, whatever the tables say.
 //! Private frames that a space executes are writable in the direct map, through
 //! which the kernel fills them; that alone is not held against them.
+//! In the book: chapter 9, `docs/09-testing-a-kernel.md`.
 
 mod broken;
 mod display;
