@@ -171,6 +171,10 @@ impl fmt::Display for Flags {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::string::ToString as _;
+
     use super::*;
 
     const PAGE: u64 = 0x4321_8000_1000;
@@ -209,10 +213,37 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_cannot_be_read_ends_the_walk_and_is_named() {
-        extern crate std;
-        use std::string::ToString as _;
+    fn a_walk_is_told_level_by_level_with_flags_and_end() {
+        const FLAGS: u64 = 1 << 63 | 1 << 8 | 0b111_1001;
+        let text = walk(0x4000_0083, 2).to_string();
+        let tables = "level 4 [134] table at 0x000000002000, P W\n\
+                      level 3 [134] table at 0x000000003000, P W\n";
+        assert_eq!(
+            text.strip_prefix(tables),
+            Some("level 2 [  0] 2M leaf at 0x000040000000, P W\nphysical 0x000040001234")
+        );
+        let text = walk(0x7_5000 | FLAGS, 1).to_string();
+        assert!(
+            text.ends_with(
+                "level 1 [  1] 4K leaf at 0x000000075000, P PWT PCD A D G NX\n\
+                 physical 0x000000075234"
+            ),
+            "{text}"
+        );
+        let text = walk(0, 3).to_string();
+        assert!(
+            text.ends_with("level 3 [134] unused\nnot mapped at level 3"),
+            "{text}"
+        );
+        let text = walk(0x60, 1).to_string();
+        assert!(
+            text.ends_with("not present, software bits 0x60\nnot mapped at level 1"),
+            "{text}"
+        );
+    }
 
+    #[test]
+    fn a_table_that_cannot_be_read_ends_the_walk_and_is_named() {
         let walk = walk(0x9_9000_0003, 3);
         assert_eq!((walk.steps().count(), walk.end().level), (2, 3));
         assert_eq!(walk.physical(), None);
