@@ -10,17 +10,44 @@ use buddy_system_allocator::FrameAllocator;
 use memory::frames::{Frame, Frames, Layout, Run, Use};
 use memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
-use x86_64::structures::paging::{PhysFrame, Size2MiB};
+use x86_64::structures::paging::{PageSize, PhysFrame, Size2MiB};
 
 use crate::common::OURS;
 use crate::workloads::RUN;
 
+/// What is handed out: one frame or several.
+pub(crate) trait Numbered {
+    /// The number of the first frame.
+    fn number(&self) -> u64;
+}
+
+impl Numbered for usize {
+    #[inline]
+    fn number(&self) -> u64 {
+        *self as u64
+    }
+}
+
+impl<S: PageSize> Numbered for Frame<S> {
+    #[inline]
+    fn number(&self) -> u64 {
+        self.start().as_u64() >> 12
+    }
+}
+
+impl Numbered for Run {
+    #[inline]
+    fn number(&self) -> u64 {
+        self.start().as_u64() >> 12
+    }
+}
+
 /// An allocator of frames.
 pub(crate) trait Contestant {
     const NAME: &'static str;
-    type Small;
-    type Large;
-    type Run;
+    type Small: Numbered;
+    type Large: Numbered;
+    type Run: Numbered;
 
     /// Over `count` frames, all of them free.
     fn new(count: u64) -> Self;
@@ -29,7 +56,6 @@ pub(crate) trait Contestant {
     fn start(count: u64, times: u64) -> Duration;
     fn take(&mut self) -> Option<Self::Small>;
     fn give(&mut self, frame: Self::Small);
-    fn number(frame: &Self::Small) -> u64;
     /// Frees a frame of which only the number was kept.
     fn release(&mut self, number: u64);
     fn take_large(&mut self) -> Option<Self::Large>;
@@ -74,11 +100,6 @@ impl Contestant for Frames<'_> {
     #[inline]
     fn give(&mut self, frame: Frame) {
         self.free(frame);
-    }
-
-    #[inline]
-    fn number(frame: &Frame) -> u64 {
-        frame.start().as_u64() >> 12
     }
 
     #[inline]
@@ -157,11 +178,6 @@ impl<B: BitAlloc> Contestant for Bitmap<B> {
     }
 
     #[inline]
-    fn number(frame: &usize) -> u64 {
-        *frame as u64
-    }
-
-    #[inline]
     fn release(&mut self, number: u64) {
         self.0.dealloc(number as usize);
     }
@@ -215,11 +231,6 @@ impl Contestant for FrameAllocator<33> {
     #[inline]
     fn give(&mut self, frame: usize) {
         self.dealloc(frame, 1);
-    }
-
-    #[inline]
-    fn number(frame: &usize) -> u64 {
-        *frame as u64
     }
 
     #[inline]

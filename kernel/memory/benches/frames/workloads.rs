@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::common::Random;
-use crate::peers::Contestant;
+use crate::peers::{Contestant, Numbered};
 
 /// How many frames are held at most while memory is churned.
 pub(crate) const HELD: usize = 1 << 18;
@@ -71,7 +71,7 @@ pub(crate) fn scatter<C: Contestant>(frames: &mut C, count: u64, memory: Memory)
     let stride = (count / 2).div_ceil(HELD as u64);
     let mut bounds = (u64::MAX, 0);
     while let Some(frame) = frames.take() {
-        let number = C::number(&frame);
+        let number = frame.number();
         bounds = (bounds.0.min(number), bounds.1.max(number));
         if memory.is_held(number) && held.len() < HELD && random.next().is_multiple_of(stride) {
             held.push(number as u32);
@@ -105,9 +105,10 @@ pub(crate) fn bulk<C, F>(frames: &mut C, iterations: u64, most: u64, step: Step<
 
 /// Allocates one and frees it.
 #[inline]
-pub(crate) fn pair<C, F>(frames: &mut C, step: Step<C, F>) {
+pub(crate) fn pair<C, F: Numbered>(frames: &mut C, step: Step<C, F>) {
     let frame = (step.take)(frames).expect("there is room in such memory");
-    (step.give)(frames, black_box(frame));
+    black_box(frame.number());
+    (step.give)(frames, frame);
 }
 
 /// Frees a random one of those that are `held` and takes another, so many times.
@@ -117,7 +118,7 @@ pub(crate) fn churn<C: Contestant>(frames: &mut C, held: &mut [u32], iterations:
     for _ in 0..iterations {
         let slot = &mut held[random.below(held.len())];
         frames.release(u64::from(*slot));
-        *slot = C::number(&frames.take().expect("half of memory is free")) as u32;
+        *slot = frames.take().expect("half of memory is free").number() as u32;
     }
     start.elapsed()
 }
