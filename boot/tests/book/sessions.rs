@@ -22,6 +22,7 @@ macro_rules! texts {
 
 texts! {
     the_readme: "README.md",
+    contributing: "CONTRIBUTING.md",
     chapter_1: "docs/01-booting.md",
     chapter_2: "docs/02-what-memory-there-is.md",
     chapter_3: "docs/03-frames-and-the-bitmap.md",
