@@ -7,7 +7,7 @@
 //! | physical addresses of frames and tables, addresses in the kernel half | by name: one value in the text stands for one value of the machine, and no two for the same |
 //! | counts of all frames, faults or heap bytes | by difference to the same count before |
 //! | instructions | to a quarter |
-//! | ticks, times, line numbers, sizes of the kernel's own regions, operands of the kernel's own instructions | not at all |
+//! | ticks, times, line numbers, sizes of the kernel's own regions, what its heap holds, operands of the kernel's own instructions | not at all |
 
 /// How a value is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,9 @@ const BEFORE_FRAME: [&str; 7] = [
 
 /// Beginnings of lines that count what depends on the kernel's size and past.
 const COUNTING: [&str; 5] = ["total=", "limit=", "audit=", "faults=", "demand="];
+
+/// Beginnings of the lines of `heap`.
+const HEAP: [&str; 3] = ["size=", "blocks=", "trimmed="];
 
 /// Counts that do not, in those lines.
 const FIXED_COUNTS: [&str; 4] = ["total", "limit", "shared", "zero"];
@@ -146,7 +149,11 @@ fn way_of_count(line: &str, before: &str, end: usize, in_instructions: bool) -> 
     };
     let word = before.rsplit(' ').next().unwrap_or(before);
     let name = word.strip_suffix('=').unwrap_or_default();
-    if word.contains(".rs:") || line.starts_with("region=0xffff") || line.starts_with("0xffff") {
+    let is_heap = ["resident", "largest_free", "trims", "trimmed"].contains(&name)
+        && HEAP.iter().any(|it| line.starts_with(it));
+    if is_heap || word.contains(".rs:") {
+        Some(Way::Free)
+    } else if line.starts_with("region=0xffff") || line.starts_with("0xffff") {
         Some(Way::Free)
     } else if line.starts_with("bench ") {
         ["min", "median", "max"].contains(&name).then_some(measured)
