@@ -19,6 +19,7 @@
 //! | [`physical`] | frames, direct map, the zero frame and the [`journal`] of faults, as all spaces share them |
 //! | [`gather`] | what was taken out of the tables, until the processor has forgotten it ([`tlb`]) |
 //! | [`space`] | address spaces: regions, their backing, [`Space::resolve`] and [`Space::audit`] |
+//! | [`heap`] | the kernel heap over such a space: size classes, growth, trim |
 //!
 //! # In a kernel of your own
 //!
@@ -125,6 +126,7 @@ pub mod fault;
 pub mod features;
 pub mod frames;
 pub mod gather;
+pub mod heap;
 pub mod journal;
 pub mod memory_map;
 pub mod paging;

@@ -138,6 +138,12 @@ impl<'m> Physical<'m> {
         Ok(self.zeroed(frame))
     }
 
+    /// The same out of the promised frames.
+    pub(crate) fn new_promised_page(&mut self) -> Result<PhysAddr, OutOfFrames> {
+        let frame = self.frames.redeem(Use::Private)?;
+        Ok(self.zeroed(frame))
+    }
+
     /// The same of any size.
     pub(crate) fn new_private(&mut self, size: LeafSize) -> Result<PhysAddr, OutOfFrames> {
         match size {

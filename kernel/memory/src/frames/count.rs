@@ -29,7 +29,11 @@ pub struct Counts {
     pub shared: u64,
     /// In use as [`Use::Zero`].
     pub zero: u64,
-    /// How many more may be handed out, if that is fewer than are free.
+    /// Free frames that are kept back for pages to come (see
+    /// [`Space::promise`](crate::Space::promise)); part of `free`.
+    pub promised: u64,
+    /// How many more may be handed out, if that is fewer than are free and not
+    /// promised.
     pub limit: Option<u64>,
     /// Frames that were freed here but are not this allocator's to take back;
     /// not part of any other number. Anything but 0 is an error in the caller.
@@ -62,7 +66,8 @@ impl Frames<'_> {
             private: self.used[Use::Private as usize],
             shared: self.used[Use::Shared as usize],
             zero: self.used[Use::Zero as usize],
-            limit: (self.withheld > 0).then(|| free - self.withheld),
+            promised: self.promised,
+            limit: (self.withheld > 0).then(|| free - self.kept_back()),
             refused: self.refused,
         }
     }

@@ -13,7 +13,7 @@
 //! No call's cost grows with the memory, but for the search for a run or a
 //! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap,
 //! with its `hand`, `tally`, `summary` and `search`), `layout` (the storage),
-//! `owned` (frames as values), `give_back`, `run`, `count`, `inspect`.
+//! `owned` (frames as values), `give_back`, `run`, `promise`, `count`, `inspect`.
 //! In the book: chapter 3, `docs/03-frames-and-the-bitmap.md`.
 
 mod bits;
@@ -25,6 +25,7 @@ mod hand;
 mod inspect;
 mod layout;
 mod owned;
+mod promise;
 mod ranges;
 mod run;
 mod search;
@@ -55,6 +56,8 @@ pub struct Frames<'m> {
     /// Free frames that the limit keeps back. While there are any, the hand
     /// stays empty, so that the way of every day has no limit to look at.
     withheld: u64,
+    /// Free frames that are kept back for pages to come: see `promise`.
+    promised: u64,
     /// Owned frames that could not be given back.
     refused: u64,
 }
@@ -83,6 +86,7 @@ impl<'m> Frames<'m> {
             total,
             reserved,
             withheld: 0,
+            promised: 0,
             refused: 0,
         })
     }
@@ -109,7 +113,7 @@ impl<'m> Frames<'m> {
     /// The number of a 4 KiB frame when the hand has none.
     #[inline(never)]
     fn take_beyond_hand(&mut self) -> Option<u64> {
-        if self.withheld > 0 {
+        if self.kept_back() > 0 {
             let index = self.can_allocate(1).then(|| self.blocks.take_one())??;
             return Some(self.ranges.number_of(index));
         }
@@ -120,7 +124,7 @@ impl<'m> Frames<'m> {
     }
 
     fn take_2m(&mut self) -> Option<u64> {
-        if self.withheld > 0 && !self.can_allocate(BLOCK_FRAMES) {
+        if self.kept_back() > 0 && !self.can_allocate(BLOCK_FRAMES) {
             return None;
         }
         let index = self.blocks.take_block()?;
@@ -133,21 +137,22 @@ impl<'m> Frames<'m> {
             .then(|| self.take_run(frames, frames, u64::MAX))?
     }
 
-    /// Whether `count` more 4 KiB frames may be handed out: they are free, and
-    /// the limit allows it. They need not lie in a row.
+    /// Whether `count` more 4 KiB frames may be handed out: they are free and
+    /// not promised, and the limit allows it. They need not lie in a row.
     #[must_use]
     #[inline]
     pub fn can_allocate(&self, count: u64) -> bool {
-        count <= self.free_frames() - self.withheld
+        count <= self.free_frames() - self.kept_back()
     }
 
     /// Lets at most `limit` more 4 KiB frames be handed out, or all with `None`.
     ///
     /// Handing out lowers what is left of the limit and giving back raises it.
     /// So it amounts to keeping some free frames back, and a limit above what
-    /// is free is none.
+    /// is free is none. Promised frames are outside of any limit: a promise
+    /// was counted when it was given, or is older than the limit.
     pub fn set_limit(&mut self, limit: Option<u64>) {
-        let free = self.free_frames();
+        let free = self.free_frames() - self.promised;
         self.withheld = limit.map_or(0, |limit| free.saturating_sub(limit));
         self.blocks.empty_hand();
     }

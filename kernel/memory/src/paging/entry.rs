@@ -10,7 +10,7 @@
 //! This file is the one place that names the bits the processor leaves to
 //! software: 52 to 61 of a table entry count the entries in use below it, and
 //! bits 9 and 10 of a leaf mark memory that the leaf does not own. An entry that is not present and
-//! not zero is kept for software (eviction will want it); nothing makes one yet.
+//! not zero is software's own: [`Entry::PROMISED`] is the one there is (eviction will want more).
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags;
@@ -68,6 +68,10 @@ impl Entry {
 
     /// The entry that maps nothing.
     pub const UNUSED: Self = Self(0);
+
+    /// The level 1 entry of a page that maps nothing, but for which a frame is
+    /// promised. Its table stays as long as it is there.
+    pub const PROMISED: Self = Self(PageTableFlags::BIT_9.bits());
 
     /// True for a leaf of borrowed memory.
     pub(crate) const fn is_borrowed(self) -> bool {

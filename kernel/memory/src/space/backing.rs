@@ -172,8 +172,8 @@ impl Space {
         Ok(())
     }
 
-    /// Takes every leaf between two page boundaries out of the tables, and the
-    /// tables that are empty then. No leaf may reach across a boundary.
+    /// Takes every leaf and every promise between two page boundaries out of
+    /// the tables, and the tables that are empty then. No leaf may reach across a boundary.
     pub(super) fn unmap<T: Tlb>(&mut self, start: u64, end: u64, gather: &mut Gather<'_, '_, T>) {
         let mut address = start;
         while address < end {
@@ -190,6 +190,8 @@ impl Space {
                 let old = self.cursor.replace(Entry::UNUSED);
                 gather.leaf(old, address, size);
                 self.cursor.prune(gather);
+            } else if self.cursor.entry() == Entry::PROMISED {
+                self.break_promise(gather);
             }
             address = next;
         }

@@ -10,6 +10,7 @@
 //! | [`Space::allocate`] | `allocate` | reserves a region, maps it if it is immediate |
 //! | [`Space::resolve`] | `resolve` | makes a page physical, or says why not |
 //! | [`Space::free`], [`Space::discard`] | `release` | gives frames back |
+//! | [`Space::promise`], [`Space::withdraw`] | `promise` | makes sure that pages can be touched later |
 //! | [`Space::protect`] | `protect` | changes rights |
 //! | [`Space::region_at`], [`Space::translate`], … | `query` | tells what is there |
 //! | [`Space::holdings`] | `holdings` | tells which frames a half holds |
@@ -28,6 +29,7 @@ mod bytes;
 mod halves;
 mod holdings;
 mod populate;
+mod promise;
 mod protect;
 mod query;
 mod region;
@@ -42,6 +44,7 @@ pub use audit::{
 pub use bytes::{BytesError, BytesRefusal};
 pub use halves::{HALF, KernelHalfError, LOWEST};
 pub use holdings::{Held, Holding};
+pub use promise::PromiseError;
 pub use protect::ProtectError;
 pub use query::Resident;
 pub use region::{Backing, Region, Rights};

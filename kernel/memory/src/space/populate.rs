@@ -75,6 +75,11 @@ impl Space {
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Result<(), OutOfFrames> {
+        if self.cursor.entry() == Entry::PROMISED {
+            let start = physical.new_promised_page()?;
+            self.fill(region, start, LeafSize::Size4KiB, write, physical);
+            return Ok(());
+        }
         let mut size = region.page_size;
         while size.level() > self.cursor.level() || !region.holds_leaf(address, size) {
             size = size.smaller().unwrap_or(LeafSize::Size4KiB);

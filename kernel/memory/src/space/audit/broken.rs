@@ -78,6 +78,8 @@ pub enum Counter {
     Used,
     /// Frames that are never handed out, or not yet.
     Reserved,
+    /// Free frames that are promised to pages.
+    Promised,
     /// Frames in use as tables.
     Tables,
     /// Frames in use by the kernel: region records, and what it holds itself.
@@ -149,7 +151,8 @@ pub enum LeafDefect {
     Bits(u64),
     /// 2: the processor reserves these bits of the entry.
     ReservedBits(u64),
-    /// 2: the entry is neither present nor zero, and nothing makes such ones.
+    /// 2: the entry is neither present nor zero, and no promise to a page of
+    /// a demand region either.
     Software,
     /// 1: it maps other memory than its device's.
     OtherMemory,

@@ -90,6 +90,7 @@ impl fmt::Display for Counter {
             Self::Free => "free frames",
             Self::Used => "used frames",
             Self::Reserved => "reserved frames",
+            Self::Promised => "promised frames",
             Self::Tables => "frames of tables",
             Self::Kernel => "frames of the kernel",
             Self::Private => "private frames",
@@ -149,7 +150,7 @@ impl fmt::Display for LeafDefect {
             Self::ReservedBits(bits) => {
                 return write!(f, "the processor reserves its bits {bits:#x}");
             }
-            Self::Software => "it is neither present nor zero",
+            Self::Software => "it is neither present nor zero, and no promise of a demand region",
             Self::OtherMemory => "it maps other memory than its device's",
             Self::BorrowsManaged => "it borrows memory that the frame allocator manages",
             Self::Frame(conflict) => return conflict.fmt(f),

@@ -53,6 +53,8 @@ pub struct Report {
     pub foreign_tables: u64,
     /// Frames behind private leaves.
     pub private: u64,
+    /// Pages that a frame is promised to.
+    pub promised: u64,
     /// Leaves that share the zero frame.
     pub zero: u64,
     /// Frames behind borrowed leaves.
@@ -218,6 +220,7 @@ impl Auditor<'_, '_> {
         let report = self.report;
         self.equal(Counter::Tables, counts.tables, report.tables)?;
         self.equal(Counter::Private, counts.private, report.private)?;
+        self.equal(Counter::Promised, counts.promised, report.promised)?;
         self.equal(Counter::Shared, counts.shared, 0)?;
         self.equal(Counter::Zero, counts.zero, 1)?;
         self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;

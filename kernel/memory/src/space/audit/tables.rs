@@ -33,7 +33,7 @@ impl Auditor<'_, '_> {
                     self.table(half, &seen)?;
                 }
                 Visit::Leaf(leaf) => self.leaf(half, &leaf, &mut region)?,
-                Visit::Software(address, entry) => return Err(software(half, address, entry)),
+                Visit::Software(address, entry) => self.promise(half, address, entry)?,
                 // The entries of level 4 are fixed in the kernel half, and count nothing.
                 Visit::Leave(seen, _) if half.is_kernel() && seen.level == 3 => {}
                 Visit::Leave(seen, found) => self.in_use(half, &seen, found)?,
@@ -155,6 +155,16 @@ impl Auditor<'_, '_> {
         }
         let wrong = seen.entry.bits() & reserved.bits();
         self.require(wrong == 0, defect(kernel, seen, TableDefect::Bits(wrong)))
+    }
+
+    /// An entry that is neither present nor zero: a promise to a page on demand.
+    fn promise(&mut self, half: &Space, address: u64, entry: Entry) -> Result<(), Broken> {
+        let region = half.region_at(VirtAddr::new_truncate(address));
+        let on_demand = region.is_some_and(|region| region.backing == Backing::Demand);
+        let is_promise = entry == Entry::PROMISED && on_demand;
+        self.require(is_promise, software(half, address, entry))?;
+        self.report.promised += 1;
+        Ok(())
     }
 
     /// The table was left: the count of its entries is right, and not 0.

@@ -1,0 +1,68 @@
+//! Promised frames: free ones that are kept back for somebody who may need them
+//! later, so that the need then cannot fail.
+//!
+//! ```text
+//! promise(n) ──> redeem, one frame at a time ──> in use
+//!            └─> withdraw(n) ──> free for all again
+//! ```
+//!
+//! A promise names a number of frames and no frame in particular. What must
+//! always hold: promised frames are free, and nobody but [`Frames::redeem`]
+//! takes the last ones of them. While there are any the hand is empty, as it is
+//! under a limit. Neighbours: [`Space::promise`](crate::Space::promise) says
+//! which pages the promises are for.
+
+use x86_64::PhysAddr;
+use x86_64::structures::paging::PhysFrame;
+
+use super::{Frame, Frames, OutOfFrames, Use};
+use crate::memory_map::FRAME_SHIFT;
+
+impl Frames<'_> {
+    /// Keeps `count` free frames of 4 KiB back.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: not so many may be handed out; nothing has changed.
+    pub(crate) fn promise(&mut self, count: u64) -> Result<(), OutOfFrames> {
+        if !self.can_allocate(count) {
+            return Err(OutOfFrames);
+        }
+        self.promised += count;
+        self.blocks.empty_hand();
+        Ok(())
+    }
+
+    /// Takes back a promise of `count` frames that were not redeemed.
+    pub(crate) fn withdraw(&mut self, count: u64) {
+        debug_assert!(
+            count <= self.promised,
+            "more is withdrawn than was promised"
+        );
+        self.promised -= count;
+    }
+
+    /// Hands out one promised frame.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: none is promised.
+    pub(crate) fn redeem(&mut self, usage: Use) -> Result<Frame, OutOfFrames> {
+        if self.promised == 0 {
+            return Err(OutOfFrames);
+        }
+        let index = self.blocks.take_one().ok_or(OutOfFrames)?;
+        self.promised -= 1;
+        self.used[usage as usize] += 1;
+        let number = self.ranges.number_of(index);
+        let frame = PhysFrame::containing_address(PhysAddr::new_truncate(number << FRAME_SHIFT));
+        Ok(Frame::from_entry(frame, usage))
+    }
+
+    /// Free frames that ordinary requests do not get: those behind the limit,
+    /// and those that are promised.
+    #[inline]
+    pub(super) fn kept_back(&self) -> u64 {
+        self.withheld + self.promised
+    }
+}

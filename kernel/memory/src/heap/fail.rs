@@ -1,0 +1,52 @@
+//! The ends that a wrong call comes to. Each says which block it was about,
+//! what was wrong, and what would be right. They stand apart and are cold, so
+//! that the way of every day stays short.
+
+use core::ptr::NonNull;
+
+#[cold]
+#[inline(never)]
+pub(super) fn not_of_this_size(block: NonNull<u8>, size: usize) -> ! {
+    panic!(
+        "heap: {block:p} is freed as a block of {size} bytes and is none: a block is freed once, \
+         with the layout that it was allocated with"
+    )
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn freed_too_often(block: NonNull<u8>) -> ! {
+    panic!(
+        "heap: {block:p} is freed, and all blocks around it are free already: \
+         some block there was freed twice"
+    )
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn not_handed_out(block: NonNull<u8>, size: usize) -> ! {
+    panic!(
+        "heap: {block:p} is freed as a block of {size} bytes, and not all of that is handed out: \
+         it was freed before, or with another layout"
+    )
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn freed_twice(block: NonNull<u8>, size: usize) -> ! {
+    panic!("heap: the block of {size} bytes at {block:p} is freed twice")
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn written_past_the_end(block: NonNull<u8>, size: usize, past: usize) -> ! {
+    panic!(
+        "heap: somebody wrote {past} bytes past the end of the block of {size} bytes at {block:p}"
+    )
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn written_after_free(block: NonNull<u8>, offset: usize) -> ! {
+    panic!("heap: somebody wrote to byte {offset} of the block at {block:p} after it was freed")
+}

@@ -1,0 +1,133 @@
+//! Out of frames: no block, nothing changed, and all goes on once something
+//! was freed. Every failure of the source in turn.
+
+use memory::heap::{Heap, PAGE};
+
+use crate::memory::{Memory, allocate, free, heap, layout, touch};
+
+/// Allocates until there is no more, touching all of it.
+fn fill(heap: &mut Heap<Memory>, size: usize) -> Vec<std::ptr::NonNull<u8>> {
+    std::iter::from_fn(|| heap.allocate(layout(size, 8)))
+        .inspect(|&block| touch(block, size))
+        .collect()
+}
+
+#[test]
+fn a_heap_never_promises_more_than_there_is() {
+    for size in [16, 100, 1024, 5000, 8192, 20_000, 300_000] {
+        let mut heap = heap();
+        heap.source_mut().frames = 1000;
+        let blocks = fill(&mut heap, size);
+        let used = heap.source().held() + heap.source().promised();
+        assert!(used <= 1000, "{size}: {used}");
+        // Lost are nodes and headers, what spans and pages have left over, and
+        // in debug builds the canaries.
+        let canary = if cfg!(debug_assertions) { 16 } else { 0 };
+        let bytes = blocks.len() * (size + canary);
+        assert!(bytes + size >= 660 * PAGE, "{size}: only {bytes} bytes");
+
+        let half = blocks.len() / 2;
+        for &block in &blocks[half..] {
+            free(&mut heap, block, size);
+        }
+        let again = fill(&mut heap, size);
+        assert!(
+            again.len() + 3 >= blocks.len() - half,
+            "{size}: {}",
+            again.len()
+        );
+        for &block in again.iter().chain(&blocks[..half]) {
+            free(&mut heap, block, size);
+        }
+        heap.trim();
+        assert_eq!((heap.usage().in_use, heap.source().promised()), (0, 0));
+        assert!(heap.source().held() <= 8, "{size}");
+    }
+}
+
+#[test]
+fn untouched_pages_count_as_promised_and_not_as_held() {
+    let mut heap = heap();
+    heap.source_mut().frames = 1000;
+    let before = heap.source().held();
+    let block = allocate(&mut heap, 800 * PAGE);
+    assert!(heap.source().held() - before <= 3);
+    assert!(heap.source().promised() >= 799);
+    assert!(heap.allocate(layout(300 * PAGE, 8)).is_none());
+    // SAFETY: allocated above.
+    let grown = unsafe { heap.reallocate(block, layout(800 * PAGE, 8), 1200 * PAGE) };
+    assert!(grown.is_none());
+    touch(block, 800 * PAGE);
+    assert!(heap.source().held() <= 1000);
+    free(&mut heap, block, 800 * PAGE);
+    let other = allocate(&mut heap, 900 * PAGE);
+    touch(other, 900 * PAGE);
+    free(&mut heap, other, 900 * PAGE);
+}
+
+#[test]
+fn idle_pages_are_given_back_before_a_block_is_refused() {
+    let mut heap = heap();
+    let small: Vec<_> = (0..4000).map(|_| allocate(&mut heap, 64)).collect();
+    heap.source_mut().frames = 200;
+    small
+        .into_iter()
+        .for_each(|block| free(&mut heap, block, 64));
+    assert!(heap.source().held() > 60, "kept for the next blocks");
+    let block = allocate(&mut heap, 180 * PAGE);
+    touch(block, 180 * PAGE);
+    free(&mut heap, block, 180 * PAGE);
+}
+
+/// A little of everything.
+fn work(heap: &mut Heap<Memory>) -> Result<(), ()> {
+    let mut blocks = Vec::new();
+    let mut result = Ok(());
+    for step in 0..60 {
+        let size = [24, 700, 6000, 9000, 70_000, 1 << 20][step % 6] + step * 8;
+        let align = if step % 5 == 0 { 1 << (step % 22) } else { 8 };
+        let mut layout = layout(size, align);
+        let Some(mut block) = heap.allocate(layout) else {
+            result = Err(());
+            break;
+        };
+        touch(block, size);
+        if step % 3 == 0 {
+            // SAFETY: just allocated.
+            if let Some(grown) = unsafe { heap.reallocate(block, layout, size * 3) } {
+                touch(grown, size * 3);
+                (block, layout) = (grown, crate::memory::layout(size * 3, align));
+            } else {
+                result = Err(());
+            }
+        }
+        blocks.push((block, layout));
+    }
+    for (block, layout) in blocks {
+        // SAFETY: allocated above with this layout.
+        unsafe { heap.deallocate(block, layout) };
+    }
+    result
+}
+
+#[test]
+fn every_refusal_of_the_source_in_turn_is_a_refusal_of_the_heap() {
+    let mut refused = 0;
+    for calls in 0.. {
+        let mut heap = heap();
+        heap.source().calls.set(calls);
+        let result = work(&mut heap);
+        assert_eq!(heap.usage().in_use, 0, "after {calls} calls");
+        assert_eq!(heap.source().promised(), 0, "after {calls} calls");
+        if heap.source().failures.get() == 0 {
+            assert_eq!(result, Ok(()));
+            break;
+        }
+        refused += u32::from(result.is_err());
+        heap.source().calls.set(usize::MAX);
+        assert_eq!(work(&mut heap), Ok(()), "after {calls} calls");
+        heap.trim();
+        assert!(heap.source().held() <= 8, "after {calls} calls");
+    }
+    assert!(refused > 50, "{refused}");
+}

@@ -1,0 +1,209 @@
+//! Memory for a heap, out of one large mapping of the host: a page of it holds
+//! something once it was touched, which the host tells (/proc/self/pagemap), so
+//! that held and promised pages are counted as a kernel counts frames.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::ptr::NonNull;
+
+use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
+use memory::heap::{GRAIN, Heap, PAGE, Pages, Source};
+
+/// Bytes that there are to reserve.
+pub(crate) const SPACE: usize = 512 << 20;
+
+/// What stands behind a heap under test.
+pub(crate) struct Memory {
+    mapping: MmapRaw,
+    pagemap: File,
+    /// The address of the first page, and the pages that were reserved.
+    base: usize,
+    reserved: usize,
+    /// Pages that were committed, by number, whether or not they are held.
+    committed: Vec<bool>,
+    /// How many pages may be held or promised.
+    pub(crate) frames: usize,
+    /// Bytes that are left out in front of the next extent.
+    pub(crate) gap: usize,
+    /// How many calls that may fail will still succeed.
+    pub(crate) calls: Cell<usize>,
+    /// Calls that have failed.
+    pub(crate) failures: Cell<usize>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        let mapping = MmapOptions::new()
+            .len(SPACE + GRAIN)
+            .no_reserve_swap()
+            .map_anon()
+            .expect("the host reserves 512 MiB of address space");
+        mapping
+            .advise(Advice::NoHugePage)
+            .expect("pages can be held one by one");
+        let mapping = MmapRaw::from(mapping);
+        let base = mapping.as_mut_ptr().expose_provenance();
+        Self {
+            mapping,
+            pagemap: File::open("/proc/self/pagemap").expect("Linux tells which pages are held"),
+            base: base.next_multiple_of(GRAIN),
+            reserved: 0,
+            committed: vec![false; SPACE / PAGE],
+            frames: usize::MAX,
+            gap: 0,
+            calls: Cell::new(usize::MAX),
+            failures: Cell::new(0),
+        }
+    }
+
+    /// Pages that hold something now.
+    pub(crate) fn held(&self) -> usize {
+        self.which_held(self.all())
+            .into_iter()
+            .filter(|&held| held)
+            .count()
+    }
+
+    /// Pages that hold nothing and were promised something.
+    pub(crate) fn promised(&self) -> usize {
+        let held = self.which_held(self.all());
+        let promised = held.iter().zip(&self.committed);
+        promised
+            .filter(|&(&held, &committed)| committed && !held)
+            .count()
+    }
+
+    /// All that was reserved.
+    pub(crate) fn all(&self) -> Pages {
+        Pages::new(self.base, self.reserved)
+    }
+
+    fn which_held(&self, pages: Pages) -> Vec<bool> {
+        let mut entries = vec![0; pages.count() * 8];
+        let offset = pages.start / PAGE * 8;
+        self.pagemap
+            .read_exact_at(&mut entries, offset as u64)
+            .expect("an entry for each page");
+        // Bits 63 and 62 of an entry: present, swapped out.
+        entries.chunks(8).map(|entry| entry[7] >> 6 != 0).collect()
+    }
+
+    fn number(&self, address: usize) -> usize {
+        (address - self.base) / PAGE
+    }
+
+    fn committed_mut(&mut self, pages: Pages) -> &mut [bool] {
+        let (start, end) = (self.number(pages.start), self.number(pages.end));
+        assert!(end * PAGE <= self.reserved, "{pages:?} are of no extent");
+        &mut self.committed[start..end]
+    }
+
+    /// Whether so many frames more can be promised.
+    fn can_promise(&self, frames: usize) -> bool {
+        let few =
+            self.frames == usize::MAX || self.held() + self.promised() + frames <= self.frames;
+        let allowed = few && self.calls.get() > 0;
+        if allowed {
+            self.calls.set(self.calls.get() - 1);
+        } else {
+            self.failures.set(self.failures.get() + 1);
+        }
+        allowed
+    }
+}
+
+// SAFETY: extents are pieces of the mapping, one behind the other; the host
+// keeps what was written, and gives zeroes where nothing was.
+unsafe impl Source for Memory {
+    fn grow(&mut self, size: usize, _behind: Option<usize>) -> Option<Pages> {
+        assert!(size.is_multiple_of(GRAIN) && size > 0);
+        let start = self.reserved + self.gap;
+        if start + size > SPACE || !self.can_promise(0) {
+            return None;
+        }
+        self.reserved = start + size;
+        Some(Pages::new(self.base + start, size))
+    }
+
+    fn ready(&mut self, pages: usize) -> bool {
+        self.can_promise(pages)
+    }
+
+    fn commit(&mut self, pages: Pages) -> Option<usize> {
+        let held = self.which_held(pages);
+        let fresh = held.iter().filter(|&&held| !held).count();
+        let promised = self.committed_mut(pages).iter().zip(&held);
+        let new = promised
+            .filter(|&(&committed, &held)| !committed && !held)
+            .count();
+        if !self.can_promise(new) {
+            return None;
+        }
+        self.committed_mut(pages).fill(true);
+        Some(fresh)
+    }
+
+    fn withdraw(&mut self, pages: Pages) -> usize {
+        let held = self.which_held(pages);
+        let committed = self.committed_mut(pages);
+        let untouched = committed
+            .iter()
+            .zip(&held)
+            .filter(|&(&committed, &held)| committed && !held);
+        let count = untouched.count();
+        committed.fill(false);
+        count
+    }
+
+    fn discard(&mut self, pages: Pages) -> usize {
+        self.committed_mut(pages).fill(false);
+        let held = self.which_held(pages).iter().filter(|&&held| held).count();
+        let offset = pages.start - self.mapping.as_mut_ptr().addr();
+        // SAFETY: the pages are the heap's, which does not need what they hold.
+        unsafe {
+            self.mapping
+                .unchecked_advise_range(UncheckedAdvice::DontNeed, offset, pages.size())
+                .expect("pages of the mapping");
+        }
+        held
+    }
+
+    fn first_held(&self, pages: Pages) -> Option<Pages> {
+        let held = self.which_held(pages);
+        let first = held.iter().position(|&held| held)?;
+        let count = held[first..].iter().take_while(|&&held| held).count();
+        Some(Pages::new(pages.start + first * PAGE, count * PAGE))
+    }
+}
+
+/// A heap with 4 MiB reserved.
+pub(crate) fn heap() -> Heap<Memory> {
+    let mut heap = Heap::new(Memory::new());
+    heap.reserve(4 << 20).expect("room for 4 MiB");
+    heap
+}
+
+pub(crate) fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).expect("a power of two")
+}
+
+/// A block that fits.
+pub(crate) fn allocate(heap: &mut Heap<Memory>, size: usize) -> NonNull<u8> {
+    heap.allocate(layout(size, 8)).expect("there is room")
+}
+
+/// Frees what [`allocate`] returned.
+pub(crate) fn free(heap: &mut Heap<Memory>, block: NonNull<u8>, size: usize) {
+    // SAFETY: the tests free what they allocated, once.
+    unsafe { heap.deallocate(block, layout(size, 8)) };
+}
+
+/// Writes a byte into each page of a block.
+pub(crate) fn touch(block: NonNull<u8>, size: usize) {
+    for offset in (0..size).step_by(PAGE) {
+        // SAFETY: the byte is the block's.
+        unsafe { block.add(offset).write_volatile(1) };
+    }
+}

@@ -1,0 +1,122 @@
+//! What is not used goes back: by itself when there is much of it, all of it
+//! when somebody asks.
+
+use memory::heap::PAGE;
+
+use crate::memory::{allocate, free, heap, touch};
+
+/// A few pages are the heap's own: the bits of its map, and nodes of the list.
+const OWN: usize = 4;
+
+#[test]
+fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
+    let mut heap = heap();
+    let before = heap.source().held();
+    let mut blocks = Vec::new();
+    let (mut bytes, mut size) = (0, 16);
+    while bytes < 100 << 20 {
+        blocks.push((allocate(&mut heap, size), size));
+        bytes += size;
+        size = 16 + (size * 7 + 13) % 1009;
+    }
+    let peak = heap.source().held() - before;
+    assert!(peak * PAGE >= 100 << 20);
+    assert!(peak * PAGE <= 128 << 20, "{peak} pages");
+    for (block, size) in blocks {
+        free(&mut heap, block, size);
+    }
+    let left = heap.source().held() - before;
+    assert!(left * 100 <= peak, "{left} of {peak} pages are still held");
+    assert_eq!(heap.source().promised(), 0);
+    assert!(heap.usage().trims > 0);
+    assert_eq!(heap.usage().in_use, 0);
+
+    heap.trim();
+    assert!(heap.source().held() <= before + OWN);
+}
+
+#[test]
+fn a_few_idle_spans_are_kept_so_that_a_loop_costs_no_pages() {
+    let mut heap = heap();
+    let mut round = || {
+        let blocks: Vec<_> = (0..1000).map(|_| allocate(&mut heap, 64)).collect();
+        blocks
+            .into_iter()
+            .for_each(|block| free(&mut heap, block, 64));
+        (heap.source().held(), heap.usage().trims)
+    };
+    let first = round();
+    assert_eq!(first.1, 0);
+    for _ in 0..100 {
+        assert_eq!(round(), first);
+    }
+}
+
+#[test]
+fn a_large_block_that_comes_and_goes_keeps_its_pages() {
+    let mut heap = heap();
+    let size = 256 << 10;
+    let mut round = || {
+        let block = allocate(&mut heap, size);
+        touch(block, size);
+        free(&mut heap, block, size);
+        (block, heap.source().held())
+    };
+    let first = round();
+    assert!(first.1 >= size / PAGE);
+    for _ in 0..100 {
+        assert_eq!(round(), first);
+    }
+    assert_eq!(heap.usage().trims, 0);
+    assert!(heap.trim() >= size / PAGE);
+    assert!(heap.source().held() <= OWN);
+}
+
+#[test]
+fn large_blocks_give_their_pages_back_when_many_are_idle() {
+    let mut heap = heap();
+    let (count, size) = (1000, 12 << 10);
+    let blocks: Vec<_> = (0..count)
+        .map(|_| {
+            let block = allocate(&mut heap, size);
+            touch(block, size);
+            block
+        })
+        .collect();
+    let peak = heap.source().held();
+    assert!(peak >= 3 * count);
+    for block in blocks {
+        free(&mut heap, block, size);
+    }
+    let left = heap.source().held();
+    assert!(left <= 128 + OWN, "{left} pages");
+    heap.trim();
+    assert!(heap.source().held() <= OWN);
+}
+
+#[test]
+fn a_page_with_a_block_in_it_stays_as_it_is() {
+    let mut heap = heap();
+    let blocks: Vec<_> = (0..10_000).map(|_| allocate(&mut heap, 500)).collect();
+    for (index, &block) in blocks.iter().enumerate() {
+        // SAFETY: the block is that long.
+        unsafe { block.write_bytes(index as u8, 500) };
+    }
+    // One block in 200 stays: each keeps its span of 32 KiB.
+    for (index, &block) in blocks.iter().enumerate() {
+        if index % 200 != 0 {
+            free(&mut heap, block, 500);
+        }
+    }
+    heap.trim();
+    let held = heap.source().held();
+    assert!(held <= 50 * 8 + 3 + OWN, "{held} pages");
+    for (index, &block) in blocks.iter().enumerate().step_by(200) {
+        // SAFETY: the block is that long, and still ours.
+        let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), 500) };
+        assert!(bytes.iter().all(|&byte| byte == index as u8));
+        free(&mut heap, block, 500);
+    }
+    heap.trim();
+    assert!(heap.source().held() <= OWN);
+}
