@@ -15,9 +15,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use common::block::Block;
-use common::{NOTHING, PAGE, audit};
+use common::{NOTHING, PAGE, audit, counts};
 use core::ops::Range;
-use kernel::heap::usage;
+use kernel::heap::{self, usage};
 use kernel::tour::meter::measure;
 
 kernel::test_kernel!(test_main);
@@ -84,21 +84,73 @@ fn freed_memory_is_used_again_without_a_fault() {
 #[test_case]
 fn freed_neighbours_grow_together_again() {
     assert_eq!(usage().in_use, 0);
-    let quarter = (usage().size / 4) as u64;
+    let before = usage();
+    let quarter = (before.size / 4) as u64;
     for _ in 0..4 {
         let blocks = [(); 3].map(|()| Block::new(quarter, 1));
         assert!(usage().in_use >= 3 * quarter as usize);
         drop(blocks);
         drop(Block::new(3 * quarter, 1));
     }
+    assert_eq!((usage().in_use, usage().growths), (0, before.growths));
+}
+
+#[test_case]
+fn more_than_the_machine_has_is_refused_and_costs_nothing() {
+    heap::trim();
+    let before = usage();
+    for size in [counts().free * PAGE, isize::MAX as u64] {
+        let reserve = || Vec::<u8>::new().try_reserve_exact(size as usize);
+        let (result, measured) = measure(reserve);
+        assert!(result.is_err());
+        assert_eq!(measured.cost, NOTHING);
+        assert_eq!(usage(), before);
+    }
+}
+
+#[test_case]
+fn a_heap_that_is_used_up_grows_in_one_piece() {
+    let before = usage();
+    let block = Block::new(before.size as u64, PAGE);
+    let after = usage();
+    assert_eq!(after.growths, before.growths + 1);
+    assert!(after.size >= 2 * before.size);
+    block.write(before.size as u64 - 1, 7);
+    audit();
+    drop(block);
+    assert_eq!(usage().in_use, 0);
+    // But for a few pages of the heap's own, all of it is one hole.
+    assert!(usage().largest_free + 16 * PAGE as usize >= after.size);
+    audit();
+}
+
+#[test_case]
+fn a_vector_that_grows_stays_where_it_is_while_there_is_room_behind_it() {
+    let mut bytes = Vec::with_capacity(100_000);
+    let start = bytes.as_ptr();
+    for n in 0..1_000_000_u32 {
+        bytes.push(n as u8);
+    }
+    assert_eq!(bytes.as_ptr(), start);
+    assert!(bytes.iter().zip(0_u32..).all(|(&byte, n)| byte == n as u8));
+    bytes.truncate(10);
+    bytes.shrink_to_fit();
+    assert_eq!(bytes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    drop(bytes);
     assert_eq!(usage().in_use, 0);
 }
 
 #[test_case]
-fn more_than_the_heap_holds_is_refused_and_costs_nothing() {
-    let before = usage();
-    let (result, measured) = measure(|| Vec::<u8>::new().try_reserve_exact(before.size + 1));
-    assert!(result.is_err());
-    assert_eq!(measured.cost, NOTHING);
-    assert_eq!(usage(), before);
+fn a_large_vector_of_zeroes_is_not_touched() {
+    heap::trim();
+    let (zeroes, measured) = measure(|| alloc::vec![0_u8; 8 << 20]);
+    // The list's node behind it, the canary at its end, and tables.
+    assert!(
+        measured.cost.frames <= 2 && measured.cost.faults <= 2,
+        "{}",
+        measured.cost
+    );
+    assert!(zeroes.iter().step_by(100_000).all(|&byte| byte == 0));
+    drop(zeroes);
+    assert_eq!(usage().in_use, 0);
 }

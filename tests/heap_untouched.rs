@@ -1,9 +1,11 @@
 //! The heap from its first byte on: virtual memory in plenty, and a frame only
 //! for what is touched.
 //!
-//! The list of holes stands in the free memory itself: one node at the start,
-//! and one right behind a block that is carved out, written while the heap's
-//! lock is held. A kernel of its own, since pages stay with the heap.
+//! A large block is promised its frames, and holds those of the pages that were
+//! touched. The list of holes stands in the free memory itself: a node right
+//! behind a block that is carved out, written while the heap's lock is held; and
+//! this is a debug build, with a canary in a block's last page. A kernel of its
+//! own, since pages stay with the heap.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -14,7 +16,8 @@ mod common;
 
 use common::block::Block;
 use common::{LARGE_PAGE, NOTHING, PAGE, cost, counts};
-use kernel::heap::{Usage, usage};
+use kernel::heap::{self, usage};
+use kernel::layout::HEAP;
 use kernel::spaces;
 use kernel::tour::meter::measure;
 use memory::Outcome;
@@ -27,8 +30,8 @@ fn region() -> Region {
         .expect("the heap has a region of that name")
 }
 
-/// Asserts that so many pages of the heap have a frame.
-fn assert_resident(private: u64) {
+/// Asserts that so many pages of the heap have a frame, and so many a promise.
+fn assert_pages(private: u64, promised: u64) {
     let region = region();
     let resident = spaces::kernel_half(|space, physical, _| space.resident(&region, physical));
     let expected = Resident {
@@ -36,68 +39,91 @@ fn assert_resident(private: u64) {
         ..Resident::default()
     };
     assert_eq!(resident, expected);
+    assert_eq!(counts().promised, promised);
 }
 
 #[test_case]
 fn a_frame_is_spent_when_a_page_is_touched_and_not_before() {
-    only_the_header_has_a_frame();
-    a_block_costs_the_node_behind_it();
+    only_the_heaps_own_notes_have_frames();
+    a_block_costs_its_canary_and_the_node_behind_it();
     touching_a_whole_block_costs_each_page_once();
+    small_blocks_cost_the_page_they_are_carved_from();
 }
 
-fn only_the_header_has_a_frame() {
+fn only_the_heaps_own_notes_have_frames() {
     let heap = region();
-    assert_eq!(heap.backing, Backing::Demand);
+    assert_eq!((heap.backing, heap.base), (Backing::Demand, HEAP));
     assert!(heap.size >= counts().total * PAGE / 8);
-    let size = heap.size as usize;
-    assert_eq!(usage(), Usage { size, in_use: 0 });
-    assert_eq!(heap.faults, 1);
-    assert_resident(1);
+    let usage = usage();
+    assert_eq!((usage.size as u64, usage.in_use), (heap.size, 0));
+    assert_eq!(usage.largest_free as u64, heap.size - PAGE);
+    // The map of pages, and the node of the one hole.
+    assert_eq!(heap.faults, 2);
+    assert_pages(2, 0);
 }
 
-fn a_block_costs_the_node_behind_it() {
+fn a_block_costs_its_canary_and_the_node_behind_it() {
     let size = 1 << 20;
     let (block, measured) = measure(|| Block::new(size, PAGE));
-    assert_eq!(measured.cost, cost(1, 1, 0));
-    assert_eq!(usage().in_use, size as usize);
-    assert_resident(2);
+    assert_eq!(measured.cost, cost(2, 2, 0));
+    assert_eq!(usage().in_use as u64, size + PAGE);
+    // The block's first page was the node's; its last one has the canary.
+    assert_pages(4, size / PAGE - 1);
 
-    // The fault came while the heap's lock was held: the heap itself wrote there.
-    let [event] = measured.faults() else {
+    // Both faults came while the heap's lock was held: the heap itself wrote.
+    let [node, canary] = measured.faults() else {
         panic!("{:?}", measured.faults());
     };
-    assert_eq!(
-        event.fault.address.align_down(PAGE).as_u64(),
-        block.range().end
-    );
-    assert_eq!(event.outcome, Outcome::Demand);
-    assert_eq!(event.region, region().base);
+    let end = block.range().end;
+    assert_eq!(node.fault.address.as_u64() & !(PAGE - 1), end + PAGE);
+    assert_eq!(canary.fault.address.as_u64(), end);
+    for event in [node, canary] {
+        assert_eq!(event.outcome, Outcome::Demand);
+        assert_eq!(event.region, region().base);
+    }
 
     let touch = |offset| measure(|| block.write(offset, 1)).1.cost;
     assert_eq!(touch(size / 2), cost(1, 1, 0));
     assert_eq!(touch(size / 2 + PAGE - 1), NOTHING);
     assert_eq!(touch(size - 1), cost(1, 1, 0));
+    assert_pages(6, size / PAGE - 3);
     assert_eq!(measure(|| drop(block)).1.cost, NOTHING);
     assert_eq!(usage().in_use, 0);
-    assert_resident(4);
+    assert_pages(6, 0);
 }
 
 fn touching_a_whole_block_costs_each_page_once() {
+    heap::trim();
+    // The map, and the node where the block will begin.
+    assert_pages(2, 0);
     let size = 2 * LARGE_PAGE;
     let pages = size / PAGE;
     let (block, measured) = measure(|| Block::new(size, PAGE));
-    // The node behind it is the first page of another 2 MiB: one more table.
-    assert_eq!(measured.cost, cost(1, 1, 1));
+    // Canary and node are in the third 2 MiB: the block's promise makes two
+    // tables more.
+    assert_eq!(measured.cost, cost(2, 2, 2));
+    assert_pages(4, pages - 1);
     let ((), measured) = measure(|| {
         for page in 0..pages {
             block.write(page * PAGE, page as u8);
         }
     });
-    // Four of its pages were touched above.
-    let new = pages - 4;
-    assert_eq!(measured.cost, cost(new, new.cast_signed(), 1));
+    assert_eq!(measured.cost, cost(pages - 1, pages as i64 - 1, 0));
     assert!((0..pages).all(|page| block.read(page * PAGE) == page as u8));
-    assert_eq!(measure(|| drop(block)).1.cost, NOTHING);
+    // So many idle pages go back at once.
+    let ((), measured) = measure(|| drop(block));
+    assert_eq!(measured.cost, cost(0, -(pages as i64) - 1, -2));
     assert_eq!(usage().in_use, 0);
-    assert_resident(pages + 1);
+    assert_pages(2, 0);
+}
+
+fn small_blocks_cost_the_page_they_are_carved_from() {
+    // The chunk's header, the node behind the chunk, and the page itself.
+    let (block, measured) = measure(|| Block::new(100, 1));
+    assert_eq!(measured.cost.faults, 3);
+    assert_pages(2 + 3, 0);
+    let (more, measured) = measure(|| [(); 20].map(|()| Block::new(100, 1)));
+    assert_eq!(measured.cost, NOTHING);
+    drop((block, more));
+    assert_eq!(usage().in_use, 0);
 }

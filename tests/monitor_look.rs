@@ -100,6 +100,8 @@ fn the_counters_add_up_and_move_with_what_is_done() {
         "faults",
         "heap",
         "frames now",
+        "heap trim",
+        "heap now",
     ]);
     let frames = |index, name| session.number(index, name);
     for index in [0, 5] {
@@ -127,6 +129,18 @@ fn the_counters_add_up_and_move_with_what_is_done() {
     assert_eq!(by_cause.iter().sum::<u64>(), session.number(7, "faults"));
     assert!(session.number(8, "in_use") > 0 && session.number(8, "resident") > 0);
     session.fails(9, "`now` is one word too many: frames");
+    for index in [8, 10] {
+        let of = |name| session.number(index, name);
+        assert_eq!(of("promised"), 0);
+        assert!(of("in_use") <= of("size") && of("largest_free") <= of("size"));
+        assert!(of("blocks") > 0 && of("growths") > 0 && of("spans") > 0);
+        assert!(of("resident") * 4096 >= of("in_use"));
+    }
+    assert_eq!(
+        session.number(8, "resident") - session.number(10, "resident"),
+        session.number(10, "trimmed")
+    );
+    session.fails(11, "`now` is none of trim");
     free_all();
 }
 

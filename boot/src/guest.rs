@@ -10,7 +10,7 @@
 //! value   = printable ASCII without space  may be empty, may hold "="
 //! ```
 //!
-//! `boot` itself writes `no-tour`, `tour=NAME` and `bench=UNIT` for the kernel, and
+//! `boot` itself writes `no-tour`, `tour=NAME`, `heap-guard` and `bench=UNIT` for the kernel, and
 //! `filter=NAME`, `exact` and `list` for test kernels; `--cmdline` puts the
 //! user's own words in front.
 
@@ -41,6 +41,9 @@ pub fn cmdline(options: &Options) -> Result<String> {
         let word = format!("tour={name}");
         check_word("--tour", &word)?;
         words.push(word);
+    }
+    if options.heap_guard {
+        words.push("heap-guard".to_owned());
     }
     if options.bench_guest {
         words.push("bench=instructions".to_owned());
@@ -116,6 +119,7 @@ mod tests {
     #[test]
     fn the_kernels_own_options_are_words() {
         assert_eq!(line(&["--no-tour"]).unwrap(), "no-tour");
+        assert_eq!(line(&["--heap-guard"]).unwrap(), "heap-guard");
         assert_eq!(line(&["--tour", "zero"]).unwrap(), "tour=zero");
         assert_eq!(
             line(&["--bench-guest", "--no-tour"]).unwrap(),

@@ -86,6 +86,10 @@ pub struct Options {
     #[arg(help_heading = GUEST, long, conflicts_with_all = ["monitor_script", "screenshot"])]
     pub bench_guest: bool,
 
+    /// Give each heap block pages of its own, so that an access past its end faults and is reported
+    #[arg(help_heading = GUEST, long)]
+    pub heap_guard: bool,
+
     /// More options for the guest: words `key` or `key=value` between spaces
     #[arg(help_heading = GUEST, long, value_name = "TEXT")]
     pub cmdline: Option<String>,

@@ -6,7 +6,8 @@
 //! `list` (see [`testing`](crate::testing)), `log=LEVEL` (see
 //! [`console`](crate::console)), `no-tour` and `tour=NAME` (see
 //! [`monitor::start`](crate::monitor::start)), `bench` and
-//! `bench=instructions` (see [`bench`](mod@crate::bench)), and `crash=NAME` (see
+//! `bench=instructions` (see [`bench`](mod@crate::bench)), `heap-guard` (see
+//! [`heap`](crate::heap::init)), and `crash=NAME` (see
 //! [`crash`](crate::crash)).
 
 use crate::cpu::fw_cfg;

@@ -5,7 +5,9 @@
 //!  256       0xffff_8000_0000_0000   the kernel's image, by section
 //!  257..288                          the boot loader's own; gone after boot
 //!  288..352  0xffff_9000_0000_0000   the direct map: 32 TiB at most
-//!  384..387  0xffff_c000_0000_0000   regions: heap, stacks, device memory
+//!  384       0xffff_c000_0000_0000   regions: stacks, device memory
+//!  385       0xffff_c080_0000_0000   the heap, as far as it has grown
+//!  386       0xffff_c100_0000_0000   heap blocks that are kept apart
 //!  387       0xffff_c180_0000_0000   the framebuffer
 //! ```
 //!
@@ -30,6 +32,12 @@ pub const DIRECT_MAP: VirtAddr = slot(DIRECT_MAP_SLOTS.start);
 
 /// Where the framebuffer is mapped, if there is one.
 pub const FRAMEBUFFER: VirtAddr = slot(REGION_SLOTS.end - 1);
+
+/// Where the heap begins; its slot is kept free for it, so that it grows in one piece.
+pub const HEAP: VirtAddr = slot(REGION_SLOTS.start + 1);
+
+/// Where heap blocks lie that have pages of their own.
+pub const BLOCKS_APART: VirtAddr = slot(REGION_SLOTS.start + 2);
 
 /// The slot of the image.
 pub const IMAGE_SLOT: u16 = 256;

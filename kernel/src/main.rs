@@ -27,9 +27,8 @@ fn main(mut boot: BootInfo) -> ! {
 
 /// On the kernel's own tables and stack.
 fn with_memory() -> ! {
-    // SAFETY: once, here, with memory set up and faults resolved.
-    let heap = unsafe { heap::init() }.expect("room for the heap");
-    log::info!("heap: {} bytes reserved at {:#x}", heap.size, heap.base);
+    let heap = heap::init().expect("room for the heap");
+    log::info!("heap: {} bytes reserved at {:#x}", heap.size(), heap.start);
     interrupts::init();
 
     let words = command_line::get();

@@ -81,8 +81,7 @@ pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
 ///
 /// If there is no room for the heap.
 pub fn start_heap() {
-    // SAFETY: a test kernel calls this once, right after memory was set up.
-    unsafe { heap::init() }.expect("room for the heap");
+    heap::init().expect("room for the heap");
 }
 
 /// The test runner: runs what the command line selects, and prints one line each.

@@ -39,6 +39,14 @@ fn a_panic_inside_a_panic_ends_with_101() {
 }
 
 #[test]
+fn a_heap_allocation_while_a_space_is_locked_ends_with_101_and_names_the_order() {
+    let run = run(test_kernel("must_fail_heap_under_locks"), &[]);
+    assert_eq!(run.status, Some(101), "{run:?}");
+    let words = "lock order: Heap is taken while 0b1100 are held";
+    assert!(run.guest.contains(words), "{run:?}");
+}
+
+#[test]
 fn a_refused_fault_ends_with_102_and_says_what_why_and_where() {
     let run = run(test_kernel("must_fail_refused_fault"), &[]);
     assert_eq!(run.status, Some(102), "{run:?}");

@@ -210,6 +210,38 @@ fn execution_of_data_is_named_and_its_caller_found() {
 }
 
 #[test]
+fn a_write_past_the_end_of_a_heap_block_is_caught_when_it_is_freed() {
+    says(
+        &report("heap-overrun", 101),
+        &[
+            "panicked at kernel/memory/src/heap/",
+            "heap: somebody wrote past the end of the block of 96 bytes at 0xffffc08",
+            ", to byte 96 of it, counted from 0",
+        ],
+    );
+}
+
+#[test]
+fn a_heap_block_that_is_kept_apart_is_named_by_the_access_past_its_end() {
+    let options = ["--headless", "--timeout", "60", "--heap-guard"];
+    let run = run(
+        kernel(),
+        &[&options[..], &["--cmdline", "crash=heap-overrun"]].concat(),
+    );
+    assert_eq!(run.status, Some(102), "{run:?}");
+    says(
+        &run.guest.replace("\r\n", "\n"),
+        &[
+            "#PF Page Fault: ",
+            "  tried:       write to 0xffffc1000000",
+            "  refused:     no region holds the address\n",
+            "  address:     0 bytes past the end of a heap block (immediate, rw, 0xffffc10000",
+            "kernel::crash::memory::heap_overrun at ",
+        ],
+    );
+}
+
+#[test]
 fn a_non_canonical_address_is_worked_out_from_the_instruction() {
     for name in ["non-canonical", "non-canonical-stack"] {
         let report = report(name, 102);

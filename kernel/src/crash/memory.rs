@@ -69,6 +69,14 @@ pub(super) fn execute_data() {
     unsafe { wrong::call(black_box(&raw const *code) as usize as u64) };
 }
 
+pub(super) fn heap_overrun() {
+    let mut block = Box::new([0_u8; 96]);
+    // SAFETY: the next byte is on a page where nothing is mapped, if blocks are
+    // kept apart, or the heap's own, which it checks when the block is freed.
+    unsafe { wrong::write(block.as_mut_ptr_range().end as u64) };
+    drop(block);
+}
+
 pub(super) fn user_page() {
     let base = VirtAddr::new(BASE);
     let request = Request::new(PAGE, Backing::Demand)

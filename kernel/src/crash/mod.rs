@@ -21,7 +21,7 @@ pub struct Crash {
 }
 
 /// All of them.
-pub static CRASHES: [Crash; 20] = [
+pub static CRASHES: [Crash; 21] = [
     Crash {
         name: "null",
         does: "writes to address 0",
@@ -51,6 +51,11 @@ pub static CRASHES: [Crash; 20] = [
         name: "execute-data",
         does: "calls a value on the heap",
         run: memory::execute_data,
+    },
+    Crash {
+        name: "heap-overrun",
+        does: "writes past the end of a block of the heap, and frees it",
+        run: memory::heap_overrun,
     },
     Crash {
         name: "non-canonical",

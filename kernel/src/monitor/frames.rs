@@ -54,8 +54,9 @@ pub(super) fn frames<'a>(
     );
     writeln!(
         out,
-        "limit={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
-        OrOff(counts.limit)
+        "limit={} promised={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
+        OrOff(counts.limit),
+        counts.promised
     );
     Ok(())
 }
@@ -94,23 +95,49 @@ pub(super) fn faults<'a>(
     Ok(())
 }
 
-/// `heap`
+/// `heap [trim]`
 pub(super) fn heap<'a>(
     _: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
-    arguments.end()?;
+    let trimmed = match arguments.optional() {
+        None => None,
+        Some("trim") => {
+            arguments.end()?;
+            Some(kernel_heap::trim())
+        }
+        Some(word) => return Err(Error::NotOneOf("[trim]", word, "trim")),
+    };
     let usage = kernel_heap::usage();
-    let resident = Half::Kernel.look(|space, physical| {
-        let region = space.regions().find(|region| region.label == "heap");
-        region.map_or(0, |region| space.resident(&region, physical).private)
+    let (resident, promised) = Half::Kernel.look(|space, physical| {
+        let regions = space.regions();
+        let regions = regions.filter(|region| region.label == kernel_heap::LABEL);
+        let resident: u64 = regions
+            .map(|region| space.resident(&region, physical).private)
+            .sum();
+        (resident, physical.frames().counts().promised)
     });
     writeln!(
         out,
-        "size={} in_use={} resident={resident}",
+        "size={} in_use={} resident={resident} promised={promised}",
         usage.size, usage.in_use
     );
+    writeln!(
+        out,
+        "blocks={} largest_free={} growths={} trims={}",
+        usage.blocks, usage.largest_free, usage.growths, usage.trims
+    );
+    for class in usage.classes.iter().filter(|class| class.spans > 0) {
+        writeln!(
+            out,
+            "class={} blocks={} spans={}",
+            class.size, class.blocks, class.spans
+        );
+    }
+    if let Some(frames) = trimmed {
+        writeln!(out, "trimmed={frames}");
+    }
     Ok(())
 }
 

@@ -41,7 +41,9 @@ pub(super) fn freed_twice(block: NonNull<u8>, size: usize) -> ! {
 #[inline(never)]
 pub(super) fn written_past_the_end(block: NonNull<u8>, size: usize, past: usize) -> ! {
     panic!(
-        "heap: somebody wrote {past} bytes past the end of the block of {size} bytes at {block:p}"
+        "heap: somebody wrote past the end of the block of {size} bytes at {block:p}, \
+         to byte {} of it, counted from 0",
+        size + past - 1
     )
 }
 

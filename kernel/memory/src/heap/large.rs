@@ -97,7 +97,7 @@ impl<S: Source> Large<S> {
     /// them were not held.
     pub(super) fn allocate(&mut self, layout: Layout) -> Option<(NonNull<u8>, usize)> {
         let size = layout.size().checked_next_multiple_of(PAGE)?;
-        let block = self.take(size, layout.align().max(PAGE))?;
+        let block = self.take(size, layout.align().max(PAGE), size)?;
         let pages = Pages::new(block.addr().get(), size);
         let Some(fresh) = self.source.commit(pages) else {
             // SAFETY: just taken; its first page was ready for a node.
@@ -163,7 +163,7 @@ impl<S: Source> Large<S> {
     /// A chunk for small blocks, of which the first page can be touched and no
     /// other is held.
     pub(super) fn take_chunk(&mut self) -> Option<NonNull<u8>> {
-        let chunk = self.take(CHUNK, CHUNK)?;
+        let chunk = self.take(CHUNK, CHUNK, PAGE)?;
         let pages = Pages::new(chunk.addr().get(), CHUNK);
         let held = self.source.discard(pages);
         self.kept = self.kept.saturating_sub(held);
@@ -284,9 +284,13 @@ impl<S: Source> Large<S> {
     }
 
     /// Pages out of a list, of which nothing is said but that they are ours.
-    fn take(&mut self, size: usize, align: usize) -> Option<NonNull<u8>> {
+    /// The heap does not grow if the `wanted` bytes cannot be committed then.
+    fn take(&mut self, size: usize, align: usize, wanted: usize) -> Option<NonNull<u8>> {
         let layout = Layout::from_size_align(size, align).ok()?;
         self.take_from_lists(layout).or_else(|| {
+            if !self.source.has(wanted / PAGE) {
+                return None;
+            }
             self.grow(size, align)?;
             self.take_from_lists(layout)
         })

@@ -23,9 +23,11 @@
 //!
 //! Nothing here is called by the rest of this crate, so that resolving a fault
 //! cannot allocate. Files: `class`, `chunk`, `small`, `lists`; `large`, `map`;
-//! `source`; `checks`, `fail` (what debug builds catch); `apart`.
+//! `source`; `checks`, `fail` (what debug builds catch); `apart` (a block on
+//! pages of its own).
 #![allow(unsafe_code)]
 
+mod apart;
 mod checks;
 mod chunk;
 mod class;
@@ -36,6 +38,7 @@ mod map;
 mod small;
 mod source;
 
+pub use apart::Apart;
 pub use small::ClassUsage;
 pub use source::{GRAIN, PAGE, Pages, Source};
 

@@ -59,8 +59,7 @@ impl Pages {
 /// - An extent that [`grow`](Self::grow) returns is nobody else's, for ever,
 ///   and its addresses have exposed provenance.
 /// - Pages that [`commit`](Self::commit) vouched for can be read and written
-///   until they are withdrawn or discarded; those that
-///   [`ready`](Self::ready) vouched for, until the next call of this trait.
+///   until they are withdrawn or discarded.
 /// - A held page keeps its bytes until it is discarded. A page that is not held
 ///   reads as zeroes.
 pub unsafe trait Source {
@@ -70,8 +69,12 @@ pub unsafe trait Source {
     fn grow(&mut self, size: usize, behind: Option<usize>) -> Option<Pages>;
 
     /// Whether so many pages, wherever they lie in the extents, can be touched
-    /// now without being committed.
+    /// now without being committed. It holds until they were, or until another
+    /// call has succeeded: one that is refused uses nothing up.
     fn ready(&mut self, pages: usize) -> bool;
+
+    /// Whether so many pages can be committed that hold nothing yet.
+    fn has(&self, pages: usize) -> bool;
 
     /// Makes sure that all these pages can be touched. Returns how many of them
     /// are not held yet; `None`, and nothing changed, if that cannot be.

@@ -21,6 +21,7 @@ impl Model {
             private,
             shared,
             zero,
+            promised: 0,
             limit: (self.withheld > 0).then(|| free - self.withheld),
             refused: 0,
         };

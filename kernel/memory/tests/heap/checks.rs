@@ -55,7 +55,10 @@ fn a_byte_past_the_end_is_caught_when_the_block_is_freed() {
         // SAFETY: the byte is in the canary's room, which is why this is caught.
         unsafe { block.add(size + 2).write(0) };
         let words = caught(|| free(&mut heap, block, size));
-        let expected = format!("3 bytes past the end of the block of {size} bytes at {block:p}");
+        let expected = format!(
+            "past the end of the block of {size} bytes at {block:p}, to byte {} of it",
+            size + 2
+        );
         assert!(words.contains(&expected), "{words}");
     }
 }

@@ -131,6 +131,10 @@ unsafe impl Source for Memory {
         self.can_promise(pages)
     }
 
+    fn has(&self, pages: usize) -> bool {
+        self.can_promise(pages)
+    }
+
     fn commit(&mut self, pages: Pages) -> Option<usize> {
         let held = self.which_held(pages);
         let fresh = held.iter().filter(|&&held| !held).count();

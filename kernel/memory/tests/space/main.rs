@@ -13,6 +13,7 @@ mod faults;
 mod holdings;
 mod journal;
 mod large_pages;
+mod promise;
 mod protect;
 mod refusals;
 mod release;

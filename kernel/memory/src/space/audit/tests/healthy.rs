@@ -44,6 +44,7 @@ fn pages_of_all_backings_are_counted_as_what_they_are() {
         tables: FIRST_TABLES + 3,
         foreign_tables: 0,
         private: 4 + 1 + 2,
+        promised: 0,
         zero: 1,
         borrowed: 3,
         fixed: 0,

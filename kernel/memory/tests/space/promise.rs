@@ -1,0 +1,170 @@
+//! Promised pages: no frame until they are touched, and then always one.
+
+use memory::space::{Backing, PromiseError, Request};
+use memory::{Outcome, Refusal};
+use x86_64::VirtAddr;
+
+use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
+use crate::common::operations::{BIG, Half, KERNEL, LOW, PAGE, at};
+
+const BASE: u64 = 0x4000_0000;
+
+fn machine_with(half: Half, base: u64, pages: u64) -> Machine {
+    let mut machine = Machine::new();
+    let request = Request::new(pages * PAGE, Backing::Demand);
+    machine.allocate(half, request.placement(at(base)));
+    machine
+}
+
+fn promise(machine: &mut Machine, start: u64, pages: u64) -> Result<u64, PromiseError> {
+    let start = VirtAddr::new(start);
+    let result = machine.with(LOW, |space, physical, tlb| {
+        space.promise(start, pages * PAGE, physical, tlb)
+    });
+    machine.check();
+    result
+}
+
+fn withdraw(machine: &mut Machine, start: u64, pages: u64) -> Result<u64, PromiseError> {
+    let start = VirtAddr::new(start);
+    let result = machine.with(LOW, |space, physical, tlb| {
+        space.withdraw(start, pages * PAGE, physical, tlb)
+    });
+    machine.check();
+    result
+}
+
+#[test]
+fn a_promise_takes_the_tables_and_no_frame_for_a_page() {
+    let mut machine = machine_with(LOW, BASE, 10);
+    let before = machine.counts();
+    assert_eq!(promise(&mut machine, BASE + PAGE, 4), Ok(4));
+    let counts = machine.counts();
+    assert_eq!((counts.promised, counts.private), (4, 0));
+    assert_eq!(counts.tables, FIRST_TABLES + 4);
+    assert_eq!(counts.free, before.free - 3);
+    assert_eq!(promise(&mut machine, BASE, 6), Ok(2), "the others have one");
+    assert_eq!(machine.check().promised, 6);
+}
+
+#[test]
+fn a_promised_page_gets_its_frame_when_nobody_else_gets_one() {
+    let mut machine = machine_with(LOW, BASE, 10);
+    assert_eq!(promise(&mut machine, BASE, 3), Ok(3));
+    machine.limit(0);
+    for page in 0..3 {
+        machine.write(BASE + page * PAGE, 7).expect("promised");
+        assert_eq!(machine.outcome(), Some(Outcome::Demand));
+        assert_eq!(machine.read(BASE + page * PAGE), Ok(7));
+        machine.check();
+    }
+    assert_eq!(machine.read(BASE + 3 * PAGE), Err(Refusal::OutOfFrames));
+    let counts = machine.counts();
+    assert_eq!((counts.promised, counts.private), (0, 3));
+    assert_eq!(counts.limit, Some(0));
+}
+
+#[test]
+fn promised_frames_are_free_and_handed_out_to_nobody_else() {
+    let mut machine = machine_with(LOW, BASE, 1500);
+    let other = Request::new(600 * PAGE, Backing::Immediate);
+    let fits = machine.counts().free - 1000;
+    assert_eq!(promise(&mut machine, BASE, 1000), Ok(1000));
+    assert!(machine.counts().free >= fits + 900);
+    let mut taken = 0;
+    while machine.try_allocate(LOW, other).is_ok() {
+        taken += 600;
+    }
+    assert!(
+        taken <= fits && taken + 600 + 10 > fits,
+        "{taken} of {fits}"
+    );
+    for page in 0..1000 {
+        machine.write(BASE + page * PAGE, 1).expect("promised");
+    }
+    assert_eq!(machine.counts().promised, 0);
+}
+
+#[test]
+fn more_than_there_is_cannot_be_promised_and_nothing_changes() {
+    let mut machine = machine_with(KERNEL, KERNEL_BASE, 3 * 512);
+    machine.write(KERNEL_BASE, 1).expect("writable");
+    // Two more tables are needed besides the frames of the pages.
+    machine.limit(3 * 512 - 1 + 1);
+    let before = machine.counts();
+    let start = VirtAddr::new(KERNEL_BASE);
+    let size = 3 * BIG;
+    let refused = machine.with(KERNEL, |space, physical, tlb| {
+        space.promise(start, size, physical, tlb)
+    });
+    assert_eq!(refused, Err(PromiseError::OutOfFrames));
+    assert_eq!(machine.counts(), before);
+    machine.limit(3 * 512 - 1 + 2);
+    let promised = machine.with(KERNEL, |space, physical, tlb| {
+        space.promise(start, size, physical, tlb)
+    });
+    assert_eq!(promised, Ok(3 * 512 - 1));
+    machine.check();
+    assert_eq!(machine.counts().limit, Some(0));
+}
+
+#[test]
+fn what_was_touched_stays_when_a_promise_is_withdrawn() {
+    let mut machine = machine_with(LOW, BASE, 10);
+    promise(&mut machine, BASE, 10).expect("frames enough");
+    machine.write(BASE + 4 * PAGE, 5).expect("promised");
+    assert_eq!(withdraw(&mut machine, BASE, 10), Ok(9));
+    assert_eq!(machine.counts().promised, 0);
+    assert_eq!(machine.read(BASE + 4 * PAGE), Ok(5));
+    assert_eq!(machine.outcome(), None);
+    assert_eq!(machine.discard(LOW, BASE, 10 * PAGE), 1);
+    assert_eq!(machine.counts().tables, FIRST_TABLES + 1);
+}
+
+#[test]
+fn discard_and_free_take_promises_away_with_the_tables() {
+    let mut machine = machine_with(LOW, BASE, 1024);
+    promise(&mut machine, BASE, 1024).expect("frames enough");
+    assert_eq!(machine.counts().tables, FIRST_TABLES + 5);
+    assert_eq!(machine.discard(LOW, BASE, 512 * PAGE), 0);
+    assert_eq!(machine.counts().promised, 512);
+    assert_eq!(machine.counts().tables, FIRST_TABLES + 4);
+    assert_eq!(machine.free(LOW, BASE), 0);
+    let counts = machine.counts();
+    assert_eq!((counts.promised, counts.tables), (0, FIRST_TABLES + 1));
+}
+
+#[test]
+fn only_whole_pages_of_demand_regions_are_promised() {
+    let mut machine = machine_with(LOW, BASE, 4);
+    let zero = Request::new(2 * PAGE, Backing::Zero).placement(at(BASE + 4 * PAGE));
+    machine.allocate(LOW, zero);
+    let base = VirtAddr::new(BASE + 4 * PAGE);
+    let refused = PromiseError::NotOnDemand(base, Backing::Zero);
+    for call in [promise, withdraw] {
+        assert_eq!(call(&mut machine, BASE, 5), Err(refused));
+        let gap = PromiseError::NoRegion(VirtAddr::new(BASE - PAGE));
+        assert_eq!(call(&mut machine, BASE - PAGE, 2), Err(gap));
+        let unaligned = PromiseError::Unaligned(VirtAddr::new(BASE + 8), PAGE);
+        assert_eq!(call(&mut machine, BASE + 8, 1), Err(unaligned));
+        let nothing = PromiseError::Unaligned(VirtAddr::new(BASE), 0);
+        assert_eq!(call(&mut machine, BASE, 0), Err(nothing));
+    }
+    assert_eq!(machine.counts().promised, 0);
+}
+
+#[test]
+fn pages_that_hold_a_frame_are_found_in_runs() {
+    let mut machine = machine_with(LOW, BASE, 2000);
+    promise(&mut machine, BASE, 700).expect("frames enough");
+    for page in [3, 4, 5, 511, 512, 1999] {
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+    }
+    let mut runs = Vec::new();
+    let (mut start, end) = (VirtAddr::new(BASE), BASE + 2000 * PAGE);
+    while let Some((first, next)) = machine.space(0).first_held(start, end) {
+        runs.push(((first.as_u64() - BASE) / PAGE, (next - BASE) / PAGE));
+        start = VirtAddr::new(next);
+    }
+    assert_eq!(runs, [(3, 6), (511, 513), (1999, 2000)]);
+}

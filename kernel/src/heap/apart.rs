@@ -1,0 +1,86 @@
+//! Blocks on pages of their own, to find who writes past the end of one.
+//!
+//! ```text
+//! nothing | page ......... | page ....[ block ]| nothing | page ...
+//! ```
+//!
+//! A block ends where its last page ends (up to its alignment), and behind that
+//! page there is no region: the first access past the end is refused there and
+//! then, and the report names the block's region and the distance. Addresses
+//! are not used again before all have been, so an access to a block that was
+//! freed is refused as well. It costs a region and whole frames for each block:
+//! an option (`heap-guard`), for the search.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use memory::heap::Apart;
+use memory::space::{AllocateError, Backing, Placement, Request};
+use x86_64::VirtAddr;
+
+use crate::layout::{BLOCKS_APART, SLOT_SIZE};
+use crate::spaces::kernel_half;
+
+/// What the region of a block is called in reports.
+pub const LABEL: &str = "a heap block";
+
+const PAGE: u64 = 4096;
+
+static ON: AtomicBool = AtomicBool::new(false);
+
+/// Where the next block is looked for.
+static NEXT: AtomicU64 = AtomicU64::new(BLOCKS_APART.as_u64());
+
+/// Whether new blocks are kept apart.
+#[inline]
+pub(super) fn is_on() -> bool {
+    ON.load(Relaxed)
+}
+
+/// Keeps blocks apart from now on, or not any more. Those that are handed out
+/// stay where they are.
+pub fn keep_blocks_apart(on: bool) {
+    ON.store(on, Relaxed);
+}
+
+/// Whether this is a block that was kept apart.
+#[inline]
+pub(super) fn owns(block: NonNull<u8>) -> bool {
+    (block.addr().get() as u64).wrapping_sub(BLOCKS_APART.as_u64()) < SLOT_SIZE
+}
+
+/// A block of zeroes on pages of its own.
+pub(super) fn allocate(layout: Layout) -> Option<NonNull<u8>> {
+    let apart = Apart::of(layout)?;
+    let end = BLOCKS_APART + SLOT_SIZE;
+    let request = Request::new(apart.size as u64, Backing::Immediate).label(LABEL);
+    let place = |from: u64| {
+        let place = Placement::Within(VirtAddr::new_truncate(from), end, apart.align as u64);
+        let request = request.placement(place);
+        kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))
+    };
+    let region = match place(NEXT.load(Relaxed)) {
+        // From the start again: between blocks there is room where some were freed.
+        Err(AllocateError::NoRoom) => place(BLOCKS_APART.as_u64()),
+        found => found,
+    }
+    .ok()?;
+    NEXT.store(region.end() + PAGE, Relaxed);
+    NonNull::new((region.base + apart.offset as u64).as_mut_ptr())
+}
+
+/// Takes a block back: its pages are gone with it.
+pub(super) fn deallocate(block: NonNull<u8>, layout: Layout) {
+    let Some(apart) = Apart::of(layout) else {
+        return;
+    };
+    let base = VirtAddr::from_ptr(block.as_ptr()) - apart.offset as u64;
+    let freed = kernel_half(|space, physical, tlb| space.free(base, physical, tlb));
+    if let Err(error) = freed {
+        panic!(
+            "heap: {block:p} is freed as a block of {} bytes and is none: {error}",
+            layout.size()
+        );
+    }
+}

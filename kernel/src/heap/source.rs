@@ -1,0 +1,90 @@
+//! What stands behind the heap: demand regions of the kernel half, and the
+//! promises of frames to their pages.
+//!
+//! The heap's lock is held when this runs; it takes the kernel half's and that
+//! of the frames, which come later in the order, and allocates nothing.
+
+use memory::heap::{GRAIN, Pages, Source};
+use memory::space::{Backing, Placement, Request};
+use x86_64::VirtAddr;
+
+use super::LABEL;
+use crate::layout::{HEAP, SLOT_SIZE};
+use crate::spaces::kernel_half;
+
+/// Demand regions from [`HEAP`] on.
+pub(super) struct DemandRegions;
+
+/// Frames that one touch may take: for the page, and for the tables of levels
+/// 1 and 2 on the way to it.
+const FRAMES_FOR_A_TOUCH: u64 = 3;
+
+/// The pages as the space's calls take them.
+fn range(pages: Pages) -> (VirtAddr, u64) {
+    (
+        VirtAddr::new_truncate(pages.start as u64),
+        pages.size() as u64,
+    )
+}
+
+// SAFETY:
+// - A region is reserved for the heap alone and is never freed. Addresses of
+//   regions are exposed: they are made from numbers.
+// - A promise makes sure of a page's frame and its tables until it is withdrawn
+//   or the page discarded. Frames that can be allocated are still there at the
+//   next touch: the heap's lock is held with interrupts off, on the one
+//   processor there is.
+// - Demand regions read as zeroes where nothing is held.
+unsafe impl Source for DemandRegions {
+    fn grow(&mut self, size: usize, behind: Option<usize>) -> Option<Pages> {
+        let request = Request::new(size as u64, Backing::Demand).label(LABEL);
+        let anywhere = Placement::Within(HEAP, HEAP + SLOT_SIZE, GRAIN as u64);
+        let adjoining = behind.map(|end| Placement::At(VirtAddr::new_truncate(end as u64)));
+        let region = kernel_half(|space, physical, tlb| {
+            let mut places = adjoining.into_iter().chain([anywhere]);
+            places.find_map(|place| {
+                let request = request.placement(place);
+                space.allocate(request, physical, tlb).ok()
+            })
+        })?;
+        Some(Pages::new(region.base.as_u64() as usize, size))
+    }
+
+    fn ready(&mut self, pages: usize) -> bool {
+        let frames = pages as u64 * FRAMES_FOR_A_TOUCH;
+        kernel_half(|_, physical, _| physical.frames().can_allocate(frames))
+    }
+
+    fn has(&self, pages: usize) -> bool {
+        kernel_half(|_, physical, _| physical.frames().can_allocate(pages as u64))
+    }
+
+    fn commit(&mut self, pages: Pages) -> Option<usize> {
+        let (start, size) = range(pages);
+        let promised =
+            kernel_half(|space, physical, tlb| space.promise(start, size, physical, tlb));
+        promised.ok().map(|pages| pages as usize)
+    }
+
+    fn withdraw(&mut self, pages: Pages) -> usize {
+        let (start, size) = range(pages);
+        let untouched =
+            kernel_half(|space, physical, tlb| space.withdraw(start, size, physical, tlb));
+        untouched.map_or(0, |pages| pages as usize)
+    }
+
+    fn discard(&mut self, pages: Pages) -> usize {
+        let (start, size) = range(pages);
+        let held = kernel_half(|space, physical, tlb| space.discard(start, size, physical, tlb));
+        held.map_or(0, |pages| pages as usize)
+    }
+
+    fn first_held(&self, pages: Pages) -> Option<Pages> {
+        let (start, _) = range(pages);
+        let held = kernel_half(|space, _, _| space.first_held(start, pages.end as u64));
+        held.map(|(start, end)| Pages {
+            start: start.as_u64() as usize,
+            end: end as usize,
+        })
+    }
+}

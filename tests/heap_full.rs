@@ -1,0 +1,169 @@
+//! The heap when frames run out: there is no block, and all else goes on; once
+//! something is freed, there are blocks again.
+#![no_std]
+#![no_main]
+#![feature(custom_test_frameworks)]
+#![test_runner(kernel::testing::run)]
+#![reexport_test_harness_main = "test_main"]
+
+extern crate alloc;
+
+mod common;
+
+use alloc::alloc::{alloc, dealloc};
+use alloc::vec::Vec;
+use common::block::Block;
+use common::{PAGE, audit, counts, frames};
+use core::alloc::Layout;
+use core::ptr::null_mut;
+use kernel::heap::{self, usage};
+
+kernel::test_kernel!(test_main);
+
+/// Blocks of one layout, each of which begins with a link to the one before.
+struct Chain {
+    layout: Layout,
+    last: *mut *mut u8,
+    count: u64,
+}
+
+impl Chain {
+    /// As many blocks as there are; each page of them is written.
+    fn all(size: usize) -> Self {
+        let layout = Layout::from_size_align(size, 8).expect("a layout");
+        let mut chain = Self {
+            layout,
+            last: null_mut(),
+            count: 0,
+        };
+        loop {
+            // SAFETY: the size is not 0.
+            let block = unsafe { alloc(layout) };
+            if block.is_null() {
+                return chain;
+            }
+            for page in (0..size).step_by(PAGE as usize) {
+                // SAFETY: the byte is the block's.
+                unsafe { block.add(page).write_volatile(0x5a) };
+            }
+            let block = block.cast::<*mut u8>();
+            // SAFETY: the block is ours, aligned, and has room for a link.
+            unsafe { block.write(chain.last.cast()) };
+            chain.last = block;
+            chain.count += 1;
+        }
+    }
+
+    /// Frees the last `count` blocks.
+    fn free(&mut self, count: u64) {
+        for _ in 0..count {
+            let block = self.last;
+            // SAFETY: the chain's blocks begin with links, and are freed once.
+            unsafe {
+                self.last = block.read().cast();
+                dealloc(block.cast(), self.layout);
+            }
+            self.count -= 1;
+        }
+    }
+}
+
+#[test_case]
+fn small_blocks_end_with_the_frames_and_come_back_with_them() {
+    for size in [24, 1000, 8000] {
+        heap::trim();
+        frames(|frames| frames.set_limit(Some(300)));
+        let mut chain = Chain::all(size);
+        assert!(counts().limit <= Some(11), "{:?}", counts());
+        assert!(
+            chain.count * (size as u64 + 16) > 180 * PAGE,
+            "{}",
+            chain.count
+        );
+        assert!(Vec::<u64>::new().try_reserve_exact(100_000).is_err());
+        audit_with(20);
+
+        let half = chain.count / 2;
+        chain.free(half);
+        let mut other = Vec::<u64>::new();
+        assert!(other.try_reserve_exact(10_000).is_ok());
+        other.resize(10_000, 7);
+        assert_eq!(other.iter().sum::<u64>(), 70_000);
+        drop(other);
+        chain.free(chain.count);
+        frames(|frames| frames.set_limit(None));
+        assert_eq!((usage().in_use, counts().promised), (0, 0));
+    }
+    audit();
+}
+
+/// Audits with so many frames more than the limit leaves: its notes need some.
+fn audit_with(more: u64) {
+    let left = counts().limit.unwrap_or(0);
+    frames(|frames| frames.set_limit(Some(left + more)));
+    audit();
+    frames(|frames| frames.set_limit(Some(left)));
+}
+
+#[test_case]
+fn a_promise_outlasts_a_limit_that_is_set_later() {
+    heap::trim();
+    frames(|frames| frames.set_limit(Some(700)));
+    let block = Block::new(500 * PAGE, PAGE);
+    assert!(counts().promised >= 499);
+    assert!(
+        Vec::<u8>::new()
+            .try_reserve_exact(500 * PAGE as usize)
+            .is_err()
+    );
+    frames(|frames| frames.set_limit(Some(0)));
+    for page in 0..500 {
+        block.write(page * PAGE, page as u8);
+    }
+    assert!((0..500).all(|page| block.read(page * PAGE) == page as u8));
+    assert!(counts().promised <= 1);
+    drop(block);
+    frames(|frames| frames.set_limit(None));
+    assert_eq!((usage().in_use, counts().promised), (0, 0));
+}
+
+#[test_case]
+fn the_whole_machine_can_be_promised_and_touched_and_lives_on() {
+    heap::trim();
+    let before = counts();
+    let layout = Layout::from_size_align(1 << 20, 8).expect("a layout");
+    let mut blocks = [null_mut::<u8>(); 1000];
+    let mut count = 0;
+    while count < blocks.len() {
+        // SAFETY: the size is not 0.
+        blocks[count] = unsafe { alloc(layout) };
+        if blocks[count].is_null() {
+            break;
+        }
+        count += 1;
+    }
+    let full = counts();
+    assert!(count > 20 && count < blocks.len(), "{count}");
+    assert!(full.free - full.promised < 300, "{full:?}");
+    assert!(usage().growths > 1);
+    for &block in &blocks[..count] {
+        for page in 0..256 {
+            // SAFETY: the byte is the block's.
+            unsafe { block.add(page * PAGE as usize).write_volatile(1) };
+        }
+    }
+    assert!(counts().free < 300);
+    assert!(Vec::<u8>::new().try_reserve_exact(2 << 20).is_err());
+    for &block in &blocks[..count] {
+        // SAFETY: allocated above, with this layout.
+        unsafe { dealloc(block, layout) };
+    }
+    heap::trim();
+    assert_eq!((usage().in_use, counts().promised), (0, 0));
+    assert!(
+        counts().free + 16 >= before.free,
+        "{:?} {before:?}",
+        counts()
+    );
+    audit();
+}
