@@ -207,7 +207,7 @@ impl<S: Source> Large<S> {
 
     /// Reserves an extent for a block of `size` bytes at a multiple of `align`.
     pub(super) fn grow(&mut self, size: usize, align: usize) -> Option<Pages> {
-        let aligned = if align > GRAIN { align } else { 0 };
+        let aligned = if align > PAGE { align } else { 0 };
         let least = size
             .checked_add(aligned)?
             .checked_add(self.map.lacks(size.checked_add(aligned)?))?

@@ -50,8 +50,8 @@ impl Cursor {
         filled
     }
 
-    /// Takes all present leaves out of `count` entries from the one stood on,
-    /// and hands each over with its address.
+    /// Takes all leaves and promises out of `count` entries from the one stood
+    /// on, and hands each over with its address.
     ///
     /// The processor may set ACCESSED or DIRTY in an entry until it is cleared,
     /// and those bits are lost with it: nobody asks whether memory that is given
@@ -62,7 +62,7 @@ impl Cursor {
         let mut gone = 0;
         for place in self.row(count) {
             let old = Entry::from_bits(place.load(Relaxed));
-            if old.is_present() {
+            if old != Entry::UNUSED {
                 place.store(0, Relaxed);
                 gone += 1;
                 cleared(old, address);

@@ -182,7 +182,11 @@ impl Space {
             if self.cursor.level() == 1 {
                 let count = self.cursor.row_before(end);
                 self.cursor.clear_row(count, |old, address| {
-                    gather.leaf(old, address, LeafSize::Size4KiB);
+                    if old == Entry::PROMISED {
+                        gather.physical.frames_mut().withdraw(1);
+                    } else {
+                        gather.leaf(old, address, LeafSize::Size4KiB);
+                    }
                 });
                 self.cursor.prune(gather);
                 next = address + count * LeafSize::Size4KiB.bytes();
@@ -190,8 +194,6 @@ impl Space {
                 let old = self.cursor.replace(Entry::UNUSED);
                 gather.leaf(old, address, size);
                 self.cursor.prune(gather);
-            } else if self.cursor.entry() == Entry::PROMISED {
-                self.break_promise(gather);
             }
             address = next;
         }

@@ -147,7 +147,7 @@ impl Space {
     }
 
     /// Takes the promise that is stood on away, and the tables that are empty then.
-    pub(super) fn break_promise<T: Tlb>(&mut self, gather: &mut Gather<'_, '_, T>) {
+    fn break_promise<T: Tlb>(&mut self, gather: &mut Gather<'_, '_, T>) {
         self.cursor.replace(Entry::UNUSED);
         gather.physical.frames_mut().withdraw(1);
         self.cursor.prune(gather);
