@@ -54,9 +54,8 @@ pub(super) fn frames<'a>(
     );
     writeln!(
         out,
-        "limit={} promised={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
-        OrOff(counts.limit),
-        counts.promised
+        "limit={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
+        OrOff(counts.limit)
     );
     Ok(())
 }
