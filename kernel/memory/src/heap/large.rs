@@ -207,12 +207,15 @@ impl<S: Source> Large<S> {
 
     /// Reserves an extent for a block of `size` bytes at a multiple of `align`.
     pub(super) fn grow(&mut self, size: usize, align: usize) -> Option<Pages> {
-        let aligned = if align > PAGE { align } else { 0 };
+        // Extents are aligned to a grain, and the map's bits may come first.
+        let aligned = if align > GRAIN { align } else { 0 };
+        let most = size.checked_add(aligned)?.checked_add(2 * GRAIN)?;
+        let front = self.map.lacks(most).checked_next_multiple_of(align)?;
         let least = size
             .checked_add(aligned)?
-            .checked_add(self.map.lacks(size.checked_add(aligned)?))?
-            .checked_add(PAGE)?
-            .checked_next_multiple_of(GRAIN)?;
+            .checked_add(front)?
+            .checked_next_multiple_of(GRAIN)?
+            .max(GRAIN);
         // An eighth more each time: so many extents are enough for any machine.
         let wanted = self.step.max(self.map.size() / 8).next_multiple_of(GRAIN);
         if self.map.is_full() || self.lists.is_full() {
