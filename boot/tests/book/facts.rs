@@ -151,9 +151,8 @@ fn way_of_count(line: &str, before: &str, end: usize, in_instructions: bool) -> 
     let name = word.strip_suffix('=').unwrap_or_default();
     let is_heap = ["resident", "largest_free", "trims", "trimmed"].contains(&name)
         && HEAP.iter().any(|it| line.starts_with(it));
-    if is_heap || word.contains(".rs:") {
-        Some(Way::Free)
-    } else if line.starts_with("region=0xffff") || line.starts_with("0xffff") {
+    let is_kernels = line.starts_with("region=0xffff") || line.starts_with("0xffff");
+    if is_heap || is_kernels || word.contains(".rs:") {
         Some(Way::Free)
     } else if line.starts_with("bench ") {
         ["min", "median", "max"].contains(&name).then_some(measured)
