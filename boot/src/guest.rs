@@ -10,7 +10,8 @@
 //! value   = printable ASCII without space  may be empty, may hold "="
 //! ```
 //!
-//! `boot` itself writes `no-tour`, `tour=NAME`, `heap-guard` and `bench=UNIT` for the kernel, and
+//! `boot` itself writes `no-tour`, `tour=NAME`, `heap-guard`, `bench=UNIT` and
+//! `bench-part=NAME` for the kernel, and
 //! `filter=NAME`, `exact` and `list` for test kernels; `--cmdline` puts the
 //! user's own words in front.
 

@@ -7,6 +7,7 @@
 //! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view)
+//! figures of a measured guest: figures -> baseline (environment)
 //! ```
 //!
 //! What always holds: the guest's serial bytes, with names put to the addresses
@@ -15,8 +16,11 @@
 //! outlives its `boot`.
 
 pub mod backtrace;
+pub mod baseline;
 pub mod control;
 pub mod display;
+pub mod environment;
+pub mod figures;
 pub mod firmware;
 #[cfg(test)]
 mod fixture;

@@ -1,6 +1,6 @@
 //! The runner's flow, from the command line to the exit status.
 
-use std::io;
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,14 @@ use std::{env, fs, path};
 
 use anyhow::{Context, Result};
 use boot::backtrace::Named;
+use boot::baseline::{Baseline, Verdict};
 use boot::control::connection;
 use boot::display::{self, Display};
+use boot::environment::Environment;
+use boot::figures::{Figures, Picked};
 use boot::image::Firmware;
 use boot::machine::{Parts, QEMU, arguments};
-use boot::options::Options;
+use boot::options::{Options, format_memory};
 use boot::run::{Connections, Ended, Run, run};
 use boot::script::Script;
 use boot::status::{Outcome, RUNNER_FAILED};
@@ -57,7 +60,10 @@ fn boot(options: &Options) -> Result<u8> {
         println!("{}", path::absolute(&image)?.display());
         return Ok(0);
     }
-    let ended = start(options, &image, &cmdline, script)?;
+    if let Some(file) = &options.compare {
+        return measure(options, &image, file);
+    }
+    let ended = start(options, &image, &cmdline, script, io::stdout())?;
     let outcome = ended.outcome;
     let picture = options.screenshot.as_ref();
     let missing = picture.filter(|_| !ended.picture_taken);
@@ -100,7 +106,76 @@ fn up_to_date_image(options: &Options) -> Result<PathBuf> {
     Ok(image)
 }
 
-fn start(options: &Options, image: &Path, cmdline: &str, script: Option<Script>) -> Result<Ended> {
+/// What a comparison measures: memory management as a whole on the machine that
+/// was asked for, and everyday faults on smaller and larger ones (bytes).
+const PARTS: [(&str, Option<u64>); 4] = [
+    ("memory", None),
+    ("faults", Some(64 << 20)),
+    ("faults", Some(1 << 30)),
+    ("faults", Some(16 << 30)),
+];
+
+/// Measures on one machine after the other, and compares with the figures in `file`.
+fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
+    let mut now = Baseline {
+        environment: Environment::of(options)?,
+        instructions: Figures::new(),
+    };
+    for (part, memory) in PARTS {
+        let mut options = options.clone();
+        let words = options.cmdline.get_or_insert_default();
+        words.push_str(&format!(" bench-part={part}"));
+        let mut suffix = String::new();
+        if let Some(memory) = memory {
+            options.memory = memory;
+            suffix = format!(", {} of memory", format_memory(memory));
+        }
+        eprintln!(
+            "boot: measuring with {} of memory",
+            format_memory(options.memory)
+        );
+        let (picked, figures) = Picked::new(io::stdout());
+        let cmdline = guest::cmdline(&options)?;
+        let ended = start(&options, image, &cmdline, Script::of(&options)?, picked)?;
+        if ended.outcome != Outcome::Exit(0) {
+            eprintln!("boot: {}", ended.outcome.words());
+            return Ok(ended.outcome.status());
+        }
+        let figures = figures.iter().map(|(name, count)| (name + &suffix, count));
+        now.instructions.extend(figures);
+    }
+    judge(&now, file, options.update)
+}
+
+/// Compares figures with those in `file`, or writes them there.
+fn judge(now: &Baseline, file: &Path, update: bool) -> Result<u8> {
+    let before = Baseline::read(file)?;
+    if let Some(before) = &before {
+        let (text, verdict) = before.compare(now);
+        println!("\n{text}");
+        if verdict == Verdict::Worse && !update {
+            return Ok(Outcome::Panic.status());
+        }
+    }
+    if update {
+        now.write(file)?;
+        println!("{} is written", file.display());
+    } else if before.is_none() {
+        println!(
+            "there is no {} yet: `cargo kernel-bench --update` writes it",
+            file.display()
+        );
+    }
+    Ok(0)
+}
+
+fn start(
+    options: &Options,
+    image: &Path,
+    cmdline: &str,
+    script: Option<Script>,
+    output: impl Write + Send + 'static,
+) -> Result<Ended> {
     let private = tempfile::tempdir().context("there is no room for temporary files")?;
     let flash = if options.uefi {
         let ovmf = firmware::find(options.ovmf.as_deref(), &firmware::FOLDERS.map(Path::new))?;
@@ -148,7 +223,7 @@ fn start(options: &Options, image: &Path, cmdline: &str, script: Option<Script>)
         !options.gdb
     };
     let mut symbols = Symbols::of(&options.kernel);
-    let output = Named::new(io::stdout(), move |address| symbols.at(address));
+    let output = Named::new(output, move |address| symbols.at(address));
     let mut ended = run(plan, may_run, output)?;
     if let Some(registers) = &ended.registers {
         eprintln!("boot: {}", reset::report(registers));

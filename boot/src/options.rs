@@ -90,6 +90,14 @@ pub struct Options {
     #[arg(help_heading = GUEST, long)]
     pub heap_guard: bool,
 
+    /// Measure on machines of several sizes, and compare with the figures in this file; more than 2 % worse is status 101
+    #[arg(help_heading = GUEST, long, value_name = "FILE", requires = "bench_guest")]
+    pub compare: Option<PathBuf>,
+
+    /// Write the figures into the file of --compare instead
+    #[arg(help_heading = GUEST, long, requires = "compare")]
+    pub update: bool,
+
     /// More options for the guest: words `key` or `key=value` between spaces
     #[arg(help_heading = GUEST, long, value_name = "TEXT")]
     pub cmdline: Option<String>,

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | 0 | the guest said 0, or the window was closed |
 //! | 1 to 63 | the guest's `exit n` |
-//! | 101 | a panic or a failed test |
+//! | 101 | a panic or a failed test; a figure that is worse than before |
 //! | 102 | a fault was refused |
 //! | 124 | the timeout came first |
 //! | 125 | `boot` or QEMU failed |

@@ -5,8 +5,9 @@
 //! it is empty and the defaults hold. Known words: `filter=NAME`, `exact`,
 //! `list` (see [`testing`](crate::testing)), `log=LEVEL` (see
 //! [`console`](crate::console)), `no-tour` and `tour=NAME` (see
-//! [`monitor::start`](crate::monitor::start)), `bench` and
-//! `bench=instructions` (see [`bench`](mod@crate::bench)), `heap-guard` (see
+//! [`monitor::start`](crate::monitor::start)), `bench`,
+//! `bench=instructions` and `bench-part=NAME` (see
+//! [`bench`](mod@crate::bench)), `heap-guard` (see
 //! [`heap`](crate::heap::init)), and `crash=NAME` (see
 //! [`crash`](crate::crash)).
 

@@ -1,33 +1,32 @@
 //! From a page fault to its answer.
 //!
-//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`page_fault`] with
-//! interrupts off and a frame it may change. The space that holds the address
+//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`resolve_in_spot`], and
+//! then [`resolve`], with interrupts off. The space that holds the address
 //! decides. An answer of `Resolved` goes back to the instruction that faulted;
-//! `Refused` goes on to [`report`](crate::report), with every register as it
-//! was, which asks [`reason_of`] for the reason.
+//! a refused fault goes on to [`report`](crate::report), with every register as
+//! it was, which asks [`reason_of`] for the reason.
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
-use core::ptr::null_mut;
-use core::sync::atomic::AtomicPtr;
-use core::sync::atomic::Ordering::Relaxed;
 
 use memory::space::Region;
 use memory::{Fault, Outcome, Refusal, Space};
 use spin::Mutex;
 use x86_64::VirtAddr;
+use x86_64::structures::idt::PageFaultErrorCode;
 
 use crate::cpu::exception::PageFaultFrame;
 use crate::spaces;
 
-/// What the stub does after [`page_fault`]; it looks at the number.
+/// What the stub does next; it looks at the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Answer {
     /// Back to the instruction named by the frame.
     Resolved = 0,
-    /// On to the report, which does not return.
-    Refused = 1,
+    /// On to the next that knows more: from [`resolve_in_spot`] to [`resolve`],
+    /// and from there to the report, which does not return.
+    Passed = 1,
 }
 
 /// The last fault that was refused, and why.
@@ -48,26 +47,53 @@ pub enum Reason {
     NoProgress,
 }
 
-/// The frame of the fault that is being resolved, or null. It lies on the stack
-/// of [`page_fault`]'s caller.
-static RESOLVING: AtomicPtr<PageFaultFrame> = AtomicPtr::new(null_mut());
-
 /// The last fault that left nothing to do.
 static SPURIOUS: Mutex<Option<PageFaultFrame>> = Mutex::new(None);
 
-/// Where the stub of the page-fault exception arrives, on the stack that faulted.
-pub extern "sysv64" fn page_fault(frame: &mut PageFaultFrame) -> Answer {
-    let fault = frame.fault();
-    if !RESOLVING.load(Relaxed).is_null() {
-        return refuse(fault, Reason::Nested);
+/// Where the stub of the page-fault exception arrives first, on the stack that
+/// faulted, with the address from CR2: the faults of every day.
+///
+/// It makes no call but its last, and what it cannot do it leaves to
+/// [`resolve`], which the stub calls: so it needs no register but those that
+/// the stub has saved.
+pub extern "sysv64" fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
+    if frame
+        .error_code
+        .contains(PageFaultErrorCode::CAUSED_BY_WRITE)
+    {
+        return fill_in_spot(address, frame);
     }
-    RESOLVING.store(frame, Relaxed);
-    let outcome = spaces::resolve(fault);
-    RESOLVING.store(null_mut(), Relaxed);
-    match outcome {
+    match spaces::share_in_spot(&fault_at(address, frame), frame) {
+        Some(_) => Answer::Resolved,
+        None => fill_in_spot(address, frame),
+    }
+}
+
+#[inline(never)]
+extern "sysv64" fn fill_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
+    match spaces::fill_in_spot(&fault_at(address, frame), frame) {
+        Some(_) => Answer::Resolved,
+        None => Answer::Passed,
+    }
+}
+
+/// The fault of a frame whose address is at hand already.
+#[inline(always)]
+fn fault_at(address: VirtAddr, frame: &PageFaultFrame) -> Fault {
+    Fault {
+        address,
+        ..frame.fault()
+    }
+}
+
+/// Where the stub goes on with every other fault.
+pub extern "sysv64" fn resolve(frame: &PageFaultFrame) -> Answer {
+    let fault = frame.fault();
+    match spaces::resolve(frame) {
         Some(Outcome::Refused(refusal)) => refuse(fault, Reason::Space(refusal)),
         Some(Outcome::Spurious) => spurious(frame),
         Some(_) => Answer::Resolved,
+        None if spaces::resolving().is_some() => refuse(fault, Reason::Nested),
         None => refuse(fault, Reason::Locked),
     }
 }
@@ -89,20 +115,14 @@ fn refuse(fault: Fault, reason: Reason) -> Answer {
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((fault, reason));
     }
-    Answer::Refused
+    Answer::Passed
 }
 
 /// The other page fault that a refusal has to do with: a name for it, and its frame.
 #[must_use]
 pub fn other_frame(reason: Reason) -> Option<(&'static str, PageFaultFrame)> {
     match reason {
-        Reason::Nested => {
-            let resolving = RESOLVING.load(Relaxed);
-            // SAFETY: null, or the frame of a fault whose handler was
-            // interrupted by the one that is told of, and does not go on.
-            let frame = unsafe { resolving.as_ref() }?;
-            Some(("resolving:", *frame))
-        }
+        Reason::Nested => Some(("resolving:", spaces::resolving()?)),
         Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),
         Reason::Space(_) | Reason::Locked => None,
     }

@@ -1,19 +1,22 @@
 //! Spin locks with a fixed order, which debug builds assert.
 //!
 //! ```text
-//! heap ─> current space ─> kernel half ─> physical        (console: a leaf)
+//! heap ─> memory        (console: a leaf)
 //! ```
 //!
 //! A lock may be taken only while none of its own rank or of a later one is
 //! held. The heap comes first: a lazily backed heap faults while its lock is
-//! held, and the fault takes the others. While one of the others is held
-//! nothing demand-backed is touched. One processor: there is one set of held
+//! held, and the fault takes memory's. While that is held nothing
+//! demand-backed is touched. One processor: there is one set of held
 //! ranks.
 
+use core::cell::UnsafeCell;
+use core::hint::spin_loop;
+use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
-use spin::mutex::{SpinMutex, SpinMutexGuard};
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicPtr, AtomicU8};
 
 /// The place of a lock in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +24,39 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 pub enum Rank {
     /// The kernel heap.
     Heap = 0,
-    /// The address space that is loaded.
-    CurrentSpace = 1,
-    /// The kernel half of all address spaces.
-    KernelHalf = 2,
-    /// Frames, the zero frame, the journal of faults.
-    Physical = 3,
+    /// Address spaces, frames, the zero frame, the journal of faults.
+    Memory = 1,
 }
 
 /// One bit for each rank that is held; kept in debug builds only.
-static HELD: AtomicU8 = AtomicU8::new(0);
+static RANKS: AtomicU8 = AtomicU8::new(0);
 
-/// A lock with a place in the order.
+/// A lock with a place in the order, which knows who holds it.
+///
+/// One word says whether something is in it, whether it is held, and for which
+/// page fault: the fault path asks all three with one instruction. A lock, an
+/// option and a note of the fault took 8 instructions more.
+///
+/// The value comes first: what is indexed in it lies at its address then.
+#[repr(C)]
 pub struct Lock<T> {
+    value: UnsafeCell<MaybeUninit<T>>,
+    /// [`FREE`], [`EMPTY`], [`HELD`], or what it is held for.
+    holder: AtomicPtr<()>,
     rank: Rank,
-    inner: SpinMutex<T>,
 }
+
+const FREE: *mut () = core::ptr::without_provenance_mut(0);
+const EMPTY: *mut () = core::ptr::without_provenance_mut(1);
+const HELD: *mut () = core::ptr::without_provenance_mut(2);
+
+// SAFETY: a reference to the value is had through a `Guard` only, of which
+// there is one at a time; so the value goes from one processor to another.
+unsafe impl<T: Send> Sync for Lock<T> {}
 
 /// A held [`Lock`]; released when dropped.
 pub struct Guard<'a, T> {
-    rank: Rank,
-    inner: SpinMutexGuard<'a, T>,
+    lock: &'a Lock<T>,
 }
 
 impl<T> Lock<T> {
@@ -49,52 +64,102 @@ impl<T> Lock<T> {
     pub const fn new(rank: Rank, value: T) -> Self {
         Self {
             rank,
-            inner: SpinMutex::new(value),
+            holder: AtomicPtr::new(FREE),
+            value: UnsafeCell::new(MaybeUninit::new(value)),
         }
+    }
+
+    /// A lock of `rank` around what is not there yet: see [`Self::fill`].
+    pub const fn empty(rank: Rank) -> Self {
+        Self {
+            rank,
+            holder: AtomicPtr::new(EMPTY),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Puts what it was made for into a lock, once.
+    ///
+    /// # Panics
+    ///
+    /// If something is in it already.
+    pub fn fill(&self, value: T) {
+        let filling = self.holder.compare_exchange(EMPTY, HELD, Relaxed, Relaxed);
+        assert!(filling.is_ok(), "{:?} is set up once", self.rank);
+        // SAFETY: nothing was in the lock, so that nobody could take it, and
+        // now it is held here.
+        unsafe { (*self.value.get()).write(value) };
+        self.holder.store(FREE, Release);
     }
 
     /// Waits for the lock and takes it.
     ///
     /// # Panics
     ///
-    /// In debug builds, if a lock of this rank or of a later one is held.
+    /// If nothing is in it yet. In debug builds, also if a lock of this rank or
+    /// of a later one is held.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
         if cfg!(debug_assertions) {
-            let held = HELD.load(Relaxed);
+            let held = RANKS.load(Relaxed);
             assert!(
                 held >> self.rank as u8 == 0,
                 "lock order: {:?} is taken while {held:#06b} are held",
                 self.rank
             );
         }
-        self.guard(self.inner.lock())
+        loop {
+            if let Some(guard) = self.try_lock() {
+                return guard;
+            }
+            let is_there = self.holder.load(Relaxed) != EMPTY;
+            assert!(is_there, "{:?} is set up before it is used", self.rank);
+            spin_loop();
+        }
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Takes the lock if nobody holds it and something is in it.
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.inner.try_lock().map(|inner| self.guard(inner))
+        self.take(HELD)
     }
 
-    #[inline]
-    fn guard<'a>(&self, inner: SpinMutexGuard<'a, T>) -> Guard<'a, T> {
+    /// The same for the sake of `purpose`, which [`Self::purpose`] tells meanwhile.
+    #[inline(always)]
+    pub fn try_lock_for<P>(&self, purpose: &P) -> Option<Guard<'_, T>> {
+        const { assert!(align_of::<P>() > 2, "no address of one is a state") };
+        self.take(core::ptr::from_ref(purpose).cast_mut().cast())
+    }
+
+    /// What the lock is held for, if it was told so. A pointer for reports: what
+    /// it points to lives while the lock is held.
+    #[must_use]
+    pub fn purpose(&self) -> Option<NonNull<()>> {
+        let holder = self.holder.load(Relaxed);
+        let is_state = [FREE, EMPTY, HELD].contains(&holder);
+        NonNull::new(holder).filter(|_| !is_state)
+    }
+
+    #[inline(always)]
+    fn take(&self, holder: *mut ()) -> Option<Guard<'_, T>> {
+        let taken = self.holder.compare_exchange(FREE, holder, Acquire, Relaxed);
+        if taken.is_err() {
+            return None;
+        }
         if cfg!(debug_assertions) {
-            HELD.fetch_or(1 << self.rank as u8, Relaxed);
+            RANKS.fetch_or(1 << self.rank as u8, Relaxed);
         }
-        Guard {
-            rank: self.rank,
-            inner,
-        }
+        Some(Guard { lock: self })
     }
 }
 
 impl<T> Drop for Guard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if cfg!(debug_assertions) {
-            HELD.fetch_and(!(1 << self.rank as u8), Relaxed);
+            RANKS.fetch_and(!(1 << self.lock.rank as u8), Relaxed);
         }
+        self.lock.holder.store(FREE, Release);
     }
 }
 
@@ -103,14 +168,17 @@ impl<T> Deref for Guard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.inner
+        // SAFETY: a guard is made when a lock was free, which one with nothing
+        // in it never is; and there is one guard at a time.
+        unsafe { (*self.lock.value.get()).assume_init_ref() }
     }
 }
 
 impl<T> DerefMut for Guard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.inner
+        // SAFETY: as above; and the guard is borrowed for ourselves alone.
+        unsafe { (*self.lock.value.get()).assume_init_mut() }
     }
 }
 
@@ -128,15 +196,37 @@ mod tests {
     }
 
     #[test_case]
-    fn the_order_from_heap_to_physical_is_allowed_and_leaves_nothing_held() {
-        let before = HELD.load(Relaxed);
+    fn the_order_from_heap_to_memory_is_allowed_and_leaves_nothing_held() {
+        let before = RANKS.load(Relaxed);
         let heap = Lock::new(Rank::Heap, ());
-        let space = Lock::new(Rank::CurrentSpace, ());
+        let memory = Lock::new(Rank::Memory, ());
         {
             let _heap = heap.lock();
-            let _space = space.lock();
-            assert_eq!(HELD.load(Relaxed) & 0b11, 0b11);
+            let _memory = memory.lock();
+            assert_eq!(RANKS.load(Relaxed) & 0b11, 0b11);
         }
-        assert_eq!(HELD.load(Relaxed), before);
+        assert_eq!(RANKS.load(Relaxed), before);
+    }
+
+    #[test_case]
+    fn a_lock_tells_what_it_is_held_for_while_it_is_held() {
+        let lock = Lock::new(Rank::Heap, 1);
+        let purpose = 7_u64;
+        let guard = lock.try_lock_for(&purpose);
+        assert_eq!(lock.purpose(), Some(NonNull::from(&purpose).cast()));
+        assert!(lock.try_lock().is_none());
+        drop(guard);
+        assert_eq!(lock.purpose(), None);
+        let _guard = lock.lock();
+        assert_eq!(lock.purpose(), None);
+    }
+
+    #[test_case]
+    fn an_empty_lock_cannot_be_taken_until_it_is_filled() {
+        let lock = Lock::empty(Rank::Heap);
+        assert!(lock.try_lock().is_none());
+        assert_eq!(lock.purpose(), None);
+        lock.fill(5);
+        assert_eq!(lock.try_lock().map(|guard| *guard), Some(5));
     }
 }

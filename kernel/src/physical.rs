@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 use memory::frames::{Frames, Layout, NewError, RunError, Use};
-use memory::journal::Event;
+use memory::journal::{Event, RING};
 use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
 use memory::{DirectMap, Features, Physical};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
@@ -18,7 +18,7 @@ use x86_64::{PhysAddr, VirtAddr};
 use crate::boot::BootInfo;
 
 /// The ring of fault events; the journal holds its lock for ever.
-static EVENTS: SpinMutex<[Event; 256]> = SpinMutex::new([Event::NONE; 256]);
+static EVENTS: SpinMutex<[Event; RING]> = SpinMutex::new([Event::NONE; RING]);
 
 /// The loader's regions in the words of [`memory::memory_map`].
 pub fn map(

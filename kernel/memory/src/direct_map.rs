@@ -12,12 +12,13 @@
 
 use core::arch::asm;
 use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
 
 use x86_64::structures::paging::PageSize;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::frames::Frame;
-use crate::paging::Table;
+use crate::paging::{Entry, Table};
 
 /// Where physical memory is found in virtual memory: at one fixed offset.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,11 @@ impl DirectMap {
         unsafe { &*pointer }
     }
 
+    /// Where entry `index` (the low 9 bits of it) of a page table is shown.
+    pub(crate) fn place(&self, table: Table, index: u64) -> Place {
+        Place(self.entry(table, index).as_ptr().expose_provenance() as u64)
+    }
+
     /// Fills a frame with zeroes.
     ///
     /// `rep stosq` is as fast as any other way on processors with fast string
@@ -126,6 +132,44 @@ impl DirectMap {
             // and private, so no Rust reference covers it.
             unsafe { pointer.add(index).write_volatile(*byte) };
         }
+    }
+}
+
+/// Where the direct map shows an entry of a page table: what adding the offset
+/// and the index each time would come to.
+///
+/// What must always hold: it is used only while the table is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(u64);
+
+impl Place {
+    /// No place: it is never used.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The place `index` (0 to 511) entries further on, which is in the same table.
+    #[inline]
+    pub(crate) fn nth(self, index: u64) -> Self {
+        Self(self.0 + (index & 0x1ff) * 8)
+    }
+
+    /// Counts, in the entry of a table, one more entry of that table in use.
+    #[inline]
+    pub(crate) fn count_one_more(&self) {
+        let entry = Entry::from_bits(self.entry().load(Relaxed));
+        self.entry()
+            .store(entry.count_changed(true).bits(), Relaxed);
+    }
+
+    /// The entry.
+    #[inline]
+    pub(crate) fn entry(&self) -> &AtomicU64 {
+        let pointer = core::ptr::with_exposed_provenance_mut(self.0 as usize);
+        // SAFETY:
+        // - `DirectMap::place` made it from a valid, aligned pointer to an
+        //   entry, and `nth` stays in the table, as its callers see to.
+        // - It is still a table's: see above. Entries are only ever accessed as
+        //   atomics, and the direct map lasts.
+        unsafe { AtomicU64::from_ptr(pointer) }
     }
 }
 

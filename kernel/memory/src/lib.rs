@@ -34,7 +34,7 @@
 //!
 //! ```
 //! use memory::frames::{Frames, Layout};
-//! use memory::journal::Event;
+//! use memory::journal::{Event, RING};
 //! use memory::memory_map::{Kind, MemoryMap, Region};
 //! use memory::space::{Backing, Request};
 //! use memory::{Access, DirectMap, Fault, Features, Flush, Outcome, Physical, Scope, Space, Tlb};
@@ -79,7 +79,7 @@
 //! assert_eq!(frames.counts().total, 1023); // a frame that is reserved in part is not used
 //!
 //! // The kernel half, which regions of the kernel go into, and a space.
-//! let mut events = [Event::NONE; 64];
+//! let mut events = [Event::NONE; RING];
 //! let mut physical = Physical::new(frames, direct_map, features, &mut events)?;
 //! let mut tlb = Processor;
 //! let kernel = Space::new_kernel_half(510..511, &[], &mut physical).expect("enough frames");

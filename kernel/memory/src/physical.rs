@@ -12,7 +12,7 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 use crate::Features;
 use crate::direct_map::DirectMap;
 use crate::frames::{Frame, Frames, OutOfFrames, Use};
-use crate::journal::{Event, Journal};
+use crate::journal::{Event, Journal, RING};
 use crate::paging::{LeafSize, Table};
 
 /// The physical side of memory, shared by all address spaces.
@@ -29,7 +29,7 @@ pub struct Physical<'m> {
 
 impl<'m> Physical<'m> {
     /// Takes over the frames, and sets one of them aside as the zero frame. The
-    /// journal keeps its events in `events`, the largest power of two of them.
+    /// journal keeps its events in `events`.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl<'m> Physical<'m> {
         mut frames: Frames<'m>,
         direct_map: DirectMap,
         features: Features,
-        events: &'m mut [Event],
+        events: &'m mut [Event; RING],
     ) -> Result<Self, OutOfFrames> {
         let zero = frames.allocate::<Size4KiB>(Use::Zero)?;
         direct_map.zero(&zero);
@@ -144,6 +144,12 @@ impl<'m> Physical<'m> {
         Ok(self.zeroed(frame))
     }
 
+    /// A frame of 4 KiB, if one is in the allocator's hand: without a call.
+    #[inline(always)]
+    pub(crate) fn frame_at_hand(&mut self, usage: Use) -> Option<Frame> {
+        self.frames.allocate_at_hand(usage)
+    }
+
     /// The same of any size.
     pub(crate) fn new_private(&mut self, size: LeafSize) -> Result<PhysAddr, OutOfFrames> {
         match size {
@@ -159,8 +165,9 @@ impl<'m> Physical<'m> {
         }
     }
 
+    /// Zeroes a frame that an entry takes over; returns its first address.
     #[inline]
-    fn zeroed<S: PageSize>(&mut self, frame: Frame<S>) -> PhysAddr {
+    pub(crate) fn zeroed<S: PageSize>(&mut self, frame: Frame<S>) -> PhysAddr {
         self.direct_map.zero(&frame);
         frame.into_entry().start_address()
     }

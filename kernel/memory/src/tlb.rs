@@ -33,4 +33,10 @@ pub enum Flush<'a> {
 pub trait Tlb {
     /// Forgets; when it returns no processor uses what was named any more.
     fn flush(&mut self, scope: Scope, flush: Flush<'_>);
+
+    /// Forgets one page.
+    #[inline]
+    fn flush_page(&mut self, scope: Scope, page: VirtAddr) {
+        self.flush(scope, Flush::Pages(&[page]));
+    }
 }

@@ -1,59 +1,28 @@
 //! What a fault costs, as the faulting code sees it: exception, handler,
 //! resolution and return.
 
+use core::hint::black_box;
+
 use memory::paging::LeafSize;
-use memory::space::{Backing, Placement, Region, Request};
+use memory::space::{Backing, Region, Request};
+use memory::{Access, Fault};
 use x86_64::VirtAddr;
 
+use super::place::{LARGE_PAGE, PAGE, make_tables, page, read, with_region, write};
 use super::{Bench, SAMPLES};
-use crate::cpu::access::{read_byte, write_byte};
 use crate::spaces;
 
-const PAGE: u64 = 4096;
-const LARGE_PAGE: u64 = 2 << 20;
-
-pub(super) fn run(bench: &Bench) {
+/// Those that most faults are, in tables that exist.
+pub(super) fn every_day(bench: &Bench) {
     demand(bench);
     zero(bench);
+}
+
+/// Several pages at once, large pages, and the call for a page that is mapped.
+pub(super) fn others(bench: &Bench) {
     around(bench);
     large(bench);
-}
-
-/// The address of page `index` of the region.
-fn page(region: &Region, index: usize) -> VirtAddr {
-    region.base + index as u64 * PAGE
-}
-
-/// A region in the low half, at the start of a leaf table, for as long as
-/// `work` takes.
-fn with_region(request: Request, work: impl FnOnce(&Region)) {
-    let low = VirtAddr::new(LARGE_PAGE);
-    let request = request.placement(Placement::Within(low, low + (1_u64 << 40), LARGE_PAGE));
-    let region = spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
-        .expect("a machine for benchmarks has room");
-    work(&region);
-    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
-        .expect("the region is the benchmark's own");
-}
-
-/// Touches a page in every leaf table, so that no fault that is measured has
-/// to make one.
-fn make_tables(region: &Region) {
-    for index in (0..region.size / PAGE).step_by(512) {
-        write(page(region, index as usize));
-    }
-}
-
-#[inline(always)]
-fn read(address: VirtAddr) {
-    // SAFETY: the address lies in the benchmark's own region.
-    unsafe { read_byte(address) };
-}
-
-#[inline(always)]
-fn write(address: VirtAddr) {
-    // SAFETY: as above, and no Rust value stands there.
-    unsafe { write_byte(address, 1) };
+    spurious(bench);
 }
 
 fn demand(bench: &Bench) {
@@ -114,5 +83,19 @@ fn large(bench: &Bench) {
         write(region.base);
         let blocks = (1..9).map(|block: u64| region.base + block * LARGE_PAGE);
         bench.report("demand write 2 MiB", blocks, write);
+    });
+}
+
+/// The processor that is played here forgets a translation whenever it faults,
+/// and so never raises a spurious fault. What is measured is the call.
+fn spurious(bench: &Bench) {
+    with_region(Request::new(PAGE, Backing::Demand), |region| {
+        write(region.base);
+        let fault = Fault::supervisor(region.base, Access::Write);
+        bench.report("spurious fault, without the exception", 0..SAMPLES, |_| {
+            let outcome =
+                spaces::current(|space, physical, tlb| space.resolve(fault, physical, tlb));
+            black_box(outcome);
+        });
     });
 }

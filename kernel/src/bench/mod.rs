@@ -11,10 +11,14 @@
 //!
 //! The word `bench=instructions` says that it is so; beside `tour=NAME` that is
 //! all it says. Otherwise the unit is ticks, which say little under emulation.
+//! With `bench-part=faults` only the faults of every day are measured, with
+//! `bench-part=memory` all but the screen.
 //! In the book: chapter 10, `docs/10-measuring.md`.
 
 mod faults;
+mod many;
 mod operations;
+mod place;
 mod screen;
 
 use alloc::vec::Vec;
@@ -29,9 +33,17 @@ const SAMPLES: usize = 1024;
 /// Measures everything, and prints a line for each operation.
 pub fn run() {
     let bench = Bench::calibrated();
-    faults::run(&bench);
+    faults::every_day(&bench);
+    let part = command_line::get().value("bench-part");
+    if part == Some("faults") {
+        return;
+    }
+    faults::others(&bench);
+    many::run(&bench);
     operations::run(&bench);
-    screen::run(&bench);
+    if part != Some("memory") {
+        screen::run(&bench);
+    }
 }
 
 /// The unit where the time stamp counts no instructions.

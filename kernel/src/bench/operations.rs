@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use memory::space::{Backing, Region, Request, Rights};
+use memory::paging::LeafSize;
+use memory::space::{Backing, Request, Rights};
 
+use super::place::{PAGE, allocate, free, write};
 use super::{Bench, SAMPLES};
-use crate::cpu::access::write_byte;
 use crate::spaces;
 
-const PAGE: u64 = 4096;
 /// Pages of a region whose cost is told per page.
 const PAGES: u64 = 512;
 
@@ -21,20 +21,9 @@ pub(super) fn run(bench: &Bench) {
     heap(bench);
 }
 
-fn allocate(request: Request) -> Region {
-    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
-        .expect("a machine for benchmarks has room")
-}
-
-fn free(region: &Region) {
-    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
-        .expect("the region is the benchmark's own");
-}
-
 /// Immediate mapping with small pages, and unmapping, both per page.
 fn map_and_unmap(bench: &Bench) {
-    let request = Request::new(PAGES * PAGE, Backing::Immediate)
-        .page_size(memory::paging::LeafSize::Size4KiB);
+    let request = Request::new(PAGES * PAGE, Backing::Immediate).page_size(LeafSize::Size4KiB);
     let (mut mapping, mut freeing) = (Vec::new(), Vec::new());
     for _ in 0..16 {
         let mut region = None;
@@ -50,9 +39,7 @@ fn map_and_unmap(bench: &Bench) {
 fn change(bench: &Bench) {
     let region = allocate(Request::new(SAMPLES as u64 * PAGE, Backing::Demand));
     for index in 0..SAMPLES as u64 {
-        // SAFETY: the address lies in the benchmark's own region, where no
-        // Rust value stands.
-        unsafe { write_byte(region.base + index * PAGE, 1) };
+        write(region.base + index * PAGE);
     }
     let protect = |index: usize, rights| {
         let page = region.base + index as u64 * PAGE;

@@ -2,8 +2,9 @@
 //!
 //! All vectors but 14 go one way: they save every register and call
 //! [`report::exception`]. A page fault saves only what a call may change and
-//! calls [`fault::page_fault`]; when that refuses, the registers are put back
-//! and the fault goes the common way, so that its report has them all.
+//! calls [`fault::resolve_in_spot`], then [`fault::resolve`]; when both pass it
+//! on, the registers are put back and the fault goes the common way, so that its
+//! report has them all.
 //!
 //! The processor aligns the stack to 16 bytes before it pushes its frame, and
 //! the calling convention wants it so again at each call. Interrupts are off
@@ -17,6 +18,7 @@ use x86_64::VirtAddr;
 // The instructions after the calls below: return addresses that a backtrace meets.
 unsafe extern "sysv64" {
     safe fn exception_reported();
+    safe fn page_fault_tried();
     safe fn page_fault_answered();
 }
 
@@ -36,7 +38,7 @@ impl Interrupted {
         let is = |after_call: extern "sysv64" fn()| after_call as usize as u64 == address.as_u64();
         if is(exception_reported) {
             Some(Self::Exception(16))
-        } else if is(page_fault_answered) {
+        } else if is(page_fault_tried) || is(page_fault_answered) {
             Some(Self::PageFault(8))
         } else {
             None
@@ -170,9 +172,8 @@ extern "sysv64" fn all_registers() {
 /// ```text
 ///   rsp+88..128  rip, cs, rflags, rsp, ss   pushed by the processor
 ///   rsp+80       error code                 pushed by the processor, 16-byte aligned
-///   rsp+72       rax                        needed to hold cr2
-///   rsp+8..72    rcx, rdx, rsi, rdi, r8, r9, r10, r11 (lowest)
-///   rsp          cr2                        = &mut PageFaultFrame, 16-byte aligned
+///   rsp+8..80    rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11 (lowest)
+///   rsp          cr2                        = &PageFaultFrame, 16-byte aligned
 /// ```
 ///
 /// CR2 is read before anything that could fault again and overwrite it.
@@ -180,7 +181,6 @@ extern "sysv64" fn all_registers() {
 extern "sysv64" fn page_fault() {
     naked_asm!(
         "push rax",
-        "mov rax, cr2",
         "push rcx",
         "push rdx",
         "push rsi",
@@ -189,13 +189,16 @@ extern "sysv64" fn page_fault() {
         "push r9",
         "push r10",
         "push r11",
-        "push rax", // cr2
-        "mov rdi, rsp",
+        "mov rdi, cr2",
+        "push rdi",
+        "mov rsi, rsp",
         "cld",
-        "call {page_fault}",
-        ".globl page_fault_answered",
-        "page_fault_answered:",
-        "test al, al", // Answer::Resolved is 0; the pops leave the flags alone
+        "call {resolve_in_spot}",
+        ".globl page_fault_tried",
+        "page_fault_tried:",
+        "test al, al", // Answer::Resolved is 0
+        "jnz 2f",
+        "1:",
         "lea rsp, [rsp + 8]", // cr2
         "pop r11",
         "pop r10",
@@ -206,13 +209,29 @@ extern "sysv64" fn page_fault() {
         "pop rdx",
         "pop rcx",
         "pop rax",
-        "jnz 2f",
         "add rsp, 8", // error code
         "iretq",
         "2:",
+        "mov rdi, rsp",
+        "call {resolve}",
+        ".globl page_fault_answered",
+        "page_fault_answered:",
+        "test al, al",
+        "jz 1b",
+        "lea rsp, [rsp + 8]", // cr2
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
         "push {vector}",
         "jmp {all_registers}",
-        page_fault = sym fault::page_fault,
+        resolve_in_spot = sym fault::resolve_in_spot,
+        resolve = sym fault::resolve,
         vector = const Vector::PAGE_FAULT.number(),
         all_registers = sym all_registers,
     )

@@ -129,7 +129,11 @@ impl ExceptionFrame {
     /// The fault that the processor tells of; meaningful for a page fault.
     #[must_use]
     pub const fn fault(&self) -> Fault {
-        fault(self.cr2, self.error_code, self.rip)
+        Fault {
+            address: VirtAddr::new_truncate(self.cr2),
+            code: PageFaultErrorCode::from_bits_retain(self.error_code),
+            instruction: VirtAddr::new_truncate(self.rip),
+        }
     }
 
     /// The general registers by name, in the order of their numbers in instructions.
@@ -214,12 +218,15 @@ impl fmt::Display for SelectorErrorCode {
 }
 
 /// A page fault with the registers that a call may change, as its stub leaves it.
+///
+/// The processor raises page faults for canonical addresses only, and fetches
+/// from canonical ones: CR2 and RIP are addresses as they are.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the registers of those names")]
 pub struct PageFaultFrame {
     /// The address that was accessed.
-    pub cr2: u64,
+    pub cr2: VirtAddr,
     pub r11: u64,
     pub r10: u64,
     pub r9: u64,
@@ -230,9 +237,9 @@ pub struct PageFaultFrame {
     pub rcx: u64,
     pub rax: u64,
     /// What was tried and what was missing (Intel SDM vol. 3A, figure 4-12).
-    pub error_code: u64,
+    pub error_code: PageFaultErrorCode,
     /// The instruction that faulted; the stub returns to what stands here.
-    pub rip: u64,
+    pub rip: VirtAddr,
     pub cs: u64,
     pub rflags: u64,
     pub rsp: u64,
@@ -243,7 +250,11 @@ impl PageFaultFrame {
     /// The fault that the processor tells of.
     #[must_use]
     pub const fn fault(&self) -> Fault {
-        fault(self.cr2, self.error_code, self.rip)
+        Fault {
+            address: self.cr2,
+            code: self.error_code,
+            instruction: self.rip,
+        }
     }
 }
 
@@ -260,21 +271,13 @@ impl fmt::Display for PageFaultFrame {
             ("r9", self.r9),
             ("r10", self.r10),
             ("r11", self.r11),
-            ("rip", self.rip),
-            ("cr2", self.cr2),
+            ("rip", self.rip.as_u64()),
+            ("cr2", self.cr2.as_u64()),
             ("cs", self.cs),
             ("ss", self.ss),
             ("rfl", self.rflags),
         ];
         write_registers(f, registers.into_iter())
-    }
-}
-
-const fn fault(cr2: u64, error_code: u64, rip: u64) -> Fault {
-    Fault {
-        address: VirtAddr::new_truncate(cr2),
-        code: PageFaultErrorCode::from_bits_retain(error_code),
-        instruction: VirtAddr::new_truncate(rip),
     }
 }
 

@@ -136,6 +136,7 @@ fn interrupted_by(by: Interrupted, place: u64, rbp: u64) -> Option<Start> {
         Interrupted::PageFault(above) => {
             let frame: PageFaultFrame = value(place + above)?;
             let PageFaultFrame { rip, rsp, .. } = frame;
+            let rip = rip.as_u64();
             Some(Start { rip, rsp, rbp })
         }
     }

@@ -2,9 +2,8 @@
 
 use memory::Space;
 use memory::space::{AllocateError, Backing, Broken, Region, Report, Request};
-use x86_64::instructions::interrupts::without_interrupts;
 
-use super::{BEFORE_INIT, CURRENT, KERNEL, PHYSICAL, kernel_half};
+use super::{Memory, kernel_half, with_memory};
 use crate::physical;
 
 /// Why there is no report.
@@ -32,15 +31,11 @@ pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
     // SAFETY: the region is immediate, so that every page of it is mapped, and
     // nobody else knows of it; zeroes are words.
     let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
-    let result = without_interrupts(|| {
-        let current = CURRENT.lock();
-        let kernel = KERNEL.lock();
-        let physical = PHYSICAL.lock();
-        let (current, kernel, physical) = (
-            current.as_ref().expect(BEFORE_INIT),
-            kernel.as_ref().expect(BEFORE_INIT),
-            physical.as_ref().expect(BEFORE_INIT),
-        );
+    let result = with_memory(|memory| {
+        let Memory {
+            halves: [current, kernel],
+            physical,
+        } = &*memory;
         let spaces = core::iter::once(current).chain(others.iter().copied());
         kernel
             .audit(physical)

@@ -1,10 +1,10 @@
 //! The machine's memory: what is physical, the kernel half, and the address
-//! space that is loaded, each behind its lock.
+//! space that is loaded, behind one lock.
 //!
 //! [`init`] runs once, after the descriptors are loaded; from then on a page
 //! fault is resolved. Everything else goes through [`kernel_half()`],
-//! [`current`] or [`physical`], which hold the locks, in order and with
-//! interrupts off, while a closure runs. Inside such a closure nothing
+//! [`current`] or [`physical`], which hold the lock, with interrupts off, while a
+//! closure runs. Inside such a closure nothing
 //! demand-backed may be touched: no heap value, no formatting.
 
 mod audit;
@@ -21,20 +21,20 @@ use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 
+use crate::cpu::exception::PageFaultFrame;
 use crate::cpu::tlb::Processor;
 use crate::lock::{Lock, Rank};
 
-/// The low half of the space that is loaded, and the kernel half: in the order
-/// of bit 63 of the addresses that they hold.
-static HALVES: [Lock<Option<Space>>; 2] = [
-    Lock::new(Rank::CurrentSpace, None),
-    Lock::new(Rank::KernelHalf, None),
-];
-const CURRENT: &Lock<Option<Space>> = &HALVES[0];
-const KERNEL: &Lock<Option<Space>> = &HALVES[1];
-static PHYSICAL: Lock<Option<Physical<'static>>> = Lock::new(Rank::Physical, None);
+/// All of memory, behind one lock: whatever changes a half takes or gives back
+/// frames too, and a fault pays for one lock, not for two.
+struct Memory {
+    /// The low half of the space that is loaded, and the kernel half: in the
+    /// order of bit 63 of the addresses that they hold.
+    halves: [Space; 2],
+    physical: Physical<'static>,
+}
 
-const BEFORE_INIT: &str = "spaces::init comes before any use of memory";
+static MEMORY: Lock<Memory> = Lock::empty(Rank::Memory);
 
 /// Runs `work` on the kernel half.
 ///
@@ -44,14 +44,9 @@ const BEFORE_INIT: &str = "spaces::init comes before any use of memory";
 pub fn kernel_half<R>(
     work: impl FnOnce(&mut Space, &mut Physical<'static>, &mut Processor) -> R,
 ) -> R {
-    without_interrupts(|| {
-        let mut space = KERNEL.lock();
-        let mut physical = PHYSICAL.lock();
-        work(
-            space.as_mut().expect(BEFORE_INIT),
-            physical.as_mut().expect(BEFORE_INIT),
-            &mut Processor,
-        )
+    with_memory(|memory| {
+        let [_, kernel] = &mut memory.halves;
+        work(kernel, &mut memory.physical, &mut Processor)
     })
 }
 
@@ -61,15 +56,14 @@ pub fn kernel_half<R>(
 ///
 /// Before [`init`].
 pub fn current<R>(work: impl FnOnce(&mut Space, &mut Physical<'static>, &mut Processor) -> R) -> R {
-    without_interrupts(|| {
-        let mut space = CURRENT.lock();
-        let mut physical = PHYSICAL.lock();
-        work(
-            space.as_mut().expect(BEFORE_INIT),
-            physical.as_mut().expect(BEFORE_INIT),
-            &mut Processor,
-        )
+    with_memory(|memory| {
+        let [current, _] = &mut memory.halves;
+        work(current, &mut memory.physical, &mut Processor)
     })
+}
+
+fn with_memory<R>(work: impl FnOnce(&mut Memory) -> R) -> R {
+    without_interrupts(|| work(&mut MEMORY.lock()))
 }
 
 /// Makes an address space with an empty low half. It is not loaded.
@@ -93,13 +87,13 @@ pub fn create() -> Result<Space, OutOfFrames> {
 /// Before [`init`].
 #[must_use = "the space that was loaded keeps its frames until it is destroyed"]
 pub fn load(space: Space) -> Space {
-    without_interrupts(|| {
-        let mut current = CURRENT.lock();
+    with_memory(|memory| {
         // SAFETY: every root shares the kernel half, where the kernel, its
         // stacks and all its data lie, and this one lives as long as `space`,
-        // which stays in `CURRENT` until another root is loaded.
+        // which stays in `MEMORY` until another root is loaded.
         unsafe { Cr3::write(space.root(), Cr3Flags::empty()) };
-        current.replace(space).expect(BEFORE_INIT)
+        let [current, _] = &mut memory.halves;
+        core::mem::replace(current, space)
     })
 }
 
@@ -127,45 +121,66 @@ pub fn destroy(space: Space) -> u64 {
 ///
 /// Before [`init`].
 pub fn physical<R>(work: impl FnOnce(&mut Physical<'static>) -> R) -> R {
-    without_interrupts(|| work(PHYSICAL.lock().as_mut().expect(BEFORE_INIT)))
+    with_memory(|memory| work(&mut memory.physical))
 }
 
-/// Resolves a page fault in the half that holds the address. `None` if a lock
+/// See [`Space::share_in_spot`]; also `None` if the lock is held. Called with
+/// interrupts off.
+#[inline(always)]
+pub(crate) fn share_in_spot(fault: &Fault, frame: &PageFaultFrame) -> Option<Outcome> {
+    let mut memory = MEMORY.try_lock_for(frame)?;
+    let Memory { halves, physical } = &mut *memory;
+    half_of(halves, fault.address).share_in_spot(fault, physical)
+}
+
+/// The same for [`Space::fill_in_spot`].
+#[inline(always)]
+pub(crate) fn fill_in_spot(fault: &Fault, frame: &PageFaultFrame) -> Option<Outcome> {
+    let mut memory = MEMORY.try_lock_for(frame)?;
+    let Memory { halves, physical } = &mut *memory;
+    half_of(halves, fault.address).fill_in_spot(fault, physical, &mut Processor)
+}
+
+/// Resolves a page fault in the half that holds the address. `None` if the lock
 /// is held, so that the fault came out of the memory manager itself, or if
 /// there is no memory yet. Called with interrupts off.
-#[inline]
-pub fn resolve(fault: Fault) -> Option<Outcome> {
-    let half = half_of(fault.address).try_lock();
-    let mut half = half?;
-    let mut physical = PHYSICAL.try_lock()?;
-    Some(
-        half.as_mut()?
-            .resolve(fault, physical.as_mut()?, &mut Processor),
-    )
+pub(crate) fn resolve(frame: &PageFaultFrame) -> Option<Outcome> {
+    let mut memory = MEMORY.try_lock_for(frame)?;
+    let Memory { halves, physical } = &mut *memory;
+    let fault = frame.fault();
+    Some(half_of(halves, fault.address).resolve(fault, physical, &mut Processor))
+}
+
+/// The frame of the page fault that is being resolved.
+#[must_use]
+pub(crate) fn resolving() -> Option<PageFaultFrame> {
+    // SAFETY: the lock is held for page faults only with their frame, on the
+    // stack of a handler that has not returned.
+    MEMORY
+        .purpose()
+        .map(|frame| unsafe { *frame.cast::<PageFaultFrame>().as_ref() })
 }
 
 /// True if the last two faults were the same spurious one.
 #[must_use]
 pub fn is_stuck() -> bool {
-    PHYSICAL
-        .try_lock()
-        .is_some_and(|physical| physical.as_ref().is_some_and(|it| it.journal().is_stuck()))
+    try_physical(|physical| physical.journal().is_stuck()) == Some(true)
 }
 
 /// Lets `look` see the half that holds `address`, if nobody is changing it:
 /// for reports, which wait for no lock.
 pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Space) -> R) -> Option<R> {
-    let half = half_of(address).try_lock()?;
-    half.as_ref().map(look)
+    let mut memory = MEMORY.try_lock()?;
+    Some(look(half_of(&mut memory.halves, address)))
 }
 
 /// Lets `look` see frames and journal, if nobody is changing them: for reports.
 pub fn try_physical<R>(look: impl FnOnce(&Physical<'static>) -> R) -> Option<R> {
-    let physical = PHYSICAL.try_lock()?;
-    physical.as_ref().map(look)
+    let memory = MEMORY.try_lock()?;
+    Some(look(&memory.physical))
 }
 
 #[inline]
-fn half_of(address: VirtAddr) -> &'static Lock<Option<Space>> {
-    &HALVES[(address.as_u64() >> 63) as usize]
+fn half_of(halves: &mut [Space; 2], address: VirtAddr) -> &mut Space {
+    &mut halves[(address.as_u64() >> 63) as usize]
 }

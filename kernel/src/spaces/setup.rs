@@ -14,7 +14,7 @@ use spin::Once;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::OffsetPageTable;
 
-use super::{BEFORE_INIT, CURRENT, KERNEL, PHYSICAL, physical};
+use super::{MEMORY, Memory, physical};
 use crate::boot::{self, BootInfo};
 use crate::cpu::switch::switch;
 use crate::cpu::tlb;
@@ -85,9 +85,10 @@ pub unsafe fn init(
     let boot = boot::keep(boot);
     NEXT.call_once(|| Next { boot, image, then });
     stack::set_current(stack);
-    *CURRENT.lock() = Some(space);
-    *KERNEL.lock() = Some(kernel);
-    *PHYSICAL.lock() = Some(physical);
+    MEMORY.fill(Memory {
+        halves: [space, kernel],
+        physical,
+    });
     // SAFETY:
     // - The new root maps the image where it is, and the direct map and the
     //   framebuffer at the same addresses as the loader does.
@@ -98,7 +99,7 @@ pub unsafe fn init(
 /// The first thing on the kernel's own tables and stack.
 extern "sysv64" fn finish() -> ! {
     tlb::flush_all();
-    let next = NEXT.get().expect(BEFORE_INIT);
+    let next = NEXT.get().expect("`init` says what goes on");
     // SAFETY: the loader's tables and stack are left for good, and what it
     // said was copied.
     let reclaimed =

@@ -12,7 +12,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use memmap2::{MmapMut, MmapRaw};
 use memory::frames::{Frames, Layout};
-use memory::journal::Event;
+use memory::journal::{Event, RING};
 use memory::memory_map::FrameRange;
 use memory::{DirectMap, Features, Flush, Physical, Scope, Tlb};
 use x86_64::{PhysAddr, VirtAddr};
@@ -95,6 +95,6 @@ pub fn physical(bytes: usize) -> Physical<'static> {
         global_pages: true,
         physical_bits: 46,
     };
-    let events = vec![Event::NONE; 256].leak();
+    let events = Box::leak(Box::new([Event::NONE; RING]));
     Physical::new(frames, direct_map, features, events).expect("a frame for the zero frame")
 }

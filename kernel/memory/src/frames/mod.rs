@@ -110,6 +110,26 @@ impl<'m> Frames<'m> {
         Ok(Frame::from_entry(frame, usage))
     }
 
+    /// Hands out one frame of 4 KiB if one is in the hand, without a call.
+    #[inline(always)]
+    pub(crate) fn allocate_at_hand(&mut self, usage: Use) -> Option<Frame<Size4KiB>> {
+        let number = self.blocks.take_from_hand()?;
+        self.used[usage as usize] += 1;
+        let frame = PhysFrame::containing_address(PhysAddr::new_truncate(number << FRAME_SHIFT));
+        Some(Frame::from_entry(frame, usage))
+    }
+
+    /// Sees to it that a frame is in the hand, if the limit allows it and one
+    /// is free.
+    pub(crate) fn fill_hand(&mut self) {
+        if self.blocks.hand.bits == 0
+            && self.kept_back() == 0
+            && let Some(lowest) = self.blocks.fill_hand()
+        {
+            self.blocks.name_hand(self.ranges.number_of(lowest));
+        }
+    }
+
     /// The number of a 4 KiB frame when the hand has none.
     #[inline(never)]
     fn take_beyond_hand(&mut self) -> Option<u64> {
@@ -117,9 +137,7 @@ impl<'m> Frames<'m> {
             let index = self.can_allocate(1).then(|| self.blocks.take_one())??;
             return Some(self.ranges.number_of(index));
         }
-        let lowest = self.blocks.fill_hand()?;
-        let number = self.ranges.number_of(lowest);
-        self.blocks.name_hand(number);
+        self.fill_hand();
         self.blocks.take_from_hand()
     }
 

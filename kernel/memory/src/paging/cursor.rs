@@ -19,7 +19,7 @@ use x86_64::structures::paging::PageTableFlags;
 
 use super::entry::Entry;
 use super::geometry::{LeafSize, Table, span_of};
-use crate::direct_map::DirectMap;
+use crate::direct_map::{DirectMap, Place};
 use crate::frames::OutOfFrames;
 use crate::gather::Gather;
 use crate::physical::Physical;
@@ -127,25 +127,6 @@ impl Cursor {
         self.fall();
     }
 
-    /// Moves to `address`; true if it has a level 1 entry. Within the leaf
-    /// table stood in, this costs 4 instructions.
-    #[inline]
-    pub(crate) fn seek_small(&mut self, address: u64) -> bool {
-        let differing = self.address ^ address;
-        if differing < span_of(2) && self.level == 1 {
-            self.address = address;
-            return true;
-        }
-        self.seek_far(address);
-        self.level == 1
-    }
-
-    /// Out of line, so that the common way keeps the registers.
-    #[inline(never)]
-    fn seek_far(&mut self, address: u64) {
-        self.seek(address);
-    }
-
     /// Makes a table below the entry stood on, and moves into it. A leaf is
     /// split: 512 smaller leaves map what it mapped, with the same flags.
     ///
@@ -168,20 +149,17 @@ impl Cursor {
         Ok(())
     }
 
-    /// Puts `new` in place of the unused level 1 entry stood on. An absent
-    /// entry is nobody's: a plain store will do.
-    #[inline]
-    pub(crate) fn fill_small(&mut self, new: Entry) {
-        self.place(1).store(new.bits(), Relaxed);
-        let parent = self.place(2);
-        let count = Entry::from_bits(parent.load(Relaxed));
-        parent.store(count.count_changed(true).bits(), Relaxed);
+    /// Where the first entry of the table stood in is.
+    pub(crate) fn table_place(&self) -> Place {
+        let table = self.tables[usize::from(self.level - 1) & 3];
+        self.direct_map.place(table, 0)
     }
 
-    /// Puts `new` in place of the present level 1 entry stood on.
-    #[inline]
-    pub(crate) fn exchange_small(&mut self, new: Entry) {
-        self.place(1).store(new.bits(), Relaxed);
+    /// Where the entry is that points to the table stood in, which is not the root.
+    pub(crate) fn parent_place(&self) -> Place {
+        let above = self.level + 1;
+        let table = self.tables[usize::from(above - 1) & 3];
+        self.direct_map.place(table, self.address / span_of(above))
     }
 
     /// Moves up to the entry that points to the table stood in, and returns

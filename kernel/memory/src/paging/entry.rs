@@ -126,6 +126,13 @@ impl Entry {
         Self(address | flags | PRESENT | page_size)
     }
 
+    /// The same leaf of another physical address than 0, DIRTY if it `is_written`.
+    #[inline]
+    pub(crate) const fn at(self, address: PhysAddr, is_written: bool) -> Self {
+        let dirty = (is_written as u64) << PageTableFlags::DIRTY.bits().trailing_zeros();
+        Self(self.0 | address.as_u64() | dirty)
+    }
+
     /// What the entry says in a table at `level` (1 to 4).
     #[must_use]
     pub const fn kind(self, level: u8) -> EntryKind {

@@ -50,7 +50,7 @@ impl Space {
                     address += leaves * size.bytes();
                 }
                 Err(error) => {
-                    let mut gather = Gather::new(self.scope, physical, tlb);
+                    let mut gather = self.gather(physical, tlb);
                     self.unmap(region.base.as_u64(), address, &mut gather);
                     gather.finish();
                     return Err(error);
@@ -163,7 +163,7 @@ impl Space {
         self.cursor.seek(address);
         while self.cursor.level() > size.level() {
             if let Err(error) = self.cursor.descend(physical) {
-                let mut gather = Gather::new(self.scope, physical, tlb);
+                let mut gather = self.gather(physical, tlb);
                 self.cursor.prune(&mut gather);
                 gather.finish();
                 return Err(error);

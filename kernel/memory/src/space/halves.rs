@@ -17,6 +17,7 @@ use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::Space;
+use super::spot::Spot;
 use super::tree::Tree;
 use crate::frames::OutOfFrames;
 use crate::gather::Gather;
@@ -134,6 +135,7 @@ impl Space {
             cursor: Cursor::new(direct_map, root, 3, low),
             regions: Tree::new(direct_map),
             last: None,
+            spot: Spot::CLOSED,
             scope: Scope::Kernel,
             window: (low, high),
             next_source: 0,
@@ -154,6 +156,7 @@ impl Space {
             cursor: Cursor::new(direct_map, root, 4, LOWEST),
             regions: Tree::new(direct_map),
             last: None,
+            spot: Spot::CLOSED,
             scope: Scope::Space(frame),
             window: (LOWEST, HALF),
             next_source: 0,

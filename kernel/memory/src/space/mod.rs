@@ -36,6 +36,7 @@ mod region;
 mod release;
 mod request;
 mod resolve;
+mod spot;
 mod tree;
 
 pub use audit::{
@@ -53,6 +54,7 @@ pub use request::{AllocateError, Placement, Request};
 
 use crate::paging::Cursor;
 use crate::tlb::Scope;
+use spot::Spot;
 use tree::{Link, Tree};
 
 /// One half of an address space: the kernel's, or a low half of its own.
@@ -62,6 +64,8 @@ pub struct Space {
     regions: Tree,
     /// The record that the last fault or query hit.
     last: Link,
+    /// Where the last fault was.
+    spot: Spot,
     /// Whose translations a change here outdates.
     scope: Scope,
     /// Where regions are placed: the first address, and the one behind the last.

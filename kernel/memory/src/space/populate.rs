@@ -12,7 +12,6 @@ use super::Space;
 use super::region::{Backing, Region};
 use crate::fault::{Access, Fault, Outcome, Refusal};
 use crate::frames::OutOfFrames;
-use crate::gather::Gather;
 use crate::paging::{Entry, LeafSize};
 use crate::physical::Physical;
 use crate::tlb::{Flush, Tlb};
@@ -195,7 +194,7 @@ impl Space {
         let mut flags = region.leaf_flags(physical.features(), self.is_kernel());
         flags.insert(PageTableFlags::DIRTY);
         let block = address & !(size.bytes() - 1);
-        let mut gather = Gather::new(self.scope, physical, tlb);
+        let mut gather = self.gather(physical, tlb);
         for page in (block..block + size.bytes()).step_by(4096) {
             self.cursor.seek(page);
             if self.cursor.entry() != Entry::UNUSED {

@@ -113,7 +113,7 @@ impl Space {
     ) -> Result<u64, PromiseError> {
         let (start, end) = self.pages_on_demand(start, size)?;
         let before = physical.frames().counts().promised;
-        let mut gather = Gather::new(self.scope, physical, tlb);
+        let mut gather = self.gather(physical, tlb);
         let mut address = start;
         while address < end {
             self.cursor.seek(address);

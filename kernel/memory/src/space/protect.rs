@@ -10,7 +10,6 @@ use super::region::{Backing, Region, Rights};
 use super::release::whole_pages;
 use super::tree::{Link, Node};
 use crate::frames::OutOfFrames;
-use crate::gather::Gather;
 use crate::paging::{Entry, LeafSize};
 use crate::physical::Physical;
 use crate::pool::Handle;
@@ -178,7 +177,7 @@ impl Space {
     fn change_leaves(&mut self, start: u64, end: u64, physical: &mut Physical, tlb: &mut impl Tlb) {
         let (features, global) = (physical.features(), self.is_kernel());
         let zero = physical.zero_frame().start_address();
-        let mut gather = Gather::new(self.scope, physical, tlb);
+        let mut gather = self.gather(physical, tlb);
         let mut address = start;
         while let Some(node) = self.regions.find(address).filter(|_| address < end) {
             let region = *self.regions.region(node);

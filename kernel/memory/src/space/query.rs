@@ -126,7 +126,10 @@ impl Space {
     }
 
     fn region(&self, link: Link) -> Option<Region> {
-        link.map(|node| *self.regions.region(node))
+        let node = link?;
+        let mut region = *self.regions.region(node);
+        region.faults += self.faults_in_spot(node);
+        Some(region)
     }
 
     /// The record of the region that holds `address`, the last hit first: in

@@ -112,7 +112,7 @@ impl Space {
         if backing == Backing::Fixed {
             return Err(FreeError::Fixed(base));
         }
-        let mut gather = Gather::new(self.scope, physical, tlb);
+        let mut gather = self.gather(physical, tlb);
         let mut next = Some(node);
         while let Some(node) = next.filter(|node| self.regions.region(*node).source == source) {
             let end = self.remove_region(node, &mut gather);
@@ -149,7 +149,7 @@ impl Space {
         }
         self.split_around(start, end, physical)
             .map_err(|_| DiscardError::OutOfFrames)?;
-        let mut gather = Gather::new(self.scope, physical, tlb);
+        let mut gather = self.gather(physical, tlb);
         self.unmap(start, end, &mut gather);
         Ok(gather.finish())
     }

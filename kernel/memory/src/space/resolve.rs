@@ -16,19 +16,17 @@
 //! nothing is allocated but frames and tables; there is no loop that a caller
 //! could make endless. Absent to present needs no flush (Intel SDM vol. 3A
 //! 4.10.4.3). The faults of every day, small pages whose table is there, are
-//! done in this file; all others go on to `populate`.
+//! done in `spot`; all others here and in `populate`.
 
-use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::Space;
 use super::halves::LOWEST;
-use super::region::{Backing, Region, Way};
-use crate::fault::{Access, Cause, Fault, Outcome, Refusal};
-use crate::journal::Event;
-use crate::paging::{Entry, LeafSize};
+use super::region::{Backing, Region};
+use crate::fault::{Cause, Fault, Outcome, Refusal};
+use crate::journal::{Event, Row};
 use crate::physical::Physical;
-use crate::tlb::{Flush, Tlb};
+use crate::tlb::Tlb;
 
 impl Space {
     /// Resolves a page fault in this half of the address space, counts it, and
@@ -41,82 +39,25 @@ impl Space {
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Outcome {
-        match self.resolve_small(&fault, physical, tlb) {
-            Some(outcome) => outcome,
-            None => self.resolve_any(fault, physical, tlb),
+        if let Some(outcome) = self.resolve_in_spot(&fault, physical, tlb) {
+            return outcome;
         }
+        if self.open_spot(fault.address.as_u64(), physical)
+            && let Some(outcome) = self.resolve_in_spot(&fault, physical, tlb)
+        {
+            return outcome;
+        }
+        self.resolve_any(fault, physical, tlb)
     }
 
-    /// Resolves an allowed fault on a small page whose table exists; `None`,
-    /// and nothing changed, for any other.
-    #[inline]
-    fn resolve_small(
+    fn resolve_in_spot(
         &mut self,
         fault: &Fault,
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Option<Outcome> {
-        let address = fault.address.as_u64();
-        let found = self.lookup(address)?;
-        let node = self.regions.node_mut(found);
-        let plan = node.plan;
-        if plan.way == Way::Other || fault.code.intersects(plan.refused) {
-            return None;
-        }
-        if !self.cursor.seek_small(address) {
-            return None;
-        }
-        let write = fault.access() == Access::Write;
-        let zero = physical.zero_frame().start_address();
-        let entry = self.cursor.entry_at(1);
-        let (memory, outcome) = if entry == Entry::UNUSED {
-            let (memory, mut flags, outcome) = match (plan.way, write) {
-                (Way::Zero, false) => (
-                    zero,
-                    plan.flags.difference(PageTableFlags::WRITABLE),
-                    Outcome::ZeroRead,
-                ),
-                (Way::Zero, true) => (
-                    physical.new_private_page().ok()?,
-                    plan.flags,
-                    Outcome::ZeroWrite,
-                ),
-                _ => (
-                    physical.new_private_page().ok()?,
-                    plan.flags,
-                    Outcome::Demand,
-                ),
-            };
-            if write {
-                flags = flags.union(PageTableFlags::DIRTY);
-            }
-            self.cursor.fill_small(Entry::leaf(
-                memory.as_u64(),
-                LeafSize::Size4KiB,
-                flags.bits(),
-            ));
-            (memory, outcome)
-        } else if write && entry.is_present() && entry.leaf_address(LeafSize::Size4KiB) == zero {
-            let memory = physical.new_private_page().ok()?;
-            let flags = plan.flags.union(PageTableFlags::DIRTY);
-            self.cursor.exchange_small(Entry::leaf(
-                memory.as_u64(),
-                LeafSize::Size4KiB,
-                flags.bits(),
-            ));
-            tlb.flush(self.scope, Flush::Pages(&[fault.address]));
-            (memory, Outcome::PrivateCopy)
-        } else {
-            return None;
-        };
-        node.region.faults += 1;
-        physical.journal_mut().record(Event {
-            fault: *fault,
-            outcome,
-            region: node.region.base,
-            frame: memory,
-        });
-        Some(outcome)
+        let shared = self.share_in_spot(fault, physical);
+        shared.or_else(|| self.fill_in_spot(fault, physical, tlb))
     }
 
     /// Resolves any fault.
@@ -147,12 +88,14 @@ impl Space {
         {
             self.regions.region_mut(node).faults += 1;
         }
-        physical.journal_mut().record(Event {
+        let row = Row::of(outcome, fault.cause());
+        let event = Event {
             fault,
             outcome,
             region: base,
             frame: PhysAddr::new_truncate(frame),
-        });
+        };
+        physical.journal_mut().record(row, |place| *place = event);
         outcome
     }
 

@@ -28,7 +28,7 @@ pub const FIXED_BASE: u64 = 0xffff_9600_0000_0000;
 /// Tables that a machine without any space has: its root, and one for each slot.
 pub const FIRST_TABLES: u64 = 4;
 /// Events that its journal holds.
-pub const EVENTS: usize = 64;
+pub const EVENTS: usize = memory::journal::RING;
 /// How many processors a machine has.
 pub const PROCESSORS: usize = 2;
 
@@ -107,7 +107,7 @@ impl Machine {
         let storage = unsafe { memory.words(held.start, layout.words()) };
         let frames = Frames::new(map.managed(), storage, held).expect("a sorted map");
         // SAFETY: as above, and this is the memory's one machine.
-        let events = unsafe { memory.events(EVENTS) };
+        let events = unsafe { memory.events() };
         let mut physical = Physical::new(frames, memory.direct_map(), features, events)
             .expect("a frame of zeroes");
         let kernel = Space::new_kernel_half(KERNEL_SLOTS, &[FIXED_SLOT], &mut physical)

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
 use memory::DirectMap;
-use memory::journal::Event;
+use memory::journal::{Event, RING};
 use x86_64::{PhysAddr, VirtAddr};
 
 /// Sizes that are tried, the largest first: a host may limit what is reserved.
@@ -73,19 +73,19 @@ impl SimulatedMemory {
         unsafe { std::slice::from_raw_parts_mut(pointer, words) }
     }
 
-    /// A ring for `count` events, in memory below 1 MiB, which is never handed out.
+    /// A ring for events, in memory below 1 MiB, which is never handed out.
     ///
     /// # Safety
     ///
     /// As for [`Self::words`]; there is one such ring at a time.
-    pub unsafe fn events(&self, count: usize) -> &'static mut [Event] {
-        let bytes = (count * size_of::<Event>()) as u64;
-        let pointer = self.pointer(0x1000, bytes).cast::<Event>();
-        // SAFETY: the range lies inside the mapping and is aligned; each event
-        // is written before the slice is made; the caller vouches for the rest.
+    pub unsafe fn events(&self) -> &'static mut [Event; RING] {
+        let bytes = size_of::<[Event; RING]>() as u64;
+        let pointer = self.pointer(0x1000, bytes).cast::<[Event; RING]>();
+        // SAFETY: the range lies inside the mapping and is aligned; the ring is
+        // written before it is referred to; the caller vouches for the rest.
         unsafe {
-            (0..count).for_each(|index| pointer.add(index).write(Event::NONE));
-            std::slice::from_raw_parts_mut(pointer, count)
+            pointer.write([Event::NONE; RING]);
+            &mut *pointer
         }
     }
 

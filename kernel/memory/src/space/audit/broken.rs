@@ -215,6 +215,8 @@ pub enum RegionDefect {
     Plan,
     /// 5: the record that was hit last is not in the tree any more; the base is its slab's.
     StaleHit,
+    /// 5: where the last fault was, something else is kept for the next one than region and tables say.
+    StaleSpot,
     /// 4: it has all its memory from the start, and nothing is mapped here.
     NotResident(VirtAddr),
 }

@@ -191,6 +191,7 @@ impl fmt::Display for RegionDefect {
             Self::TornOff => "the region that it continues does not lie before it",
             Self::User => "user mode may not access the kernel half",
             Self::Plan => "the plan for its faults does not follow from it",
+            Self::StaleSpot => "what is kept of its last fault is not what region and tables say",
             Self::StaleHit => "the record that was hit last is not in the tree",
             Self::NotResident(address) => {
                 return write!(

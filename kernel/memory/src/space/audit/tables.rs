@@ -43,6 +43,7 @@ impl Auditor<'_, '_> {
             self.slot(half, slot, u64::MAX)?;
         }
         self.cursor(half)?;
+        self.spot(half)?;
         self.residents(half)
     }
 
@@ -108,6 +109,17 @@ impl Auditor<'_, '_> {
         // which others edit; it is sought anew before it is used again.
         let is_elsewhere = (at >> 47 != 0) != half.is_kernel();
         self.require(is_elsewhere || half.cursor.is_current(), broken)
+    }
+
+    /// What is kept of the last fault is what region and tables say.
+    fn spot(&mut self, half: &Space) -> Result<(), Broken> {
+        let broken = Broken::Region {
+            space: scope(half),
+            base: half.spot.region(),
+            defect: RegionDefect::StaleSpot,
+        };
+        let is_current = half.spot.is_current(half, self.physical);
+        self.require(is_current, broken)
     }
 
     /// The kernel half's level 3 table met for `address` is that of `slot`, the

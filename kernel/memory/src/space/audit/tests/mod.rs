@@ -248,7 +248,7 @@ fn physical(features: Features) -> (Memory, Physical<'static>) {
     // SAFETY: all managed frames are shown at this offset, and nobody but the
     // machine and its test touches them.
     let direct_map = unsafe { DirectMap::new(offset) };
-    let events = Box::leak(Box::new([Event::NONE; 16]));
+    let events = Box::leak(Box::new([Event::NONE; crate::journal::RING]));
     let physical = Physical::new(frames, direct_map, features, events).expect("a frame");
     (memory, physical)
 }

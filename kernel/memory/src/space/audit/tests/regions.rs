@@ -199,6 +199,26 @@ fn the_record_that_was_hit_last_is_one_of_the_tree() {
 }
 
 #[test]
+fn what_is_kept_of_the_last_fault_is_what_region_and_tables_say() {
+    let (mut machine, low) = with_regions();
+    // The first touch makes the table, so that the second one can be remembered.
+    machine.read(low, base(4));
+    machine.read(low, base(4) + PAGE);
+    assert!(machine.audit().is_ok());
+    let kept = machine.spaces[0].spot;
+    let (space, physical) = machine.half(low);
+    space
+        .free(VirtAddr::new(base(4)), physical, &mut NoCache)
+        .unwrap();
+    assert!(machine.audit().is_ok());
+    machine.spaces[0].spot = kept;
+    assert_eq!(
+        machine.broken(),
+        broken(low, base(4), RegionDefect::StaleSpot)
+    );
+}
+
+#[test]
 fn a_record_that_is_in_no_tree_was_lost() {
     let (mut machine, low) = with_regions();
     let region = machine.spaces[0].region_at(VirtAddr::new(base(0))).unwrap();

@@ -1,0 +1,55 @@
+//! Regions to measure in, and accesses to them.
+
+use memory::space::{Placement, Region, Request};
+use x86_64::VirtAddr;
+
+use crate::cpu::access::{read_byte, write_byte};
+use crate::spaces;
+
+pub(super) const PAGE: u64 = 4096;
+pub(super) const LARGE_PAGE: u64 = 2 << 20;
+
+/// The address of page `index` of the region.
+pub(super) fn page(region: &Region, index: usize) -> VirtAddr {
+    region.base + index as u64 * PAGE
+}
+
+/// A region in the low half.
+pub(super) fn allocate(request: Request) -> Region {
+    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        .expect("a machine for benchmarks has room")
+}
+
+pub(super) fn free(region: &Region) {
+    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+        .expect("the region is the benchmark's own");
+}
+
+/// A region at the start of a leaf table, for as long as `work` takes.
+pub(super) fn with_region(request: Request, work: impl FnOnce(&Region)) {
+    let low = VirtAddr::new(LARGE_PAGE);
+    let place = Placement::Within(low, low + (1_u64 << 40), LARGE_PAGE);
+    let region = allocate(request.placement(place));
+    work(&region);
+    free(&region);
+}
+
+/// Touches a page in every leaf table, so that no fault that is measured has
+/// to make one.
+pub(super) fn make_tables(region: &Region) {
+    for index in (0..region.size / PAGE).step_by(512) {
+        write(page(region, index as usize));
+    }
+}
+
+#[inline(always)]
+pub(super) fn read(address: VirtAddr) {
+    // SAFETY: the address lies in the benchmark's own region.
+    unsafe { read_byte(address) };
+}
+
+#[inline(always)]
+pub(super) fn write(address: VirtAddr) {
+    // SAFETY: as above, and no Rust value stands there.
+    unsafe { write_byte(address, 1) };
+}
