@@ -62,7 +62,7 @@ impl<'m> Blocks<'m> {
     // --- single frames and blocks ------------------------------------------
 
     /// Takes the lowest free frame of the lowest partial block and returns its
-    /// index. The hand is empty and stays so.
+    /// index. What is in the hand stays there.
     pub(super) fn take_one(&mut self) -> Option<u64> {
         let block = self.lowest_block()?;
         let at = self.tallies.get(block).first_word();

@@ -53,8 +53,8 @@ pub struct Frames<'m> {
     ranges: Ranges<'m>,
     total: u64,
     reserved: u64,
-    /// Free frames that the limit keeps back. While there are any, the hand
-    /// stays empty, so that the way of every day has no limit to look at.
+    /// Free frames that the limit keeps back. The hand never holds more than may
+    /// be handed out, so that the way of every day has no limit to look at.
     withheld: u64,
     /// Free frames that are kept back for pages to come: see `promise`.
     promised: u64,
@@ -119,11 +119,11 @@ impl<'m> Frames<'m> {
         Some(Frame::from_entry(frame, usage))
     }
 
-    /// Sees to it that a frame is in the hand, if the limit allows it and one
-    /// is free.
+    /// Sees to it that a frame is in the hand, if one is free and a whole word
+    /// of them may be handed out: the hand never holds what is kept back.
     pub(crate) fn fill_hand(&mut self) {
         if self.blocks.hand.bits == 0
-            && self.kept_back() == 0
+            && (self.kept_back() == 0 || self.can_allocate(u64::from(u64::BITS)))
             && let Some(lowest) = self.blocks.fill_hand()
         {
             self.blocks.name_hand(self.ranges.number_of(lowest));
@@ -133,17 +133,20 @@ impl<'m> Frames<'m> {
     /// The number of a 4 KiB frame when the hand has none.
     #[inline(never)]
     fn take_beyond_hand(&mut self) -> Option<u64> {
-        if self.kept_back() > 0 {
-            let index = self.can_allocate(1).then(|| self.blocks.take_one())??;
-            return Some(self.ranges.number_of(index));
-        }
         self.fill_hand();
-        self.blocks.take_from_hand()
+        self.blocks.take_from_hand().or_else(|| {
+            let index = self.can_allocate(1).then(|| self.blocks.take_one())??;
+            Some(self.ranges.number_of(index))
+        })
     }
 
     fn take_2m(&mut self) -> Option<u64> {
-        if self.kept_back() > 0 && !self.can_allocate(BLOCK_FRAMES) {
-            return None;
+        if self.kept_back() > 0 {
+            if !self.can_allocate(BLOCK_FRAMES) {
+                return None;
+            }
+            // With a block less, what the hand holds may not be handed out any more.
+            self.blocks.empty_hand();
         }
         let index = self.blocks.take_block()?;
         Some(self.ranges.number_of(index))

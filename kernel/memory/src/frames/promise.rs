@@ -8,8 +8,8 @@
 //!
 //! A promise names a number of frames and no frame in particular. What must
 //! always hold: promised frames are free, and nobody but [`Frames::redeem`]
-//! takes the last ones of them. While there are any the hand is empty, as it is
-//! under a limit. Neighbours: [`Space::promise`](crate::Space::promise) says
+//! takes the last ones of them. The hand never holds them, nor what a limit keeps
+//! back. Neighbours: [`Space::promise`](crate::Space::promise) says
 //! which pages the promises are for.
 
 use x86_64::PhysAddr;
@@ -51,10 +51,13 @@ impl Frames<'_> {
         if self.promised == 0 {
             return Err(OutOfFrames);
         }
-        let index = self.blocks.take_one().ok_or(OutOfFrames)?;
+        // The last free frames may be in the hand, and no others are left then.
+        let number = match self.blocks.take_one() {
+            Some(index) => self.ranges.number_of(index),
+            None => self.blocks.take_from_hand().ok_or(OutOfFrames)?,
+        };
         self.promised -= 1;
         self.used[usage as usize] += 1;
-        let number = self.ranges.number_of(index);
         let frame = PhysFrame::containing_address(PhysAddr::new_truncate(number << FRAME_SHIFT));
         Ok(Frame::from_entry(frame, usage))
     }

@@ -39,6 +39,20 @@ fn a_limit_counts_down_and_up_again() {
 }
 
 #[test]
+fn what_a_limit_leaves_after_a_large_frame_is_handed_out_to_the_last_and_no_more() {
+    let mut frames = frames_over(&[range(2 * MIB, 10 * MIB)]);
+    frames.set_limit(Some(520));
+    // From here on a whole word of frames is at hand, all of which may go,
+    let _first = small(&mut frames);
+    // until the large one has taken most of what the limit allows.
+    let _large = large(&mut frames);
+    assert_eq!(frames.counts().limit, Some(7));
+    assert_eq!((0..7).map(|_| small(&mut frames)).count(), 7);
+    assert_eq!(frames.allocate::<Size4KiB>(Use::Private), Err(OutOfFrames));
+    assert_eq!(frames.counts().limit, Some(0));
+}
+
+#[test]
 fn a_limit_above_what_is_free_is_none() {
     let mut frames = frames_over(&[range(2 * MIB, 4 * MIB)]);
     frames.set_limit(Some(512));
