@@ -33,6 +33,8 @@ static FREE: AtomicU64 = AtomicU64::new(0);
 #[test_case]
 fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
     expect_report(|report: &Report| {
+        // Before anything is allocated: the heap has faults of its own.
+        let event = spaces::physical(|physical| physical.journal().last()).expect("this fault");
         assert_eq!(counts().free, FREE.load(Ordering::Relaxed));
         assert_eq!(report.frame.vector(), Vector::PAGE_FAULT);
         assert_eq!(report.frame.cr2, ADDRESS.as_u64());
@@ -48,7 +50,6 @@ fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
             "16 bytes past the end of below (demand, rw, 0x0000000000010000..0x0000000000014000), \
              49136 bytes before above (zero, rw, 0x0000000000020000..0x0000000000021000)"
         );
-        let event = spaces::physical(|physical| physical.journal().last()).expect("this fault");
         assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
         assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));
         assert_eq!(event.fault.instruction.as_u64(), report.frame.rip);
