@@ -28,6 +28,16 @@ pub enum Rank {
     Memory = 1,
 }
 
+impl Rank {
+    /// The last in the order of those whose bits are set in `held`, which is not 0.
+    fn latest(held: u8) -> Self {
+        match held.ilog2() {
+            0 => Self::Heap,
+            _ => Self::Memory,
+        }
+    }
+}
+
 /// One bit for each rank that is held; kept in debug builds only.
 static RANKS: AtomicU8 = AtomicU8::new(0);
 
@@ -104,8 +114,9 @@ impl<T> Lock<T> {
             let held = RANKS.load(Relaxed);
             assert!(
                 held >> self.rank as u8 == 0,
-                "lock order: {:?} is taken while {held:#06b} are held",
-                self.rank
+                "lock order: {:?} is taken while {:?} is held",
+                self.rank,
+                Rank::latest(held)
             );
         }
         loop {

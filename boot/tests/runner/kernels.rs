@@ -78,6 +78,7 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
             "must_fail_assertion",
             "must_fail_panic",
             "must_fail_hang",
+            "must_fail_heap_under_locks",
             "must_fail_refused_fault",
             "must_fail_triple_fault",
         ];
