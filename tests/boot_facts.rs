@@ -7,8 +7,9 @@
 
 use bootloader_api::info::MemoryRegionKind;
 use kernel::layout::{DIRECT_MAP, IMAGE, KERNEL_HALF, STACK_SIZE};
-use kernel::stack;
 use kernel::testing::boot_info;
+use kernel::{spaces, stack};
+use memory::paging::Entry;
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
@@ -44,6 +45,15 @@ fn the_loaders_stack_had_its_size_and_is_no_longer_in_use() {
     assert_eq!(loaders.top - loaders.bottom, STACK_SIZE);
     assert!(!loaders.contains(here));
     assert!(stack::current().is_some_and(|stack| stack.contains(here)));
+}
+
+#[test_case]
+fn the_loaders_stack_lay_in_a_slot_that_our_tables_do_not_have() {
+    let loaders = boot_info().stack;
+    assert_eq!(u16::from(loaders.bottom.p4_index()), 257);
+    assert_eq!(u16::from((loaders.top - 1).p4_index()), 257);
+    let end = spaces::current(|space, _, _| space.walk(loaders.bottom).end());
+    assert_eq!((end.level, end.entry), (4, Entry::UNUSED));
 }
 
 #[test_case]
