@@ -6,9 +6,9 @@
 //! lock is held (links of free blocks, nodes of its list). Such a fault is the
 //! normal case, and why the heap comes first in the order of locks. The other
 //! way round cannot be: the fault path is the crate `memory`, which has no
-//! allocator; and where the space's or the frames' lock is held, taking the
-//! heap's is a panic in debug builds ([`lock`](crate::lock)). In the book:
-//! chapter 7, `docs/07-the-heap.md`.
+//! allocator; and where memory's lock is held, taking the heap's is a panic in
+//! debug builds ([`lock`](crate::lock)). In the book: chapter 7,
+//! `docs/07-the-heap.md`.
 
 mod apart;
 mod source;
