@@ -13,7 +13,7 @@ use alloc::string::ToString;
 use common::{PAGE, allocate, counts, pages_at};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::cpu::access;
-use kernel::cpu::exception::Vector;
+use kernel::cpu::vector::Vector;
 use kernel::fault::{Reason, Whereabouts};
 use kernel::report::Report;
 use kernel::spaces;

@@ -7,7 +7,7 @@
 
 use core::hint::black_box;
 use kernel::cpu::descriptors::{DOUBLE_FAULT_STACK, EXCEPTION_STACK_SIZE, exception_stack_top};
-use kernel::cpu::exception::Vector;
+use kernel::cpu::vector::Vector;
 use kernel::report::Report;
 use kernel::stack;
 use kernel::testing::expect_report;

@@ -1,7 +1,7 @@
 //! The report of what a sound kernel does not do: faults in the fault handler and in reports,
 //! faults that come back, lost stacks, panics. All end, with both frames and the right status.
 
-use crate::reports::{place, report, says};
+use crate::crash::{place, report, says};
 
 #[test]
 fn a_fault_inside_the_fault_handler_is_told_with_both_frames() {

@@ -15,7 +15,8 @@ use memory::Fault;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 
-use super::exception::{ExceptionFrame, Vector};
+use super::exception::ExceptionFrame;
+use super::vector::Vector;
 
 /// Why the processor did not make an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //! the calling convention wants it so again at each call. Interrupts are off
 //! throughout, as all gates are interrupt gates.
 
-use super::exception::Vector;
+use super::vector::Vector;
 use crate::{fault, interrupts, report};
 use core::arch::naked_asm;
 use x86_64::VirtAddr;
@@ -167,30 +167,47 @@ extern "sysv64" fn all_registers() {
     )
 }
 
+/// Puts back the registers that a call may change, which a stub pushed in the
+/// reverse order. Flags stay as they are.
+macro_rules! restore {
+    () => {
+        "pop r11
+        pop r10
+        pop r9
+        pop r8
+        pop rsi
+        pop rdx
+        pop rcx
+        pop rax
+        pop rdi"
+    };
+}
+
 /// A page fault, on the stack that faulted. The stack at the call:
 ///
 /// ```text
 ///   rsp+88..128  rip, cs, rflags, rsp, ss   pushed by the processor
 ///   rsp+80       error code                 pushed by the processor, 16-byte aligned
-///   rsp+8..80    rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11 (lowest)
+///   rsp+72       rdi                        needed to hold cr2
+///   rsp+8..72    rax, rcx, rdx, rsi, r8, r9, r10, r11 (lowest)
 ///   rsp          cr2                        = &PageFaultFrame, 16-byte aligned
 /// ```
 ///
-/// CR2 is read before anything that could fault again and overwrite it.
+/// CR2 is read as soon as there is a register for it.
 #[unsafe(naked)]
 extern "sysv64" fn page_fault() {
     naked_asm!(
+        "push rdi",
+        "mov rdi, cr2",
         "push rax",
         "push rcx",
         "push rdx",
         "push rsi",
-        "push rdi",
         "push r8",
         "push r9",
         "push r10",
         "push r11",
-        "mov rdi, cr2",
-        "push rdi",
+        "push rdi", // cr2
         "mov rsi, rsp",
         "cld",
         "call {resolve_in_spot}",
@@ -200,15 +217,7 @@ extern "sysv64" fn page_fault() {
         "jnz 2f",
         "1:",
         "lea rsp, [rsp + 8]", // cr2
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rdi",
-        "pop rsi",
-        "pop rdx",
-        "pop rcx",
-        "pop rax",
+        restore!(),
         "add rsp, 8", // error code
         "iretq",
         "2:",
@@ -219,15 +228,7 @@ extern "sysv64" fn page_fault() {
         "test al, al",
         "jz 1b",
         "lea rsp, [rsp + 8]", // cr2
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rdi",
-        "pop rsi",
-        "pop rdx",
-        "pop rcx",
-        "pop rax",
+        restore!(),
         "push {vector}",
         "jmp {all_registers}",
         resolve_in_spot = sym fault::resolve_in_spot,
@@ -242,17 +243,17 @@ extern "sysv64" fn page_fault() {
 ///
 /// ```text
 ///   rsp+80..120  rip, cs, rflags, rsp, ss   pushed by the processor
-///   rsp+8..80    rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11 (lowest)
+///   rsp+8..80    rdi, rax, rcx, rdx, rsi, r8, r9, r10, r11 (lowest)
 ///   rsp          (padding)                  16-byte aligned
 /// ```
 #[unsafe(naked)]
 pub(super) extern "sysv64" fn serial_interrupt() {
     naked_asm!(
+        "push rdi",
         "push rax",
         "push rcx",
         "push rdx",
         "push rsi",
-        "push rdi",
         "push r8",
         "push r9",
         "push r10",
@@ -261,15 +262,7 @@ pub(super) extern "sysv64" fn serial_interrupt() {
         "cld",
         "call {serial}",
         "add rsp, 8",
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rdi",
-        "pop rsi",
-        "pop rdx",
-        "pop rcx",
-        "pop rax",
+        restore!(),
         "iretq",
         serial = sym interrupts::serial,
     )

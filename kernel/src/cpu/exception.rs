@@ -1,4 +1,4 @@
-//! The 32 exceptions by name, and the frames that their stubs leave on the stack.
+//! The frames that the stubs of exceptions leave on the stack.
 //!
 //! The layout of both frames is written by the assembly in
 //! [`entry`](super::entry); the two must change together.
@@ -9,82 +9,7 @@ use memory::Fault;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 
-/// An exception vector, 0 to 31.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vector(u8);
-
-impl Vector {
-    /// #BP, from INT3.
-    pub const BREAKPOINT: Self = Self(3);
-    /// #DF: an exception could not be delivered.
-    pub const DOUBLE_FAULT: Self = Self(8);
-    /// #SS: an access through RSP or RBP to a non-canonical address.
-    pub const STACK_SEGMENT: Self = Self(12);
-    /// #GP: the protection violations that have no exception of their own.
-    pub const GENERAL_PROTECTION: Self = Self(13);
-    /// #PF: no translation for an access.
-    pub const PAGE_FAULT: Self = Self(14);
-
-    /// The number, 0 to 31.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self.0
-    }
-
-    /// Whether a non-canonical address may be behind it, for which the processor
-    /// tells no address (Intel SDM vol. 3A, 6.15).
-    #[must_use]
-    pub const fn may_be_non_canonical(self) -> bool {
-        matches!(self, Self::STACK_SEGMENT | Self::GENERAL_PROTECTION)
-    }
-
-    /// Mnemonic and name (Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, table 8-1 for 28 to 30).
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        NAMES[(self.0 & 31) as usize]
-    }
-}
-
-const NAMES: [&str; 32] = [
-    "#DE Divide Error",
-    "#DB Debug Exception",
-    "NMI Interrupt",
-    "#BP Breakpoint",
-    "#OF Overflow",
-    "#BR BOUND Range Exceeded",
-    "#UD Invalid Opcode",
-    "#NM Device Not Available",
-    "#DF Double Fault",
-    "Coprocessor Segment Overrun",
-    "#TS Invalid TSS",
-    "#NP Segment Not Present",
-    "#SS Stack-Segment Fault",
-    "#GP General Protection",
-    "#PF Page Fault",
-    "reserved exception 15",
-    "#MF x87 FPU Floating-Point Error",
-    "#AC Alignment Check",
-    "#MC Machine Check",
-    "#XM SIMD Floating-Point Exception",
-    "#VE Virtualization Exception",
-    "#CP Control Protection Exception",
-    "reserved exception 22",
-    "reserved exception 23",
-    "reserved exception 24",
-    "reserved exception 25",
-    "reserved exception 26",
-    "reserved exception 27",
-    "#HV Hypervisor Injection Exception",
-    "#VC VMM Communication Exception",
-    "#SX Security Exception",
-    "reserved exception 31",
-];
-
-impl fmt::Display for Vector {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use super::vector::Vector;
 
 /// An exception with every register, as the common path of the stubs leaves it.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +48,7 @@ impl ExceptionFrame {
     /// Which exception it is.
     #[must_use]
     pub const fn vector(&self) -> Vector {
-        Vector(self.vector as u8)
+        Vector::from_stub(self.vector)
     }
 
     /// The fault that the processor tells of; meaningful for a page fault.
@@ -231,11 +156,11 @@ pub struct PageFaultFrame {
     pub r10: u64,
     pub r9: u64,
     pub r8: u64,
-    pub rdi: u64,
     pub rsi: u64,
     pub rdx: u64,
     pub rcx: u64,
     pub rax: u64,
+    pub rdi: u64,
     /// What was tried and what was missing (Intel SDM vol. 3A, figure 4-12).
     pub error_code: PageFaultErrorCode,
     /// The instruction that faulted; the stub returns to what stands here.
@@ -283,21 +208,3 @@ impl fmt::Display for PageFaultFrame {
 
 const _: () = assert!(size_of::<ExceptionFrame>() == 23 * 8);
 const _: () = assert!(size_of::<PageFaultFrame>() == 16 * 8);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test_case]
-    fn the_names_stand_at_the_numbers_of_the_manual() {
-        assert_eq!(Vector(0).name(), "#DE Divide Error");
-        assert_eq!(Vector::BREAKPOINT.name(), "#BP Breakpoint");
-        assert_eq!(Vector::DOUBLE_FAULT.name(), "#DF Double Fault");
-        assert_eq!(Vector::GENERAL_PROTECTION.name(), "#GP General Protection");
-        assert_eq!(Vector::PAGE_FAULT.name(), "#PF Page Fault");
-        assert_eq!(Vector(18).name(), "#MC Machine Check");
-        for reserved in [15, 22, 23, 24, 25, 26, 27, 31] {
-            assert!(Vector(reserved).name().starts_with("reserved"));
-        }
-    }
-}

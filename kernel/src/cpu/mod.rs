@@ -15,6 +15,7 @@ pub mod idt;
 pub mod switch;
 pub mod tlb;
 pub mod tsc;
+pub mod vector;
 pub mod wrong;
 
 use memory::Features;

@@ -4,7 +4,8 @@ use core::fmt;
 
 use memory::{Access, Refusal};
 
-use crate::cpu::exception::{ExceptionFrame, Vector};
+use crate::cpu::exception::ExceptionFrame;
+use crate::cpu::vector::Vector;
 use crate::fault::{Reason, is_kept_from_user_page};
 use crate::stack::Stack;
 

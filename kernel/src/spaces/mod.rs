@@ -154,11 +154,10 @@ pub(crate) fn resolve(frame: &PageFaultFrame) -> Option<Outcome> {
 /// The frame of the page fault that is being resolved.
 #[must_use]
 pub(crate) fn resolving() -> Option<PageFaultFrame> {
+    let frame = MEMORY.purpose()?.cast::<PageFaultFrame>();
     // SAFETY: the lock is held for page faults only with their frame, on the
     // stack of a handler that has not returned.
-    MEMORY
-        .purpose()
-        .map(|frame| unsafe { *frame.cast::<PageFaultFrame>().as_ref() })
+    Some(unsafe { *frame.as_ref() })
 }
 
 /// True if the last two faults were the same spurious one.

@@ -72,12 +72,12 @@ pub unsafe fn init(
     let loader =
         unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), boot.physical_memory_offset) };
     // SAFETY: `loader` is what is loaded, and all else comes from `boot`.
+    let built = unsafe { kernel_half::build(&boot, &loader, &mut physical) };
     let KernelHalf {
         space: kernel,
         stack,
         image,
-    } = unsafe { kernel_half::build(&boot, &loader, &mut physical) }
-        .map_err(InitError::KernelHalf)?;
+    } = built.map_err(InitError::KernelHalf)?;
     boot.memory_regions =
         crate::physical::keep(boot.memory_regions, &mut physical).map_err(InitError::BootInfo)?;
     let space = Space::new(&kernel, &mut physical).map_err(InitError::Space)?;

@@ -37,15 +37,17 @@ mod lists;
 mod map;
 mod small;
 mod source;
+mod usage;
 
 pub use apart::Apart;
 pub use small::ClassUsage;
 pub use source::{GRAIN, PAGE, Pages, Source};
+pub use usage::Usage;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use class::{CLASSES, SIZES};
+use class::SIZES;
 use large::Large;
 use small::Small;
 
@@ -57,25 +59,6 @@ pub struct Heap<S> {
 
 // SAFETY: the pointers in a heap lead to memory that is the heap's alone.
 unsafe impl<S: Send> Send for Heap<S> {}
-
-/// What a heap holds. All sizes in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// Reserved: address space, most of it with nothing behind it.
-    pub size: usize,
-    /// In blocks that are handed out, rounded up to their class or to pages.
-    pub in_use: usize,
-    /// Blocks that are handed out.
-    pub blocks: usize,
-    /// The largest block that needs no growth (if all of it can be committed).
-    pub largest_free: usize,
-    /// Extents that were reserved.
-    pub growths: u64,
-    /// Times that idle pages were given back.
-    pub trims: u64,
-    /// What the size classes hold.
-    pub classes: [ClassUsage; CLASSES],
-}
 
 impl<S> Heap<S> {
     /// A heap without memory.
@@ -222,23 +205,6 @@ impl<S: Source> Heap<S> {
     /// the heap's own notes. Returns how many pages that were.
     pub fn trim(&mut self) -> usize {
         self.small.sweep(&mut self.large) + self.large.trim()
-    }
-
-    /// What the heap holds. Costs a look at every span and at every page's bit.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let classes = self.small.usage();
-        let large = self.large.usage();
-        let small: usize = classes.iter().map(|class| class.size * class.blocks).sum();
-        Usage {
-            size: large.size,
-            in_use: small + large.used,
-            blocks: classes.iter().map(|class| class.blocks).sum::<usize>() + large.blocks,
-            largest_free: large.largest_hole,
-            growths: large.growths,
-            trims: large.trims + self.small.sweeps(),
-            classes,
-        }
     }
 
     #[inline(always)]

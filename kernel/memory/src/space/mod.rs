@@ -32,6 +32,7 @@ mod populate;
 mod promise;
 mod protect;
 mod query;
+mod range;
 mod region;
 mod release;
 mod request;

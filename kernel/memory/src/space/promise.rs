@@ -17,8 +17,8 @@ use core::fmt;
 use x86_64::VirtAddr;
 
 use super::Space;
+use super::range::{NotWholePages, NothingHolds, whole_pages};
 use super::region::Backing;
-use super::release::whole_pages;
 use crate::gather::Gather;
 use crate::paging::{Entry, LeafSize, span_of};
 use crate::physical::Physical;
@@ -41,14 +41,8 @@ pub enum PromiseError {
 impl fmt::Display for PromiseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unaligned(address, size) => write!(
-                f,
-                "{:#018x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
-                address.as_u64()
-            ),
-            Self::NoRegion(address) => {
-                write!(f, "no region holds {:#018x}", address.as_u64())
-            }
+            Self::Unaligned(start, size) => NotWholePages(*start, *size).fmt(f),
+            Self::NoRegion(address) => NothingHolds(*address).fmt(f),
             Self::NotOnDemand(base, backing) => write!(
                 f,
                 "the region at {:#018x} has {backing} backing: only pages of demand regions are promised",
@@ -156,17 +150,12 @@ impl Space {
     /// The range as numbers, if it is whole pages, all of them in demand regions.
     fn pages_on_demand(&self, start: VirtAddr, size: u64) -> Result<(u64, u64), PromiseError> {
         let (start, end) = whole_pages(start, size).ok_or(PromiseError::Unaligned(start, size))?;
-        let mut address = start;
-        while address < end {
-            let Some(node) = self.regions.find(address) else {
-                return Err(PromiseError::NoRegion(VirtAddr::new_truncate(address)));
-            };
-            let region = self.regions.region(node);
-            if region.backing != Backing::Demand {
-                return Err(PromiseError::NotOnDemand(region.base, region.backing));
+        self.check_regions(start, end, PromiseError::NoRegion, |region| {
+            match region.backing {
+                Backing::Demand => Ok(()),
+                other => Err(PromiseError::NotOnDemand(region.base, other)),
             }
-            address = region.end();
-        }
+        })?;
         Ok((start, end))
     }
 

@@ -6,8 +6,8 @@ use core::fmt;
 use x86_64::VirtAddr;
 
 use super::Space;
+use super::range::{NotWholePages, NothingHolds, whole_pages};
 use super::region::{Backing, Region, Rights};
-use super::release::whole_pages;
 use super::tree::{Link, Node};
 use crate::frames::OutOfFrames;
 use crate::paging::{Entry, LeafSize};
@@ -33,14 +33,8 @@ pub enum ProtectError {
 impl fmt::Display for ProtectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unaligned(address, size) => write!(
-                f,
-                "{:#018x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
-                address.as_u64()
-            ),
-            Self::NoRegion(address) => {
-                write!(f, "no region holds {:#018x}", address.as_u64())
-            }
+            Self::Unaligned(start, size) => NotWholePages(*start, *size).fmt(f),
+            Self::NoRegion(address) => NothingHolds(*address).fmt(f),
             Self::NotManaged(base, backing) => write!(
                 f,
                 "the rights of the {backing} region at {:#018x} cannot be changed",
@@ -104,21 +98,15 @@ impl Space {
 
     /// Checks that every page of a range has a region that can get these rights.
     fn check_rights(&self, start: u64, end: u64, rights: Rights) -> Result<(), ProtectError> {
-        let mut address = start;
-        while address < end {
-            let Some(node) = self.regions.find(address) else {
-                return Err(ProtectError::NoRegion(VirtAddr::new_truncate(address)));
-            };
-            let region = self.regions.region(node);
+        self.check_regions(start, end, ProtectError::NoRegion, |region| {
             if !region.backing.is_managed() {
                 return Err(ProtectError::NotManaged(region.base, region.backing));
             }
             if rights == Rights::ReadExecute && matches!(region.backing, Backing::Device(..)) {
                 return Err(ProtectError::ExecutableDevice(region.base));
             }
-            address = region.end();
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Records for the regions that begin at the two ends of a range, where

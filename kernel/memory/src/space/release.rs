@@ -5,6 +5,7 @@ use core::fmt;
 use x86_64::VirtAddr;
 
 use super::Space;
+use super::range::{NotWholePages, NothingHolds, whole_pages};
 use super::region::{Backing, Region};
 use super::tree::Node;
 use crate::gather::Gather;
@@ -40,9 +41,7 @@ pub enum DiscardError {
 impl fmt::Display for FreeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRegion(address) => {
-                write!(f, "no region holds {:#018x}", address.as_u64())
-            }
+            Self::NoRegion(address) => NothingHolds(*address).fmt(f),
             Self::NotTheBase(base) => write!(
                 f,
                 "that is inside the allocation at {:#018x}, which is freed by its base",
@@ -62,14 +61,8 @@ impl fmt::Display for FreeError {
 impl fmt::Display for DiscardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unaligned(address, size) => write!(
-                f,
-                "{:#018x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
-                address.as_u64()
-            ),
-            Self::NoRegion(address) => {
-                write!(f, "no region holds {:#018x}", address.as_u64())
-            }
+            Self::Unaligned(start, size) => NotWholePages(*start, *size).fmt(f),
+            Self::NoRegion(address) => NothingHolds(*address).fmt(f),
             Self::NotOnDemand(base, backing) => write!(
                 f,
                 "the region at {:#018x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
@@ -136,17 +129,12 @@ impl Space {
         tlb: &mut impl Tlb,
     ) -> Result<u64, DiscardError> {
         let (start, end) = whole_pages(start, size).ok_or(DiscardError::Unaligned(start, size))?;
-        let mut address = start;
-        while address < end {
-            let Some(node) = self.regions.find(address) else {
-                return Err(DiscardError::NoRegion(VirtAddr::new_truncate(address)));
-            };
-            let region = self.regions.region(node);
-            if !matches!(region.backing, Backing::Demand | Backing::Zero) {
-                return Err(DiscardError::NotOnDemand(region.base, region.backing));
+        self.check_regions(start, end, DiscardError::NoRegion, |region| {
+            match region.backing {
+                Backing::Demand | Backing::Zero => Ok(()),
+                other => Err(DiscardError::NotOnDemand(region.base, other)),
             }
-            address = region.end();
-        }
+        })?;
         self.split_around(start, end, physical)
             .map_err(|_| DiscardError::OutOfFrames)?;
         let mut gather = self.gather(physical, tlb);
@@ -169,12 +157,4 @@ impl Space {
         self.last = None;
         region.end()
     }
-}
-
-/// The range as numbers, if it is whole 4 KiB pages and not empty, and does
-/// not reach past the end of the address space.
-pub(super) fn whole_pages(start: VirtAddr, size: u64) -> Option<(u64, u64)> {
-    let end = start.as_u64().checked_add(size)?;
-    let whole = start.is_aligned(4096_u64) && size.is_multiple_of(4096) && size > 0;
-    whole.then_some((start.as_u64(), end))
 }

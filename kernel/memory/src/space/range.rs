@@ -1,0 +1,70 @@
+//! Ranges of pages: what all operations on part of a region, or on several
+//! regions in a row, ask first, and the words in which they refuse.
+//!
+//! What must always hold: a range is whole 4 KiB pages, at least one, and lies
+//! in regions without a gap, before anything in it changes.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::Space;
+use super::region::Region;
+
+/// What is said of a range that is not whole pages: its start and its bytes.
+pub(super) struct NotWholePages(pub(super) VirtAddr, pub(super) u64);
+
+/// What is said of an address that no region holds.
+pub(super) struct NothingHolds(pub(super) VirtAddr);
+
+impl fmt::Display for NotWholePages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(start, size) = self;
+        write!(
+            f,
+            "{:#018x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
+            start.as_u64()
+        )
+    }
+}
+
+impl fmt::Display for NothingHolds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no region holds {:#018x}", self.0.as_u64())
+    }
+}
+
+/// The range as numbers, if it is whole 4 KiB pages and not empty, and does
+/// not reach past the end of the address space.
+pub(super) fn whole_pages(start: VirtAddr, size: u64) -> Option<(u64, u64)> {
+    let end = start.as_u64().checked_add(size)?;
+    let whole = start.is_aligned(4096_u64) && size.is_multiple_of(4096) && size > 0;
+    whole.then_some((start.as_u64(), end))
+}
+
+impl Space {
+    /// Hands all regions of a range to `check`, in order.
+    ///
+    /// # Errors
+    ///
+    /// What `no_region` makes of the first address without one, or what
+    /// `check` says.
+    pub(super) fn check_regions<E>(
+        &self,
+        start: u64,
+        end: u64,
+        no_region: impl FnOnce(VirtAddr) -> E,
+        check: impl Fn(&Region) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut address = start;
+        while address < end {
+            let Some(node) = self.regions.find(address) else {
+                return Err(no_region(VirtAddr::new_truncate(address)));
+            };
+            let region = self.regions.region(node);
+            check(region)?;
+            address = region.end();
+        }
+        Ok(())
+    }
+}
