@@ -119,9 +119,9 @@ fn the_maps_colours_on_the_screen_agree_with_the_counters() {
             .collect();
         let drawn = |color| on_the_map.iter().filter(|pixel| **pixel == color).count() as f64;
         let counted = |name| answer(&run, "frames", name).parse::<f64>().unwrap();
-        // As many pixels of the map are private, and reserved, for each free one, as
-        // frames are. Few
-        // frames among many of another state get a pixel more than their due.
+        // As many pixels of the map are private, and reserved, for each free one
+        // as frames are. Few frames among many of another state get a pixel more
+        // than their due.
         assert!(counted("private") >= 48.0 * 256.0, "{run:?}");
         for (color, name, most_off) in [(PRIVATE, "private", 0.03), (RESERVED, "reserved", 0.2)] {
             let on_screen = drawn(color) / drawn(FREE);
