@@ -63,7 +63,7 @@ pub extern "sysv64" fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame
     {
         return fill_in_spot(address, frame);
     }
-    match spaces::share_in_spot(&fault_at(address, frame), frame) {
+    match spaces::share_in_spot(fault_at(address, frame), frame) {
         Some(_) => Answer::Resolved,
         None => fill_in_spot(address, frame),
     }

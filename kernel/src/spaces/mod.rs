@@ -127,7 +127,7 @@ pub fn physical<R>(work: impl FnOnce(&mut Physical<'static>) -> R) -> R {
 /// See [`Space::share_in_spot`]; also `None` if the lock is held. Called with
 /// interrupts off.
 #[inline(always)]
-pub(crate) fn share_in_spot(fault: &Fault, frame: &PageFaultFrame) -> Option<Outcome> {
+pub(crate) fn share_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outcome> {
     let mut memory = MEMORY.try_lock_for(frame)?;
     let Memory { halves, physical } = &mut *memory;
     half_of(halves, fault.address).share_in_spot(fault, physical)

@@ -120,14 +120,17 @@ impl<'m> Frames<'m> {
     }
 
     /// Sees to it that a frame is in the hand, if one is free and a whole word
-    /// of them may be handed out: the hand never holds what is kept back.
-    pub(crate) fn fill_hand(&mut self) {
+    /// of them may be handed out: the hand never holds what is kept back. True
+    /// if it was empty and is not now.
+    pub(crate) fn fill_hand(&mut self) -> bool {
         if self.blocks.hand.bits == 0
             && (self.kept_back() == 0 || self.can_allocate(u64::from(u64::BITS)))
             && let Some(lowest) = self.blocks.fill_hand()
         {
             self.blocks.name_hand(self.ranges.number_of(lowest));
+            return true;
         }
+        false
     }
 
     /// The number of a 4 KiB frame when the hand has none.

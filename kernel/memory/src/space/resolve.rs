@@ -39,11 +39,11 @@ impl Space {
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Outcome {
-        if let Some(outcome) = self.resolve_in_spot(&fault, physical, tlb) {
+        if let Some(outcome) = self.resolve_in_spot(fault, physical, tlb) {
             return outcome;
         }
         if self.open_spot(fault.address.as_u64(), physical)
-            && let Some(outcome) = self.resolve_in_spot(&fault, physical, tlb)
+            && let Some(outcome) = self.resolve_in_spot(fault, physical, tlb)
         {
             return outcome;
         }
@@ -52,12 +52,14 @@ impl Space {
 
     fn resolve_in_spot(
         &mut self,
-        fault: &Fault,
+        fault: Fault,
         physical: &mut Physical,
         tlb: &mut impl Tlb,
     ) -> Option<Outcome> {
-        let shared = self.share_in_spot(fault, physical);
-        shared.or_else(|| self.fill_in_spot(fault, physical, tlb))
+        if let Some(outcome) = self.share_in_spot(fault, physical) {
+            return Some(outcome);
+        }
+        self.fill_in_spot(&fault, physical, tlb)
     }
 
     /// Resolves any fault.

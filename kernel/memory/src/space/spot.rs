@@ -22,7 +22,7 @@ use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::Space;
-use super::region::Way;
+use super::region::{Region, Way};
 use super::tree::{Link, Node};
 use crate::direct_map::Place;
 use crate::fault::{Cause, Fault, Outcome};
@@ -91,13 +91,30 @@ impl Spot {
         self.region
     }
 
+    /// Lies down on the pages of its region around the address that `cursor`
+    /// stands on, in their leaf table.
+    fn lie_around(&mut self, cursor: &Cursor, region: &Region) {
+        let block = cursor.address() & !(span_of(2) - 1);
+        self.base = region.base.as_u64().max(block);
+        self.size = region.end().min(block + span_of(2)) - self.base;
+        let is_shared = self.shared != Entry::UNUSED;
+        self.shared_size = if is_shared { self.size } else { 0 };
+        self.first = cursor.table_place().nth(self.base >> 12 & 0x1ff);
+        self.parent = cursor.parent_place();
+    }
+
     /// Whether it says what a spot that is opened anew would say.
     pub(super) fn is_current(&self, space: &Space, physical: &Physical) -> bool {
         let mut cursor = space.cursor.clone();
         cursor.seek(self.base);
-        let anew = || space.spot_at(space.regions.find(self.base), &cursor, physical);
-        let faults = self.faults;
-        self.size == 0 || anew().map(|anew| Self { faults, ..anew }) == Some(*self)
+        let anew = || {
+            let node = space.regions.find(self.base)?;
+            let mut spot = space.spot_in(node, physical)?;
+            spot.lie_around(&cursor, space.regions.region(node));
+            spot.faults = self.faults;
+            (cursor.level() == 1).then_some(spot)
+        };
+        self.size == 0 || anew() == Some(*self)
     }
 }
 
@@ -115,15 +132,28 @@ impl Space {
 
     /// Opens the spot around `address` if faults there are of the everyday kind:
     /// small pages on demand, whose leaf table exists. Takes a frame in hand for
-    /// the next of them. False, and nothing changed, for others.
+    /// the next of them. False if neither was left to do: a fault that the spot
+    /// could not resolve is of another kind.
     #[inline(never)]
     pub(super) fn open_spot(&mut self, address: u64, physical: &mut Physical) -> bool {
-        let node = self.lookup(address);
-        self.cursor.seek(address);
-        let Some(spot) = self.spot_at(node, &self.cursor, physical) else {
+        if address.wrapping_sub(self.spot.base) < self.spot.size {
+            return physical.frames_mut().fill_hand();
+        }
+        let Some(node) = self.lookup(address) else {
             return false;
         };
-        self.move_spot(spot);
+        self.cursor.seek(address);
+        if self.cursor.level() > 1 {
+            return false;
+        }
+        if self.spot.node != Some(node) {
+            let Some(spot) = self.spot_in(node, physical) else {
+                return false;
+            };
+            self.move_spot(spot);
+        }
+        self.spot
+            .lie_around(&self.cursor, self.regions.region(node));
         physical.frames_mut().fill_hand();
         true
     }
@@ -142,18 +172,15 @@ impl Space {
         if is_here { self.spot.faults } else { 0 }
     }
 
-    /// The spot of a region around the address that `cursor` stands on.
-    fn spot_at(&self, node: Link, cursor: &Cursor, physical: &Physical) -> Option<Spot> {
-        let record = self.regions.node(node?);
+    /// A spot in a region, which lies nowhere yet.
+    fn spot_in(&self, node: Handle<Node>, physical: &Physical) -> Option<Spot> {
+        let record = self.regions.node(node);
         let (region, plan) = (&record.region, record.plan);
-        if plan.way == Way::Other || cursor.level() > 1 {
+        if plan.way == Way::Other {
             return None;
         }
-        let block = cursor.address() & !(span_of(2) - 1);
-        let base = region.base.as_u64().max(block);
         let zero = physical.zero_frame().start_address();
         let leaf = |flags: PageTableFlags| Entry::leaf(0, LeafSize::Size4KiB, flags.bits());
-        let size = region.end().min(block + span_of(2)) - base;
         let is_shared = plan.way == Way::Zero;
         let filled = if is_shared {
             Outcome::ZeroWrite
@@ -161,11 +188,6 @@ impl Space {
             Outcome::Demand
         };
         Some(Spot {
-            base,
-            size,
-            shared_size: if is_shared { size } else { 0 },
-            first: cursor.table_place().nth(base >> 12 & 0x1ff),
-            parent: cursor.parent_place(),
             refused: plan.refused,
             no_read: plan.refused | PRESENT | WRITE,
             shared: if is_shared {
@@ -177,9 +199,9 @@ impl Space {
             private: leaf(plan.flags),
             filled,
             filled_row: Row::of(filled, Cause::Absent),
-            node,
+            node: Some(node),
             region: region.base,
-            faults: 0,
+            ..Spot::CLOSED
         })
     }
 
@@ -191,7 +213,7 @@ impl Space {
     /// more is as short. That is why it is apart from [`Self::fill_in_spot`]:
     /// the two in one function took 17 instructions more.
     #[inline(always)]
-    pub fn share_in_spot(&mut self, fault: &Fault, physical: &mut Physical) -> Option<Outcome> {
+    pub fn share_in_spot(&mut self, fault: Fault, physical: &mut Physical) -> Option<Outcome> {
         const OUTCOME: Outcome = Outcome::ZeroRead;
         const ROW: Row = Row::of(OUTCOME, Cause::Absent);
         let spot = &mut self.spot;
@@ -204,7 +226,9 @@ impl Space {
             return None;
         }
         physical.journal_mut().record(ROW, |event| {
-            event.fault = *fault;
+            event.fault.address = fault.address;
+            event.fault.code = fault.code;
+            event.fault.instruction = fault.instruction;
             event.outcome = OUTCOME;
             event.region = spot.region;
             event.frame = spot.zero;
