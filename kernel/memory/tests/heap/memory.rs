@@ -25,7 +25,7 @@ pub(crate) struct Memory {
     committed: Vec<bool>,
     /// How many pages may be held or promised.
     pub(crate) frames: usize,
-    /// Bytes that are left out in front of the next extent.
+    /// Bytes of address space that are left out in front of the next extent.
     pub(crate) gap: usize,
     /// How many calls that may fail will still succeed.
     pub(crate) calls: Cell<usize>,
@@ -120,7 +120,11 @@ unsafe impl Source for Memory {
     fn grow(&mut self, size: usize, _behind: Option<usize>) -> Option<Pages> {
         assert!(size.is_multiple_of(GRAIN) && size > 0);
         let start = self.reserved + self.gap;
-        if start + size > SPACE || !self.can_promise(0) {
+        if start + size > SPACE {
+            self.failures.set(self.failures.get() + 1);
+            return None;
+        }
+        if !self.can_promise(0) {
             return None;
         }
         self.reserved = start + size;

@@ -1,58 +1,37 @@
 //! Random operations beside a model: what a block holds is never disturbed, no
-//! two overlap, the layout is as asked, the frames are never exceeded, and in
-//! the end everything comes back.
+//! two overlap, the layout is as asked, what is in use is known to the byte, the
+//! frames are never exceeded, no block is refused while there is memory for it,
+//! and in the end everything comes back. All of it is looked at after each step.
 
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
+use std::sync::LazyLock;
 
-use memory::heap::{GRAIN, Heap, PAGE};
+use memory::heap::{GRAIN, Heap, PAGE, Usage};
 use proptest::prelude::*;
 
 use crate::memory::{Memory, heap, layout};
+use crate::steps::{LARGEST, Step, any_step};
 
-#[derive(Clone, Debug)]
-enum Step {
-    Allocate {
-        size: usize,
-        align: usize,
-        zeroed: bool,
-    },
-    Free(usize),
-    Resize {
-        which: usize,
-        size: usize,
-    },
-    Trim,
-    /// So many frames more than are in use, or no limit.
-    Limit(Option<usize>),
-    Gap(bool),
-}
+/// Bytes that debug builds add to each block.
+const CANARY: usize = if cfg!(debug_assertions) { 16 } else { 0 };
 
-fn any_size() -> impl Strategy<Value = usize> {
-    prop_oneof![
-        6 => 1..1100_usize,
-        2 => 1000..9000_usize,
-        2 => 8000..70_000_usize,
-        1 => 60_000..1_500_000_usize,
-    ]
-}
+/// Pages that the heap may need besides those of a block: the list's nodes, a
+/// chunk's header, the map's bits, and to spare for what growing takes.
+const NOTES: usize = 12;
 
-fn any_step() -> impl Strategy<Value = Step> {
-    let align = prop_oneof![8 => 0..5_u32, 2 => 5..13_u32, 1 => 13..22_u32];
-    prop_oneof![
-        12 => (any_size(), align, any::<bool>()).prop_map(|(size, align, zeroed)| Step::Allocate {
-            size,
-            align: 1 << align,
-            zeroed,
-        }),
-        9 => any::<usize>().prop_map(Step::Free),
-        4 => (any::<usize>(), any_size()).prop_map(|(which, size)| Step::Resize { which, size }),
-        1 => Just(Step::Trim),
-        1 => proptest::option::of(0..600_usize).prop_map(Step::Limit),
-        1 => any::<bool>().prop_map(Step::Gap),
-    ]
-}
+/// What blocks are filled with, each from a place of its own on.
+static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut state = 0x9e37_79b9_u32;
+    let bytes = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    });
+    bytes.take(LARGEST + 256).collect()
+});
 
 struct Block {
     start: NonNull<u8>,
@@ -61,23 +40,48 @@ struct Block {
 }
 
 impl Block {
+    fn pattern(&self) -> &'static [u8] {
+        &PATTERN[self.seed.into()..][..self.layout.size()]
+    }
+
     fn fill(&self) {
-        for offset in 0..self.layout.size() {
-            // SAFETY: the byte is the block's.
-            unsafe { self.start.add(offset).write(self.byte(offset)) };
+        // SAFETY: the block is that long, and the pattern lies elsewhere.
+        unsafe {
+            let pattern = self.pattern();
+            self.start
+                .as_ptr()
+                .copy_from_nonoverlapping(pattern.as_ptr(), pattern.len());
         }
     }
 
-    fn byte(&self, offset: usize) -> u8 {
-        self.seed ^ (offset ^ offset >> 8 ^ offset >> 16) as u8
-    }
-
+    /// The block begins with what its pattern begins with, `size` bytes of it.
     fn assert_holds(&self, size: usize) {
         // SAFETY: the block is at least that long.
         let bytes = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), size) };
-        let wrong = (0..size).find(|&offset| bytes[offset] != self.byte(offset));
+        let pattern = &self.pattern()[..size];
+        // All at once first: byte by byte is slow without optimisation.
+        let wrong = if bytes == pattern {
+            None
+        } else {
+            (0..size).find(|&offset| bytes[offset] != pattern[offset])
+        };
         assert_eq!(wrong, None, "{:?} of {:?}", self.start, self.layout);
     }
+}
+
+/// What a block takes of the heap: the size of its class, or whole pages.
+fn taken_by(layout: Layout, usage: &Usage) -> usize {
+    let mut size = layout.size() + CANARY;
+    let mut is_small = true;
+    if layout.align() > 16 {
+        is_small = size.max(layout.align()).next_power_of_two() <= PAGE;
+        if is_small {
+            size = size.max(layout.align()).next_power_of_two();
+        }
+    }
+    let mut classes = usage.classes.iter().map(|class| class.size);
+    let class = classes.find(|&class| is_small && class >= size);
+    class.unwrap_or(size.next_multiple_of(PAGE))
 }
 
 struct Model {
@@ -119,6 +123,7 @@ impl Model {
     }
 
     fn step(&mut self, step: &Step) {
+        let failures = self.heap.source().failures.get();
         match *step {
             Step::Allocate {
                 size,
@@ -131,7 +136,9 @@ impl Model {
                 } else {
                     self.heap.allocate(layout)
                 };
-                let Some(block) = block else { return };
+                let Some(block) = block else {
+                    return self.assert_refused(layout, failures);
+                };
                 if zeroed {
                     // SAFETY: the block is that long, and was written.
                     let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), size) };
@@ -143,7 +150,6 @@ impl Model {
                 let Some(block) = self.give(which) else {
                     return;
                 };
-                block.assert_holds(block.layout.size());
                 // SAFETY: allocated with this layout, and forgotten.
                 unsafe { self.heap.deallocate(block.start, block.layout) };
             }
@@ -151,38 +157,78 @@ impl Model {
                 let Some(mut block) = self.give(which) else {
                     return;
                 };
+                let wanted = layout(size, block.layout.align());
                 // SAFETY: allocated with this layout.
                 let moved = unsafe { self.heap.reallocate(block.start, block.layout, size) };
-                let old = block.layout.size();
                 if let Some(moved) = moved {
                     block.start = moved;
-                    block.layout = layout(size, block.layout.align());
+                    block.assert_holds(size.min(block.layout.size()));
+                    self.take(moved, wanted);
+                } else {
+                    self.taken.insert(
+                        block.start.addr().get(),
+                        block.start.addr().get() + block.layout.size(),
+                    );
+                    self.blocks.push(block);
+                    self.assert_refused(wanted, failures);
                 }
-                block.assert_holds(old.min(block.layout.size()));
-                self.take(block.start, block.layout);
             }
             Step::Trim => _ = self.heap.trim(),
             Step::Limit(left) => {
-                let used = self.heap.source().held() + self.heap.source().promised();
+                let used = self.used();
                 self.heap.source_mut().frames = left.map_or(usize::MAX, |left| used + left);
             }
+            Step::Calls(left) => self.heap.source().calls.set(left.unwrap_or(usize::MAX)),
             Step::Gap(gap) => self.heap.source_mut().gap = if gap { GRAIN } else { 0 },
         }
     }
 
+    /// Pages that hold something, or were promised something.
+    fn used(&self) -> usize {
+        self.heap.source().held() + self.heap.source().promised()
+    }
+
+    /// A block was refused rightly: the source refused something since it had so
+    /// many failures, and it had to, since it was made to fail, or too few frames
+    /// are left although the heap has given its idle pages back.
+    fn assert_refused(&mut self, layout: Layout, failures: usize) {
+        let refused = self.heap.source().failures.get() > failures;
+        assert!(refused, "{layout:?} is refused, though no page was");
+        // What was tried has written notes to some.
+        let idle = self.heap.trim();
+        assert!(
+            idle <= NOTES,
+            "{layout:?} is refused, with {idle} idle pages"
+        );
+        let wanted = (layout.size() + CANARY).div_ceil(PAGE) + NOTES;
+        let (used, source) = (self.used(), self.heap.source());
+        assert!(
+            source.calls.get() == 0 || used + wanted > source.frames,
+            "{layout:?} is refused, with {used} of {} frames in use",
+            source.frames
+        );
+    }
+
     fn check(&self) {
-        let (usage, source) = (self.heap.usage(), self.heap.source());
-        assert_eq!(usage.blocks, self.blocks.len());
-        let bytes: usize = self.blocks.iter().map(|block| block.layout.size()).sum();
-        assert!(usage.in_use >= bytes && usage.in_use <= usage.size);
-        if source.frames < usize::MAX {
-            assert!(source.held() + source.promised() <= source.frames);
+        for block in &self.blocks {
+            block.assert_holds(block.layout.size());
         }
+        let usage = self.heap.usage();
+        assert_eq!(usage.blocks, self.blocks.len());
+        let sizes = self
+            .blocks
+            .iter()
+            .map(|block| taken_by(block.layout, &usage));
+        assert_eq!(usage.in_use, sizes.sum());
+        assert!(usage.in_use + usage.largest_free <= usage.size);
+        assert!(self.used() <= self.heap.source().frames);
+        // What is handed out can be touched: it is held or promised.
+        assert!(self.used() * PAGE >= usage.in_use);
     }
 
     fn end(mut self) {
+        self.heap.source().calls.set(usize::MAX);
         for block in std::mem::take(&mut self.blocks) {
-            block.assert_holds(block.layout.size());
             // SAFETY: allocated with this layout, and forgotten.
             unsafe { self.heap.deallocate(block.start, block.layout) };
         }
@@ -199,7 +245,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn blocks_are_disturbed_by_nothing_and_all_comes_back(
@@ -213,8 +259,8 @@ proptest! {
         };
         for step in &steps {
             model.step(step);
+            model.check();
         }
-        model.check();
         model.end();
     }
 }
