@@ -74,14 +74,12 @@ fn ten_thousand_random_commands_leave_every_frame_where_it_was() {
     free_everything(&mut monitor, &mut page);
     assert!(audit(&mut monitor, &mut page));
     assert_eq!(frame_counts(), before);
-    // The commands were not all of one kind.
-    assert!(
-        errors > COMMANDS / 10 && errors < COMMANDS * 9 / 10,
-        "{errors} errors"
+    // What this seed comes to. A few megabytes more or less change nothing.
+    assert_eq!(
+        (errors, refused, regions, audits),
+        (6449, 787, 842, 100),
+        "errors, refused accesses, regions and audits on a machine of 128 MiB"
     );
-    assert!(audits > COMMANDS / 200, "{audits} audits");
-    assert!(regions > COMMANDS / 50, "{regions} regions");
-    assert!(refused > COMMANDS / 50, "{refused} refused accesses");
 }
 
 /// Audits, with the limit lifted meanwhile. False if there was no memory for the

@@ -68,6 +68,8 @@ pub(crate) fn machines(document: &Document) -> Vec<Machine> {
             "console" => {
                 let text = &document.text[block.place.clone()];
                 let (command, _) = text.split_once('\n').unwrap_or((text, ""));
+                let is_run = command.starts_with("$ cargo run");
+                assert!(is_run, "`{command}`: only `$ cargo run` can be played");
                 let options = command
                     .split_once(" -- ")
                     .map_or("", |(_, options)| options);

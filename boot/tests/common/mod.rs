@@ -1,9 +1,11 @@
 //! What all tests of the finished runner share: the runner itself, and the kernel that `cargo run` builds.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::thread;
 
 /// The workspace's folder.
 pub(crate) fn workspace() -> &'static Path {
@@ -18,6 +20,24 @@ pub(crate) fn boot(kernel: &Path, arguments: &[&str]) -> Command {
     command.arg(kernel).args(arguments).stdin(Stdio::null());
     command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     command
+}
+
+/// What came of a runner that `input` was typed to, through a pipe.
+pub(crate) fn typed(mut runner: Command, input: &[u8]) -> Output {
+    let runner = runner.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut runner = runner
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("boot can be started");
+    let mut pipe = runner.stdin.take().expect("the runner has a pipe");
+    let input = input.to_vec();
+    let typist = thread::spawn(move || {
+        // The guest may end before it was told everything.
+        pipe.write_all(&input).ok();
+    });
+    let output = runner.wait_with_output().expect("boot ends");
+    typist.join().expect("the input is written, or not wanted");
+    output
 }
 
 /// Executables by name.

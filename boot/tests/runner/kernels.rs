@@ -1,12 +1,11 @@
 //! Runs of the runner, and test kernels for it, built by cargo as `cargo test` builds them.
 
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::{env, fs, thread};
 
-use crate::common::{Executables, build, cargo};
+use crate::common::{Executables, build, cargo, typed};
 
 pub(crate) use crate::common::{boot, kernel, workspace};
 
@@ -48,21 +47,7 @@ pub(crate) fn run(kernel: &Path, arguments: &[&str]) -> Run {
 
 /// Starts the runner, hands it `input` through a pipe, and waits for its end.
 pub(crate) fn run_with_input(kernel: &Path, arguments: &[&str], input: &[u8]) -> Run {
-    let mut runner = boot(kernel, arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("boot can be started");
-    let mut pipe = runner.stdin.take().expect("the runner has a pipe");
-    let input = input.to_vec();
-    let typist = thread::spawn(move || {
-        // The guest may end before it was told everything.
-        pipe.write_all(&input).ok();
-    });
-    let output = runner.wait_with_output().expect("boot ends");
-    typist.join().expect("the input is written, or not wanted");
-    output.into()
+    typed(boot(kernel, arguments), input).into()
 }
 
 /// The test kernel of this name in the package `tests`, built together with the others on first use.

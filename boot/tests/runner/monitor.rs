@@ -70,14 +70,30 @@ fn the_kernels_walk_and_qemus_own_view_name_the_same_frames() {
 }
 
 #[test]
-fn a_named_tour_is_given_before_the_prompt_and_an_unknown_one_is_an_error() {
+fn a_named_tour_is_given_before_the_prompt_and_an_unknown_name_is_answered_with_all_there_are() {
     let tour = run(kernel(), &["--headless", "--tour", "zero"]);
     assert_eq!(tour.status, Some(0), "{tour:?}");
     assert!(tour.guest.contains("zero frame"), "{tour:?}");
     let (before, _) = tour.guest.rsplit_once("\n> ").unwrap();
     assert!(before.contains("zero frame"), "{tour:?}");
     let unknown = run(kernel(), &["--headless", "--tour", "nowhere"]);
-    assert!(unknown.guest.contains("nowhere"), "{unknown:?}");
+    assert_eq!(unknown.status, Some(0), "{unknown:?}");
+    let lines = unknown.guest.lines();
+    let errors: Vec<_> = lines
+        .filter_map(|line| Some(line.split_once(" error] ")?.1))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            "tour=nowhere is none of the tours:",
+            "  example",
+            "  straddle",
+            "  zero",
+            "  policies",
+        ]
+    );
+    assert!(!unknown.guest.contains("#PF"), "a tour ran: {unknown:?}");
+    assert!(unknown.guest.ends_with("\n> \r\n"), "{unknown:?}");
 }
 
 #[test]
