@@ -47,8 +47,9 @@ pub enum MachineType {
 #[command(
     name = "boot",
     override_usage = "cargo run -- [OPTIONS]\n       cargo test [FILTER] -- [OPTIONS]",
-    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 101 panic or failed test, 102 refused fault,\n\
-                  124 timeout, 125 failure of boot or QEMU, 134 reset (triple fault)."
+    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 101 panic, failed test or worse figure,\n\
+                  102 refused fault, 124 timeout, 125 failure of boot or QEMU, 134 reset (triple fault),\n\
+                  128 + n ended by signal n."
 )]
 pub struct Options {
     /// The kernel's ELF file; cargo fills it in

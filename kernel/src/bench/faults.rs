@@ -86,8 +86,8 @@ fn large(bench: &Bench) {
     });
 }
 
-/// The processor that is played here forgets a translation whenever it faults,
-/// and so never raises a spurious fault. What is measured is the call.
+/// QEMU walks the tables anew before it raises a page fault, so that a spurious
+/// one cannot be had at will. What is measured is the call.
 fn spurious(bench: &Bench) {
     with_region(Request::new(PAGE, Backing::Demand), |region| {
         write(region.base);
