@@ -1,6 +1,7 @@
 //! The README and the book against what they speak of: links, names, commands, and what the machine prints.
 //!
-//! `BLESS=1 cargo test --target host-tuple -p boot --test book` puts what the machine prints into the texts.
+//! `BLESS=1 cargo test --target host-tuple -p boot --test book` puts what the machine prints into the texts,
+//! `BLESS=figures` the instruction counts of `kernel/bench.toml`.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,8 +10,10 @@ mod commands;
 mod compare;
 mod document;
 mod facts;
+mod figures;
 mod items;
 mod links;
 mod play;
+mod quotation;
 mod script;
 mod sessions;
