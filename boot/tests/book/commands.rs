@@ -1,17 +1,12 @@
 //! Commands that the texts tell to type exist, with the options that they are given.
 
-use std::path::Path;
-use std::{collections::BTreeSet, fs};
-
-use boot::options::Options;
-use clap::Parser as _;
-
+use crate::cargo::Cargo;
 use crate::common::workspace;
 use crate::document::Document;
 
 #[test]
 fn every_command_to_type_is_one() {
-    let aliases = aliases();
+    let cargo = Cargo::new();
     let mut seen = 0;
     let mut wrong = Vec::new();
     for document in Document::all() {
@@ -28,61 +23,24 @@ fn every_command_to_type_is_one() {
             let text = text.split(" # ").next().unwrap_or(text);
             for command in text.split(" | ").flat_map(|text| text.split(" && ")) {
                 let words = words(command);
-                if words.first().is_some_and(|word| word == "cargo") {
-                    seen += 1;
-                    if let Err(error) = check(&words[1..], &aliases) {
-                        wrong.push(format!("{}: `{command}`: {error}", document.at(line)));
+                let result = match words.first().map(String::as_str) {
+                    Some("cargo") => cargo.check(&words[1..]),
+                    Some(program @ ("./setup" | ".ci/run"))
+                        if !workspace().join(program).exists() =>
+                    {
+                        Err("there is no such file".to_owned())
                     }
+                    _ => continue,
+                };
+                seen += 1;
+                if let Err(error) = result {
+                    wrong.push(format!("{}: `{command}`: {error}", document.at(line)));
                 }
             }
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    assert!(seen > 20, "only {seen} commands were found");
-}
-
-/// Checks the words after `cargo`.
-fn check(words: &[String], aliases: &BTreeSet<String>) -> Result<(), String> {
-    let (before, after) = match words.iter().position(|word| word == "--") {
-        Some(place) => (&words[..place], &words[place + 1..]),
-        None => (words, &[][..]),
-    };
-    let Some((name, before)) = before.split_first() else {
-        return Err("which command?".to_owned());
-    };
-    match name.as_str() {
-        "run" => {
-            let after = after.iter().take_while(|word| !word.starts_with('<'));
-            let line = ["boot", "kernel"].into_iter().map(str::to_owned);
-            match Options::try_parse_from(line.chain(after.cloned())) {
-                Err(error) if error.use_stderr() => Err(error.to_string()),
-                _ => Ok(()),
-            }
-        }
-        "test" => check_test(before),
-        "host-test" | "host-bench" | "kernel-bench" => aliases
-            .contains(name)
-            .then_some(())
-            .ok_or_else(|| "there is no such alias in .cargo/config.toml".to_owned()),
-        "doc" | "clippy" | "fmt" | "build" | "check" | "bench" | "fuzz" => Ok(()),
-        _ => Err(format!("cargo has no command {name} here")),
-    }
-}
-
-/// Test targets that are named exist.
-fn check_test(words: &[String]) -> Result<(), String> {
-    for pair in words.windows(2).filter(|pair| pair[0] == "--test") {
-        let name = &pair[1];
-        let places = ["tests", "kernel/memory/tests", "boot/tests"].map(Path::new);
-        let exists = places.iter().any(|folder| {
-            let folder = workspace().join(folder);
-            folder.join(format!("{name}.rs")).exists() || folder.join(name).join("main.rs").exists()
-        });
-        if !exists {
-            return Err(format!("there is no test {name}"));
-        }
-    }
-    Ok(())
+    assert!(seen > 60, "only {seen} commands were found");
 }
 
 /// Words as a shell parts them, without its expansions.
@@ -107,21 +65,58 @@ fn words(command: &str) -> Vec<String> {
     words.split_off(set)
 }
 
-fn aliases() -> BTreeSet<String> {
-    let config =
-        fs::read_to_string(workspace().join(".cargo/config.toml")).expect("cargo's configuration");
-    let config: toml::Table = config.parse().expect("in TOML");
-    let aliases = config["alias"].as_table().expect("with aliases");
-    aliases.keys().cloned().collect()
+#[test]
+fn what_a_command_names_and_does_not_exist_is_noticed() {
+    let cargo = Cargo::new();
+    let check = |command: &str| cargo.check(&words(command)[1..]);
+    for right in [
+        "cargo run -- --after 'frames; audit' --headless",
+        "cargo run -- --help",
+        "cargo kernel-bench --update",
+        "cargo host-bench --bench summary -- --write",
+        "cargo host-bench -- paging",
+        "cargo host-test -- zero --exact",
+        "cargo test --test backings straddle",
+        "cargo test -- --memory 64M",
+        "cargo test --target host-tuple -p boot --test book chapter_5",
+        "cargo test [FILTER] -- [OPTIONS]",
+        "cargo clippy --all-targets",
+    ] {
+        assert_eq!(check(right), Ok(()), "{right}");
+    }
+    for wrong in [
+        "cargo",
+        "cargo ran",
+        "cargo run -- --headles",
+        "cargo run -- --tour zero --no-tour",
+        "cargo run -- --memory 1M",
+        "cargo run --releas",
+        "cargo host-tests",
+        "cargo host-test -- --exactly",
+        "cargo host-test -- a_test_that_nobody_wrote",
+        "cargo host-bench --bench sumary",
+        "cargo host-bench -- pages-of-paper",
+        "cargo kernel-bench --updated",
+        "cargo run --release -- --bench-guest --compare kernel/bank.toml",
+        "cargo test --test backing",
+        "cargo test --test book",
+        "cargo test --test backings cuddle",
+        "cargo test -- --headles",
+        "cargo test --target host-tuple -p boots",
+        "cargo doc -p memories",
+    ] {
+        assert!(check(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]
-fn an_option_that_does_not_exist_is_noticed() {
-    let aliases = aliases();
-    let check = |command: &str| check(&words(command)[1..], &aliases);
-    assert!(check("cargo run -- --after 'frames; audit' --headless").is_ok());
-    assert!(check("cargo run -- --headles").is_err());
-    assert!(check("cargo test --test backings").is_ok());
-    assert!(check("cargo test --test backing").is_err());
-    assert!(check("cargo host-tests").is_err());
+fn every_block_of_code_is_fenced() {
+    for document in Document::all() {
+        assert_eq!(
+            document.indented_code(),
+            [0; 0],
+            "{}: lines",
+            document.path.display()
+        );
+    }
 }

@@ -147,6 +147,15 @@ impl Document {
         blocks
     }
 
+    /// The lines at which blocks of code begin that are indented and not fenced: nobody knows what those are.
+    pub(crate) fn indented_code(&self) -> Vec<usize> {
+        let is_indented = |event: &Event<'_>| {
+            matches!(event, Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)))
+        };
+        let blocks = self.events().filter(|(event, _)| is_indented(event));
+        blocks.map(|(_, place)| self.line_of(place.start)).collect()
+    }
+
     /// Code within lines, with the number of its line.
     pub(crate) fn inline_code(&self) -> Vec<(String, usize)> {
         let code = self.events().filter_map(|(event, place)| match event {

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cargo;
 mod commands;
 mod compare;
 mod document;
