@@ -1,5 +1,4 @@
-//! cargo's command line as far as the texts use it, and what there is to be named on it: aliases, packages, tests,
-//! benchmarks, and the runner's own options behind `--`.
+//! cargo's command line as far as the texts use it, with what there is to be named on it, and the runner's behind `--`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +10,7 @@ use clap::{Args, Parser};
 
 use crate::common::workspace;
 
-/// What cargo, and what stands in this workspace, says of commands.
+/// What can be named in this workspace.
 pub(crate) struct Cargo {
     aliases: BTreeMap<String, Vec<String>>,
     targets: Vec<Target>,
@@ -183,7 +182,7 @@ impl Cargo {
             } => {
                 let targets = self.targets(&chosen, "test", &test)?;
                 let mut filters: Vec<_> = filter.into_iter().collect();
-                if is_host(&chosen) {
+                if chosen.target.as_deref() == Some("host-tuple") {
                     let harness = ["test"].into_iter().chain(rest.iter().map(String::as_str));
                     let harness = Harness::try_parse_from(harness);
                     filters.extend(harness.map_err(|error| error.to_string())?.filters);
@@ -249,10 +248,6 @@ impl Cargo {
         }
         Ok(targets)
     }
-}
-
-fn is_host(chosen: &Chosen) -> bool {
-    chosen.target.as_deref() == Some("host-tuple")
 }
 
 /// Lets the runner itself read and check its options. Any file will do for the kernel.
