@@ -50,6 +50,7 @@ fn extents_that_do_not_adjoin_serve_as_well() {
     assert_eq!(heap.usage().in_use, 0);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_block_larger_than_an_extent_gets_one_of_its_own() {
     let mut heap = heap();

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use memory::heap::PAGE;
-
 use crate::memory::{heap, layout};
 
 #[test]
@@ -35,8 +33,10 @@ fn blocks_of_all_sizes_and_alignments_lie_apart() {
     assert_eq!((heap.usage().in_use, heap.usage().blocks), (0, 0));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn sizes_that_nothing_holds_are_refused_and_change_nothing() {
+    const PAGE: usize = memory::heap::PAGE;
     let mut heap = heap();
     let before = heap.usage();
     let most = isize::MAX as usize;
@@ -71,6 +71,7 @@ fn zeroed_blocks_are_zero_whatever_lay_there_before() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_large_zeroed_block_of_fresh_pages_is_not_touched() {
     let mut heap = heap();

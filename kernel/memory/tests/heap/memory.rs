@@ -1,15 +1,15 @@
 //! Memory for a heap, out of one large mapping of the host: a page of it holds
-//! something once it was touched, which the host tells (/proc/self/pagemap), so
-//! that held and promised pages are counted as a kernel counts frames.
+//! something once it was touched, which the host tells (`held`), so that held and
+//! promised pages are counted as a kernel counts frames.
 
 use std::alloc::Layout;
 use std::cell::Cell;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
-use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
+use memmap2::{MmapOptions, MmapRaw};
 use memory::heap::{GRAIN, Heap, PAGE, Pages, Source};
+
+use crate::held::{Held, discard};
 
 /// Bytes that there are to reserve.
 pub(crate) const SPACE: usize = 512 << 20;
@@ -17,7 +17,7 @@ pub(crate) const SPACE: usize = 512 << 20;
 /// What stands behind a heap under test.
 pub(crate) struct Memory {
     mapping: MmapRaw,
-    pagemap: File,
+    held: Held,
     /// The address of the first page, and the pages that were reserved.
     base: usize,
     reserved: usize,
@@ -40,14 +40,12 @@ impl Memory {
             .no_reserve_swap()
             .map_anon()
             .expect("the host reserves 512 MiB of address space");
-        mapping
-            .advise(Advice::NoHugePage)
-            .expect("pages can be held one by one");
+        let held = Held::of(&mapping);
         let mapping = MmapRaw::from(mapping);
         let base = mapping.as_mut_ptr().expose_provenance();
         Self {
             mapping,
-            pagemap: File::open("/proc/self/pagemap").expect("Linux tells which pages are held"),
+            held,
             base: base.next_multiple_of(GRAIN),
             reserved: 0,
             committed: vec![false; SPACE / PAGE],
@@ -60,7 +58,8 @@ impl Memory {
 
     /// Pages that hold something now.
     pub(crate) fn held(&self) -> usize {
-        self.which_held(self.all())
+        self.held
+            .which(self.all())
             .into_iter()
             .filter(|&held| held)
             .count()
@@ -68,7 +67,7 @@ impl Memory {
 
     /// Pages that hold nothing and were promised something.
     pub(crate) fn promised(&self) -> usize {
-        let held = self.which_held(self.all());
+        let held = self.held.which(self.all());
         let promised = held.iter().zip(&self.committed);
         promised
             .filter(|&(&held, &committed)| committed && !held)
@@ -78,16 +77,6 @@ impl Memory {
     /// All that was reserved.
     pub(crate) fn all(&self) -> Pages {
         Pages::new(self.base, self.reserved)
-    }
-
-    fn which_held(&self, pages: Pages) -> Vec<bool> {
-        let mut entries = vec![0; pages.count() * 8];
-        let offset = pages.start / PAGE * 8;
-        self.pagemap
-            .read_exact_at(&mut entries, offset as u64)
-            .expect("an entry for each page");
-        // Bits 63 and 62 of an entry: present, swapped out.
-        entries.chunks(8).map(|entry| entry[7] >> 6 != 0).collect()
     }
 
     fn number(&self, address: usize) -> usize {
@@ -140,7 +129,7 @@ unsafe impl Source for Memory {
     }
 
     fn commit(&mut self, pages: Pages) -> Option<usize> {
-        let held = self.which_held(pages);
+        let held = self.held.which(pages);
         let fresh = held.iter().filter(|&&held| !held).count();
         let promised = self.committed_mut(pages).iter().zip(&held);
         let new = promised
@@ -154,7 +143,7 @@ unsafe impl Source for Memory {
     }
 
     fn withdraw(&mut self, pages: Pages) -> usize {
-        let held = self.which_held(pages);
+        let held = self.held.which(pages);
         let committed = self.committed_mut(pages);
         let untouched = committed
             .iter()
@@ -167,19 +156,14 @@ unsafe impl Source for Memory {
 
     fn discard(&mut self, pages: Pages) -> usize {
         self.committed_mut(pages).fill(false);
-        let held = self.which_held(pages).iter().filter(|&&held| held).count();
-        let offset = pages.start - self.mapping.as_mut_ptr().addr();
+        let held = self.held.which(pages).iter().filter(|&&held| held).count();
         // SAFETY: the pages are the heap's, which does not need what they hold.
-        unsafe {
-            self.mapping
-                .unchecked_advise_range(UncheckedAdvice::DontNeed, offset, pages.size())
-                .expect("pages of the mapping");
-        }
+        unsafe { discard(&self.mapping, pages) };
         held
     }
 
     fn first_held(&self, pages: Pages) -> Option<Pages> {
-        let held = self.which_held(pages);
+        let held = self.held.which(pages);
         let first = held.iter().position(|&held| held)?;
         let count = held[first..].iter().take_while(|&&held| held).count();
         Some(Pages::new(pages.start + first * PAGE, count * PAGE))
@@ -209,6 +193,7 @@ pub(crate) fn free(heap: &mut Heap<Memory>, block: NonNull<u8>, size: usize) {
 }
 
 /// Writes a byte into each page of a block.
+#[cfg(target_os = "linux")]
 pub(crate) fn touch(block: NonNull<u8>, size: usize) {
     for offset in (0..size).step_by(PAGE) {
         // SAFETY: the byte is the block's.

@@ -82,6 +82,7 @@ fn a_large_block_that_is_boxed_in_moves_with_its_bytes() {
     free(&mut heap, moved, 60_000);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_large_block_that_shrinks_gives_its_tail_back() {
     let mut heap = heap();
@@ -101,6 +102,7 @@ fn a_large_block_that_shrinks_gives_its_tail_back() {
     assert_eq!(heap.source().promised(), 0);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_block_that_cannot_grow_stays_as_it_was() {
     let mut heap = heap();
