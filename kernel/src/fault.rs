@@ -57,10 +57,9 @@ static SPURIOUS: Mutex<Option<PageFaultFrame>> = Mutex::new(None);
 /// [`resolve`], which the stub calls: so it needs no register but those that
 /// the stub has saved.
 pub extern "sysv64" fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
-    if frame
-        .error_code
-        .contains(PageFaultErrorCode::CAUSED_BY_WRITE)
-    {
+    const PRESENT: PageFaultErrorCode = PageFaultErrorCode::PROTECTION_VIOLATION;
+    const WRITE: PageFaultErrorCode = PageFaultErrorCode::CAUSED_BY_WRITE;
+    if frame.error_code.intersects(PRESENT | WRITE) {
         return fill_in_spot(address, frame);
     }
     match spaces::share_in_spot(fault_at(address, frame), frame) {
@@ -71,7 +70,21 @@ pub extern "sysv64" fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame
 
 #[inline(never)]
 extern "sysv64" fn fill_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
-    match spaces::fill_in_spot(&fault_at(address, frame), frame) {
+    if frame
+        .error_code
+        .contains(PageFaultErrorCode::PROTECTION_VIOLATION)
+    {
+        return replace_in_spot(address, frame);
+    }
+    match spaces::fill_in_spot(fault_at(address, frame), frame) {
+        Some(_) => Answer::Resolved,
+        None => Answer::Passed,
+    }
+}
+
+#[inline(never)]
+extern "sysv64" fn replace_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
+    match spaces::replace_in_spot(fault_at(address, frame), frame) {
         Some(_) => Answer::Resolved,
         None => Answer::Passed,
     }

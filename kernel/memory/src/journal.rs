@@ -77,13 +77,18 @@ impl<'m> Journal<'m> {
         }
     }
 
-    /// Counts a fault of this row, and lets `write` write its event over an
-    /// older one. Field by field that needs fewer registers than an event that
-    /// is ready, and the number is raised where it stands: 4 instructions less.
+    /// Where the next event is written, over an older one: all of it, and
+    /// [`Self::count_fault`] follows. Field by field that needs fewer registers than
+    /// an event that is ready.
     #[inline(always)]
-    pub(crate) fn record(&mut self, row: Row, write: impl FnOnce(&mut Event)) {
+    pub(crate) fn next_event(&mut self) -> &mut Event {
+        &mut self.ring[Self::index(self.written)]
+    }
+
+    /// Counts a fault of this row, whose event is written.
+    #[inline(always)]
+    pub(crate) fn count_fault(&mut self, row: Row) {
         self.counts[usize::from(row.0)] += 1;
-        write(&mut self.ring[Self::index(self.written)]);
         self.written += 1;
     }
 

@@ -11,7 +11,7 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 
 use crate::Features;
 use crate::direct_map::DirectMap;
-use crate::frames::{Frame, Frames, OutOfFrames, Use};
+use crate::frames::{AtHand, Frame, Frames, OutOfFrames, Use};
 use crate::journal::{Event, Journal, RING};
 use crate::paging::{LeafSize, Table};
 
@@ -144,10 +144,11 @@ impl<'m> Physical<'m> {
         Ok(self.zeroed(frame))
     }
 
-    /// A frame of 4 KiB, if one is in the allocator's hand: without a call.
+    /// What a fault needs that takes a frame out of the allocator's hand: the
+    /// hand, if it is not empty, and the journal.
     #[inline(always)]
-    pub(crate) fn frame_at_hand(&mut self, usage: Use) -> Option<Frame> {
-        self.frames.allocate_at_hand(usage)
+    pub(crate) fn at_hand(&mut self) -> Option<(AtHand<'_, 'm>, &mut Journal<'m>)> {
+        Some((self.frames.at_hand()?, &mut self.journal))
     }
 
     /// The same of any size.

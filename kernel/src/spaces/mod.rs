@@ -135,10 +135,18 @@ pub(crate) fn share_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outc
 
 /// The same for [`Space::fill_in_spot`].
 #[inline(always)]
-pub(crate) fn fill_in_spot(fault: &Fault, frame: &PageFaultFrame) -> Option<Outcome> {
+pub(crate) fn fill_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outcome> {
     let mut memory = MEMORY.try_lock_for(frame)?;
     let Memory { halves, physical } = &mut *memory;
-    half_of(halves, fault.address).fill_in_spot(fault, physical, &mut Processor)
+    half_of(halves, fault.address).fill_in_spot(fault, physical)
+}
+
+/// The same for [`Space::replace_in_spot`].
+#[inline(always)]
+pub(crate) fn replace_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outcome> {
+    let mut memory = MEMORY.try_lock_for(frame)?;
+    let Memory { halves, physical } = &mut *memory;
+    half_of(halves, fault.address).replace_in_spot(fault, physical, &mut Processor)
 }
 
 /// Resolves a page fault in the half that holds the address. `None` if the lock

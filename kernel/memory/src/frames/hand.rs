@@ -12,6 +12,7 @@
 //! bitmap nor a tally.
 
 use super::blocks::{BLOCK_WORDS, Blocks, place};
+use super::{Frame, Frames, Use};
 
 /// The free frames of one word, taken out of the bitmap.
 pub(super) struct Hand {
@@ -38,18 +39,22 @@ impl Hand {
     pub(super) fn is_used_up(&self) -> bool {
         self.bits == 0 && self.word != Self::NO_WORD
     }
+
+    /// The number of the lowest frame, which is taken out of a hand that is not
+    /// empty.
+    #[inline]
+    fn take_lowest(&mut self) -> u64 {
+        let bits = self.bits;
+        self.bits = bits & (bits - 1);
+        self.first + u64::from(bits.trailing_zeros())
+    }
 }
 
 impl Blocks<'_> {
     /// The number of the lowest frame in the hand, which is taken.
     #[inline]
     pub(super) fn take_from_hand(&mut self) -> Option<u64> {
-        let bits = self.hand.bits;
-        if bits == 0 {
-            return None;
-        }
-        self.hand.bits = bits & (bits - 1);
-        Some(self.hand.first + u64::from(bits.trailing_zeros()))
+        (self.hand.bits != 0).then(|| self.hand.take_lowest())
     }
 
     /// Fills the used-up hand with the lowest word that has free frames, and
@@ -75,7 +80,9 @@ impl Blocks<'_> {
         self.hand.first = lowest - u64::from(self.hand.bits.trailing_zeros());
     }
 
-    /// Puts what is in the hand back into the bitmap.
+    /// Puts what is in the hand back into the bitmap. Out of line, so that the
+    /// way of a 2 MiB frame past it stays short.
+    #[inline(never)]
     pub(super) fn empty_hand(&mut self) {
         let Hand { bits, word, .. } = core::mem::replace(&mut self.hand, Hand::EMPTY);
         if bits != 0 {
@@ -83,5 +90,25 @@ impl Blocks<'_> {
             self.bits[block][at] |= bits;
             self.settle(block);
         }
+    }
+}
+
+/// A hand that is not empty, so that taking a frame cannot fail any more.
+pub(crate) struct AtHand<'a, 'm>(&'a mut Frames<'m>);
+
+impl<'m> Frames<'m> {
+    /// The frames in the hand, if there is one.
+    #[inline(always)]
+    pub(crate) fn at_hand(&mut self) -> Option<AtHand<'_, 'm>> {
+        (self.blocks.hand.bits != 0).then_some(AtHand(self))
+    }
+}
+
+impl AtHand<'_, '_> {
+    /// Hands out the lowest of them, without a call.
+    #[inline(always)]
+    pub(crate) fn take(self, usage: Use) -> Frame {
+        self.0.used[usage as usize] += 1;
+        Frame::numbered(self.0.blocks.hand.take_lowest(), usage)
     }
 }

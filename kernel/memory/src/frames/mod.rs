@@ -33,7 +33,7 @@ mod summary;
 mod tally;
 
 use x86_64::PhysAddr;
-use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
 
 use self::blocks::{BLOCK_FRAMES, Blocks};
 use self::ranges::Ranges;
@@ -41,6 +41,7 @@ use crate::memory_map::{FRAME_SHIFT, FrameRange, MapEntry};
 
 pub use self::count::{Counts, State, States};
 pub use self::error::{FreeError, NewError, OutOfFrames, ReclaimError, RunError};
+pub(crate) use self::hand::AtHand;
 pub(crate) use self::inspect::Stretch;
 pub use self::layout::Layout;
 pub use self::owned::{Frame, Pieces, Run, Use};
@@ -106,17 +107,7 @@ impl<'m> Frames<'m> {
             _ => self.take_1g().ok_or(OutOfFrames)?,
         };
         self.used[usage as usize] += S::SIZE >> FRAME_SHIFT;
-        let frame = PhysFrame::containing_address(PhysAddr::new_truncate(number << FRAME_SHIFT));
-        Ok(Frame::from_entry(frame, usage))
-    }
-
-    /// Hands out one frame of 4 KiB if one is in the hand, without a call.
-    #[inline(always)]
-    pub(crate) fn allocate_at_hand(&mut self, usage: Use) -> Option<Frame<Size4KiB>> {
-        let number = self.blocks.take_from_hand()?;
-        self.used[usage as usize] += 1;
-        let frame = PhysFrame::containing_address(PhysAddr::new_truncate(number << FRAME_SHIFT));
-        Some(Frame::from_entry(frame, usage))
+        Ok(Frame::numbered(number, usage))
     }
 
     /// Sees to it that a frame is in the hand, if one is free and a whole word
@@ -143,6 +134,7 @@ impl<'m> Frames<'m> {
         })
     }
 
+    #[inline]
     fn take_2m(&mut self) -> Option<u64> {
         if self.kept_back() > 0 {
             if !self.can_allocate(BLOCK_FRAMES) {

@@ -11,7 +11,7 @@ use core::iter::FusedIterator;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 
-use crate::memory_map::FrameRange;
+use crate::memory_map::{FRAME_SHIFT, FrameRange};
 
 /// What a frame that was handed out is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +62,14 @@ impl<S: PageSize> Frame<S> {
     #[inline]
     pub fn usage(&self) -> Use {
         self.usage
+    }
+
+    /// The frame that begins at this number, in units of 4 KiB: it was free and
+    /// is counted as in use for `usage`.
+    #[inline]
+    pub(super) fn numbered(number: u64, usage: Use) -> Self {
+        let start = PhysAddr::new_truncate(number << FRAME_SHIFT);
+        Self::from_entry(PhysFrame::containing_address(start), usage)
     }
 
     /// Hands the ownership to a table entry.

@@ -12,11 +12,7 @@
 //! back. Neighbours: [`Space::promise`](crate::Space::promise) says
 //! which pages the promises are for.
 
-use x86_64::PhysAddr;
-use x86_64::structures::paging::PhysFrame;
-
 use super::{Frame, Frames, OutOfFrames, Use};
-use crate::memory_map::FRAME_SHIFT;
 
 impl Frames<'_> {
     /// Keeps `count` free frames of 4 KiB back.
@@ -58,8 +54,7 @@ impl Frames<'_> {
         };
         self.promised -= 1;
         self.used[usage as usize] += 1;
-        let frame = PhysFrame::containing_address(PhysAddr::new_truncate(number << FRAME_SHIFT));
-        Ok(Frame::from_entry(frame, usage))
+        Ok(Frame::numbered(number, usage))
     }
 
     /// Free frames that ordinary requests do not get: those behind the limit,

@@ -59,7 +59,10 @@ impl Space {
         if let Some(outcome) = self.share_in_spot(fault, physical) {
             return Some(outcome);
         }
-        self.fill_in_spot(&fault, physical, tlb)
+        if let Some(outcome) = self.fill_in_spot(fault, physical) {
+            return Some(outcome);
+        }
+        self.replace_in_spot(fault, physical, tlb)
     }
 
     /// Resolves any fault.
@@ -97,7 +100,8 @@ impl Space {
             region: base,
             frame: PhysAddr::new_truncate(frame),
         };
-        physical.journal_mut().record(row, |place| *place = event);
+        *physical.journal_mut().next_event() = event;
+        physical.journal_mut().count_fault(row);
         outcome
     }
 

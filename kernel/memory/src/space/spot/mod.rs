@@ -15,7 +15,7 @@
 //! Nothing is taken out of the tables, and no region changes, but through
 //! [`Space::gather`], which closes it.
 
-use core::sync::atomic::Ordering::Relaxed;
+mod faults;
 
 use x86_64::structures::idt::PageFaultErrorCode;
 use x86_64::structures::paging::PageTableFlags;
@@ -25,8 +25,7 @@ use super::Space;
 use super::region::{Region, Way};
 use super::tree::{Link, Node};
 use crate::direct_map::Place;
-use crate::fault::{Cause, Fault, Outcome};
-use crate::frames::Use;
+use crate::fault::{Cause, Outcome};
 use crate::gather::Gather;
 use crate::journal::Row;
 use crate::paging::{Cursor, Entry, LeafSize, span_of};
@@ -47,9 +46,9 @@ pub(super) struct Spot {
     parent: Place,
     /// Bytes in which a read of an unused page shares the zero frame: all or none.
     shared_size: u64,
-    /// The bits of an error code that the region refuses.
-    refused: PageFaultErrorCode,
-    /// Those that such a read does not have.
+    /// The bits of an error code that the region refuses, and PRESENT: the first
+    /// touch of a page has none of them.
+    no_touch: PageFaultErrorCode,
     no_read: PageFaultErrorCode,
     /// What such a read maps. No entry is that where none shares it.
     shared: Entry,
@@ -74,7 +73,7 @@ impl Spot {
         first: Place::NONE,
         parent: Place::NONE,
         shared_size: 0,
-        refused: PageFaultErrorCode::empty(),
+        no_touch: PageFaultErrorCode::empty(),
         no_read: PageFaultErrorCode::empty(),
         shared: Entry::UNUSED,
         zero: PhysAddr::zero(),
@@ -188,7 +187,7 @@ impl Space {
             Outcome::Demand
         };
         Some(Spot {
-            refused: plan.refused,
+            no_touch: plan.refused | PRESENT,
             no_read: plan.refused | PRESENT | WRITE,
             shared: if is_shared {
                 leaf(plan.flags.difference(PageTableFlags::WRITABLE)).at(zero, false)
@@ -203,101 +202,6 @@ impl Space {
             region: region.base,
             ..Spot::CLOSED
         })
-    }
-
-    /// Resolves a read of an unused page of zeroes in the spot of the last fault,
-    /// counts it, and writes it to the journal. `None`, and nothing changed, for
-    /// any other fault: [`Self::resolve`] knows what to do.
-    ///
-    /// It makes no call and needs few registers, and a handler that does no
-    /// more is as short. That is why it is apart from [`Self::fill_in_spot`]:
-    /// the two in one function took 17 instructions more.
-    #[inline(always)]
-    pub fn share_in_spot(&mut self, fault: Fault, physical: &mut Physical) -> Option<Outcome> {
-        const OUTCOME: Outcome = Outcome::ZeroRead;
-        const ROW: Row = Row::of(OUTCOME, Cause::Absent);
-        let spot = &mut self.spot;
-        let offset = fault.address.as_u64().wrapping_sub(spot.base);
-        if offset >= spot.shared_size || fault.code.intersects(spot.no_read) {
-            return None;
-        }
-        let place = spot.first.nth(offset >> 12);
-        if place.entry().load(Relaxed) != Entry::UNUSED.bits() {
-            return None;
-        }
-        physical.journal_mut().record(ROW, |event| {
-            event.fault.address = fault.address;
-            event.fault.code = fault.code;
-            event.fault.instruction = fault.instruction;
-            event.outcome = OUTCOME;
-            event.region = spot.region;
-            event.frame = spot.zero;
-        });
-        // An absent entry is nobody's: a plain store will do.
-        place.entry().store(spot.shared.bits(), Relaxed);
-        spot.parent.count_one_more();
-        spot.faults += 1;
-        Some(OUTCOME)
-    }
-
-    /// Resolves a fault that [`Self::share_in_spot`] left, in the spot of the
-    /// last one, by a private frame, counts it, and writes it to the journal: the
-    /// first touch of a demand page, a write to a page of zeroes. `None`, and
-    /// nothing changed, for any other fault, and where no frame is at hand:
-    /// [`Self::resolve`] knows what to do.
-    ///
-    /// It makes no call.
-    #[inline(always)]
-    pub fn fill_in_spot(
-        &mut self,
-        fault: &Fault,
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
-    ) -> Option<Outcome> {
-        let spot = &mut self.spot;
-        let offset = fault.address.as_u64().wrapping_sub(spot.base);
-        if offset >= spot.size || fault.code.intersects(spot.refused) {
-            return None;
-        }
-        let place = spot.first.nth(offset >> 12);
-        let old = Entry::from_bits(place.entry().load(Relaxed));
-        if old == Entry::UNUSED {
-            if fault.code.contains(PRESENT) {
-                return None;
-            }
-            let frame = physical.frame_at_hand(Use::Private)?;
-            physical.journal_mut().record(spot.filled_row, |event| {
-                event.fault = *fault;
-                event.outcome = spot.filled;
-                event.region = spot.region;
-                event.frame = frame.start();
-            });
-            let is_write = fault.code.contains(WRITE);
-            let new = spot.private.at(physical.zeroed(frame), is_write);
-            // As above: an absent entry is nobody's.
-            place.entry().store(new.bits(), Relaxed);
-            spot.parent.count_one_more();
-            spot.faults += 1;
-            return Some(spot.filled);
-        }
-        if old != spot.shared || !fault.code.contains(PRESENT | WRITE) {
-            return None;
-        }
-        const OUTCOME: Outcome = Outcome::PrivateCopy;
-        const ROW: Row = Row::of(OUTCOME, Cause::Protection);
-        let frame = physical.frame_at_hand(Use::Private)?;
-        physical.journal_mut().record(ROW, |event| {
-            event.fault = *fault;
-            event.outcome = OUTCOME;
-            event.region = spot.region;
-            event.frame = frame.start();
-        });
-        let new = spot.private.at(physical.zeroed(frame), true);
-        // The zero frame is read-only and so never dirty: nothing is lost.
-        place.entry().store(new.bits(), Relaxed);
-        spot.faults += 1;
-        tlb.flush_page(self.scope, fault.address);
-        Some(OUTCOME)
     }
 }
 
