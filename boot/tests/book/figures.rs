@@ -48,7 +48,7 @@ const QUOTED: [(&str, &str); 32] = [
     ),
     (
         FIGURES,
-        "| fault-around 8, 16 | {fault-around 8}, {fault-around 16} | {fault-around 8, for each}, {fault-around 16, for each} for each page |",
+        "| fault-around 8; 16 | {fault-around 8}; {fault-around 16} | {fault-around 8, for each}; {fault-around 16, for each} for each page |",
     ),
     (
         FIGURES,
