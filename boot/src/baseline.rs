@@ -38,9 +38,9 @@ pub struct Baseline {
 pub enum Verdict {
     /// The same, or worse by what is allowed
     Same,
-    /// Something is better, new or gone, and nothing is worse: the file should say so
+    /// Something is better or new, and nothing is worse: the file should say so
     Outdated,
-    /// Something is worse by more than is allowed
+    /// Something is worse by more than is allowed, or not measured any more
     Worse,
     /// Made with something else, so that nothing is decided
     NoGate,
@@ -90,8 +90,8 @@ impl Baseline {
         }
         for (name, before) in &self.instructions {
             if !now.instructions.contains_key(name) {
-                outdated = true;
                 _ = writeln!(text, "{before:>11} {:>11} {:>8}  {name}", "-", "gone");
+                worse.push(format!("{name}: not measured any more"));
             }
         }
         let differing = self.environment.differences(&now.environment);
@@ -102,7 +102,7 @@ impl Baseline {
         } else if !worse.is_empty() {
             _ = writeln!(
                 text,
-                "\nmore than {ALLOWED} % worse:\n  {}",
+                "\nmore than {ALLOWED} % worse, or gone:\n  {}",
                 worse.join("\n  ")
             );
             Verdict::Worse
@@ -130,6 +130,8 @@ mod tests {
                 qemu: "QEMU 4".to_owned(),
                 profile: "release".to_owned(),
                 processor: "max".to_owned(),
+                machine: "q35 with BIOS".to_owned(),
+                memory: "128M".to_owned(),
             },
             instructions: figures
                 .iter()
@@ -153,13 +155,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_better_new_or_gone_asks_for_an_update() {
+    fn what_is_better_or_new_asks_for_an_update() {
         let before = baseline(&[("read", 100)]);
-        for now in [&[("read", 99)][..], &[("read", 100), ("write", 1)], &[]] {
+        for now in [&[("read", 99)][..], &[("read", 100), ("write", 1)]] {
             let (text, verdict) = before.compare(&baseline(now));
             assert_eq!(verdict, Verdict::Outdated, "{text}");
             assert!(text.contains("--update"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_not_measured_any_more_is_as_bad_as_what_is_worse() {
+        let before = baseline(&[("read", 100), ("write", 200)]);
+        let (text, verdict) = before.compare(&baseline(&[("read", 100)]));
+        assert_eq!(verdict, Verdict::Worse);
+        assert!(text.contains("write: not measured any more"), "{text}");
     }
 
     #[test]

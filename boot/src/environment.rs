@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::QEMU;
-use crate::options::Options;
+use crate::options::{Options, format_memory};
 
 /// What figures were made with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,10 @@ pub struct Environment {
     pub profile: String,
     /// The processor that QEMU plays
     pub processor: String,
+    /// The machine that it plays, and its firmware
+    pub machine: String,
+    /// The memory of that machine where nothing else is said
+    pub memory: String,
 }
 
 impl Environment {
@@ -38,17 +42,24 @@ impl Environment {
         let (compiler, details) = rustc.split_once('\n').unwrap_or((&rustc, ""));
         let llvm = details
             .lines()
-            .find_map(|line| line.strip_prefix("LLVM version: "));
+            .find_map(|line| line.strip_prefix("LLVM version: "))
+            .context("`rustc -vV` does not say which LLVM it has")?;
         let root = said_by("rustc", &["--print", "sysroot"])?;
         let qemu = said_by(QEMU, &["--version"])?;
         let folder = options.kernel.parent().and_then(Path::file_name);
+        let folder = folder.with_context(|| {
+            format!("{} is in no folder of a profile", options.kernel.display())
+        })?;
+        let firmware = if options.uefi { "UEFI" } else { "BIOS" };
         Ok(Self {
             compiler: compiler.to_owned(),
-            llvm: llvm.unwrap_or("unknown").to_owned(),
+            llvm: llvm.to_owned(),
             core: core_library(Path::new(root.trim()))?,
             qemu: qemu.lines().next().unwrap_or_default().to_owned(),
-            profile: folder.unwrap_or_default().to_string_lossy().into_owned(),
+            profile: folder.to_string_lossy().into_owned(),
             processor: options.cpu.clone(),
+            machine: format!("{} with {firmware}", options.machine.name()),
+            memory: format_memory(options.memory),
         })
     }
 
@@ -62,6 +73,8 @@ impl Environment {
             ("qemu", &self.qemu, &now.qemu),
             ("profile", &self.profile, &now.profile),
             ("processor", &self.processor, &now.processor),
+            ("machine", &self.machine, &now.machine),
+            ("memory", &self.memory, &now.memory),
         ];
         let mut text = String::new();
         for (what, before, now) in pairs {
@@ -78,9 +91,20 @@ fn core_library(root: &Path) -> Result<String> {
     let folder = root.join("lib/rustlib/x86_64-unknown-none/lib");
     let files = fs::read_dir(&folder)
         .with_context(|| format!("there is no folder {}: run ./setup", folder.display()))?;
-    let mut names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-    let core = names.find(|name| name.starts_with("libcore-") && name.ends_with(".rlib"));
-    core.with_context(|| format!("there is no `core` in {}: run ./setup", folder.display()))
+    let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+    let mut cores: Vec<_> = names
+        .filter(|name| name.starts_with("libcore-") && name.ends_with(".rlib"))
+        .collect();
+    let core = cores
+        .pop()
+        .with_context(|| format!("there is no `core` in {}: run ./setup", folder.display()))?;
+    if !cores.is_empty() {
+        bail!(
+            "there are several builds of `core` in {}: leave one there",
+            folder.display()
+        );
+    }
+    Ok(core)
 }
 
 fn said_by(program: &str, arguments: &[&str]) -> Result<String> {

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::display::Display;
 use crate::firmware::Flash;
 use crate::guest::CMDLINE_FILE;
-use crate::options::{MachineType, Options, format_memory};
+use crate::options::{Options, format_memory};
 
 /// The emulator, looked for on PATH.
 pub const QEMU: &str = "qemu-system-x86_64";
@@ -43,13 +43,7 @@ pub struct Parts<'a> {
 pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
     let mut arguments = Arguments(Vec::new());
     arguments.pair("-name", "Faultline");
-    arguments.pair(
-        "-machine",
-        match options.machine {
-            MachineType::Q35 => "q35",
-            MachineType::Pc => "pc",
-        },
-    );
+    arguments.pair("-machine", options.machine.name());
     arguments.pair("-accel", &options.accel);
     arguments.pair("-cpu", &options.cpu);
     arguments.pair("-m", format_memory(options.memory));

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 use std::{env, fs, path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use boot::backtrace::Named;
 use boot::baseline::{Baseline, Verdict};
 use boot::control::connection;
@@ -115,8 +115,15 @@ const PARTS: [(&str, Option<u64>); 4] = [
     ("faults", Some(16 << 30)),
 ];
 
-/// Measures on one machine after the other, and compares with the figures in `file`.
+/// Measures on one machine after the other, and compares with the figures in `file`, or writes them there.
 fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
+    let before = Baseline::read(file)?;
+    if before.is_none() && !options.update {
+        bail!(
+            "there is no {} to compare with: `--update` writes it",
+            file.display()
+        );
+    }
     let mut now = Baseline {
         environment: Environment::of(options)?,
         instructions: Figures::new(),
@@ -141,30 +148,23 @@ fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
             eprintln!("boot: {}", ended.outcome.words());
             return Ok(ended.outcome.status());
         }
+        let known = now.instructions.len();
         let figures = figures.iter().map(|(name, count)| (name + &suffix, count));
         now.instructions.extend(figures);
+        if now.instructions.len() == known {
+            bail!("the guest ended well and printed no figure: is it a kernel that measures?");
+        }
     }
-    judge(&now, file, options.update)
-}
-
-/// Compares figures with those in `file`, or writes them there.
-fn judge(now: &Baseline, file: &Path, update: bool) -> Result<u8> {
-    let before = Baseline::read(file)?;
     if let Some(before) = &before {
-        let (text, verdict) = before.compare(now);
+        let (text, verdict) = before.compare(&now);
         println!("\n{text}");
-        if verdict == Verdict::Worse && !update {
+        if verdict == Verdict::Worse && !options.update {
             return Ok(Outcome::Panic.status());
         }
     }
-    if update {
+    if options.update {
         now.write(file)?;
         println!("{} is written", file.display());
-    } else if before.is_none() {
-        println!(
-            "there is no {} yet: `cargo kernel-bench --update` writes it",
-            file.display()
-        );
     }
     Ok(0)
 }

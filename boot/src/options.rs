@@ -36,6 +36,17 @@ pub enum MachineType {
     Pc,
 }
 
+impl MachineType {
+    /// What QEMU calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Q35 => "q35",
+            Self::Pc => "pc",
+        }
+    }
+}
+
 /// Makes a disk image of a kernel and starts it in QEMU.
 ///
 /// The guest's serial port is standard input and output; everything that boot
@@ -91,7 +102,7 @@ pub struct Options {
     #[arg(help_heading = GUEST, long)]
     pub heap_guard: bool,
 
-    /// Measure on machines of several sizes, and compare with the figures in this file; more than 2 % worse is status 101
+    /// Measure on machines of several sizes, and compare with the figures in this file; one that is gone, or more than 2 % worse, is status 101
     #[arg(help_heading = GUEST, long, value_name = "FILE", requires = "bench_guest")]
     pub compare: Option<PathBuf>,
 

@@ -60,6 +60,7 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
             "memory_map",
             "protection",
             "echo_monitor",
+            "quoted_figures",
             "must_fail_assertion",
             "must_fail_panic",
             "must_fail_hang",

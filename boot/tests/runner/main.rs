@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod compare;
 mod crash;
 mod defects;
 #[cfg(target_os = "linux")]
