@@ -5,6 +5,9 @@
 //! accesses drains the ring afterwards. When more events came than the ring
 //! holds, the oldest are lost and counted.
 
+use core::sync::atomic::Ordering::SeqCst;
+use core::sync::atomic::compiler_fence;
+
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::fault::{Cause, Fault, Outcome};
@@ -77,17 +80,27 @@ impl<'m> Journal<'m> {
         }
     }
 
+    /// Counts a fault of this row, and lets `write` write all of its event.
+    #[inline(always)]
+    pub(crate) fn record(&mut self, row: Row, write: impl FnOnce(&mut Event)) {
+        write(self.next_event());
+        self.count_fault(row);
+    }
+
     /// Where the next event is written, over an older one: all of it, and
-    /// [`Self::count_fault`] follows. Field by field that needs fewer registers than
-    /// an event that is ready.
+    /// [`Self::count_fault`] follows. Field by field that needs fewer registers
+    /// than an event that is ready.
     #[inline(always)]
     pub(crate) fn next_event(&mut self) -> &mut Event {
         &mut self.ring[Self::index(self.written)]
     }
 
-    /// Counts a fault of this row, whose event is written.
+    /// Counts a fault of this row, whose event is written: all of it before it
+    /// counts, whatever comes in between. The number is raised where it stands,
+    /// as nothing of it is kept over the fence: 4 instructions less.
     #[inline(always)]
     pub(crate) fn count_fault(&mut self, row: Row) {
+        compiler_fence(SeqCst);
         self.counts[usize::from(row.0)] += 1;
         self.written += 1;
     }

@@ -36,13 +36,12 @@ impl Space {
         if place.entry().load(Relaxed) != Entry::UNUSED.bits() {
             return None;
         }
-        let journal = physical.journal_mut();
-        let event = journal.next_event();
-        event.fault = fault;
-        event.outcome = OUTCOME;
-        event.region = spot.region;
-        event.frame = spot.zero;
-        journal.count_fault(ROW);
+        physical.journal_mut().record(ROW, |event| {
+            event.fault = fault;
+            event.outcome = OUTCOME;
+            event.region = spot.region;
+            event.frame = spot.zero;
+        });
         // An absent entry is nobody's: a plain store will do.
         place.entry().store(spot.shared.bits(), Relaxed);
         spot.parent.count_one_more();
