@@ -168,23 +168,14 @@ fn nothing_past_the_processors_address_bits_is_usable() {
     let regions = [usable((1 << 36) - MIB, (1 << 36) + MIB)];
     let map = MemoryMap::new(regions).physical_bits(36);
     let entries: Vec<MapEntry> = map.entries().collect();
+    let entry = |start, end, kind| MapEntry {
+        range: FrameRange::new(PhysAddr::new(start), PhysAddr::new(end)),
+        kind,
+    };
     let (below, border, above) = ((1 << 36) - MIB, 1 << 36, (1 << 36) + MIB);
-    let range = |start, end| FrameRange::new(PhysAddr::new(start), PhysAddr::new(end));
-    assert_eq!(
-        entries[0],
-        MapEntry {
-            range: range(below, border),
-            kind: Kind::Usable
-        }
-    );
-    assert_eq!(
-        entries[1],
-        MapEntry {
-            range: range(border, above),
-            kind: Kind::Reserved
-        }
-    );
-    assert_eq!(entries.len(), 2);
+    let usable = entry(below, border, Kind::Usable);
+    let reserved = entry(border, above, Kind::Reserved);
+    assert_eq!(entries, [usable, reserved]);
 }
 
 #[test]
@@ -204,6 +195,29 @@ fn regions_up_to_the_end_of_all_addresses_do_no_harm() {
         let end = map.usable().last().map_or(0, |range| range.end.as_u64());
         assert_eq!(end, if bits >= 52 { last } else { 0 }, "{bits} bits");
     }
+}
+
+#[test]
+fn a_range_counts_whole_frames_and_their_bytes() {
+    let range = |start, end| FrameRange::new(PhysAddr::new(start), PhysAddr::new(end));
+    let three = range(0x1fff, 0x5fff);
+    assert!(three.bytes() == 0x3000 && !three.is_empty());
+    assert_eq!(format!("{three:?}"), "0x2000..0x5000");
+    for none in [FrameRange::empty(), range(0x1001, 0x1fff), range(MIB, 0)] {
+        assert!(none.bytes() == 0 && none.is_empty());
+    }
+}
+
+#[test]
+fn an_allocator_manages_what_is_usable_or_the_loaders() {
+    let loaders = region(5 * MIB, 6 * MIB, Kind::Reclaimable);
+    let regions = [
+        usable(2 * MIB, 4 * MIB),
+        reserved(4 * MIB, 5 * MIB),
+        loaders,
+    ];
+    let starts = MemoryMap::new(regions).managed().map(|e| e.range.start);
+    assert!(starts.eq([2 * MIB, 5 * MIB].map(PhysAddr::new)));
 }
 
 /// What the rules say about one frame, read off the regions.

@@ -19,4 +19,5 @@ mod refusals;
 mod release;
 mod spaces;
 mod stale;
+mod words;
 mod zero_blocks;

@@ -8,7 +8,10 @@
 )]
 
 mod by_hand;
+mod checks;
 mod counts;
+mod display;
+mod edges;
 mod healthy;
 mod leaves;
 mod regions;
@@ -120,8 +123,8 @@ impl Machine {
 
     /// A kernel that runs on the boot loader's tables, and one space. The root
     /// is the first frame of the loader's.
-    fn on_the_loaders_tables() -> Self {
-        let (memory, mut physical) = physical(FEATURES);
+    fn on_the_loaders_tables(features: Features) -> Self {
+        let (memory, mut physical) = physical(features);
         let root = PhysFrame::containing_address(PhysAddr::new(LOADER));
         // SAFETY: the frame is mapped, zeroed and reserved; nobody else edits it.
         let kernel = unsafe { Space::adopt_kernel_half(root, WINDOW, &mut physical) }

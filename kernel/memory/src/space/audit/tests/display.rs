@@ -1,0 +1,282 @@
+//! What is broken, word for word as people read it.
+
+use super::*;
+
+const ROOT: u64 = 0x5000;
+const LEAF: &str = "the leaf at 0x400000 in the kernel half, frame 0x1000000";
+
+fn space() -> Scope {
+    Scope::Space(PhysFrame::containing_address(PhysAddr::new(ROOT)))
+}
+
+fn leaf(defect: LeafDefect) -> Broken {
+    Broken::Leaf {
+        space: Scope::Kernel,
+        address: VirtAddr::new(LOW),
+        frame: PhysAddr::new(START),
+        defect,
+    }
+}
+
+fn table(defect: TableDefect) -> Broken {
+    Broken::Table {
+        space: space(),
+        level: 2,
+        address: VirtAddr::new(LOW),
+        table: PhysAddr::new(START),
+        defect,
+    }
+}
+
+fn region(defect: RegionDefect) -> Broken {
+    Broken::Region {
+        space: Scope::Kernel,
+        base: VirtAddr::new(LOW),
+        defect,
+    }
+}
+
+/// Each of them reads as `before`, followed by its own words.
+fn assert_words<const N: usize>(before: &str, broken: [Broken; N], words: [&str; N]) {
+    for (broken, words) in broken.into_iter().zip(words) {
+        assert_eq!(format!("{broken}"), format!("{before}{words}"));
+    }
+}
+
+fn count(counter: Counter) -> Broken {
+    Broken::Count {
+        counter,
+        says: 7,
+        found: 6,
+    }
+}
+
+#[test]
+fn an_audit_that_was_asked_wrong_is_no_broken_invariant() {
+    let line = format!("{}", Broken::NotTheKernelHalf);
+    assert_eq!(
+        line,
+        "no audit: it is asked of the kernel half, not of a space"
+    );
+    let short = Broken::ScratchTooShort {
+        needed: 256,
+        given: 255,
+    };
+    let line = format!("{short}");
+    assert_eq!(line, "no audit: it needs 256 words of scratch, not 255");
+}
+
+#[test]
+fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
+    let leaf_of = |invariant| format!("invariant {invariant} is broken: {LEAF}: ");
+    let broken = [
+        LeafDefect::OtherMemory,
+        LeafDefect::BorrowsManaged,
+        LeafDefect::Frame(Conflict::Free),
+    ]
+    .map(leaf);
+    let words = [
+        "it maps other memory than its device's",
+        "it borrows memory that the frame allocator manages",
+        "the frame is free",
+    ];
+    assert_words(&leaf_of(1), broken, words);
+    let broken = [
+        LeafDefect::NoRegion,
+        LeafDefect::AcrossRegions,
+        LeafDefect::InGuard,
+        LeafDefect::Bits(0x18),
+        LeafDefect::ReservedBits(0x1_4000),
+        LeafDefect::Software,
+    ]
+    .map(leaf);
+    let words = [
+        "it lies in no region",
+        "it does not lie within its region as a whole",
+        "its region is a guard, where nothing may be mapped",
+        "its bits 0x18 are not what its region asks for",
+        "the processor reserves its bits 0x14000",
+        "it is neither present nor zero, and no promise of a demand region",
+    ];
+    assert_words(&leaf_of(2), broken, words);
+    let broken = [
+        LeafDefect::ZeroFrame,
+        LeafDefect::ZeroWritable,
+        LeafDefect::WritableAndExecutable,
+    ]
+    .map(leaf);
+    let words = [
+        "it maps the zero frame, and its region is not zero-backed",
+        "it maps the zero frame and may be written through",
+        "with it, the frame is both writable and executable",
+    ];
+    assert_words(&leaf_of(3), broken, words);
+}
+
+#[test]
+fn a_right_too_many_or_too_few_is_named() {
+    let rights = [
+        (Right::Write, "write"),
+        (Right::Execute, "execute"),
+        (Right::User, "user"),
+        (Right::Global, "global"),
+    ];
+    for (right, name) in rights {
+        let excess = format!("{}", leaf(LeafDefect::Excess(right)));
+        let words = format!(": it gives the right '{name}', which its region does not");
+        assert!(excess.ends_with(&words), "{excess}");
+        let lack = format!("{}", leaf(LeafDefect::Lack(right)));
+        let words = format!(": it lacks the right '{name}', which its region gives");
+        assert!(lack.ends_with(&words), "{lack}");
+    }
+}
+
+#[test]
+fn a_table_is_named_with_its_level_place_space_and_defect() {
+    let place = "the level 2 table at 0x1000000 for 0x400000 in the space of root 0x5000: ";
+    let broken = [TableDefect::Bits(0x2)].map(table);
+    let words = ["bits 0x2 of the entry that points to it are wrong"];
+    assert_words(&format!("invariant 2 is broken: {place}"), broken, words);
+    let broken = [
+        TableDefect::Empty,
+        TableDefect::InUse { says: 2, found: 1 },
+        TableDefect::Missing,
+        TableDefect::NotShared,
+        TableDefect::StaleCursor,
+    ]
+    .map(table);
+    let words = [
+        "it is kept, and no entry of it is in use",
+        "2 entries are said to be in use, and 1 are",
+        "it is gone",
+        "the root has another entry there than the kernel's root",
+        "the cursor stands in other tables than those on its way",
+    ];
+    assert_words(&format!("invariant 4 is broken: {place}"), broken, words);
+}
+
+#[test]
+fn a_frame_that_is_two_things_is_called_what_it_is() {
+    let conflicts = [
+        Conflict::Unmanaged,
+        Conflict::Free,
+        Conflict::Reserved,
+        Conflict::Zero,
+        Conflict::Table,
+        Conflict::Records,
+        Conflict::Private,
+    ];
+    let words = [
+        "the frame is in no range of the memory map",
+        "the frame is free",
+        "the frame is reserved and was not handed out",
+        "the frame is the zero frame",
+        "the frame holds a page table already",
+        "the frame holds region records",
+        "the frame is the private frame of a page already",
+    ];
+    let before = "invariant 1 is broken: the level 2 table at 0x1000000 for 0x400000 in the \
+                  space of root 0x5000: ";
+    let of_table = |conflict| table(TableDefect::Frame(conflict));
+    assert_words(before, conflicts.map(of_table), words);
+    let before = "invariant 1 is broken: the region at 0x400000 in the kernel half: its record: ";
+    let of_record = |conflict| region(RegionDefect::Record(conflict));
+    assert_words(before, conflicts.map(of_record), words);
+}
+
+#[test]
+fn a_region_is_named_with_its_base_half_and_defect() {
+    let place = "the region at 0x400000 in the kernel half: ";
+    let broken = [RegionDefect::NotResident(VirtAddr::new(LOW + PAGE))].map(region);
+    let words = ["nothing is mapped at 0x401000, and all of it should be"];
+    assert_words(&format!("invariant 4 is broken: {place}"), broken, words);
+    let broken = [
+        RegionDefect::Unaligned,
+        RegionDefect::OutsideHalf,
+        RegionDefect::OutOfOrder,
+        RegionDefect::Height,
+        RegionDefect::Gap,
+        RegionDefect::TornOff,
+        RegionDefect::User,
+        RegionDefect::Plan,
+        RegionDefect::StaleSpot,
+        RegionDefect::StaleHit,
+    ]
+    .map(region);
+    let words = [
+        "base and size are not whole pages",
+        "it does not lie where regions are placed",
+        "it begins before the region before it ends",
+        "height or balance of the tree are wrong here",
+        "span or gap that the tree notes here are wrong",
+        "the region that it continues does not lie before it",
+        "user mode may not access the kernel half",
+        "the plan for its faults does not follow from it",
+        "what is kept of its last fault is not what region and tables say",
+        "the record that was hit last is not in the tree",
+    ];
+    assert_words(&format!("invariant 5 is broken: {place}"), broken, words);
+}
+
+#[test]
+fn a_counter_is_named_with_what_it_says_and_what_was_found() {
+    let broken = [
+        Counter::Total,
+        Counter::Free,
+        Counter::Used,
+        Counter::Reserved,
+        Counter::Promised,
+        Counter::Tables,
+        Counter::Kernel,
+        Counter::Private,
+        Counter::Shared,
+        Counter::Zero,
+        Counter::Borrowed,
+        Counter::Refused,
+        Counter::RecordFrames(space()),
+        Counter::Records(Scope::Kernel),
+        Counter::Regions(space()),
+    ]
+    .map(count);
+    let words = [
+        "frames in all: the counter says 7, and 6 were found",
+        "free frames: the counter says 7, and 6 were found",
+        "used frames: the counter says 7, and 6 were found",
+        "reserved frames: the counter says 7, and 6 were found",
+        "promised frames: the counter says 7, and 6 were found",
+        "frames of tables: the counter says 7, and 6 were found",
+        "frames of the kernel: the counter says 7, and 6 were found",
+        "private frames: the counter says 7, and 6 were found",
+        "shared frames: the counter says 7, and 6 were found",
+        "zero frames: the counter says 7, and 6 were found",
+        "borrowed frames: the counter says 7, and 6 were found",
+        "frames refused when given back: the counter says 7, and 6 were found",
+        "frames of region records in the space of root 0x5000: the counter says 7, and 6 were found",
+        "region records in the kernel half: the counter says 7, and 6 were found",
+        "regions in the space of root 0x5000: the counter says 7, and 6 were found",
+    ];
+    assert_words("invariant 1 is broken: ", broken, words);
+}
+
+#[test]
+fn what_has_no_half_is_named_as_well() {
+    let lines = [
+        (
+            Broken::Bitmap(PhysAddr::new(START)),
+            "invariant 1 is broken: bitmap, count and summaries differ for the 2 MiB of \
+             memory from 0x1000000 on",
+        ),
+        (
+            Broken::ZeroFrame(PhysAddr::new(START + 5)),
+            "invariant 3 is broken: the zero frame holds another byte than 0 at 0x1000005",
+        ),
+        (
+            Broken::Leaked(4),
+            "invariant 6 is broken: 4 leaves and tables were lost in gathers that were not \
+             finished",
+        ),
+    ];
+    for (broken, expected) in lines {
+        assert_eq!(format!("{broken}"), expected);
+    }
+}
