@@ -4,6 +4,7 @@
 #[path = "../simulated/mod.rs"]
 mod simulated;
 
+mod order;
 mod refused;
 mod runs;
 mod sizes;

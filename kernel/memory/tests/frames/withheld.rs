@@ -129,6 +129,40 @@ fn the_storage_of_the_bitmap_is_never_handed_out() {
 }
 
 #[test]
+fn the_storage_may_lie_in_the_middle_of_the_only_range() {
+    for (kind, reserved) in [(Kind::Usable, 1), (Kind::Reclaimable, 512)] {
+        let map = [entry(2 * MIB, 4 * MIB, kind)];
+        let layout = Layout::of(map.into_iter());
+        let held = range(2 * MIB + 0xa000, 2 * MIB + 0xb000);
+        // Neither part that it leaves is a multiple of 64 frames.
+        let storage = vec![0; layout.words()].leak();
+        let mut frames = Frames::new(map.into_iter(), storage, held).expect("room enough");
+        assert_eq!(frames.counts().reserved, reserved);
+        let states: Vec<_> = frames.states().map(|(_, state)| state).collect();
+        let (free, kept) = (State::Free, State::Reserved);
+        match kind {
+            Kind::Usable => assert_eq!(states, [free, kept, free]),
+            _ => {
+                assert_eq!(states, [kept]);
+                assert_eq!(frames.reclaim(range(2 * MIB, 2 * MIB + 0xa000)), Ok(10));
+                assert_eq!(frames.reclaim(range(2 * MIB + 0xb000, 4 * MIB)), Ok(501));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_storage_is_24_words_for_2_mib_and_34_mib_for_a_terabyte() {
+    let usable = Layout::of([range(2 * MIB, 4 * MIB)].into_iter());
+    assert_eq!((usable.words(), usable.frames()), (24, 1));
+    let loaders = entry(2 * MIB, 4 * MIB, Kind::Reclaimable);
+    let loaders = Layout::of([loaders].into_iter());
+    assert_eq!(loaders.words(), usable.words() + 8);
+    let terabyte = Layout::of([range(0, 1024 * GIB)].into_iter());
+    assert_eq!((terabyte.words(), terabyte.frames()), (4_473_107, 8737));
+}
+
+#[test]
 fn storage_that_is_too_short_and_unsorted_ranges_are_refused() {
     let ranges = [range(MIB, 3 * MIB), range(16 * MIB, 64 * MIB)];
     let new = |ranges: &[FrameRange], words| {
