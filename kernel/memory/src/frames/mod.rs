@@ -31,6 +31,8 @@ mod run;
 mod search;
 mod summary;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};

@@ -19,6 +19,8 @@ mod cursor;
 mod entry;
 mod geometry;
 mod row;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod visit;
 mod walk;

@@ -53,15 +53,15 @@ fn what_is_freed_when_the_hand_is_used_up_is_handed_out_next() {
     // A large frame in between is another matter.
     for large_frames in [0, 1] {
         let mut frames = frames_over(&[range(2 * MIB, 4 * MIB), range(GIB, GIB + 4 * MIB)]);
-        let mut taken: Vec<Frame> = (0..128).map(|_| small(&mut frames)).collect();
+        let mut taken: Vec<Frame> = (0..192).map(|_| small(&mut frames)).collect();
         for _ in 0..large_frames {
             let _lost = large(&mut frames);
         }
         let high = taken.remove(70);
         let low = taken.remove(5);
         let places = [high.start().as_u64(), low.start().as_u64()];
-        // Word 1 is in the hand, used up: the higher one goes there, the other
-        // into the bitmap.
+        // Word 2 is in the hand, used up, and gives way to that of the higher
+        // one; the other goes into the bitmap.
         frames.free(high);
         frames.free(low);
         assert_eq!(starts(&mut frames, 2), places);
@@ -83,17 +83,15 @@ fn the_last_few_frames_are_in_the_hand_too() {
 #[test]
 fn a_frame_that_is_free_in_the_bitmap_is_not_freed_into_the_hand() {
     let mut frames = frames_over(&[range(2 * MIB, 4 * MIB)]);
-    let all = starts(&mut frames, 128);
-    // The first goes into the hand and comes out again, with the second freed
-    // into its word in between.
-    assert_eq!(free_4k(&mut frames, all[0]), Ok(()));
-    assert_eq!(free_4k(&mut frames, all[64]), Ok(()));
-    assert_eq!(free_4k(&mut frames, all[1]), Ok(()));
-    assert_eq!(free_4k(&mut frames, all[65]), Ok(()));
+    let all = starts(&mut frames, 192);
+    // The first goes into the hand, the second beside it, the others elsewhere.
+    for free in [0, 1, 64, 65] {
+        assert_eq!(free_4k(&mut frames, all[free]), Ok(()));
+    }
     for free in [0, 1, 64, 65] {
         assert_eq!(free_4k(&mut frames, all[free]), not_allocated(all[free]));
     }
-    assert_eq!(frames.counts().private, 124);
+    assert_eq!(frames.counts().private, 188);
     let mut again = starts(&mut frames, 4);
     again.sort_unstable();
     assert_eq!(again, [all[0], all[1], all[64], all[65]]);

@@ -2,6 +2,7 @@
 //! a raw free can be wrong. Nothing has changed after each.
 
 use memory::frames::{Frame, FreeError, Use};
+use memory::memory_map::{Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
 
@@ -119,4 +120,45 @@ fn a_wrong_raw_free_is_refused_and_changes_nothing() {
             frame: frame.start()
         })
     );
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn a_large_frame_that_reaches_past_its_range_is_foreign() {
+    let mut frames = frames_over(&[range(2 * MIB, 5 * MIB)]);
+    for _ in 0..768 {
+        let _lost = small(&mut frames);
+    }
+    let start = PhysAddr::new(4 * MIB);
+    let frame = PhysFrame::<Size2MiB>::from_start_address(start).expect("a multiple of 2 MiB");
+    // SAFETY: the free does not succeed, and no memory is behind the frames.
+    let refused = unsafe { frames.free_raw(frame, Use::Private) };
+    let past = PhysAddr::new(5 * MIB);
+    assert_eq!(refused, Err(FreeError::Foreign { frame: past }));
+    assert_eq!((frames.counts().free, frames.counts().private), (0, 768));
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn a_frame_of_the_loaders_is_foreign_until_it_is_reclaimed() {
+    let map = [(2, Kind::Usable), (4, Kind::Reclaimable)].map(|(start, kind)| MapEntry {
+        range: range(start * MIB, (start + 2) * MIB),
+        kind,
+    });
+    let mut frames = frames_over(&map);
+    assert_eq!(frames.reclaim(range(4 * MIB, 5 * MIB)), Ok(256));
+    for _ in 0..768 {
+        let _lost = small(&mut frames);
+    }
+    let last_reclaimed = PhysAddr::new(5 * MIB - 0x1000);
+    for page in [5 * MIB, 6 * MIB - 0x1000].map(PhysAddr::new) {
+        let frame = PhysFrame::<Size4KiB>::containing_address(page);
+        // SAFETY: the free does not succeed, and no memory is behind the frames.
+        let refused = unsafe { frames.free_raw(frame, Use::Private) };
+        assert_eq!(refused, Err(FreeError::Foreign { frame: page }));
+    }
+    let frame = PhysFrame::<Size4KiB>::containing_address(last_reclaimed);
+    // SAFETY: it was handed out, and nobody has a `Frame` of it.
+    assert_eq!(unsafe { frames.free_raw(frame, Use::Private) }, Ok(()));
+    assert_eq!((frames.counts().free, frames.counts().private), (1, 767));
 }

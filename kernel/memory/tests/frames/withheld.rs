@@ -106,6 +106,23 @@ fn reclaimable_frames_are_reserved_until_reclaimed_each_once() {
 }
 
 #[test]
+fn each_of_several_ranges_of_the_loaders_is_reclaimed_for_itself() {
+    let loaders = |start, end| entry(start * MIB, end * MIB, Kind::Reclaimable);
+    let mut frames = frames_over(&[loaders(2, 4), loaders(6, 9), loaders(12, 13)]);
+    assert_eq!(frames.counts().reserved, 1536);
+    assert_eq!(frames.reclaim(range(2 * MIB, 4 * MIB)), Ok(512));
+    let expected = [
+        (range(2 * MIB, 4 * MIB), State::Free),
+        (range(6 * MIB, 9 * MIB), State::Reserved),
+        (range(12 * MIB, 13 * MIB), State::Reserved),
+    ];
+    assert_eq!(picture(&frames), expected);
+    assert_eq!(frames.reclaim(range(12 * MIB, 13 * MIB)), Ok(256));
+    assert_eq!(frames.reclaim(range(6 * MIB, 9 * MIB)), Ok(768));
+    assert_eq!((frames.counts().reserved, frames.counts().free), (0, 1536));
+}
+
+#[test]
 fn the_storage_of_the_bitmap_is_never_handed_out() {
     let ranges = [range(MIB, 3 * MIB), range(16 * MIB, 64 * MIB)];
     let layout = Layout::of(ranges.into_iter());

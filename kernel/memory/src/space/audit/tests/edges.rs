@@ -110,6 +110,34 @@ fn the_loaders_writable_leaves_count_in_a_whole_audit_only() {
 }
 
 #[test]
+fn a_leaf_below_a_table_of_the_loaders_that_takes_execution_away_is_not_executable() {
+    for of_table in [PageTableFlags::empty(), NO_EXECUTE] {
+        for of_leaf in [PageTableFlags::empty(), NO_EXECUTE] {
+            let mut machine = Machine::on_the_loaders_tables(FEATURES);
+            for (page, level) in [(0, 4), (1, 3), (2, 2)] {
+                let below = Table::from_address(LOADER + (page + 1) * PAGE);
+                let entry = Entry::table(below, 1, false).bits() | of_table.bits();
+                loaders_entry(&machine, page, LOADERS, level).set(entry);
+            }
+            let entry = Entry::leaf(DEVICE, LeafSize::Size4KiB, of_leaf.bits());
+            loaders_entry(&machine, 3, LOADERS, 1).set(entry.bits());
+            let fixed = Request::new(PAGE, Backing::Fixed).rights(Rights::Read);
+            machine.allocate(Scope::Kernel, LOADERS, fixed);
+            share(&machine);
+            let excess = leaf(
+                Scope::Kernel,
+                LOADERS,
+                DEVICE,
+                LeafDefect::Excess(Right::Execute),
+            );
+            let is_executable = (of_table | of_leaf).is_empty();
+            let expected = is_executable.then_some(excess);
+            assert_eq!(audit_whole(&machine).err(), expected);
+        }
+    }
+}
+
+#[test]
 fn a_table_of_the_loaders_has_no_bit_that_the_processor_reserves() {
     let huge = PageTableFlags::HUGE_PAGE;
     let cases = [
