@@ -1,7 +1,7 @@
 //! Frees that are refused: another allocator's frames, and every way in which
 //! a raw free can be wrong. Nothing has changed after each.
 
-use memory::frames::{Frame, FreeError, Use};
+use memory::frames::{Frame, Frames, FreeError, Layout, Use};
 use memory::memory_map::{Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
@@ -136,6 +136,24 @@ fn a_large_frame_that_reaches_past_its_range_is_foreign() {
     let past = PhysAddr::new(5 * MIB);
     assert_eq!(refused, Err(FreeError::Foreign { frame: past }));
     assert_eq!((frames.counts().free, frames.counts().private), (0, 768));
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn the_frames_of_the_bitmap_are_foreign_to_the_last() {
+    let (all, held) = (range(2 * MIB, 4 * MIB), range(3 * MIB, 3 * MIB + 0x2000));
+    let storage = vec![0; Layout::of([all].into_iter()).words()].leak();
+    let mut frames = Frames::new([all].into_iter(), storage, held).expect("room enough");
+    for _ in 0..510 {
+        let _lost = small(&mut frames);
+    }
+    for page in [3 * MIB, 3 * MIB + 0x1000].map(PhysAddr::new) {
+        let frame = PhysFrame::<Size4KiB>::containing_address(page);
+        // SAFETY: the free does not succeed, and no memory is behind the frames.
+        let refused = unsafe { frames.free_raw(frame, Use::Private) };
+        assert_eq!(refused, Err(FreeError::Foreign { frame: page }));
+    }
+    assert_eq!((frames.counts().free, frames.counts().reserved), (0, 2));
 }
 
 #[test]

@@ -110,15 +110,18 @@ fn each_of_several_ranges_of_the_loaders_is_reclaimed_for_itself() {
     let loaders = |start, end| entry(start * MIB, end * MIB, Kind::Reclaimable);
     let mut frames = frames_over(&[loaders(2, 4), loaders(6, 9), loaders(12, 13)]);
     assert_eq!(frames.counts().reserved, 1536);
-    assert_eq!(frames.reclaim(range(2 * MIB, 4 * MIB)), Ok(512));
-    let expected = [
-        (range(2 * MIB, 4 * MIB), State::Free),
-        (range(6 * MIB, 9 * MIB), State::Reserved),
-        (range(12 * MIB, 13 * MIB), State::Reserved),
+    let ranges = [(2, 4), (6, 9), (12, 13)].map(|(start, end)| range(start * MIB, end * MIB));
+    let (free, kept) = (State::Free, State::Reserved);
+    let steps = [
+        (2, 256, [kept, kept, free]),
+        (0, 512, [free, kept, free]),
+        (1, 768, [free, free, free]),
     ];
-    assert_eq!(picture(&frames), expected);
-    assert_eq!(frames.reclaim(range(12 * MIB, 13 * MIB)), Ok(256));
-    assert_eq!(frames.reclaim(range(6 * MIB, 9 * MIB)), Ok(768));
+    for (next, count, states) in steps {
+        assert_eq!(frames.reclaim(ranges[next]), Ok(count));
+        let expected = [0, 1, 2].map(|n| (ranges[n], states[n]));
+        assert_eq!(picture(&frames), expected);
+    }
     assert_eq!((frames.counts().reserved, frames.counts().free), (0, 1536));
 }
 

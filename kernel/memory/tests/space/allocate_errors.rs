@@ -185,7 +185,7 @@ fn device_memory_is_aligned_within_reach_and_not_managed() {
     let below = Backing::Device(PhysAddr::new(0xff000), Cache::Uncached);
     let refused = allocate_refused(&mut machine, LOW, Request::new(2 * PAGE, below));
     assert_eq!(refused, AllocateError::DeviceIsManaged(0xff000));
-    for start in [0xb_8000, 0x90_0000] {
+    for start in [0xb_8000, 0x90_0000, limit - PAGE] {
         let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
         machine.allocate(LOW, Request::new(PAGE, device));
     }

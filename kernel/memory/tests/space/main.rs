@@ -15,6 +15,7 @@ mod journal;
 mod large_pages;
 mod promise;
 mod protect;
+mod queries;
 mod refusals;
 mod release;
 mod spaces;

@@ -1,0 +1,106 @@
+//! What a space tells without changing anything: neighbours of an address, and
+//! what of a region is mapped.
+
+use memory::paging::{Cache, LeafSize};
+use memory::space::{Backing, Region, Request, Resident, Rights};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::common::machine::{KERNEL_BASE, Machine};
+use crate::common::operations::{KERNEL, LOW, PAGE, at};
+
+const BASE: u64 = 0x4000_0000;
+
+#[test]
+fn the_neighbours_of_an_address_lie_wholly_below_and_above_it() {
+    let mut machine = Machine::new();
+    let request = Request::new(2 * PAGE, Backing::Demand);
+    let bases = [0, 2, 6].map(|page| BASE + page * PAGE);
+    for base in bases {
+        machine.allocate(LOW, request.placement(at(base)));
+    }
+    let [first, second, third] = bases.map(Some);
+    let neighbours = [
+        (BASE - 1, None, first),
+        (BASE, None, second),
+        (BASE + 2 * PAGE - 1, None, second),
+        (BASE + 2 * PAGE, first, third),
+        (BASE + 4 * PAGE, second, third),
+        (BASE + 6 * PAGE - 1, second, third),
+        (BASE + 6 * PAGE, second, None),
+        (BASE + 8 * PAGE, third, None),
+    ];
+    for (address, below, above) in neighbours {
+        let address = VirtAddr::new(address);
+        let base = |region: Region| region.base.as_u64();
+        let space = machine.space(0);
+        assert_eq!(space.region_below(address).map(base), below, "{address:?}");
+        assert_eq!(space.region_above(address).map(base), above, "{address:?}");
+    }
+}
+
+#[test]
+fn what_is_mapped_of_a_region_is_told_for_as_many_parts_as_are_asked_for() {
+    let mut machine = Machine::new();
+    let request = Request::new(6 * PAGE, Backing::Zero).placement(at(BASE));
+    let region = machine.allocate(LOW, request);
+    for page in [0, 1, 3] {
+        machine.read(BASE + page * PAGE).expect("readable");
+    }
+    for page in [3, 4, 5] {
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+    }
+    let mapped = |zero, private| Resident {
+        zero,
+        private,
+        borrowed: 0,
+    };
+    // Four parts of six pages end before pages 1, 3, 4 and 6.
+    let parts = vec![mapped(1, 0), mapped(1, 0), mapped(0, 1), mapped(0, 2)];
+    for expected in [vec![mapped(2, 3)], vec![mapped(2, 0), mapped(0, 3)], parts] {
+        let mut found = vec![mapped(9, 9); expected.len()];
+        let space = machine.spaces[0].as_ref().expect("a space");
+        space.resident_parts(&region, &machine.physical, &mut found);
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_large_page_counts_in_each_part_with_the_frames_it_has_there() {
+    let mut machine = Machine::new();
+    let request = Request::new(LeafSize::Size2MiB.bytes(), Backing::Immediate);
+    let region = machine.allocate(KERNEL, request.placement(at(KERNEL_BASE)));
+    let mut parts = [Resident::default(); 4];
+    machine
+        .kernel
+        .resident_parts(&region, &machine.physical, &mut parts);
+    assert_eq!(parts.map(|part| part.private), [128; 4]);
+    let whole = machine.kernel.resident(&region, &machine.physical);
+    assert_eq!((whole.private, whole.zero, whole.borrowed), (512, 0, 0));
+}
+
+#[test]
+fn the_pages_of_a_device_are_borrowed() {
+    let mut machine = Machine::new();
+    let device = Backing::Device(PhysAddr::new(0x90_0000), Cache::Uncached);
+    let request = Request::new(3 * PAGE, device).placement(at(BASE));
+    let region = machine.allocate(LOW, request);
+    let space = machine.spaces[0].as_ref().expect("a space");
+    let whole = space.resident(&region, &machine.physical);
+    assert_eq!((whole.private, whole.zero, whole.borrowed), (0, 0, 3));
+}
+
+#[test]
+fn rights_and_backings_are_told_in_a_word() {
+    let rights = [Rights::Read, Rights::ReadWrite, Rights::ReadExecute];
+    assert_eq!(rights.map(|rights| rights.to_string()), ["r", "rw", "rx"]);
+    let backings = [
+        Backing::Immediate,
+        Backing::Demand,
+        Backing::Zero,
+        Backing::Device(PhysAddr::new(0x90_0000), Cache::Uncached),
+        Backing::Guard,
+        Backing::Fixed,
+    ];
+    let words = ["immediate", "demand", "zero", "device", "guard", "fixed"];
+    assert_eq!(backings.map(|backing| backing.to_string()), words);
+}
