@@ -219,6 +219,36 @@ fn a_fixed_mapping_needs_a_slot_of_its_own() {
 }
 
 #[test]
+fn a_fixed_mapping_reaches_to_the_end_of_its_slot_and_no_further() {
+    let mut machine = Machine::new();
+    let device = machine.device();
+    let end = FIXED_BASE + (1 << 39);
+    for (pages, result) in [(2, Err(AllocateError::NoSlot(address(end)))), (1, Ok(PAGE))] {
+        let fixed = Request::new(pages * PAGE, Backing::Fixed).placement(at(end - PAGE));
+        let mapped = machine.with(KERNEL, |space, physical, tlb| {
+            // SAFETY: simulated memory stays, and no Rust reference covers it.
+            unsafe { space.map_fixed(fixed, device, physical, tlb) }
+        });
+        machine.check();
+        assert_eq!(mapped.map(|region| region.size), result);
+    }
+}
+
+#[test]
+fn what_cannot_fit_is_refused_before_any_of_it_is_zeroed() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, Request::new(PAGE, Backing::Demand).placement(at(BASE)));
+    machine.write(BASE, 7).expect("writable");
+    let frame = machine.physical_of(0, BASE).expect("mapped");
+    assert_eq!(machine.free(LOW, BASE), 1);
+    let free = machine.counts().free;
+    let request = Request::new((free + 1) * PAGE, Backing::Immediate);
+    let refused = allocate_refused(&mut machine, LOW, request);
+    assert_eq!(refused, AllocateError::OutOfFrames);
+    assert_eq!(machine.memory.read(frame), 7);
+}
+
+#[test]
 fn device_memory_is_not_executed() {
     let mut machine = Machine::new();
     let start = machine.device();

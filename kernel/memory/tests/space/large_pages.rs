@@ -57,6 +57,17 @@ fn immediate_backing_uses_the_largest_pages_that_fit() {
 }
 
 #[test]
+fn a_page_of_the_size_that_was_asked_for_is_no_fallback() {
+    for (size, leaf) in [(LeafSize::Size4KiB, PAGE), (OF_2M, BIG)] {
+        let mut machine = Machine::new();
+        let request = Request::new(BIG, Backing::Immediate).page_size(size);
+        machine.allocate(LOW, request.placement(at(BASE)));
+        assert_eq!(machine.leaf_size(LOW, BASE), leaf);
+        assert_eq!(machine.physical.fallbacks(), 0);
+    }
+}
+
+#[test]
 fn an_address_in_a_page_of_any_size_is_translated() {
     let mut machine = Machine::new();
     let device = machine.device();

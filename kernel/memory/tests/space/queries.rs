@@ -39,6 +39,17 @@ fn the_neighbours_of_an_address_lie_wholly_below_and_above_it() {
 }
 
 #[test]
+fn a_region_contains_its_first_and_its_last_byte() {
+    let mut machine = Machine::new();
+    let request = Request::new(2 * PAGE, Backing::Demand).placement(at(BASE));
+    let region = machine.allocate(LOW, request);
+    let end = BASE + 2 * PAGE;
+    let addresses = [0, BASE - 1, BASE, end - 1, end, u64::MAX];
+    let contains = addresses.map(|address| region.contains(VirtAddr::new(address)));
+    assert_eq!(contains, [false, false, true, true, false, false]);
+}
+
+#[test]
 fn what_is_mapped_of_a_region_is_told_for_as_many_parts_as_are_asked_for() {
     let mut machine = Machine::new();
     let request = Request::new(6 * PAGE, Backing::Zero).placement(at(BASE));
