@@ -4,6 +4,7 @@ extern crate std;
 
 use std::vec;
 
+use super::tally::Tally;
 use super::*;
 
 const MIB: u64 = 1 << 20;
@@ -78,5 +79,21 @@ fn a_flipped_bit_is_found_in_every_block_of_every_range() {
         );
         frames.flip_bit(PhysAddr::new(block + MIB + 4096));
         assert_eq!(frames.recount(), Err(PhysAddr::new(block)));
+    }
+}
+
+#[test]
+fn a_tally_or_a_set_that_alone_is_wrong_is_found() {
+    type Spoil = fn(&mut Blocks<'_>);
+    let cases: [Spoil; 3] = [
+        |blocks| blocks.tallies.set(1, Tally::of(&[1; 8])),
+        |blocks| blocks.whole.remove_if(1, true),
+        |blocks| blocks.partial.insert(1),
+    ];
+    for spoil in cases {
+        let mut frames = frames_over(&[(2 * MIB, 8 * MIB)]);
+        assert!(frames.recount().is_ok());
+        spoil(&mut frames.blocks);
+        assert_eq!(frames.recount(), Err(PhysAddr::new(4 * MIB)));
     }
 }

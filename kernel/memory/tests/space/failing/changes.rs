@@ -83,12 +83,14 @@ fn protecting_inside_a_gigabyte() {
         (BIG, BIG, 1, "on the boundaries of blocks"),
         (PAGE, BIG - PAGE, 2, "one end on a boundary"),
         (PAGE, size - PAGE, 2, "to the end"),
+        (0, PAGE, 2, "from the start on"),
         (0, size, 0, "all of it"),
+        (size - PAGE, 2 * PAGE, 4, "in two gigabytes"),
     ];
     for (offset, bytes, expected, what) in cases {
         let mut machine = Machine::new();
         let device = Backing::Device(machine.device(), memory::paging::Cache::Uncached);
-        machine.allocate(LOW, Request::new(size, device).placement(at(BASE)));
+        machine.allocate(LOW, Request::new(2 * size, device).placement(at(BASE)));
         let needed = frames_needed(&mut machine, protection(BASE + offset, bytes));
         assert_eq!(needed, expected, "{what}");
     }
