@@ -2,7 +2,7 @@
 
 use memory::heap::{GRAIN, Heap};
 
-use crate::memory::{Memory, allocate, free, heap};
+use crate::memory::{Memory, allocate, free, heap, layout};
 
 #[test]
 fn nothing_is_reserved_before_the_first_block() {
@@ -66,11 +66,100 @@ fn a_block_larger_than_an_extent_gets_one_of_its_own() {
 fn when_the_address_space_is_used_up_there_are_no_more_blocks() {
     let mut heap = heap();
     let mut blocks = Vec::new();
-    while let Some(block) = heap.allocate(crate::memory::layout(3 << 20, 8)) {
+    while let Some(block) = heap.allocate(layout(3 << 20, 8)) {
         blocks.push(block);
     }
     assert!(blocks.len() > 100, "{}", blocks.len());
     let freed = blocks.pop().expect("more than one");
     free(&mut heap, freed, 3 << 20);
     assert_eq!(allocate(&mut heap, 3 << 20), freed);
+}
+
+#[test]
+fn sixteen_runs_of_extents_and_no_more_are_served() {
+    let mut heap = heap();
+    heap.source_mut().gap = GRAIN;
+    let mut blocks = 0;
+    while heap.allocate(layout(3 << 20, 8)).is_some() {
+        blocks += 1;
+    }
+    assert_eq!(
+        (heap.usage().growths, heap.source().failures.get()),
+        (16, 0)
+    );
+    assert!(blocks >= 16, "{blocks}");
+}
+
+#[test]
+fn an_extent_has_room_for_the_bits_in_front_of_its_block() {
+    let mut heap = Heap::new(Memory::new());
+    heap.source_mut().gap = GRAIN;
+    // Of the bits in the first page, those for 20 MiB are left.
+    allocate(&mut heap, 106 << 20);
+    assert_eq!(heap.usage().size, 108 << 20);
+    let more = heap.allocate(layout((20 << 20) + 8192, GRAIN));
+    assert!(more.is_some_and(|block| block.addr().get().is_multiple_of(GRAIN)));
+    assert_eq!((heap.usage().size, heap.usage().growths), (132 << 20, 2));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn growing_needs_8_free_frames() {
+    // Pages for nodes and bits, and 4 for the record.
+    let mut heap = Heap::new(Memory::new());
+    heap.source_mut().frames = 7;
+    assert!(heap.allocate(layout(100, 8)).is_none());
+    assert_eq!(heap.source().all().size(), 0);
+    heap.source_mut().frames = 8;
+    assert!(heap.allocate(layout(100, 8)).is_some());
+    assert_eq!(heap.usage().growths, 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_extent_that_cannot_be_set_up_waits_for_4_frames() {
+    let mut heap = Heap::new(Memory::new());
+    heap.source_mut().frames = 8;
+    heap.source_mut().record = 5;
+    assert!(heap.allocate(layout(100, 8)).is_none());
+    let reserved = heap.source().all().size();
+    assert_eq!((reserved, heap.source().frames), (2 * GRAIN, 3));
+    assert!(heap.allocate(layout(100, 8)).is_none());
+    assert_eq!((heap.usage().size, heap.usage().growths), (0, 0));
+    heap.source_mut().frames = 4;
+    assert!(
+        heap.allocate(layout(100, 8)).is_none(),
+        "too few for its page"
+    );
+    assert_eq!((heap.usage().size, heap.usage().growths), (reserved, 1));
+    heap.source_mut().frames = 10;
+    assert!(heap.allocate(layout(100, 8)).is_some());
+    assert_eq!(heap.source().all().size(), reserved);
+}
+
+#[test]
+fn an_extent_that_waits_is_used_before_another_is_reserved() {
+    let mut heap = Heap::new(Memory::new());
+    // Those that look for room and reserve an extent; the fifth would set it up.
+    heap.source().calls.set(4);
+    assert!(heap.allocate(layout(20_000, 8)).is_none());
+    heap.source().calls.set(usize::MAX);
+    allocate(&mut heap, 20_000);
+    assert_eq!((heap.usage().size, heap.usage().growths), (GRAIN, 1));
+    assert_eq!(heap.source().all().size(), GRAIN);
+}
+
+#[test]
+fn an_extent_that_waits_and_is_too_small_is_not_lost() {
+    let mut heap = Heap::new(Memory::new());
+    for size in [20_000, 10 << 20] {
+        heap.source().calls.set(4);
+        assert!(heap.allocate(layout(size, 8)).is_none());
+    }
+    heap.source().calls.set(usize::MAX);
+    for size in [10 << 20, 20_000] {
+        allocate(&mut heap, size);
+    }
+    assert_eq!(heap.usage().size, heap.source().all().size());
+    assert_eq!(heap.usage().size, (2 << 20) + (12 << 20));
 }

@@ -14,6 +14,9 @@ use crate::held::{Held, discard};
 /// Bytes that there are to reserve.
 pub(crate) const SPACE: usize = 512 << 20;
 
+/// Bytes that debug builds add to each block.
+pub(crate) const CANARY: usize = if cfg!(debug_assertions) { 16 } else { 0 };
+
 /// What stands behind a heap under test.
 pub(crate) struct Memory {
     mapping: MmapRaw,
@@ -25,6 +28,8 @@ pub(crate) struct Memory {
     committed: Vec<bool>,
     /// How many pages may be held or promised.
     pub(crate) frames: usize,
+    /// How many of them each extent takes for itself, as its record does in a kernel.
+    pub(crate) record: usize,
     /// Bytes of address space that are left out in front of the next extent.
     pub(crate) gap: usize,
     /// How many calls that may fail will still succeed.
@@ -50,6 +55,7 @@ impl Memory {
             reserved: 0,
             committed: vec![false; SPACE / PAGE],
             frames: usize::MAX,
+            record: 0,
             gap: 0,
             calls: Cell::new(usize::MAX),
             failures: Cell::new(0),
@@ -86,6 +92,7 @@ impl Memory {
     fn committed_mut(&mut self, pages: Pages) -> &mut [bool] {
         let (start, end) = (self.number(pages.start), self.number(pages.end));
         assert!(end * PAGE <= self.reserved, "{pages:?} are of no extent");
+        assert!(start < end, "asked about no page");
         &mut self.committed[start..end]
     }
 
@@ -117,6 +124,7 @@ unsafe impl Source for Memory {
             return None;
         }
         self.reserved = start + size;
+        self.frames -= self.record;
         Some(Pages::new(self.base + start, size))
     }
 

@@ -11,11 +11,8 @@ use std::sync::LazyLock;
 use memory::heap::{GRAIN, Heap, PAGE, Usage};
 use proptest::prelude::*;
 
-use crate::memory::{Memory, heap, layout};
+use crate::memory::{CANARY, Memory, heap, layout};
 use crate::steps::{LARGEST, Step, any_step};
-
-/// Bytes that debug builds add to each block.
-const CANARY: usize = if cfg!(debug_assertions) { 16 } else { 0 };
 
 /// Pages that the heap may need besides those of a block: the list's nodes, a
 /// chunk's header, the map's bits, and to spare for what growing takes.

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use memory::heap::{Heap, PAGE};
 
-use crate::memory::{Memory, allocate, free, heap, layout};
+use crate::memory::{CANARY, Memory, allocate, free, heap, layout};
 
 fn resize(heap: &mut Heap<Memory>, block: NonNull<u8>, old: usize, new: usize) -> NonNull<u8> {
     // SAFETY: the tests resize blocks of theirs and forget the old ones.
@@ -14,8 +14,7 @@ fn resize(heap: &mut Heap<Memory>, block: NonNull<u8>, old: usize, new: usize) -
 
 /// Pages that a large block of so many bytes has: debug builds add a canary.
 fn pages(size: usize) -> usize {
-    let canary = if cfg!(debug_assertions) { 16 } else { 0 };
-    (size + canary).div_ceil(PAGE)
+    (size + CANARY).div_ceil(PAGE)
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What must always hold: an extent that was reserved is never lost. If the pages
-//! to set it up cannot be had, it waits in `pending`.
+//! to set it up cannot be had, it waits in `pending`, and is set up before another
+//! one is reserved.
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
@@ -32,30 +33,44 @@ impl<S: Source> Large<S> {
             .checked_add(front)?
             .checked_next_multiple_of(GRAIN)?
             .max(GRAIN);
+        // The one that waits comes first: there is room to note one.
+        if let Some(waiting) = self.pending.take() {
+            let extent = self.set_up(waiting)?;
+            let suffices = extent.size() >= least;
+            return if suffices {
+                Some(extent)
+            } else {
+                self.grow(size, align)
+            };
+        }
         // An eighth more each time: so many extents are enough for any machine.
         let wanted = self.step.max(self.map.size() / 8).next_multiple_of(GRAIN);
         if self.map.is_full() || self.lists.is_full() {
             return None;
         }
         let behind = self.lists.last().map(|list| list.top().addr());
-        let mut extent = self.pending.take_if(|extent| extent.size() >= least);
-        for size in [wanted.max(least), least] {
+        let mut sizes = [wanted.max(least), least].into_iter();
+        let extent = sizes.find_map(|size| {
             let ready = self.map.lacks(size) / PAGE + NODES + RECORDS;
-            if extent.is_none() && self.source.ready(ready) {
-                extent = self.source.grow(size, behind);
+            if !self.source.ready(ready) {
+                return None;
             }
-        }
-        let extent = extent?;
-        if !self
-            .source
-            .ready(self.map.lacks(extent.size()) / PAGE + NODES)
-        {
+            self.source.grow(size, behind)
+        })?;
+        self.set_up(extent)
+    }
+
+    /// Makes a reserved extent one of the heap's. If the pages for the node and
+    /// the map's bits cannot be had, it waits.
+    fn set_up(&mut self, extent: Pages) -> Option<Pages> {
+        let ready = self.map.lacks(extent.size()) / PAGE + NODES;
+        if !self.source.ready(ready) {
             self.pending = Some(extent);
             return None;
         }
         // SAFETY: the extent is ours for ever, and the pages for the node and
         // the map's bits are ready.
-        let added = unsafe { self.add(extent, behind) };
+        let added = unsafe { self.add(extent) };
         self.growths += u64::from(added);
         added.then_some(extent)
     }
@@ -66,12 +81,12 @@ impl<S: Source> Large<S> {
     ///
     /// The extent is the heap's alone, for ever, and pages for a node and for
     /// what the map lacks are ready.
-    unsafe fn add(&mut self, extent: Pages, behind: Option<usize>) -> bool {
+    unsafe fn add(&mut self, extent: Pages) -> bool {
         let start: *mut u8 = with_exposed_provenance_mut(extent.start);
         // SAFETY: the extent is ours alone and is never given back.
         unsafe {
             match self.lists.last_mut() {
-                Some(list) if behind == Some(extent.start) => list.extend(extent.size()),
+                Some(list) if list.top().addr() == extent.start => list.extend(extent.size()),
                 _ => self.lists.push(List::new(start, extent.size())),
             }
         }
