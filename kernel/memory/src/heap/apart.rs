@@ -44,7 +44,8 @@ mod tests {
             for size in [0, 1, 7, 100, 4095, 4096, 4097, 10_000] {
                 let layout = Layout::from_size_align(size, 1 << shift).unwrap();
                 let apart = Apart::of(layout).unwrap();
-                assert!(apart.size.is_multiple_of(PAGE) && apart.align >= PAGE);
+                assert!(apart.size.is_multiple_of(PAGE) && apart.align.is_multiple_of(PAGE));
+                assert!(apart.align.is_multiple_of(layout.align()));
                 assert!(apart.offset.is_multiple_of(layout.align()));
                 let end = apart.offset + size.max(1);
                 assert!(end <= apart.size && apart.size - end < layout.align());

@@ -31,7 +31,7 @@ pub(super) const SIZES: [u16; CLASSES] = {
             (class + 1) * STEP
         } else {
             let doubling = (class - 8) / 4;
-            (128 << doubling) + ((class - 8) % 4 + 1) * (32 << doubling)
+            (128 << doubling) + (class % 4 + 1) * (32 << doubling)
         } as u16;
         class += 1;
     }
@@ -62,9 +62,6 @@ static CLASS_OF: [u8; LARGEST / STEP + 1] = {
 pub(super) fn of(layout: Layout) -> Option<u8> {
     let mut size = layout.size();
     if layout.align() > STEP {
-        if layout.align() > PAGE {
-            return None;
-        }
         size = size.max(layout.align()).checked_next_power_of_two()?;
         if size > PAGE {
             return None;
@@ -106,6 +103,7 @@ mod tests {
 
     #[test]
     fn an_alignment_asks_for_a_power_of_two_up_to_a_page() {
+        assert_eq!(size_of(33, 16), Some(48), "all blocks are aligned to 16");
         assert_eq!(size_of(1, 32), Some(32));
         assert_eq!(size_of(33, 32), Some(64));
         assert_eq!(size_of(1, 4096), Some(4096));

@@ -172,3 +172,51 @@ fn masks(extent: Pages, pages: Pages) -> impl Iterator<Item = (usize, u64)> {
             (word, (u64::MAX >> (64 - (high - low))) << low)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::boxed::Box;
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// Lends the map a page, which has room for the bits of 128 MiB.
+    fn lend(map: &mut Map) {
+        #[repr(align(4096))]
+        struct Page([u64; PAGE / 8]);
+        let page = Box::leak(Box::new(Page([u64::MAX; PAGE / 8])));
+        // SAFETY: the page is leaked, so it is the map's for ever.
+        unsafe { map.lend(page.0.as_mut_ptr().cast(), PAGE) };
+    }
+
+    #[test]
+    fn the_bits_of_128_mib_take_a_page() {
+        let mut map = Map::new();
+        assert_eq!(map.lacks(GRAIN), PAGE);
+        assert_eq!(map.lacks(128 * MIB), PAGE);
+        assert_eq!(map.lacks(130 * MIB), 2 * PAGE);
+        assert!(!map.add(Pages::new(GRAIN, GRAIN)), "there are no bits yet");
+        lend(&mut map);
+        assert_eq!(map.lacks(128 * MIB), 0);
+        assert_eq!(map.lacks(130 * MIB), 2 * PAGE);
+        assert!(map.add(Pages::new(GRAIN, 126 * MIB)));
+        assert_eq!(map.lacks(2 * MIB), 0);
+        assert_eq!(map.lacks(4 * MIB), PAGE);
+    }
+
+    #[test]
+    fn there_are_64_extents_and_no_more() {
+        let mut map = Map::new();
+        lend(&mut map);
+        for number in 0..64 {
+            assert!(!map.is_full() && map.add(Pages::new(number * GRAIN, GRAIN)));
+        }
+        assert_eq!((map.is_full(), map.size()), (true, 64 * GRAIN));
+        lend(&mut map);
+        assert!(!map.add(Pages::new(64 * GRAIN, GRAIN)));
+        assert_eq!(map.size(), 64 * GRAIN);
+    }
+}

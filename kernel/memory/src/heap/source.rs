@@ -52,7 +52,8 @@ impl Pages {
     }
 }
 
-/// Memory for a heap.
+/// Memory for a heap. Whichever pages it names, there is at least one, but for
+/// [`first_held`](Self::first_held): of no page at all, none is held.
 ///
 /// # Safety
 ///

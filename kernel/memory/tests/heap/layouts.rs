@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::memory::{heap, layout};
+use crate::memory::{CANARY, heap, layout};
 
 #[test]
 fn blocks_of_all_sizes_and_alignments_lie_apart() {
@@ -31,6 +31,28 @@ fn blocks_of_all_sizes_and_alignments_lie_apart() {
         unsafe { heap.deallocate(block, layout) };
     }
     assert_eq!((heap.usage().in_use, heap.usage().blocks), (0, 0));
+}
+
+#[test]
+fn a_span_of_32_kib_holds_as_many_blocks_as_fit() {
+    // The first span of a chunk has 28 KiB.
+    for (size, in_first, in_second) in [(16, 1792, 2048), (4096, 7, 8), (5120, 5, 6), (8192, 3, 4)]
+    {
+        let mut heap = heap();
+        let mut spans_with = |blocks| {
+            for _ in 0..blocks {
+                heap.allocate(layout(size - CANARY, 8))
+                    .expect("there is room");
+            }
+            let classes = heap.usage().classes;
+            let class = classes.iter().find(|class| class.size == size);
+            class.map(|class| class.spans)
+        };
+        assert_eq!(spans_with(in_first), Some(1), "{size}");
+        assert_eq!(spans_with(1), Some(2), "{size}");
+        assert_eq!(spans_with(in_second - 1), Some(2), "{size}");
+        assert_eq!(spans_with(1), Some(3), "{size}");
+    }
 }
 
 #[cfg(target_os = "linux")]

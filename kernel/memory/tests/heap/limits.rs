@@ -3,7 +3,7 @@
 
 use memory::heap::{Heap, PAGE};
 
-use crate::memory::{Memory, allocate, free, heap, layout, touch};
+use crate::memory::{CANARY, Memory, allocate, free, heap, layout, touch};
 
 /// Allocates until there is no more, touching all of it.
 fn fill(heap: &mut Heap<Memory>, size: usize) -> Vec<std::ptr::NonNull<u8>> {
@@ -22,8 +22,7 @@ fn a_heap_never_promises_more_than_there_is() {
         assert!(used <= 1000, "{size}: {used}");
         // Lost are nodes and headers, what spans and pages have left over, and
         // in debug builds the canaries.
-        let canary = if cfg!(debug_assertions) { 16 } else { 0 };
-        let bytes = blocks.len() * (size + canary);
+        let bytes = blocks.len() * (size + CANARY);
         assert!(bytes + size >= 660 * PAGE, "{size}: only {bytes} bytes");
 
         let half = blocks.len() / 2;
@@ -77,6 +76,41 @@ fn idle_pages_are_given_back_before_a_block_is_refused() {
     let block = allocate(&mut heap, 180 * PAGE);
     touch(block, 180 * PAGE);
     free(&mut heap, block, 180 * PAGE);
+}
+
+#[test]
+fn idle_pages_are_given_back_before_a_small_block_is_refused() {
+    let mut heap = heap();
+    let large = allocate(&mut heap, 100 * PAGE);
+    touch(large, 100 * PAGE);
+    free(&mut heap, large, 100 * PAGE);
+    heap.source_mut().frames = heap.source().held();
+    let block = allocate(&mut heap, 64);
+    assert_eq!((heap.usage().trims, heap.usage().growths), (1, 1));
+    free(&mut heap, block, 64);
+}
+
+#[test]
+fn when_nothing_is_idle_a_block_is_tried_once() {
+    let mut heap = heap();
+    heap.source().calls.set(0);
+    for size in [64, 20_000] {
+        let before = heap.source().failures.get();
+        assert!(heap.allocate(layout(size, 8)).is_none());
+        // For a block out of what there is, and for an extent more.
+        assert_eq!(heap.source().failures.get() - before, 2, "{size}");
+    }
+}
+
+#[test]
+fn the_heap_does_not_grow_for_a_block_that_there_are_no_frames_for() {
+    let mut heap = heap();
+    heap.source_mut().frames = 2000;
+    assert!(heap.allocate(layout(3000 * PAGE, 8)).is_none());
+    assert_eq!((heap.usage().size, heap.usage().growths), (4 << 20, 1));
+    let block = allocate(&mut heap, 1500 * PAGE);
+    assert_eq!(heap.usage().growths, 2);
+    free(&mut heap, block, 1500 * PAGE);
 }
 
 /// A little of everything.

@@ -1,12 +1,22 @@
 //! What is not used goes back: by itself when there is much of it, all of it
 //! when somebody asks.
 
-use memory::heap::PAGE;
+use std::ptr::NonNull;
 
-use crate::memory::{allocate, free, heap, touch};
+use memory::heap::{Heap, PAGE};
+
+use crate::memory::{CANARY, Memory, allocate, free, heap, touch};
 
 /// A few pages are the heap's own: the bits of its map, and nodes of the list.
 const OWN: usize = 4;
+
+/// A block of so many pages, all of which are held.
+fn held(heap: &mut Heap<Memory>, pages: usize) -> (NonNull<u8>, usize) {
+    let size = pages * PAGE - CANARY;
+    let block = allocate(heap, size);
+    touch(block, size);
+    (block, size)
+}
 
 #[test]
 fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
@@ -92,6 +102,59 @@ fn large_blocks_give_their_pages_back_when_many_are_idle() {
     assert!(left <= 128 + OWN, "{left} pages");
     heap.trim();
     assert!(heap.source().held() <= OWN);
+}
+
+#[test]
+fn large_blocks_are_trimmed_above_128_idle_pages_and_a_quarter_of_those_in_use() {
+    for in_use in [0, 400] {
+        let mut heap = heap();
+        if in_use > 0 {
+            held(&mut heap, in_use);
+        }
+        let (most, size) = held(&mut heap, 128 + in_use / 4);
+        let (last, last_size) = held(&mut heap, 3);
+        free(&mut heap, most, size);
+        assert_eq!(heap.usage().trims, 0, "{in_use}");
+        free(&mut heap, last, last_size);
+        assert_eq!(heap.usage().trims, 1, "{in_use}");
+    }
+}
+
+#[test]
+fn idle_pages_stay_counted_when_a_block_takes_others() {
+    let mut heap = heap();
+    let (first, first_size) = held(&mut heap, 100);
+    let (last, last_size) = held(&mut heap, 60);
+    free(&mut heap, first, first_size);
+    // It does not fit into the hole.
+    allocate(&mut heap, 120 * PAGE - CANARY);
+    assert_eq!(heap.usage().trims, 0);
+    // 99 and 60 are idle, or one more: 128 and a quarter of 120 are allowed.
+    free(&mut heap, last, last_size);
+    assert_eq!(heap.usage().trims, 1);
+}
+
+#[test]
+fn small_blocks_are_swept_above_8_idle_spans_and_a_quarter_of_all() {
+    let mut heap = heap();
+    let size = 8192 - CANARY;
+    for round in 0..3 {
+        // 40 spans of 4 blocks; the first one has 3.
+        let mut blocks: Vec<_> = (0..159).map(|_| allocate(&mut heap, size)).collect();
+        blocks.sort();
+        let mut free = |blocks: &[_]| {
+            blocks
+                .iter()
+                .for_each(|&block| free(&mut heap, block, size));
+            (heap.usage().classes[31].spans, heap.usage().trims)
+        };
+        assert_eq!(free(&blocks[..74]), (40, 2 * round));
+        assert_eq!(free(&blocks[74..75]), (21, 2 * round + 1));
+        // 14 idle ones of 21 are too many again, the last 7 are not.
+        assert_eq!(free(&blocks[75..130]), (21, 2 * round + 1));
+        assert_eq!(free(&blocks[130..131]), (7, 2 * round + 2));
+        assert_eq!(free(&blocks[131..]), (7, 2 * round + 2));
+    }
 }
 
 #[test]

@@ -44,8 +44,7 @@ struct Class {
     fresh: usize,
     committed: usize,
     end: usize,
-    /// Spans of the class, and those of them without a block in use.
-    spans: u32,
+    /// Spans of the class without a block in use.
     idle: u32,
 }
 
@@ -80,7 +79,6 @@ impl Small {
                     fresh: 0,
                     committed: 0,
                     end: 0,
-                    spans: 0,
                     idle: 0,
                 }
             }; CLASSES],
@@ -154,16 +152,15 @@ impl Small {
             return false;
         }
         let own = &mut self.classes[usize::from(class)];
-        if own.fresh + size > own.committed {
-            let more = Pages {
-                start: own.committed,
-                end: (own.fresh + size).next_multiple_of(PAGE),
-            };
-            if large.source.commit(more).is_none() {
-                return false;
-            }
-            own.committed = more.end;
+        // What was committed is carved as far as blocks fit into it.
+        let more = Pages {
+            start: own.committed,
+            end: (own.fresh + size).next_multiple_of(PAGE),
+        };
+        if large.source.commit(more).is_none() {
+            return false;
         }
+        own.committed = more.end;
         let mut last = &raw mut own.free;
         while own.fresh + size <= own.committed {
             let block: *mut Block = with_exposed_provenance_mut(own.fresh);
@@ -211,7 +208,6 @@ impl Small {
         own.fresh = memory.start;
         own.committed = memory.start;
         own.end = memory.end;
-        own.spans += 1;
         own.idle += 1;
         self.spans += 1;
         self.idle += 1;

@@ -5,7 +5,8 @@
 //!                         (their blocks taken out)                  last one: chunk put back
 //! ```
 //!
-//! What must always hold: no block of a span that is given back stays in a list.
+//! What must always hold: no block of a span that is given back stays in a list,
+//! and no span that was idle is left.
 #![allow(unsafe_code)]
 
 use core::ptr::{NonNull, null_mut};
@@ -62,6 +63,7 @@ impl Small {
             pages += self.give_back(swept, large);
             swept = next;
         }
+        debug_assert!(self.idle == 0 && self.classes.iter().all(|own| own.idle == 0));
         self.sweeps += u64::from(pages > 0);
         pages
     }
@@ -75,7 +77,6 @@ impl Small {
         if own.end == memory.end {
             (own.fresh, own.committed, own.end) = (0, 0, 0);
         }
-        own.spans -= 1;
         own.idle -= 1;
         self.spans -= 1;
         self.idle -= 1;
