@@ -97,3 +97,15 @@ fn a_tally_or_a_set_that_alone_is_wrong_is_found() {
         assert_eq!(frames.recount(), Err(PhysAddr::new(4 * MIB)));
     }
 }
+
+#[test]
+fn the_summary_of_whole_blocks_is_right_after_each_large_frame() {
+    // 130 blocks take three words of the summary, and one above them.
+    let mut frames = frames_over(&[(2 * MIB, 262 * MIB)]);
+    for taken in 0..130 {
+        assert!(frames.recount().is_ok(), "{taken} are taken");
+        let _lost: Frame<Size2MiB> = frames.allocate(Use::Private).expect("2 MiB");
+    }
+    assert!(frames.recount().is_ok());
+    assert_eq!(frames.allocate::<Size2MiB>(Use::Private), Err(OutOfFrames));
+}
