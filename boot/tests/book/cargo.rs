@@ -46,6 +46,10 @@ enum Line {
         #[arg(long)]
         test: Vec<String>,
         #[arg(long)]
+        lib: bool,
+        #[arg(long)]
+        tests: bool,
+        #[arg(long)]
         no_run: bool,
         #[arg(long)]
         no_fail_fast: bool,
@@ -78,6 +82,12 @@ enum Line {
         no_deps: bool,
         #[arg(long)]
         open: bool,
+    },
+    /// A tool from the registry, which is not looked for there.
+    Install {
+        #[arg(long)]
+        locked: bool,
+        name: String,
     },
     Fmt {
         #[arg(long)]
@@ -206,7 +216,7 @@ impl Cargo {
             Line::Build { chosen, .. } | Line::Doc { chosen, .. } => {
                 self.packages(&chosen).map(drop)
             }
-            Line::Fmt { .. } => Ok(()),
+            Line::Fmt { .. } | Line::Install { .. } => Ok(()),
         }
     }
 

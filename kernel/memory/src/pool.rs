@@ -207,3 +207,6 @@ impl<T> Pool<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
