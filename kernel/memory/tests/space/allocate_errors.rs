@@ -177,6 +177,8 @@ fn device_memory_is_aligned_within_reach_and_not_managed() {
         let refused = allocate_refused(&mut machine, LOW, Request::new(size, device));
         assert_eq!(refused, AllocateError::BadDeviceAddress(start));
     }
+    let last = Backing::Device(PhysAddr::new(limit - PAGE), Cache::Uncached);
+    machine.allocate(LOW, Request::new(PAGE, last));
     for start in [0x10_0000, 0x8f_f000] {
         let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
         let refused = allocate_refused(&mut machine, LOW, Request::new(PAGE, device));

@@ -50,6 +50,16 @@ fn a_region_contains_its_first_and_its_last_byte() {
 }
 
 #[test]
+fn a_region_is_called_as_was_asked_for() {
+    let mut machine = Machine::new();
+    let request = Request::new(PAGE, Backing::Demand).label("stack");
+    let region = machine.allocate(LOW, request);
+    assert_eq!(region.label, "stack");
+    let found = machine.space(0).region_at(region.base);
+    assert_eq!(found.map(|region| region.label), Some("stack"));
+}
+
+#[test]
 fn what_is_mapped_of_a_region_is_told_for_as_many_parts_as_are_asked_for() {
     let mut machine = Machine::new();
     let request = Request::new(6 * PAGE, Backing::Zero).placement(at(BASE));

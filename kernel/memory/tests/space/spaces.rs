@@ -143,6 +143,23 @@ fn the_kernel_half_is_not_destroyed() {
 }
 
 #[test]
+fn a_kernel_half_reaches_from_its_first_slot_to_the_last_page_of_its_last() {
+    const SLOT: u64 = 1 << 39;
+    let mut machine = Machine::new();
+    let mut half = Space::new_kernel_half(510..512, &[], &mut machine.physical).expect("frames");
+    let mut allocate = |size| {
+        let request = Request::new(size, Backing::Guard);
+        half.allocate(request, &mut machine.physical, &mut machine.processors)
+            .map(|region| region.base.as_u64())
+    };
+    let first = 0_u64.wrapping_sub(2 * SLOT);
+    assert_eq!(allocate(SLOT), Ok(first));
+    assert!(allocate(SLOT).is_err(), "the very last page is nobody's");
+    assert_eq!(allocate(SLOT - PAGE), Ok(first + SLOT));
+    assert!(allocate(PAGE).is_err());
+}
+
+#[test]
 fn a_space_without_a_frame_for_its_root_is_refused() {
     let mut machine = Machine::new();
     machine.limit(0);
