@@ -46,6 +46,46 @@ fn tables_and_private_frames_add_up_to_the_counters() {
 }
 
 #[test]
+fn every_frame_in_use_is_told_once_and_as_what_it_is() {
+    let mut machine = Machine::new();
+    let demand = Request::new(64 * PAGE, Backing::Demand);
+    machine.allocate(LOW, demand.placement(at(BASE)));
+    // In an order in which neighbouring frames are not at neighbouring pages.
+    for page in [0, 40, 1, 41, 20, 2, 63] {
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+    }
+    machine.allocate(None, Request::new(3 * PAGE, Backing::Immediate));
+    let mut told = Vec::new();
+    for half in [None, LOW] {
+        machine.with(half, |space, physical, _| {
+            space.holdings(physical, |held| {
+                let start = held.start.as_u64();
+                told.extend((0..held.frames).map(|n| (start + n * PAGE, held.holding)));
+            });
+        });
+    }
+    let mut mapped: Vec<_> = [0, 40, 1, 41, 20, 2, 63]
+        .map(|page| machine.physical_of(0, BASE + page * PAGE))
+        .into_iter()
+        .flatten()
+        .collect();
+    mapped.sort_unstable();
+    let count = told.len() as u64;
+    assert_eq!(count, machine.counts().private + machine.counts().tables);
+    told.sort_unstable_by_key(|(address, _)| *address);
+    told.dedup();
+    assert_eq!(told.len() as u64, count, "each once");
+    told.retain(|told| mapped.contains(&told.0));
+    assert_eq!(
+        told,
+        mapped
+            .into_iter()
+            .map(|it| (it, Holding::Private))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn the_zero_frame_is_nobodys_and_a_devices_frames_are_borrowed() {
     let mut machine = Machine::new();
     let zero = Request::new(4 * PAGE, Backing::Zero).placement(at(BASE));

@@ -168,3 +168,22 @@ fn pages_that_hold_a_frame_are_found_in_runs() {
     }
     assert_eq!(runs, [(3, 6), (511, 513), (1999, 2000)]);
 }
+
+#[test]
+fn a_refused_promise_says_why() {
+    let at = VirtAddr::new(0x5000);
+    for (refused, words) in [
+        (PromiseError::NoRegion(at), "0x0000000000005000"),
+        (
+            PromiseError::NotOnDemand(at, Backing::Zero),
+            "the region at 0x0000000000005000 has zero backing: only pages of demand regions are promised",
+        ),
+        (
+            PromiseError::OutOfFrames,
+            "there are not so many frames to promise",
+        ),
+    ] {
+        let told = refused.to_string();
+        assert!(told.contains(words), "{told}");
+    }
+}

@@ -30,6 +30,22 @@ fn a_read_maps_the_zero_frame_at_that_page_only() {
 }
 
 #[test]
+fn a_region_of_small_pages_never_gets_a_large_one() {
+    for around in [1, 8] {
+        let mut machine = Machine::new();
+        let request = Request::new(2 * BIG, Backing::Zero).around(around);
+        machine.allocate(LOW, request.placement(at(BASE)));
+        assert_eq!(machine.read(BASE), Ok(0));
+        machine.write(BASE + 100 * PAGE, 1).expect("writable");
+        machine.write(BASE, 1).expect("writable");
+        assert_eq!(machine.counts().private, 2, "{around}");
+        assert_eq!(machine.leaf_size(LOW, BASE), PAGE);
+        assert_eq!(machine.leaf_size(LOW, BASE + 100 * PAGE), PAGE);
+        machine.check();
+    }
+}
+
+#[test]
 fn the_first_write_replaces_all_zero_leaves_and_their_table() {
     let mut machine = machine();
     for page in 0..40 {
