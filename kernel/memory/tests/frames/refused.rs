@@ -180,3 +180,26 @@ fn a_frame_of_the_loaders_is_foreign_until_it_is_reclaimed() {
     assert_eq!(unsafe { frames.free_raw(frame, Use::Private) }, Ok(()));
     assert_eq!((frames.counts().free, frames.counts().private), (1, 767));
 }
+
+#[test]
+#[allow(unsafe_code)]
+fn a_large_frame_is_not_freed_over_a_free_frame_whichever_block_it_is() {
+    for block in 0..4 {
+        let mut frames = frames_over(&[range(0, 8 * MIB)]);
+        let mut all: Vec<Frame<Size2MiB>> = (0..4).map(|_| large(&mut frames)).collect();
+        all.sort_by_key(Frame::start);
+        let whole = all.remove(block).as_phys_frame();
+        let hole = PhysFrame::containing_address(whole.start_address() + 0x10_0000);
+        // SAFETY: the owned frame is gone, and no memory is behind it.
+        let freed = unsafe { frames.free_raw::<Size4KiB>(hole, Use::Private) };
+        assert_eq!(freed, Ok(()));
+        // Out of the hand and into the bitmap.
+        frames.set_limit(None);
+        let before = picture(&frames);
+        // SAFETY: as above; it does not succeed.
+        let refused = unsafe { frames.free_raw(whole, Use::Private) };
+        let free = hole.start_address();
+        assert_eq!(refused, Err(FreeError::NotAllocated { frame: free }));
+        assert_eq!(picture(&frames), before);
+    }
+}
