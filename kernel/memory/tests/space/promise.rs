@@ -48,6 +48,15 @@ fn a_promise_takes_the_tables_and_no_frame_for_a_page() {
 }
 
 #[test]
+fn what_is_withdrawn_is_told_and_the_rest_stays_promised() {
+    let mut machine = machine_with(LOW, BASE, 10);
+    assert_eq!(promise(&mut machine, BASE, 6), Ok(6));
+    assert_eq!(withdraw(&mut machine, BASE + 2 * PAGE, 3), Ok(3));
+    assert_eq!(withdraw(&mut machine, BASE + PAGE, 5), Ok(2), "3 had none");
+    assert_eq!(machine.check().promised, 1);
+}
+
+#[test]
 fn a_promised_page_gets_its_frame_when_nobody_else_gets_one() {
     let mut machine = machine_with(LOW, BASE, 10);
     assert_eq!(promise(&mut machine, BASE, 3), Ok(3));
