@@ -18,6 +18,7 @@ mod protect;
 mod queries;
 mod refusals;
 mod release;
+mod rows;
 mod spaces;
 mod stale;
 mod words;
