@@ -135,3 +135,24 @@ fn neighbouring_ranges_of_one_state_are_told_as_one() {
     ];
     assert_eq!(states, expected);
 }
+
+#[test]
+fn the_one_block_with_free_frames_is_found_wherever_it_lies() {
+    const BLOCKS: u64 = 300;
+    for block in [0, 1, 63, 64, 65, 127, 128, 191, 192, 255, 256, 299] {
+        let mut frames = frames_over(&[range(0, BLOCKS * 2 * MIB)]);
+        let mut all: Vec<Frame<Size2MiB>> = (0..BLOCKS).map(|_| large(&mut frames)).collect();
+        all.sort_by_key(Frame::start);
+        frames.free(all.remove(block as usize));
+        let start = block * 2 * MIB;
+        // The first frame breaks the block, so that the run is sought in part of one.
+        assert_eq!(small(&mut frames).start().as_u64(), start);
+        let run = frames.allocate_run(64, 1, PhysAddr::new(u64::MAX >> 12), Use::Private);
+        let run = run.expect("511 are free");
+        assert_eq!(run.start().as_u64(), start + 0x1000);
+        for number in 65..512 {
+            assert_eq!(small(&mut frames).start().as_u64(), start + number * 0x1000);
+        }
+        assert!(frames.allocate::<Size4KiB>(Use::Private).is_err());
+    }
+}
