@@ -156,3 +156,24 @@ fn the_one_block_with_free_frames_is_found_wherever_it_lies() {
         assert!(frames.allocate::<Size4KiB>(Use::Private).is_err());
     }
 }
+
+#[test]
+fn a_run_is_sought_in_block_after_block() {
+    const BLOCKS: u64 = 300;
+    for (narrow, wide) in [(0, 1), (0, 63), (63, 64), (70, 71), (70, 200), (130, 299)] {
+        let mut frames = frames_over(&[range(0, BLOCKS * 2 * MIB)]);
+        for _ in 0..BLOCKS {
+            let _lost = large(&mut frames);
+        }
+        let starts = [narrow, wide].map(|block| block * 2 * MIB);
+        for (start, free) in starts.into_iter().zip([63, 64]) {
+            for number in 0..free {
+                assert_eq!(free_4k(&mut frames, start + number * PAGE), Ok(()));
+            }
+        }
+        let below = PhysAddr::new(u64::MAX >> 12);
+        let run = frames.allocate_run(64, 1, below, Use::Private);
+        assert_eq!(run.expect("64 in a row").start().as_u64(), starts[1]);
+        assert!(frames.allocate_run(64, 1, below, Use::Private).is_err());
+    }
+}
