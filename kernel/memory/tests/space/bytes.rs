@@ -199,3 +199,29 @@ fn what_stopped_is_told_with_its_address() {
     );
     assert!(told(BytesRefusal::OutsideHalf).ends_with("outside this half of the address space"));
 }
+
+#[test]
+fn what_is_mapped_is_read_and_written_without_a_fault() {
+    let (mut machine, other) = machine_with(Request::new(2 * PAGE, Backing::Immediate));
+    assert_eq!(
+        write(&mut machine, other, BASE + PAGE - 2, &[1, 2, 3, 4]),
+        Ok(())
+    );
+    assert_eq!(
+        read(&mut machine, other, BASE + PAGE - 1, 2),
+        Ok(vec![2, 3])
+    );
+    machine.protect(other, BASE, 2 * PAGE, Rights::Read);
+    assert_eq!(read(&mut machine, other, BASE + PAGE, 1), Ok(vec![3]));
+    assert_eq!(machine.faults(), 0);
+}
+
+#[test]
+fn the_first_byte_of_the_lower_half_can_be_read() {
+    let mut machine = Machine::new();
+    let region = machine.allocate(LOW, Request::new(PAGE, Backing::Demand));
+    let first = region.base.as_u64();
+    assert_eq!(read(&mut machine, LOW, first, 1), Ok(vec![0]));
+    let below = stopped_at(first - 1, BytesRefusal::OutsideHalf);
+    assert_eq!(read(&mut machine, LOW, first - 1, 1), Err(below));
+}
