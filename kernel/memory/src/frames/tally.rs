@@ -1,6 +1,6 @@
 //! How many frames of each 2 MiB block are free, and in which words of its
 //! bitmap, so that neither a word nor a whole block is searched for bit by bit:
-//! 2 MiB take 9 ns in broken memory, where an allocator that looks at the bits
+//! 2 MiB take 8 ns in broken memory, where an allocator that looks at the bits
 //! takes 3,200.
 //!
 //! A tally has 32 bits, two tallies are in a word of storage:

@@ -41,7 +41,7 @@ impl Space {
     ) -> Outcome {
         // This is in its caller, who has the fault in registers. One that goes
         // through memory is stored in parts and loaded whole, and a processor
-        // waits for that: 9 ns and not 4.
+        // waits for that: 9 ns and not 3.
         match self.share_in_spot(fault, physical) {
             Some(outcome) => outcome,
             None => self.resolve_unshared(fault, physical, tlb),
