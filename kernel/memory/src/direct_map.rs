@@ -1,27 +1,24 @@
 //! The direct map: all physical memory, seen at one offset.
 //!
-//! This is the one place where a frame becomes a pointer. Everything the crate
-//! does to physical memory (walking tables, zeroing frames, copying bytes for a
-//! space that is not the current one) goes through the few functions below.
+//! This is the one place where a physical address becomes a pointer. Walking
+//! tables, zeroing frames and copying bytes for a space that is not loaded all
+//! go through the few functions below.
 //!
-//! What must always hold: a `Table` names a frame that holds a page table and
-//! nothing else, and a [`Frame`] is owned, so that no translation leads to it.
-//! Both are made inside this crate only; that is why the functions that take
-//! them are safe.
+//! What must always hold: a direct map is made once, by
+//! [`Memory::new`](crate::Memory::new), whose contract says what is mapped.
+//! Functions that take a bare address are `unsafe`; those that take an owned
+//! [`Frame`] are not, since no translation and no reference leads to it.
 #![allow(unsafe_code)]
 
-use core::arch::asm;
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::Relaxed;
 
 use x86_64::structures::paging::PageSize;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::frames::Frame;
-use crate::paging::{Entry, Table};
 
 /// Where physical memory is found in virtual memory: at one fixed offset.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirectMap {
     offset: u64,
 }
@@ -31,14 +28,8 @@ impl DirectMap {
     ///
     /// # Safety
     ///
-    /// - Every frame that is given to [`Frames`](crate::frames::Frames) is
-    ///   mapped at `offset` plus its physical address, readable and writable,
-    ///   as ordinary (write-back) memory, for as long as the map or a copy of
-    ///   it is used.
-    /// - While a frame is free, or holds one of this crate's page tables or
-    ///   records, nobody else reads or writes it, through any mapping.
-    #[must_use]
-    pub const unsafe fn new(offset: VirtAddr) -> Self {
+    /// As for [`Memory::new`](crate::Memory::new), which hands the offset on.
+    pub(crate) const unsafe fn new(offset: VirtAddr) -> Self {
         Self {
             offset: offset.as_u64(),
         }
@@ -59,122 +50,85 @@ impl DirectMap {
         core::ptr::with_exposed_provenance_mut(self.offset.wrapping_add(address) as usize)
     }
 
-    /// Entry `index` (the low 9 bits of it) of a page table.
+    /// The 512 words of a frame, which others (the processor) may read and
+    /// write at any time.
     ///
-    /// Entries are atomic because the processor reads them, and sets their
-    /// ACCESSED and DIRTY bits, whenever it likes (Intel SDM vol. 3A 4.8).
+    /// # Safety
+    ///
+    /// - `frame` is the address of a frame that the direct map shows.
+    /// - For as long as the result is used, the frame is not handed out anew,
+    ///   and everybody accesses it as atomics.
     #[inline]
-    pub(crate) fn entry(&self, table: Table, index: u64) -> &AtomicU64 {
-        let pointer = self.pointer::<u64>(table.address() + (index & 0x1ff) * 8);
+    pub(crate) unsafe fn words<'a>(self, frame: PhysAddr) -> &'a [AtomicU64; 512] {
+        let pointer = self.pointer::<[AtomicU64; 512]>(frame.as_u64());
         // SAFETY:
-        // - `pointer` is valid and aligned: a `Table` is a whole, mapped frame
-        //   (see `new`), and the index is masked to its 512 entries.
-        // - Entries are only ever accessed as atomics, here and by the processor.
-        // - The reference does not outlive `self`, for which `new` vouches.
-        unsafe { AtomicU64::from_ptr(pointer) }
-    }
-
-    /// All entries of a page table.
-    #[inline]
-    pub(crate) fn entries(&self, table: Table) -> &[AtomicU64; 512] {
-        let pointer = self.pointer::<[AtomicU64; 512]>(table.address());
-        // SAFETY: as in `entry`, for all 512 of them: an atomic has the size
-        // and the layout of its number, and a table is aligned to 4 KiB.
+        // - Mapped and accessed as atomics only, as the caller vouches.
+        // - Aligned: a frame is aligned to 4 KiB. An atomic has the size and
+        //   the layout of its number.
         unsafe { &*pointer }
     }
 
-    /// Where entry `index` (the low 9 bits of it) of a page table is shown.
-    pub(crate) fn place(&self, table: Table, index: u64) -> Place {
-        Place(self.entry(table, index).as_ptr().expose_provenance() as u64)
-    }
-
     /// Fills a frame with zeroes.
-    ///
-    /// `rep stosq` is as fast as any other way on processors with fast string
-    /// operations, and under emulation it takes an eighth of the instructions
-    /// of `rep stosb`.
     #[inline]
     pub(crate) fn zero<S: PageSize>(self, frame: &Frame<S>) {
         let pointer = self.pointer::<u64>(frame.start().as_u64());
-        // SAFETY:
-        // - The frame is owned by the caller and in no translation, so nobody
-        //   else looks at these bytes; `new` vouches that they are mapped.
-        // - The direction flag is clear, as the ABI demands at function entry.
-        unsafe {
-            asm!(
-                "rep stosq",
-                inout("rcx") S::SIZE / 8 => _,
-                inout("rdi") pointer => _,
-                in("rax") 0_u64,
-                options(nostack, preserves_flags)
-            );
-        }
+        // SAFETY: the frame is owned, so nobody else looks at its bytes, and
+        // every frame that is handed out is mapped (`Memory::new`).
+        unsafe { fill_with_zeroes(pointer, S::SIZE as usize / 8) };
     }
 
-    /// Copies bytes out of mapped memory that is ordinary and managed.
+    /// Copies bytes out of memory that others may write meanwhile.
     ///
-    /// The bytes may be written by others meanwhile (a program in another
-    /// space, say), so they are read one volatile byte at a time.
-    pub(crate) fn read_bytes(self, from: Bytes, into: &mut [u8]) {
-        let pointer = self.pointer::<u8>(from.0);
+    /// # Safety
+    ///
+    /// `from` and the bytes behind it, as many as `into` has, lie in frames
+    /// that are in use and that the direct map shows.
+    pub(crate) unsafe fn read(self, from: PhysAddr, into: &mut [u8]) {
+        let pointer = self.pointer::<u8>(from.as_u64());
         for (index, byte) in into.iter_mut().enumerate() {
-            // SAFETY: `Bytes` is only made for addresses inside present leaves
-            // of managed frames, whose rest of the page covers `into`.
+            // SAFETY: as the caller vouches; volatile, since the bytes may change.
             *byte = unsafe { pointer.add(index).read_volatile() };
         }
     }
 
-    /// Copies bytes into mapped memory that is ordinary and managed.
-    pub(crate) fn write_bytes(self, to: Bytes, from: &[u8]) {
-        let pointer = self.pointer::<u8>(to.0);
+    /// Copies bytes into memory that others may read meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Self::read`].
+    /// - No Rust reference covers those bytes.
+    pub(crate) unsafe fn write(self, to: PhysAddr, from: &[u8]) {
+        let pointer = self.pointer::<u8>(to.as_u64());
         for (index, byte) in from.iter().enumerate() {
-            // SAFETY: as in `read_bytes`; the leaf was checked to be writable
-            // and private, so no Rust reference covers it.
+            // SAFETY: as the caller vouches.
             unsafe { pointer.add(index).write_volatile(*byte) };
         }
     }
 }
 
-/// Where the direct map shows an entry of a page table: what adding the offset
-/// and the index each time would come to.
+/// Writes `words` zeroes. `rep stosq` is as fast as any other way on processors
+/// with fast string operations, and far cheaper than bytes under emulation.
 ///
-/// What must always hold: it is used only while the table is one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(u64);
-
-impl Place {
-    /// No place: it is never used.
-    pub(crate) const NONE: Self = Self(0);
-
-    /// The place `index` (0 to 511) entries further on, which is in the same table.
-    #[inline]
-    pub(crate) fn nth(self, index: u64) -> Self {
-        Self(self.0 + (index & 0x1ff) * 8)
+/// # Safety
+///
+/// `pointer` is aligned, and so many words are the caller's to write.
+#[inline]
+unsafe fn fill_with_zeroes(pointer: *mut u64, words: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as the caller vouches; the direction flag is clear, as the ABI
+    // demands at function entry.
+    unsafe {
+        core::arch::asm!(
+            "rep stosq",
+            inout("rcx") words => _,
+            inout("rdi") pointer => _,
+            in("rax") 0_u64,
+            options(nostack, preserves_flags)
+        );
     }
-
-    /// Counts, in the entry of a table, one more entry of that table in use.
-    #[inline]
-    pub(crate) fn count_one_more(&self) {
-        let entry = Entry::from_bits(self.entry().load(Relaxed));
-        self.entry()
-            .store(entry.count_changed(true).bits(), Relaxed);
-    }
-
-    /// The entry.
-    #[inline]
-    pub(crate) fn entry(&self) -> &AtomicU64 {
-        let pointer = core::ptr::with_exposed_provenance_mut(self.0 as usize);
-        // SAFETY:
-        // - `DirectMap::place` made it from a valid, aligned pointer to an
-        //   entry, and `nth` stays in the table, as its callers see to.
-        // - It is still a table's: see above. Entries are only ever accessed as
-        //   atomics, and the direct map lasts.
-        unsafe { AtomicU64::from_ptr(pointer) }
+    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: as the caller vouches.
+    unsafe {
+        pointer.write_bytes(0, words);
     }
 }
-
-/// The physical address of bytes inside a present leaf of a managed frame.
-///
-/// Made by [`Space`](crate::space::Space) after it has walked the tables.
-#[derive(Clone, Copy)]
-pub(crate) struct Bytes(pub(crate) u64);

@@ -123,14 +123,14 @@
 
 pub mod direct_map;
 pub mod fault;
+pub mod fault_log;
 pub mod features;
+mod flush;
 pub mod frames;
-pub mod gather;
 pub mod heap;
-pub mod journal;
+pub mod memory;
 pub mod memory_map;
 pub mod paging;
-pub mod physical;
 mod pool;
 pub mod space;
 pub mod tlb;
@@ -138,11 +138,6 @@ pub mod tlb;
 pub use direct_map::DirectMap;
 pub use fault::{Access, Cause, Fault, Outcome, Refusal};
 pub use features::Features;
-pub use physical::Physical;
-pub use space::Space;
+pub use memory::{Memory, NewMemoryError};
+pub use space::{KernelHalf, Space};
 pub use tlb::{Flush, Scope, Tlb};
-
-/// The code of the book's chapter on this crate is compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/11-memory-in-your-kernel.md")]
-mod in_your_kernel {}

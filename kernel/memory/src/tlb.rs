@@ -29,14 +29,9 @@ pub enum Flush<'a> {
 ///
 /// With one processor this is INVLPG, or CR3 reloaded or CR4.PGE toggled for
 /// everything (Intel SDM vol. 3A 4.10.4.1); with several it becomes a
-/// shootdown, and nothing in this crate changes.
-pub trait Tlb {
+/// shootdown, and nothing in this crate changes. It is called without any lock
+/// of [`Memory`](crate::Memory) held, but with the half that changes borrowed.
+pub trait Tlb: Sync {
     /// Forgets; when it returns no processor uses what was named any more.
-    fn flush(&mut self, scope: Scope, flush: Flush<'_>);
-
-    /// Forgets one page.
-    #[inline]
-    fn flush_page(&mut self, scope: Scope, page: VirtAddr) {
-        self.flush(scope, Flush::Pages(&[page]));
-    }
+    fn flush(&self, scope: Scope, flush: Flush<'_>);
 }

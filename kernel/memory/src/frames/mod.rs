@@ -47,6 +47,7 @@ pub(crate) use self::hand::AtHand;
 pub(crate) use self::inspect::Stretch;
 pub use self::layout::Layout;
 pub use self::owned::{Frame, Pieces, Run, Use};
+pub use self::owned::Use as FrameKind;
 
 /// All physical memory that is handed out, in units of 4 KiB frames.
 pub struct Frames<'m> {

@@ -20,7 +20,7 @@ impl Frames<'_> {
     /// # Errors
     ///
     /// [`OutOfFrames`]: not so many may be handed out; nothing has changed.
-    pub(crate) fn promise(&mut self, count: u64) -> Result<(), OutOfFrames> {
+    pub(crate) fn reserve(&mut self, count: u64) -> Result<(), OutOfFrames> {
         if !self.can_allocate(count) {
             return Err(OutOfFrames);
         }
@@ -30,7 +30,7 @@ impl Frames<'_> {
     }
 
     /// Takes back a promise of `count` frames that were not redeemed.
-    pub(crate) fn withdraw(&mut self, count: u64) {
+    pub(crate) fn unreserve(&mut self, count: u64) {
         debug_assert!(
             count <= self.promised,
             "more is withdrawn than was promised"
@@ -43,7 +43,7 @@ impl Frames<'_> {
     /// # Errors
     ///
     /// [`OutOfFrames`]: none is promised.
-    pub(crate) fn redeem(&mut self, usage: Use) -> Result<Frame, OutOfFrames> {
+    pub(crate) fn take_reserved(&mut self, usage: Use) -> Result<Frame, OutOfFrames> {
         if self.promised == 0 {
             return Err(OutOfFrames);
         }

@@ -1,35 +1,34 @@
-//! The cursor: the one thing that walks and edits page tables.
+//! The cursor: the one thing that walks and writes page tables.
 //!
 //! A cursor stands on the lowest entry there is for its address: a leaf, an
 //! unused entry at any level, or one of software's. It remembers the tables on
 //! its way, so a step within the same leaf table costs no walk, and since each
-//! space keeps one, neither does the next fault nearby: 3 ns with all that a
-//! read fault does, against 15 where the table is another one each time.
+//! half keeps one, neither does the next fault nearby.
 //!
 //! What must always hold: `tables[level - 1 ..]` are the tables on the way from
-//! the root to the entry, and all edits of a tree of tables go through one
-//! cursor, or the others are sought anew. Entries at a level above `top` are
-//! fixed: the kernel half, shared by all spaces, has `top` 3, since every root
-//! holds copies of its level 4 entries.
+//! the root to the entry, and every edit of a tree of tables goes through one
+//! cursor, or the others seek anew. Entries at a level above `top` are fixed:
+//! the kernel half, shared by all spaces, has `top` 3, since every root holds
+//! copies of its level 4 entries. `row` does many entries of a leaf table at once.
+#![allow(unsafe_code)]
 
+use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use x86_64::structures::paging::PageTableFlags;
+use x86_64::PhysAddr;
+use x86_64::structures::paging::{PageTableFlags, PhysFrame};
 
-use super::entry::Entry;
-use super::geometry::{LeafSize, Table, span_of};
-use crate::direct_map::{DirectMap, Place};
-use crate::frames::OutOfFrames;
-use crate::gather::Gather;
-use crate::physical::Physical;
-use crate::tlb::Tlb;
+use super::entry::{Entry, EntryKind};
+use super::geometry::{LeafSize, index_in, span_of};
+use super::table::Table;
+use crate::direct_map::DirectMap;
 
 /// A place in a tree of page tables.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     direct_map: DirectMap,
-    /// The address stood on; its low 12 bits are of no importance.
+    /// The address stood on; its low 12 bits do not matter.
     address: u64,
     /// The level (1 to 4) of the table that holds the entry stood on.
     level: u8,
@@ -53,30 +52,7 @@ impl Cursor {
         cursor
     }
 
-    /// Copies the level 4 entries of the kernel half from one root to another.
-    pub(crate) fn share_kernel_half(direct_map: DirectMap, from: Table, to: Table) {
-        for index in 256..512 {
-            let entry = direct_map.entry(from, index).load(Relaxed);
-            direct_map.entry(to, index).store(entry, Relaxed);
-        }
-    }
-
-    /// The first slot of the kernel half in which this root and `other` differ:
-    /// all but the ACCESSED bit, which the processor sets in each for itself.
-    pub(crate) fn first_unshared(&self, other: &Self) -> Option<u16> {
-        let entry = |cursor: &Self, slot: u16| {
-            let place = cursor.direct_map.entry(cursor.root(), u64::from(slot));
-            place.load(Relaxed) & !PageTableFlags::ACCESSED.bits()
-        };
-        (256..512).find(|slot| entry(self, *slot) != entry(other, *slot))
-    }
-
-    /// True if a cursor that is made anew for the address stands in the same tables.
-    pub(crate) fn is_current(&self) -> bool {
-        let anew = Self::new(self.direct_map, self.root(), self.top, self.address);
-        let lowest = usize::from(self.level - 1);
-        self.level == anew.level && self.tables[lowest..] == anew.tables[lowest..]
-    }
+    // --- where it stands ----------------------------------------------------
 
     /// The address stood on.
     pub(crate) fn address(&self) -> u64 {
@@ -88,26 +64,22 @@ impl Cursor {
         self.tables[3]
     }
 
+    /// The direct map that the tables are seen through.
+    pub(crate) fn direct_map(&self) -> DirectMap {
+        self.direct_map
+    }
+
     /// The level of the entry stood on, 1 to 4.
     #[inline]
     pub(crate) fn level(&self) -> u8 {
         self.level
     }
 
-    /// The first address that the entry stood on spans.
-    pub(crate) fn start(&self) -> u64 {
-        self.address & !(span_of(self.level) - 1)
-    }
-
     /// The first address behind what the entry stood on spans; the highest
     /// number there is, for the last entry.
     pub(crate) fn next_start(&self) -> u64 {
-        self.start().saturating_add(span_of(self.level))
-    }
-
-    /// The size of the leaf stood on, if it is a present leaf.
-    pub(crate) fn leaf(&self) -> Option<LeafSize> {
-        LeafSize::of_level(self.level).filter(|_| self.entry().is_present())
+        let span = span_of(self.level);
+        (self.address & !(span - 1)).saturating_add(span)
     }
 
     /// The entry stood on.
@@ -115,6 +87,32 @@ impl Cursor {
     pub(crate) fn entry(&self) -> Entry {
         self.entry_at(self.level)
     }
+
+    /// The entry for the address in the table at `level`, which must not be
+    /// below the level stood on.
+    #[inline]
+    pub(crate) fn entry_at(&self, level: u8) -> Entry {
+        Entry::from_bits(self.place(level).load(Relaxed))
+    }
+
+    /// What the entry stood on says.
+    #[inline]
+    pub(crate) fn kind(&self) -> EntryKind {
+        self.entry().kind(self.level)
+    }
+
+    /// The size of the leaf stood on, if it is a present leaf.
+    pub(crate) fn leaf(&self) -> Option<LeafSize> {
+        LeafSize::of_level(self.level).filter(|_| self.entry().is_present())
+    }
+
+    /// The entries of the table stood in, in order.
+    pub(crate) fn table_entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let places = self.table_at(self.level).iter();
+        places.map(|place| Entry::from_bits(place.load(Relaxed)))
+    }
+
+    // --- moving -------------------------------------------------------------
 
     /// Moves to `address`, from the lowest table that spans both.
     #[inline]
@@ -127,39 +125,17 @@ impl Cursor {
         self.fall();
     }
 
-    /// Makes a table below the entry stood on, and moves into it. A leaf is
-    /// split: 512 smaller leaves map what it mapped, with the same flags.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfFrames`]: no frame for the table; nothing has changed.
-    pub(crate) fn descend(&mut self, physical: &mut Physical) -> Result<(), OutOfFrames> {
-        debug_assert!(self.level > 1, "there is no table below level 1");
-        let table = physical.new_table()?;
-        let old = self.entry();
-        let count = if old == Entry::UNUSED {
-            0
-        } else {
-            self.fill_with_parts(table, old)
-        };
-        let user = self.address >> 63 == 0;
-        self.replace(Entry::table(table, count, user));
-        self.level -= 1;
-        self.tables[usize::from(self.level) - 1] = table;
-        Ok(())
-    }
-
-    /// Where the first entry of the table stood in is.
-    pub(crate) fn table_place(&self) -> Place {
-        let table = self.tables[usize::from(self.level - 1) & 3];
-        self.direct_map.place(table, 0)
-    }
-
-    /// Where the entry is that points to the table stood in, which is not the root.
-    pub(crate) fn parent_place(&self) -> Place {
-        let above = self.level + 1;
-        let table = self.tables[usize::from(above - 1) & 3];
-        self.direct_map.place(table, self.address / span_of(above))
+    /// Walks down to the lowest entry.
+    #[inline]
+    fn fall(&mut self) {
+        while self.level > 1 {
+            let entry = self.entry();
+            if !entry.is_table() {
+                break;
+            }
+            self.level -= 1;
+            self.tables[usize::from(self.level - 1) & 3] = self.table_of(entry);
+        }
     }
 
     /// Moves up to the entry that points to the table stood in, and returns
@@ -171,23 +147,27 @@ impl Cursor {
         table
     }
 
+    // --- writing ------------------------------------------------------------
+
     /// Puts `new` in place of the entry stood on, and returns the old one with
     /// the ACCESSED and DIRTY bits that the processor set until this moment.
     #[inline]
     pub(crate) fn replace(&mut self, new: Entry) -> Entry {
         let place = self.place(self.level);
-        let old = Entry::from_bits(if new == Entry::UNUSED || place.load(Relaxed) != 0 {
-            place.swap(new.bits(), Relaxed)
+        let mut old = Entry::from_bits(place.load(Relaxed));
+        if old.is_present() {
+            old = Entry::from_bits(place.swap(new.bits(), Relaxed));
         } else {
-            // An absent entry is nobody's: a plain store will do.
+            // The processor writes nothing to an absent entry: a plain store will do.
             place.store(new.bits(), Relaxed);
-            0
-        });
+        }
         if (old == Entry::UNUSED) != (new == Entry::UNUSED) && self.level < self.top {
-            let parent = self.place(self.level + 1);
-            let count = Entry::from_bits(parent.load(Relaxed));
-            let changed = count.count_changed(old == Entry::UNUSED);
-            parent.store(changed.bits(), Relaxed);
+            let count = self.entry_at(self.level + 1).in_use();
+            self.count_in_use(if old == Entry::UNUSED {
+                count + 1
+            } else {
+                count - 1
+            });
         }
         old
     }
@@ -200,78 +180,141 @@ impl Cursor {
         self.place(self.level).fetch_or(flags.bits(), Relaxed);
     }
 
-    /// Gives back the table stood in, and those above it, that have no entry
-    /// in use, and moves up to the entry that pointed to the last of them.
-    pub(crate) fn prune<T: Tlb>(&mut self, gather: &mut Gather<'_, '_, T>) {
-        while self.level < self.top && self.entry_at(self.level + 1).in_use() == 0 {
-            let empty = self.climb();
-            self.replace(Entry::UNUSED);
-            gather.table(empty, self.address);
+    /// Links `table`, which is empty, below the entry stood on, and moves into
+    /// it. A leaf is split: 512 smaller leaves map what it mapped, with the
+    /// same flags.
+    pub(crate) fn descend(&mut self, table: Table) {
+        debug_assert!(self.level > 1, "there is no table below level 1");
+        let count = match self.kind() {
+            EntryKind::Leaf(start, size) => self.fill_with_parts(table, start, size),
+            EntryKind::Unused | EntryKind::Reserved | EntryKind::Unknown(_) => 0,
+            EntryKind::Table(_) => unreachable!("a cursor stands on the lowest entry"),
+        };
+        let user = self.address >> 63 == 0;
+        self.replace(Entry::table(table, count, user));
+        self.level -= 1;
+        self.tables[usize::from(self.level) - 1] = table;
+    }
+
+    /// Takes the table stood in out if it has no entry in use, moves up to the
+    /// entry that pointed to it, and returns it: it is to be freed after a
+    /// flush. To be called until there is none.
+    pub(crate) fn prune(&mut self) -> Option<Table> {
+        if self.level == self.top || self.entry_at(self.level + 1).in_use() > 0 {
+            return None;
+        }
+        let empty = self.climb();
+        self.replace(Entry::UNUSED);
+        Some(empty)
+    }
+
+    /// Copies the level 4 entries of the kernel half from one root to another.
+    pub(crate) fn share_kernel_half(direct_map: DirectMap, from: Table, to: Table) {
+        let pairs = from.entries(direct_map).iter().zip(to.entries(direct_map));
+        for (from, to) in pairs.skip(256) {
+            to.store(from.load(Relaxed), Relaxed);
         }
     }
 
-    /// The entries of the table stood in, in order.
-    pub(crate) fn table_entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let places = self.table_at(self.level).iter();
-        places.map(|place| Entry::from_bits(place.load(Relaxed)))
+    /// Names all tables below these slots of the root.
+    pub(crate) fn tables_below_root(&self, slots: Range<usize>, see: &mut dyn FnMut(PhysFrame)) {
+        self.tables_below(&self.root().entries(self.direct_map)[slots], 4, see);
     }
 
-    /// The entry for the address in the table at `level`, which must not be
-    /// below the level stood on.
-    #[inline]
-    pub(crate) fn entry_at(&self, level: u8) -> Entry {
-        Entry::from_bits(self.place(level).load(Relaxed))
+    /// Names all tables below entries of a table at `level`.
+    fn tables_below(&self, entries: &[AtomicU64], level: u8, see: &mut dyn FnMut(PhysFrame)) {
+        for place in entries {
+            let entry = Entry::from_bits(place.load(Relaxed));
+            if level > 1 && entry.is_table() {
+                let table = self.table_of(entry);
+                see(table.frame());
+                if level > 2 {
+                    self.tables_below(table.entries(self.direct_map), level - 1, see);
+                }
+            }
+        }
     }
 
-    /// The entry for `address` in a table of that level.
+    // --- for audits ---------------------------------------------------------
+
+    /// The first slot of the kernel half in which this root and `other` differ:
+    /// all but the ACCESSED bit, which the processor sets in each for itself.
+    pub(crate) fn first_unshared(&self, other: &Self) -> Option<u16> {
+        let entry = |cursor: &Self, slot: u16| {
+            let place = &cursor.root().entries(cursor.direct_map)[usize::from(slot)];
+            place.load(Relaxed) & !PageTableFlags::ACCESSED.bits()
+        };
+        (256..512).find(|slot| entry(self, *slot) != entry(other, *slot))
+    }
+
+    /// True if a cursor that is made anew for the address stands in the same tables.
+    pub(crate) fn is_current(&self) -> bool {
+        let anew = Self::new(self.direct_map, self.root(), self.top, self.address);
+        let lowest = usize::from(self.level - 1);
+        self.level == anew.level && self.tables[lowest..] == anew.tables[lowest..]
+    }
+
+    // --- inside -------------------------------------------------------------
+
+    /// What `address` is translated to, if it is mapped. The cursor stays where
+    /// it is, and the tables are read from the root.
     #[inline]
-    pub(super) fn entry_in(&self, table: Table, address: u64, level: u8) -> Entry {
-        let place = self.direct_map.entry(table, address / span_of(level));
-        Entry::from_bits(place.load(Relaxed))
+    pub(crate) fn translate(&self, address: u64) -> Option<PhysAddr> {
+        let mut table = self.root();
+        let mut level = 4;
+        loop {
+            let place = &table.entries(self.direct_map)[index_in(address, level)];
+            let entry = Entry::from_bits(place.load(Relaxed));
+            if level == 1 || !entry.is_table() {
+                let size = LeafSize::of_level(level).filter(|_| entry.is_present())?;
+                let offset = address & (size.bytes() - 1);
+                return Some(entry.leaf_address(size) + offset);
+            }
+            table = self.table_of(entry);
+            level -= 1;
+        }
     }
 
     /// The entries of the table at `level`, not below the level stood on.
     #[inline]
     pub(super) fn table_at(&self, level: u8) -> &[AtomicU64; 512] {
-        self.direct_map
-            .entries(self.tables[usize::from(level - 1) & 3])
+        self.tables[usize::from(level - 1) & 3].entries(self.direct_map)
     }
 
     #[inline]
     fn place(&self, level: u8) -> &AtomicU64 {
-        let table = self.tables[usize::from(level - 1) & 3];
-        self.direct_map.entry(table, self.address / span_of(level))
+        &self.table_at(level)[index_in(self.address, level)]
     }
 
-    /// Walks down to the lowest entry.
+    /// Says how many entries of the table stood in are in use.
     #[inline]
-    fn fall(&mut self) {
-        while self.level > 1 {
-            let entry = self.entry();
-            if !entry.is_table() {
-                break;
-            }
-            self.level -= 1;
-            self.tables[usize::from(self.level - 1) & 3] = entry.as_table();
-        }
+    pub(super) fn count_in_use(&mut self, count: u64) {
+        let above = self.entry_at(self.level + 1).with_in_use(count);
+        self.place(self.level + 1).store(above.bits(), Relaxed);
     }
 
-    /// Fills a new, empty table with the 512 parts of `leaf`, the leaf stood
-    /// on; returns how many entries are in use then.
-    fn fill_with_parts(&self, table: Table, leaf: Entry) -> u64 {
-        let (Some(size), Some(part)) = (
-            LeafSize::of_level(self.level),
-            LeafSize::of_level(self.level - 1),
-        ) else {
+    /// The table that an entry of this tree points to.
+    #[inline]
+    fn table_of(&self, entry: Entry) -> Table {
+        debug_assert!(entry.is_table());
+        // SAFETY: the entries of a tree that point to a table were written by
+        // `descend`, with a table; or they are in a root that was adopted, whose
+        // tables the caller of `KernelHalf::adopt` vouches for. A table that was
+        // taken out is not pointed to any more.
+        unsafe { Table::at(entry.table_address()) }
+    }
+
+    /// Fills a new, empty table with the 512 parts of the leaf stood on;
+    /// returns how many entries are in use then.
+    fn fill_with_parts(&self, table: Table, start: PhysAddr, size: LeafSize) -> u64 {
+        let Some(part) = size.smaller() else {
             return 0;
         };
-        let start = leaf.leaf_address(size).as_u64();
-        let flags = leaf.flags().bits() & !Entry::HUGE_BIT;
-        for index in 0..512 {
-            let entry = Entry::leaf(start + index * part.bytes(), part, flags);
-            self.direct_map
-                .entry(table, index)
-                .store(entry.bits(), Relaxed);
+        let flags = self.entry().flags() - PageTableFlags::HUGE_PAGE;
+        let places = table.entries(self.direct_map);
+        for (index, place) in places.iter().enumerate() {
+            let leaf = Entry::leaf(start + index as u64 * part.bytes(), part, flags);
+            place.store(leaf.bits(), Relaxed);
         }
         512
     }

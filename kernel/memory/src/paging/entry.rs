@@ -9,13 +9,14 @@
 //!
 //! This file is the one place that names the bits the processor leaves to
 //! software: 52 to 61 of a table entry count the entries in use below it, and
-//! bits 9 and 10 of a leaf mark memory that the leaf does not own. An entry that is not present and
-//! not zero is software's own: [`Entry::PROMISED`] is the one there is (eviction will want more).
+//! bits 9 and 10 of a leaf mark memory that the leaf does not own. An entry
+//! that is not present and not zero is software's own: a reserved page has one.
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags;
 
-use super::geometry::{LeafSize, Table};
+use super::geometry::LeafSize;
+use super::table::Table;
 
 /// Which cache type a leaf asks for, by its PWT and PCD bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,17 +40,20 @@ impl Cache {
     }
 }
 
-/// What an entry says, told apart by its level.
+/// What an entry says; the same bits can mean different things by level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// All zero: nothing is mapped here.
     Unused,
+    /// A page that maps nothing yet, but for which a frame is kept back.
+    Reserved,
     /// Points to a table one level down, at this physical address.
     Table(PhysAddr),
     /// Maps memory of this size at this physical address.
     Leaf(PhysAddr, LeafSize),
-    /// Not present, not zero: software's own bits. The processor ignores it.
-    Software(u64),
+    /// Not present, and not written by this crate: these bits. The processor
+    /// ignores it.
+    Unknown(u64),
 }
 
 /// An entry of a page table at any level.
@@ -69,14 +73,8 @@ impl Entry {
     /// The entry that maps nothing.
     pub const UNUSED: Self = Self(0);
 
-    /// The level 1 entry of a page that maps nothing, but for which a frame is
-    /// promised. Its table stays as long as it is there.
-    pub const PROMISED: Self = Self(PageTableFlags::BIT_9.bits());
-
-    /// True for a leaf of borrowed memory.
-    pub(crate) const fn is_borrowed(self) -> bool {
-        self.flags().contains(Self::BORROWED)
-    }
+    /// The level 1 entry of a reserved page. Its table stays as long as it is there.
+    pub(crate) const RESERVED: Self = Self(PageTableFlags::BIT_9.bits());
 
     pub(crate) const WRITABLE: PageTableFlags = PageTableFlags::WRITABLE;
     pub(crate) const DIRTY: PageTableFlags = PageTableFlags::DIRTY;
@@ -102,7 +100,8 @@ impl Entry {
 
     /// An entry that points to `table`, of whose entries `count` are in use.
     ///
-    /// Rights are decided by leaves alone, so a table entry grants everything.
+    /// Rights are decided by leaves alone: the entry grants everything, but for
+    /// access from ring 3, which it grants in low halves only.
     pub(crate) const fn table(table: Table, count: u64, user: bool) -> Self {
         let flags = PRESENT
             | PageTableFlags::WRITABLE.bits()
@@ -112,41 +111,37 @@ impl Entry {
             } else {
                 0
             };
-        Self(table.address() | flags | count << COUNT_SHIFT)
+        Self(table.address().as_u64() | flags | count << COUNT_SHIFT)
     }
 
     /// A present leaf of the given size: `flags` need not name PRESENT or the
     /// page-size bit.
     #[inline]
-    pub(crate) const fn leaf(address: u64, size: LeafSize, flags: u64) -> Self {
+    pub(crate) const fn leaf(address: PhysAddr, size: LeafSize, flags: PageTableFlags) -> Self {
         let page_size = match size {
             LeafSize::Size4KiB => 0,
             LeafSize::Size2MiB | LeafSize::Size1GiB => HUGE,
         };
-        Self(address | flags | PRESENT | page_size)
-    }
-
-    /// The same leaf of another physical address than 0, DIRTY if it `is_written`.
-    #[inline]
-    pub(crate) const fn at(self, address: PhysAddr, is_written: bool) -> Self {
-        let dirty = (is_written as u64) << PageTableFlags::DIRTY.bits().trailing_zeros();
-        Self(self.0 | address.as_u64() | dirty)
+        Self(address.as_u64() | flags.bits() | PRESENT | page_size)
     }
 
     /// What the entry says in a table at `level` (1 to 4).
+    #[inline]
     #[must_use]
     pub const fn kind(self, level: u8) -> EntryKind {
-        if self.0 == 0 {
+        if self.0 == Self::UNUSED.0 {
             EntryKind::Unused
-        } else if self.0 & PRESENT == 0 {
-            EntryKind::Software(self.0)
-        } else {
+        } else if self.0 & PRESENT != 0 {
             match LeafSize::of_level(level) {
                 Some(size) if level == 1 || self.0 & HUGE != 0 => {
                     EntryKind::Leaf(self.leaf_address(size), size)
                 }
-                _ => EntryKind::Table(PhysAddr::new_truncate(self.0 & ADDRESS)),
+                Some(_) | None => EntryKind::Table(PhysAddr::new_truncate(self.0 & ADDRESS)),
             }
+        } else if self.0 == Self::RESERVED.0 && level == 1 {
+            EntryKind::Reserved
+        } else {
+            EntryKind::Unknown(self.0)
         }
     }
 
@@ -156,26 +151,29 @@ impl Entry {
         self.0 & (PRESENT | HUGE) == PRESENT
     }
 
-    /// The table that the entry points to; meaningful if [`Self::is_table`].
+    /// The address of the table that it points to; meaningful if [`Self::is_table`].
     #[inline]
-    pub(crate) const fn as_table(self) -> Table {
-        Table::from_address(self.0 & ADDRESS)
+    pub(crate) const fn table_address(self) -> PhysAddr {
+        PhysAddr::new_truncate(self.0 & ADDRESS)
     }
 
     /// The physical address that a leaf of `size` maps. In large leaves the
     /// low address bits are reserved, and bit 12 is the PAT bit.
+    #[inline]
     #[must_use]
     pub const fn leaf_address(self, size: LeafSize) -> PhysAddr {
         PhysAddr::new_truncate(self.0 & ADDRESS & !(size.bytes() - 1))
     }
 
     /// True for a present entry.
+    #[inline]
     #[must_use]
     pub const fn is_present(self) -> bool {
         self.0 & PRESENT != 0
     }
 
     /// The flag bits, those of the in-use count left out.
+    #[inline]
     #[must_use]
     pub const fn flags(self) -> PageTableFlags {
         PageTableFlags::from_bits_truncate(self.0 & !ADDRESS & !COUNT)
@@ -195,22 +193,12 @@ impl Entry {
 
     /// True for a present leaf in which the processor has no bit left to set:
     /// ACCESSED is, and DIRTY is or can never be. Nobody else writes it, so it
-    /// can be changed without an exchange, which would take 2 ns.
+    /// can be changed by a plain store.
     #[inline]
     pub(crate) const fn is_settled(self) -> bool {
         const ACCESSED: u64 = PageTableFlags::ACCESSED.bits();
         let dirty_or_read_only =
             self.0 & Self::DIRTY.bits() != 0 || self.0 & Self::WRITABLE.bits() == 0;
         self.0 & (PRESENT | ACCESSED) == PRESENT | ACCESSED && dirty_or_read_only
-    }
-
-    /// One more (or one fewer) entry of the table below is in use.
-    #[inline]
-    pub(crate) const fn count_changed(self, one_more: bool) -> Self {
-        if one_more {
-            Self(self.0.wrapping_add(1 << COUNT_SHIFT))
-        } else {
-            Self(self.0.wrapping_sub(1 << COUNT_SHIFT))
-        }
     }
 }

@@ -5,8 +5,7 @@ use core::fmt;
 use x86_64::VirtAddr;
 use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
 
-use crate::direct_map::DirectMap;
-use crate::frames::Frame;
+use crate::Features;
 
 /// The size of one leaf: how much memory a single present entry maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +56,15 @@ impl LeafSize {
         }
     }
 
+    /// True if the processor has leaves of this size.
+    #[must_use]
+    pub const fn exists_with(self, features: Features) -> bool {
+        match self {
+            Self::Size4KiB | Self::Size2MiB => true,
+            Self::Size1GiB => features.gigabyte_pages,
+        }
+    }
+
     /// The next smaller size; 4 KiB has none.
     #[must_use]
     pub const fn smaller(self) -> Option<Self> {
@@ -75,14 +83,26 @@ impl fmt::Display for LeafSize {
 }
 
 /// Bytes that one entry of a table at `level` (1 to 4) spans.
+#[inline]
 pub(crate) const fn span_of(level: u8) -> u64 {
-    1 << (12 + 9 * (level as u64 - 1))
+    1 << (3 + 9 * level as u64)
+}
+
+/// The first address of a slot: of what an entry of the level 4 table spans.
+pub(crate) const fn slot_base(slot: u16) -> u64 {
+    VirtAddr::new_truncate(slot as u64 * span_of(4)).as_u64()
+}
+
+/// The index (0 to 511) that `address` selects in a table at `level` (1 to 4).
+#[inline]
+pub(crate) const fn index_in(address: u64, level: u8) -> usize {
+    (address / span_of(level)) as usize % 512
 }
 
 /// The index (0 to 511) that `address` selects in a table at `level` (1 to 4).
 #[must_use]
 pub const fn index_at(address: VirtAddr, level: u8) -> u16 {
-    ((address.as_u64() / span_of(level)) & 0x1ff) as u16
+    index_in(address.as_u64(), level) as u16
 }
 
 /// The low bits of `address` that take no part in the translation to a page
@@ -90,27 +110,4 @@ pub const fn index_at(address: VirtAddr, level: u8) -> u16 {
 #[must_use]
 pub const fn offset_in_page(address: VirtAddr, size: LeafSize) -> u64 {
     address.as_u64() & (size.bytes() - 1)
-}
-
-/// A frame that holds a page table and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Table(u64);
-
-impl Table {
-    /// Turns an owned frame into an empty table: zeroed before it is linked.
-    pub(crate) fn new(frame: Frame, direct_map: DirectMap) -> Self {
-        direct_map.zero(&frame);
-        Self(frame.into_entry().start_address().as_u64())
-    }
-
-    /// The table that an entry points to, or the root that a space holds.
-    pub(crate) const fn from_address(address: u64) -> Self {
-        Self(address)
-    }
-
-    /// The physical address of the table.
-    #[inline]
-    pub(crate) const fn address(self) -> u64 {
-        self.0
-    }
 }

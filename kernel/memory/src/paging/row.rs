@@ -7,11 +7,10 @@
 //! ```
 //!
 //! In a row the table is found once, and the entry above, which counts what is
-//! in use, is written once. Mapping a page takes 0.7 ns so, and 9.0 where each
-//! is sought; unmapping 0.9, not 7.8; protecting 2.2, not 8.6.
+//! in use, is written once.
 //!
-//! What must always hold: when a call returns, that
-//! count is right, and the cursor stands where it stood.
+//! What must always hold: when a call returns, that count is right, and the
+//! cursor stands where it stood.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
@@ -41,7 +40,7 @@ impl Cursor {
         let mut filled = 0;
         for place in self.row(count) {
             let Some(new) = leaf(filled) else { break };
-            // An absent entry is nobody's: a plain store will do.
+            // The processor writes nothing to an absent entry: a plain store will do.
             place.store(new.bits(), Relaxed);
             filled += 1;
         }
@@ -50,12 +49,12 @@ impl Cursor {
         filled
     }
 
-    /// Takes all leaves and promises out of `count` entries from the one stood
-    /// on, and hands each over with its address.
+    /// Clears `count` entries from the one stood on, and hands each that was in
+    /// use over with its address.
     ///
     /// The processor may set ACCESSED or DIRTY in an entry until it is cleared,
     /// and those bits are lost with it: nobody asks whether memory that is given
-    /// up was written. An exchange would keep them, at 2 ns a page.
+    /// up was written.
     #[inline]
     pub(crate) fn clear_row(&mut self, count: u64, mut cleared: impl FnMut(Entry, u64)) {
         let mut address = self.address() & !(span_of(1) - 1);
@@ -99,13 +98,6 @@ impl Cursor {
         let first = (self.address() / span_of(1)) as usize % 512;
         let entries = self.table_at(1);
         &entries[first..(first + count as usize).min(512)]
-    }
-
-    /// Says how many entries of the leaf table stood in are in use.
-    fn count_in_use(&mut self, count: u64) {
-        let above = self.entry_at(2);
-        let index = (self.address() / span_of(2)) as usize % 512;
-        self.table_at(2)[index].store(above.with_in_use(count).bits(), Relaxed);
     }
 }
 

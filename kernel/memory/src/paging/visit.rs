@@ -6,6 +6,7 @@
 //!
 //! What must always hold: nothing is written; an entry is read once. Neighbours:
 //! `cursor` edits tables, `walk` describes the way to one address.
+#![allow(unsafe_code)]
 
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
@@ -14,7 +15,8 @@ use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
 
 use super::entry::{Entry, EntryKind};
-use super::geometry::{LeafSize, Table, span_of};
+use super::geometry::{LeafSize, span_of};
+use super::table::Table;
 use crate::direct_map::DirectMap;
 
 /// Rights that every entry on the way must give.
@@ -50,8 +52,10 @@ pub(crate) enum Visit {
     Enter(TableSeen),
     /// A leaf.
     Leaf(LeafSeen),
-    /// An entry, for this address, that is neither present nor zero.
-    Software(u64, Entry),
+    /// The entry of a reserved page, for this address.
+    Reserved(u64),
+    /// An entry, for this address, that nobody here wrote.
+    Unknown(u64, Entry),
     /// All entries of the table were seen, and so many of them are in use.
     Leave(TableSeen, u64),
 }
@@ -79,7 +83,12 @@ struct Place {
 
 impl Visits {
     /// A visit to the given slots (0 to 512) of a root and all below them.
-    pub(crate) fn new(direct_map: DirectMap, root: Table, slots: Range<u16>) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// Whatever [`Visit::Enter`] names is in a frame that the direct map shows,
+    /// or the visit is dropped there.
+    pub(crate) unsafe fn new(direct_map: DirectMap, root: Table, slots: Range<u16>) -> Self {
         let place = Place {
             seen: TableSeen {
                 entry: Entry::table(root, 0, false),
@@ -126,7 +135,11 @@ impl Visits {
                 };
                 Visit::Enter(seen)
             }
-            _ => Visit::Software(address, entry),
+            EntryKind::Reserved => Visit::Reserved(address),
+            // `kind` never says so of what is unused, or of a table at level 1.
+            EntryKind::Unknown(_) | EntryKind::Unused | EntryKind::Table(_) => {
+                Visit::Unknown(address, entry)
+            }
         }
     }
 }
@@ -147,8 +160,11 @@ impl Iterator for Visits {
             }
             let index = place.next;
             place.next += 1;
-            let table = place.seen.entry.as_table();
-            let entry = Entry::from_bits(self.direct_map.entry(table, index).load(Relaxed));
+            // SAFETY: the root is a table; of all others whoever made the visit
+            // has seen to it, see `new`.
+            let table = unsafe { Table::at(place.seen.entry.table_address()) };
+            let entries = table.entries(self.direct_map);
+            let entry = Entry::from_bits(entries[index as usize].load(Relaxed));
             if entry != Entry::UNUSED {
                 place.in_use += 1;
                 let address = place.seen.address + index * span_of(self.level);

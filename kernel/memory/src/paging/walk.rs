@@ -7,7 +7,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::cursor::Cursor;
 use super::entry::{Entry, EntryKind};
-use super::geometry::{Table, index_at, offset_in_page};
+use super::geometry::{index_at, offset_in_page};
 
 /// One step of a walk: the entry that was met in the table of one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,10 @@ impl Walk {
         mut entry_at: impl FnMut(PhysAddr) -> Option<u64>,
     ) -> Self {
         let mut steps = [None; 4];
-        let mut table = Table::from_address(root.as_u64());
+        let mut table = root;
         for (step, level) in steps.iter_mut().zip((1..=4).rev()) {
             let index = index_at(address, level);
-            let place = PhysAddr::new_truncate(table.address() + 8 * u64::from(index));
+            let place = table + 8 * u64::from(index);
             let Some(bits) = entry_at(place) else { break };
             let entry = Entry::from_bits(bits);
             *step = Some(Step {
@@ -67,7 +67,7 @@ impl Walk {
             if level == 1 || !entry.is_table() {
                 break;
             }
-            table = entry.as_table();
+            table = entry.table_address();
         }
         Self { address, steps }
     }
@@ -93,7 +93,10 @@ impl Walk {
         let end = self.end();
         match end.entry.kind(end.level) {
             EntryKind::Leaf(start, size) => Some(start + offset_in_page(self.address, size)),
-            _ => None,
+            EntryKind::Unused
+            | EntryKind::Reserved
+            | EntryKind::Table(_)
+            | EntryKind::Unknown(_) => None,
         }
     }
 }
@@ -112,7 +115,8 @@ impl fmt::Display for Step {
         let flags = self.flags();
         match self.entry.kind(self.level) {
             EntryKind::Unused => write!(f, "unused"),
-            EntryKind::Software(bits) => write!(f, "not present, software bits {bits:#x}"),
+            EntryKind::Reserved => write!(f, "not present, a frame is kept back for it"),
+            EntryKind::Unknown(bits) => write!(f, "not present, unknown bits {bits:#x}"),
             EntryKind::Table(table) => write!(f, "table at {table:#014x}, {flags}"),
             EntryKind::Leaf(start, size) => {
                 write!(f, "{size} leaf at {start:#014x}, {flags}")
@@ -130,7 +134,7 @@ impl fmt::Display for Walk {
             Some(physical) => write!(f, "physical {physical:#014x}"),
             None => match self.end() {
                 Step { level, entry, .. } if level > 1 && entry.is_table() => {
-                    let table = entry.as_table().address();
+                    let table = entry.table_address();
                     write!(f, "no memory at {table:#014x} that could hold the table")
                 }
                 end => write!(f, "not mapped at level {}", end.level),

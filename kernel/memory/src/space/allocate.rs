@@ -1,68 +1,145 @@
-//! Reserving regions: where what was asked for fits, and, for immediate and
-//! device backing, the mapping that goes with it.
+//! Reserving regions: where what was asked for fits, and, where its backing
+//! says so, the mapping that goes with it.
 
+use core::error::Error;
+use core::fmt;
+
+use x86_64::structures::paging::Size4KiB;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::Space;
-use super::backing::Source;
 use super::halves::HALF;
+use super::map::{Source, make_tables};
 use super::region::{Backing, Region, Rights};
+use super::regions::Record;
 use super::request::{AllocateError, Placement, Request};
-use crate::paging::{LeafSize, span_of};
-use crate::physical::Physical;
-use crate::tlb::Tlb;
+use super::{Content, Half};
+use crate::frames::{Frame, FrameKind};
+use crate::memory::Memory;
+use crate::paging::{Entry, EntryKind, LeafSize, span_of};
 
-impl Space {
-    /// Reserves a region, and maps it if its backing says so. First fit by
-    /// address; O(log n) for an alignment of 4 KiB.
-    ///
-    /// # Errors
-    ///
-    /// See [`AllocateError`]; nothing has changed then.
-    pub fn allocate(
+/// Why [`Space::back_with`](super::Space::back_with) refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackError {
+    /// The address is not a multiple of 4 KiB.
+    Unaligned {
+        /// The address.
+        address: VirtAddr,
+    },
+    /// No demand region holds the page.
+    NotOnDemand {
+        /// The page.
+        page: VirtAddr,
+    },
+    /// The page is backed, or reserved, already.
+    InUse {
+        /// The page.
+        page: VirtAddr,
+    },
+    /// No frame for a table.
+    OutOfFrames,
+}
+
+impl fmt::Display for BackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned { address } => {
+                write!(f, "{:#018x} is not a multiple of 0x1000", address.as_u64())
+            }
+            Self::NotOnDemand { page } => {
+                write!(f, "no demand region holds {:#018x}", page.as_u64())
+            }
+            Self::InUse { page } => {
+                write!(f, "the page at {:#018x} is backed already", page.as_u64())
+            }
+            Self::OutOfFrames => f.write_str("no frame is left for a page table"),
+        }
+    }
+}
+
+impl Error for BackError {}
+
+impl Half {
+    /// Reserves a region and maps it if its backing says so; memory that is
+    /// given by its physical address only in a low half.
+    pub(super) fn allocate(
         &mut self,
-        request: Request,
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
+        request: &Request,
+        memory: &Memory,
     ) -> Result<Region, AllocateError> {
-        let source = match request.backing {
-            Backing::Immediate => Some(Source::Private),
-            Backing::Device(start, _) => Some(Source::Existing(start)),
-            _ => None,
-        };
-        self.allocate_from(&request, source, physical, tlb)
+        match request.backing {
+            Backing::Immediate => self.allocate_from(request, Some(Source::Private), memory),
+            Backing::Device(start, _) if self.is_kernel() => {
+                Err(AllocateError::GivenMemory { start })
+            }
+            Backing::Device(..) => self.allocate_device(request, memory),
+            Backing::Demand | Backing::Zero | Backing::Guard | Backing::Fixed => {
+                self.allocate_from(request, None, memory)
+            }
+        }
     }
 
-    /// Records a fixed region and maps it, for ever, to the memory from `start`
-    /// on, with the largest pages that fit. The kernel half only; the request
-    /// has [`Backing::Fixed`] and [`Placement::At`].
-    ///
-    /// # Errors
-    ///
-    /// See [`AllocateError`]; nothing has changed then.
-    ///
-    /// # Safety
-    ///
-    /// - The memory exists, and is not unplugged or handed out for another use
-    ///   as long as the space is used.
-    /// - What the mapping allows breaks no Rust reference to that memory.
-    #[expect(unsafe_code, reason = "declares what the caller vouches for")]
-    pub unsafe fn map_fixed(
+    /// Reserves a device's region and maps it.
+    pub(super) fn allocate_device(
         &mut self,
-        request: Request,
-        start: PhysAddr,
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
+        request: &Request,
+        memory: &Memory,
     ) -> Result<Region, AllocateError> {
-        let fixed = request.backing == Backing::Fixed && self.is_kernel();
+        match request.backing {
+            Backing::Device(start, _) => {
+                self.allocate_from(request, Some(Source::Existing(start)), memory)
+            }
+            Backing::Immediate
+            | Backing::Demand
+            | Backing::Zero
+            | Backing::Guard
+            | Backing::Fixed => self.allocate(request, memory),
+        }
+    }
+
+    /// Records a fixed region and maps it to the memory from `start` on.
+    pub(super) fn map_fixed(
+        &mut self,
+        request: &Request,
+        start: PhysAddr,
+        memory: &Memory,
+    ) -> Result<Region, AllocateError> {
         let Placement::At(base) = request.placement else {
             return Err(AllocateError::FixedNeedsAddress);
         };
-        if !fixed || !start.is_aligned(4096_u64) {
-            return Err(AllocateError::BadDeviceAddress(start.as_u64()));
+        if request.backing != Backing::Fixed || !start.is_aligned(4096_u64) {
+            return Err(AllocateError::BadDeviceAddress { start: start.as_u64() });
         }
         self.check_slots(base, request.size)?;
-        self.allocate_from(&request, Some(Source::Existing(start)), physical, tlb)
+        self.allocate_from(request, Some(Source::Existing(start)), memory)
+    }
+
+    /// Backs an untouched page of a demand region with a frame of the caller's.
+    pub(super) fn back_with(
+        &mut self,
+        page: VirtAddr,
+        frame: Frame<Size4KiB>,
+        memory: &Memory,
+    ) -> Result<(), (BackError, Frame<Size4KiB>)> {
+        self.check(memory);
+        let size = LeafSize::Size4KiB;
+        if !page.is_aligned(size.bytes()) {
+            return Err((BackError::Unaligned { address: page }, frame));
+        }
+        let record = self.regions.find(page.as_u64()).copied();
+        let Some(record) = record.filter(|record| record.region.backing == Backing::Demand) else {
+            return Err((BackError::NotOnDemand { page }, frame));
+        };
+        self.cursor.seek(page.as_u64());
+        if self.cursor.kind() != EntryKind::Unused {
+            return Err((BackError::InUse { page }, frame));
+        }
+        if make_tables(&mut self.cursor, size, memory).is_err() {
+            return Err((BackError::OutOfFrames, frame));
+        }
+        let frame = memory.with_frames(|frames| frames.reclassify(frame, FrameKind::Private));
+        let content = Content::Private(frame.into_entry().start_address());
+        self.cursor.replace(content.leaf(size, record.rights, true));
+        Ok(())
     }
 
     /// Checks that the level 4 slots under a range have their tables.
@@ -72,7 +149,8 @@ impl Space {
         while address < end {
             self.cursor.seek(address);
             if self.cursor.level() == 4 {
-                return Err(AllocateError::NoSlot(VirtAddr::new_truncate(address)));
+                let address = VirtAddr::new_truncate(address);
+                return Err(AllocateError::NoSlot { address });
             }
             address = (address | (span_of(4) - 1)).saturating_add(1);
         }
@@ -84,31 +162,34 @@ impl Space {
         &mut self,
         request: &Request,
         source: Option<Source>,
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
+        memory: &Memory,
     ) -> Result<Region, AllocateError> {
-        let mut region = self.checked(request, physical)?;
+        self.check(memory);
+        let mut region = self.checked(request, memory)?;
         region.base = self.place(request, region.size, region.page_size.bytes())?;
         // What cannot fit is refused before any of it is zeroed.
         let frames = region.size / LeafSize::Size4KiB.bytes();
-        if matches!(source, Some(Source::Private)) && !physical.frames().can_allocate(frames) {
+        if matches!(source, Some(Source::Private))
+            && !memory.frames(|free| free.can_allocate(frames))
+        {
             return Err(AllocateError::OutOfFrames);
         }
-        let plan = region.plan(physical.features(), self.is_kernel());
-        let node = self.regions.reserve(physical.frames_mut(), region, plan)?;
+        memory.with_frames(|frames| self.regions.reserve(1, frames))?;
+        let record = Record::new(region, memory.features(), self.is_kernel());
         if let Some(source) = source
-            && let Err(error) = self.map_at_once(&region, source, request.page_size, physical, tlb)
+            && let Err(error) = self.map_at_once(&record, source, request.page_size, memory)
         {
-            self.regions.release(physical.frames_mut(), node);
+            memory.with_frames(|frames| self.regions.give_back_spares(frames));
             return Err(error.into());
         }
-        self.regions.insert(node);
+        self.regions.insert(record);
+        memory.with_frames(|frames| self.regions.give_back_spares(frames));
         self.next_source += 1;
         Ok(region)
     }
 
     /// The region that is asked for, still without a place.
-    fn checked(&self, request: &Request, physical: &Physical) -> Result<Region, AllocateError> {
+    fn checked(&self, request: &Request, memory: &Memory) -> Result<Region, AllocateError> {
         let page_size = request.page_size.unwrap_or(LeafSize::Size4KiB);
         if request.size == 0 {
             return Err(AllocateError::ZeroSize);
@@ -117,24 +198,25 @@ impl Space {
             .size
             .checked_next_multiple_of(page_size.bytes())
             .filter(|size| *size <= HALF)
-            .ok_or(AllocateError::TooLarge(request.size))?;
-        if !request.around.is_power_of_two() || request.around > 512 {
-            return Err(AllocateError::BadAround(request.around));
+            .ok_or(AllocateError::TooLarge { size: request.size })?;
+        if !request.fault_around.is_power_of_two() || request.fault_around > 512 {
+            let pages = request.fault_around;
+            return Err(AllocateError::BadFaultAround { pages });
         }
         if request.user && self.is_kernel() {
             return Err(AllocateError::UserInKernelHalf);
         }
         if let Backing::Device(start, _) = request.backing {
-            let limit = 1_u64 << physical.features().physical_bits;
+            let limit = 1_u64 << memory.features().physical_bits;
             let start = start.as_u64();
             if !start.is_multiple_of(page_size.bytes()) || start >= limit || size > limit - start {
-                return Err(AllocateError::BadDeviceAddress(start));
+                return Err(AllocateError::BadDeviceAddress { start });
             }
             if request.rights == Rights::ReadExecute {
-                return Err(AllocateError::ExecutableDevice(start));
+                return Err(AllocateError::ExecutableDevice { start });
             }
-            if physical.frames().manages_any(start, start + size) {
-                return Err(AllocateError::DeviceIsManaged(start));
+            if memory.frames(|frames| frames.manages_any(start, start + size)) {
+                return Err(AllocateError::DeviceIsManaged { start });
             }
         }
         Ok(Region {
@@ -143,7 +225,7 @@ impl Space {
             rights: request.rights,
             backing: request.backing,
             page_size,
-            around: request.around,
+            fault_around: request.fault_around,
             user: request.user,
             label: request.label,
             faults: 0,
@@ -160,19 +242,15 @@ impl Space {
                 self.check_free(request.backing, base, size, page)?;
                 return Ok(base);
             }
-            _ if request.backing == Backing::Fixed => {
+            Placement::Anywhere | Placement::Within { .. } if request.backing == Backing::Fixed => {
                 return Err(AllocateError::FixedNeedsAddress);
             }
             Placement::Anywhere => (low, high, page),
-            Placement::Within(from, below, align) => {
+            Placement::Within { from, below, align } => {
                 if !align.is_power_of_two() || align < 4096 {
-                    return Err(AllocateError::BadAlignment(align));
+                    return Err(AllocateError::BadAlignment { align });
                 }
-                (
-                    from.as_u64().max(low),
-                    below.as_u64().min(high),
-                    align.max(page),
-                )
+                (from.as_u64().max(low), below.min(high), align.max(page))
             }
         };
         self.regions
@@ -190,22 +268,18 @@ impl Space {
         page: u64,
     ) -> Result<(), AllocateError> {
         if !base.is_aligned(page) {
-            return Err(AllocateError::Unaligned(base, page));
+            return Err(AllocateError::Unaligned { address: base, size: page });
         }
         let start = base.as_u64();
-        let (low, high) = if backing.is_managed() {
-            self.window
-        } else {
-            self.bounds()
-        };
+        let (low, high) = self.bounds(backing);
         if start < low || start >= high || size > high - start {
-            return Err(AllocateError::OutsideHalf(base));
+            return Err(AllocateError::OutsideHalf { address: base });
         }
         match self.regions.from(start) {
-            Some(node) if self.regions.region(node).base.as_u64() < start + size => {
-                Err(AllocateError::Overlap(self.regions.region(node).base))
+            Some(Record { region, .. }) if region.base.as_u64() < start + size => {
+                Err(AllocateError::Overlap { base: region.base })
             }
-            _ => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 }

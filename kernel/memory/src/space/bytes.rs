@@ -1,18 +1,19 @@
 //! Reading and writing the bytes of a space that is not loaded: the same
 //! faults, resolved in software, and the bytes moved through the direct map.
 
+#![allow(unsafe_code)]
+
+use core::error::Error;
 use core::fmt;
 
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
-use super::Space;
-use crate::direct_map::Bytes;
+use super::{Content, Half};
 use crate::fault::{Access, Fault, Outcome, Refusal};
+use crate::memory::Memory;
 use crate::paging::{Entry, offset_in_page};
-use crate::physical::Physical;
-use crate::tlb::Tlb;
 
-/// Why [`Space::read`] or [`Space::write`] stopped.
+/// Why [`Space::read`](super::Space::read) or [`Space::write`](super::Space::write) stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BytesError {
     /// The first address that could not be accessed; all before it was.
@@ -26,7 +27,8 @@ pub struct BytesError {
 pub enum BytesRefusal {
     /// The page fault that the access amounts to was refused.
     Fault(Refusal),
-    /// A device stands behind the page; it is not touched from outside.
+    /// Somebody else's memory (a device's, the kernel's image) stands behind the
+    /// page; it is not touched from outside.
     Device,
     /// The bytes reach past this half of the address space.
     OutsideHalf,
@@ -45,52 +47,46 @@ impl fmt::Display for BytesError {
     }
 }
 
-impl Space {
-    /// Reads bytes as the kernel would if the space were loaded; pages become
-    /// physical as if it had.
-    ///
-    /// # Errors
-    ///
-    /// [`BytesError`] names the first address that could not be read; what was
-    /// read before it is in `into`.
-    pub fn read(
+impl Error for BytesError {}
+
+impl Half {
+    /// Reads bytes as the kernel would if the half were loaded.
+    pub(super) fn read(
         &mut self,
         from: VirtAddr,
         into: &mut [u8],
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
+        memory: &Memory,
     ) -> Result<(), BytesError> {
         let mut done = 0;
         while done < into.len() {
-            let (bytes, room) = self.reach(from, done, Access::Read, physical, tlb)?;
+            let (bytes, room) = self.reach(from, done, Access::Read, memory)?;
             let end = into.len().min(done.saturating_add(room));
-            physical
-                .direct_map()
-                .read_bytes(bytes, &mut into[done..end]);
+            // SAFETY: `reach` found them in a present leaf of a managed frame,
+            // and no more than are left of its page.
+            unsafe { memory.direct_map().read(bytes, &mut into[done..end]) };
             done = end;
         }
         Ok(())
     }
 
-    /// Writes bytes as the kernel would if the space were loaded; pages become
-    /// physical as if it had.
+    /// Writes bytes as the kernel would if the half were loaded.
     ///
-    /// # Errors
+    /// # Safety
     ///
-    /// [`BytesError`] names the first address that could not be written; what
-    /// comes before it was written.
-    pub fn write(
+    /// No Rust reference covers the bytes, and they may hold what is written.
+    pub(super) unsafe fn write(
         &mut self,
         to: VirtAddr,
         from: &[u8],
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
+        memory: &Memory,
     ) -> Result<(), BytesError> {
         let mut done = 0;
         while done < from.len() {
-            let (bytes, room) = self.reach(to, done, Access::Write, physical, tlb)?;
+            let (bytes, room) = self.reach(to, done, Access::Write, memory)?;
             let end = from.len().min(done.saturating_add(room));
-            physical.direct_map().write_bytes(bytes, &from[done..end]);
+            // SAFETY: as in `read`; the leaf is writable and private, and the
+            // caller vouches that no reference covers the bytes.
+            unsafe { memory.direct_map().write(bytes, &from[done..end]) };
             done = end;
         }
         Ok(())
@@ -103,39 +99,39 @@ impl Space {
         start: VirtAddr,
         done: usize,
         access: Access,
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
-    ) -> Result<(Bytes, usize), BytesError> {
+        memory: &Memory,
+    ) -> Result<(PhysAddr, usize), BytesError> {
+        self.check(memory);
         let failed = |address, refusal| Err(BytesError { address, refusal });
-        let (low, high) = self.bounds();
+        let (low, high) = self.window;
         let here = start.as_u64().saturating_add(done as u64);
         let address = VirtAddr::new_truncate(here);
         if here < low || here >= high {
             return failed(address, BytesRefusal::OutsideHalf);
         }
-        if !self.allows(here, access)
+        self.cursor.seek(here);
+        if !self.allows(access)
             && let Outcome::Refused(refusal) =
-                self.resolve(Fault::supervisor(address, access), physical, tlb)
+                self.resolve(Fault::supervisor(address, access), memory)
         {
             return failed(address, BytesRefusal::Fault(refusal));
         }
-        self.cursor.seek(here);
         let Some(size) = self.cursor.leaf() else {
             return failed(address, BytesRefusal::Fault(Refusal::NotBacked));
         };
-        let entry = self.cursor.entry();
-        if entry.is_borrowed() {
-            return failed(address, BytesRefusal::Device);
-        }
+        let start = match Content::of(self.cursor.entry(), size, self.zero) {
+            Content::Zero(start) | Content::Private(start) => start,
+            Content::Borrowed(_) | Content::Fixed(_) => {
+                return failed(address, BytesRefusal::Device);
+            }
+        };
         let offset = offset_in_page(address, size);
         self.cursor.mark_used(access == Access::Write);
-        let bytes = Bytes(entry.leaf_address(size).as_u64() + offset);
-        Ok((bytes, (size.bytes() - offset) as usize))
+        Ok((start + offset, (size.bytes() - offset) as usize))
     }
 
-    /// True if the tables allow the access as they are.
-    fn allows(&mut self, address: u64, access: Access) -> bool {
-        self.cursor.seek(address);
+    /// True if the tables allow the access at the entry stood on as they are.
+    fn allows(&self, access: Access) -> bool {
         self.cursor.leaf().is_some()
             && (access != Access::Write || self.cursor.entry().flags().contains(Entry::WRITABLE))
     }

@@ -1,4 +1,4 @@
-//! Making and destroying address spaces.
+//! The two kinds of half, and what is safe in which.
 //!
 //! ```text
 //! level 4:   0 ........ 255 | 256 ............ slots ............ 511
@@ -6,24 +6,34 @@
 //!            a space's own  | somebody else's      level 3 tables made here
 //! ```
 //!
-//! The level 4 entries of the kernel half are written once, before the first
-//! space is made, and copied into every root; below them everything is shared,
-//! so a change in the kernel half is seen by all. They are never changed again,
-//! and the level 3 tables they point to are never freed.
+//! No Rust value lives in a low half, so everything a [`Space`] does is safe. In
+//! the [`KernelHalf`] Rust values live: whatever can pull memory from under a
+//! reference, or show the same memory twice, is `unsafe` there.
+//!
+//! What must always hold: the level 4 entries of the kernel half are written
+//! once, before the first space is made, and copied into every root; the level
+//! 3 tables that they point to are never freed. Below them everything is
+//! shared, so a change in the kernel half is seen by all spaces.
+#![allow(unsafe_code)]
 
-use core::ops::Range;
+use core::error::Error;
+use core::fmt;
+use core::ops::{Deref, Range};
 
-use x86_64::structures::paging::PhysFrame;
+use x86_64::structures::paging::{PhysFrame, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::Space;
-use super::spot::Spot;
-use super::tree::Tree;
-use crate::frames::OutOfFrames;
-use crate::gather::Gather;
-use crate::paging::{Cursor, Entry, Table, span_of};
-use crate::physical::Physical;
-use crate::tlb::{Scope, Tlb};
+use super::regions::Regions;
+use super::{
+    AllocateError, BackError, BytesError, DiscardError, FreeError, Half, ProtectError, Region, Request,
+    ReserveError, Rights,
+};
+use crate::fault::{Fault, Outcome};
+use crate::flush::FlushBatch;
+use crate::frames::{Frame, OutOfFrames};
+use crate::memory::Memory;
+use crate::paging::{Cursor, Entry, Table, slot_base, span_of};
+use crate::tlb::Scope;
 
 /// Bytes of one half of the address space: 2^47.
 pub const HALF: u64 = 1 << 47;
@@ -34,18 +44,281 @@ pub const LOWEST: u64 = 4096;
 /// the end of every region is a number.
 const HIGHEST: u64 = u64::MAX - 4095;
 
+/// Where a region may lie at all in a half of this scope: the first address,
+/// and the number behind the last.
+pub(super) fn bounds_of(scope: Scope) -> (u64, u64) {
+    match scope {
+        Scope::Kernel => (HALF.wrapping_neg(), HIGHEST),
+        Scope::Space(_) => (LOWEST, HALF),
+    }
+}
+
+/// The kernel half of the address space, which all spaces share. There is one.
+///
+/// Looking at it is done through [`Half`], which it dereferences to.
+#[derive(Debug)]
+pub struct KernelHalf(Half);
+
+/// An address space: a low half and a root of its own, and the shared kernel half.
+///
+/// It is given back by [`Space::destroy`]. One that is dropped keeps its frames
+/// and tables for ever: they stay counted as in use, and an audit reports them.
+///
+/// Looking at it is done through [`Half`], which it dereferences to.
+#[derive(Debug)]
+#[must_use = "a space that is dropped keeps its frames: give it to `Space::destroy`"]
+pub struct Space(Half);
+
+impl Deref for KernelHalf {
+    type Target = Half;
+
+    fn deref(&self) -> &Half {
+        &self.0
+    }
+}
+
+impl Deref for Space {
+    type Target = Half;
+
+    fn deref(&self) -> &Half {
+        &self.0
+    }
+}
+
 /// Why a kernel half could not be made. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelHalfError {
-    /// The slots must lie within 256 to 511 and not be empty.
-    NotInKernelHalf(u16, u16),
+    /// Slots must lie within 256 to 511, and there must be one at least.
+    NotInKernelHalf {
+        /// The first slot that was given.
+        start: u16,
+        /// The slot behind the last.
+        end: u16,
+    },
     /// This slot is in use already.
-    SlotTaken(u16),
+    SlotTaken {
+        /// Its number.
+        slot: u16,
+    },
     /// No frame for a table.
     OutOfFrames,
 }
 
+impl fmt::Display for KernelHalfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInKernelHalf { start, end } => write!(
+                f,
+                "the slots {start}..{end} do not lie in the kernel half, which is 256..512"
+            ),
+            Self::SlotTaken { slot } => write!(f, "slot {slot} of the root is in use already"),
+            Self::OutOfFrames => f.write_str("no frame is left for a page table"),
+        }
+    }
+}
+
+impl Error for KernelHalfError {}
+
+impl From<OutOfFrames> for KernelHalfError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
+/// What is safe in both halves: nothing here takes away or changes memory that
+/// somebody may be using.
+macro_rules! both_halves {
+    ($half:ident) => {
+        impl $half {
+            /// Reserves a region, and maps it if its backing says so. First fit
+            /// by address; O(log n) for an alignment of 4 KiB.
+            ///
+            /// # Errors
+            ///
+            /// See [`AllocateError`]; nothing has changed then.
+            pub fn allocate(
+                &mut self,
+                request: Request,
+                memory: &Memory,
+            ) -> Result<Region, AllocateError> {
+                self.0.allocate(&request, memory)
+            }
+
+            /// Resolves a page fault in this half, counts it, and writes one
+            /// event to the log. On any outcome but [`Outcome::Refused`] the
+            /// access can be tried again.
+            #[inline]
+            pub fn resolve(&mut self, fault: Fault, memory: &Memory) -> Outcome {
+                self.0.resolve(fault, memory)
+            }
+
+            /// Makes sure that each page of a range of demand regions can be
+            /// touched: for a page that holds nothing a frame is kept back, and
+            /// the tables on the way to it are made. All of it or nothing.
+            /// Returns for how many pages (4 KiB) a frame was kept back.
+            ///
+            /// # Errors
+            ///
+            /// See [`ReserveError`]; nothing has changed then.
+            pub fn reserve(
+                &mut self,
+                start: VirtAddr,
+                size: u64,
+                memory: &Memory,
+            ) -> Result<u64, ReserveError> {
+                self.0.reserve(start, size, memory)
+            }
+
+            /// Lets go what was reserved for the pages of a range and not
+            /// touched since. Pages that hold a frame keep it. Returns how many
+            /// reservations (4 KiB) that were. Never needs memory.
+            ///
+            /// # Errors
+            ///
+            /// See [`ReserveError`], but for `OutOfFrames`; nothing has changed
+            /// then.
+            pub fn unreserve(
+                &mut self,
+                start: VirtAddr,
+                size: u64,
+                memory: &Memory,
+            ) -> Result<u64, ReserveError> {
+                self.0.unreserve(start, size, memory)
+            }
+
+            /// Backs an untouched page of a demand region with a frame of the
+            /// caller's, and what it holds. The page owns it from then on.
+            ///
+            /// # Errors
+            ///
+            /// See [`BackError`]; nothing has changed then, and the frame comes
+            /// back.
+            pub fn back_with(
+                &mut self,
+                page: VirtAddr,
+                frame: Frame<Size4KiB>,
+                memory: &Memory,
+            ) -> Result<(), (BackError, Frame<Size4KiB>)> {
+                self.0.back_with(page, frame, memory)
+            }
+
+            /// Reads bytes as the kernel would if this half were loaded; pages
+            /// become physical as if it had.
+            ///
+            /// # Errors
+            ///
+            /// [`BytesError`] names the first address that could not be read;
+            /// what was read before it is in `into`.
+            pub fn read(
+                &mut self,
+                from: VirtAddr,
+                into: &mut [u8],
+                memory: &Memory,
+            ) -> Result<(), BytesError> {
+                self.0.read(from, into, memory)
+            }
+        }
+    };
+}
+
+both_halves!(Space);
+both_halves!(KernelHalf);
+
 impl Space {
+    /// Makes a space with an empty low half that shares the kernel half.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: no frame for the root; nothing has changed.
+    pub fn new(kernel: &KernelHalf, memory: &Memory) -> Result<Self, OutOfFrames> {
+        kernel.check(memory);
+        let direct_map = memory.direct_map();
+        let root = memory.new_table()?;
+        Cursor::share_kernel_half(direct_map, kernel.cursor.root(), root);
+        Ok(Self(Half {
+            cursor: Cursor::new(direct_map, root, 4, LOWEST),
+            regions: Regions::new(direct_map),
+            scope: Scope::Space(root.frame()),
+            window: (LOWEST, HALF),
+            next_source: 0,
+            zero: memory.zero_frame(),
+        }))
+    }
+
+    /// Gives a whole allocation back: all regions that came of it, their
+    /// frames, and the tables that are empty then. Returns how many private
+    /// frames (4 KiB) went back. Never needs memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`FreeError`]; nothing has changed then.
+    pub fn free(&mut self, base: VirtAddr, memory: &Memory) -> Result<u64, FreeError> {
+        self.0.free(base, memory)
+    }
+
+    /// Gives back the frames behind whole pages of demand and zero regions;
+    /// the regions stay, and the next access faults anew. Returns how many
+    /// private frames (4 KiB) went back.
+    ///
+    /// # Errors
+    ///
+    /// See [`DiscardError`]; nothing has changed then.
+    pub fn discard(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        memory: &Memory,
+    ) -> Result<u64, DiscardError> {
+        self.0.discard(start, size, memory)
+    }
+
+    /// Gives whole pages other rights. Regions are split as needed, and merge
+    /// with their neighbours of the same allocation where nothing tells them
+    /// apart any more.
+    ///
+    /// # Errors
+    ///
+    /// See [`ProtectError`]; nothing has changed then.
+    pub fn protect(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        rights: Rights,
+        memory: &Memory,
+    ) -> Result<(), ProtectError> {
+        self.0.protect(start, size, rights, memory)
+    }
+
+    /// Writes bytes as the kernel would if the space were loaded; pages become
+    /// physical as if it had.
+    ///
+    /// # Errors
+    ///
+    /// [`BytesError`] names the first address that could not be written; what
+    /// comes before it was written.
+    pub fn write(&mut self, to: VirtAddr, from: &[u8], memory: &Memory) -> Result<(), BytesError> {
+        // SAFETY: no Rust value lives in a low half.
+        unsafe { self.0.write(to, from, memory) }
+    }
+
+    /// Gives everything back that the low half holds: regions, frames, tables,
+    /// and the root. Returns the private frames (4 KiB) that went back.
+    ///
+    /// # Safety
+    ///
+    /// No processor has the space's root loaded.
+    pub unsafe fn destroy(mut self, memory: &Memory) -> u64 {
+        self.0.check(memory);
+        let mut batch = FlushBatch::new(self.0.scope, memory);
+        self.0.remove_all(&mut batch);
+        // SAFETY: no processor has it loaded, as the caller vouches, and the
+        // cursor goes with the space.
+        unsafe { batch.table(self.0.cursor.root(), 0) };
+        batch.finish()
+    }
+}
+
+impl KernelHalf {
     /// Makes a kernel half with a root of its own. `window` are the level 4
     /// slots in which regions are placed; `fixed` are further slots, for
     /// [`Self::map_fixed`]. All of them get empty level 3 tables.
@@ -53,17 +326,16 @@ impl Space {
     /// # Errors
     ///
     /// See [`KernelHalfError`]; nothing has changed then.
-    pub fn new_kernel_half(
+    pub fn new(
         window: Range<u16>,
         fixed: &[Range<u16>],
-        physical: &mut Physical,
+        memory: &Memory,
     ) -> Result<Self, KernelHalfError> {
-        let root = physical
-            .new_table()
-            .map_err(|_| KernelHalfError::OutOfFrames)?;
-        let made = Self::kernel_half_below(root, window, fixed, physical);
+        let root = memory.new_table()?;
+        let made = Self::below(root, window, fixed, memory);
         if made.is_err() {
-            physical.free_table(root);
+            // SAFETY: nothing was linked into it, and no processor knows it.
+            memory.free_frame(unsafe { root.into_frame() });
         }
         made
     }
@@ -80,146 +352,176 @@ impl Space {
     /// # Safety
     ///
     /// - `root` is the level 4 table in use, reachable through the direct map
-    ///   of `physical`, and stays allocated for ever.
+    ///   of `memory`, as are all tables below it; it stays allocated for ever.
     /// - Nobody else edits the chosen slots from now on, and nobody changes
     ///   other level 4 entries of the upper half.
-    #[expect(unsafe_code, reason = "declares what the caller vouches for")]
-    pub unsafe fn adopt_kernel_half(
+    pub unsafe fn adopt(
         root: PhysFrame,
         window: Range<u16>,
-        physical: &mut Physical,
+        memory: &Memory,
     ) -> Result<Self, KernelHalfError> {
-        let root = Table::from_address(root.start_address().as_u64());
-        Self::kernel_half_below(root, window, &[], physical)
+        // SAFETY: it is a table, and stays one, as the caller vouches.
+        let root = unsafe { Table::at(root.start_address()) };
+        Self::below(root, window, &[], memory)
     }
 
-    fn kernel_half_below(
+    fn below(
         root: Table,
         window: Range<u16>,
         fixed: &[Range<u16>],
-        physical: &mut Physical,
+        memory: &Memory,
     ) -> Result<Self, KernelHalfError> {
-        let address = |slot: u16| VirtAddr::new_truncate(u64::from(slot) * span_of(4)).as_u64();
         let all = || core::iter::once(&window).chain(fixed);
         let slots = || all().cloned().flatten();
-        for range in all() {
-            if range.is_empty() || range.start < 256 || range.end > 512 {
-                return Err(KernelHalfError::NotInKernelHalf(range.start, range.end));
+        for &Range { start, end } in all() {
+            if start >= end || start < 256 || end > 512 {
+                return Err(KernelHalfError::NotInKernelHalf { start, end });
             }
         }
         // The level 4 entries are written through a cursor that may write
         // them, for this once.
-        let direct_map = physical.direct_map();
-        let mut cursor = Cursor::new(direct_map, root, 4, address(window.start));
+        let direct_map = memory.direct_map();
+        let mut cursor = Cursor::new(direct_map, root, 4, slot_base(window.start));
+        let mut missing = 0;
         for slot in slots() {
-            cursor.seek(address(slot));
+            cursor.seek(slot_base(slot));
             if cursor.level() != 4 || cursor.entry() != Entry::UNUSED {
-                return Err(KernelHalfError::SlotTaken(slot));
+                return Err(KernelHalfError::SlotTaken { slot });
             }
+            missing += 1;
         }
-        if !physical.frames().can_allocate(slots().count() as u64) {
-            return Err(KernelHalfError::OutOfFrames);
-        }
+        memory.keep_back(missing)?;
         for slot in slots() {
-            cursor.seek(address(slot));
+            cursor.seek(slot_base(slot));
             if cursor.level() == 4 {
-                cursor
-                    .descend(physical)
-                    .map_err(|OutOfFrames| KernelHalfError::OutOfFrames)?;
+                cursor.descend(memory.take_table()?);
+            } else {
+                // A slot that was named twice needs no second table.
+                memory.let_go(1);
             }
         }
-        let low = address(window.start);
+        let low = slot_base(window.start);
         let size = window.len() as u64 * span_of(4);
         let high = low.checked_add(size).unwrap_or(HIGHEST);
-        Ok(Self {
+        Ok(Self(Half {
             cursor: Cursor::new(direct_map, root, 3, low),
-            regions: Tree::new(direct_map),
-            last: None,
-            spot: Spot::CLOSED,
+            regions: Regions::new(direct_map),
             scope: Scope::Kernel,
             window: (low, high),
             next_source: 0,
-        })
+            zero: memory.zero_frame(),
+        }))
     }
 
-    /// Makes a space with an empty low half that shares the kernel half.
+    /// Reserves a region with [`Backing::Device`](super::Backing::Device), and
+    /// maps it.
     ///
     /// # Errors
     ///
-    /// [`OutOfFrames`]: no frame for the root; nothing has changed.
-    pub fn new(kernel: &Self, physical: &mut Physical) -> Result<Self, OutOfFrames> {
-        let direct_map = physical.direct_map();
-        let root = physical.new_table()?;
-        Cursor::share_kernel_half(direct_map, kernel.cursor.root(), root);
-        let frame = PhysFrame::containing_address(PhysAddr::new_truncate(root.address()));
-        Ok(Self {
-            cursor: Cursor::new(direct_map, root, 4, LOWEST),
-            regions: Tree::new(direct_map),
-            last: None,
-            spot: Spot::CLOSED,
-            scope: Scope::Space(frame),
-            window: (LOWEST, HALF),
-            next_source: 0,
-        })
-    }
-
-    /// The level 4 table: what CR3 is loaded with to use the space.
-    #[must_use]
-    pub fn root(&self) -> PhysFrame {
-        PhysFrame::containing_address(PhysAddr::new_truncate(self.cursor.root().address()))
-    }
-
-    /// True for the kernel half.
-    #[must_use]
-    pub fn is_kernel(&self) -> bool {
-        self.scope == Scope::Kernel
-    }
-
-    /// Where regions may lie: the first address, and the number behind the last.
-    #[must_use]
-    pub fn window(&self) -> (VirtAddr, u64) {
-        (VirtAddr::new_truncate(self.window.0), self.window.1)
-    }
-
-    /// Where a region may lie at all; in the kernel half that is more than the
-    /// window, since fixed regions are recorded wherever they are.
-    pub(super) fn bounds(&self) -> (u64, u64) {
-        if self.is_kernel() {
-            (HALF.wrapping_neg(), HIGHEST)
-        } else {
-            self.window
-        }
-    }
-
-    /// Gives everything back that the low half of a space holds: regions,
-    /// frames, tables, and the root. Returns the private frames (4 KiB) that
-    /// went back.
-    ///
-    /// # Errors
-    ///
-    /// The kernel half is not destroyed: it comes back as the error.
+    /// See [`AllocateError`]; nothing has changed then.
     ///
     /// # Safety
     ///
-    /// No processor has the space's root loaded.
-    #[expect(unsafe_code, reason = "declares what the caller vouches for")]
-    #[expect(
-        clippy::result_large_err,
-        reason = "a space that is not destroyed comes back"
-    )]
-    pub unsafe fn destroy(
-        mut self,
-        physical: &mut Physical,
-        tlb: &mut impl Tlb,
-    ) -> Result<u64, Self> {
-        if self.is_kernel() {
-            return Err(self);
-        }
-        let mut gather = Gather::new(self.scope, physical, tlb);
-        while let Some(node) = self.regions.from(0) {
-            self.remove_region(node, &mut gather);
-        }
-        gather.table(self.cursor.root(), 0);
-        Ok(gather.finish())
+    /// What is mapped may be accessed so: the memory is a device's (or the
+    /// firmware's), with this cache type, and no Rust reference covers it that
+    /// the mapping could break.
+    pub unsafe fn map_device(
+        &mut self,
+        request: Request,
+        memory: &Memory,
+    ) -> Result<Region, AllocateError> {
+        self.0.allocate_device(&request, memory)
+    }
+
+    /// Records a fixed region and maps it, for ever, to the memory from `start`
+    /// on, with the largest pages that fit. The request has
+    /// [`Backing::Fixed`](super::Backing::Fixed) and
+    /// [`Placement::At`](super::Placement::At).
+    ///
+    /// # Errors
+    ///
+    /// See [`AllocateError`]; nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// - The memory exists, and is not unplugged or handed out for another use
+    ///   as long as the half is used.
+    /// - What the mapping allows breaks no Rust reference to that memory.
+    pub unsafe fn map_fixed(
+        &mut self,
+        request: Request,
+        start: PhysAddr,
+        memory: &Memory,
+    ) -> Result<Region, AllocateError> {
+        self.0.map_fixed(&request, start, memory)
+    }
+
+    /// As [`Space::free`].
+    ///
+    /// # Errors
+    ///
+    /// See [`FreeError`]; nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the allocation any more: no reference, no stack, no device.
+    pub unsafe fn free(&mut self, base: VirtAddr, memory: &Memory) -> Result<u64, FreeError> {
+        self.0.free(base, memory)
+    }
+
+    /// As [`Space::discard`].
+    ///
+    /// # Errors
+    ///
+    /// See [`DiscardError`]; nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// No Rust value lies in these pages: they read as zeroes afterwards.
+    pub unsafe fn discard(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        memory: &Memory,
+    ) -> Result<u64, DiscardError> {
+        self.0.discard(start, size, memory)
+    }
+
+    /// As [`Space::protect`].
+    ///
+    /// # Errors
+    ///
+    /// See [`ProtectError`]; nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// Whoever uses these pages does with them only what `rights` allow.
+    pub unsafe fn protect(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        rights: Rights,
+        memory: &Memory,
+    ) -> Result<(), ProtectError> {
+        self.0.protect(start, size, rights, memory)
+    }
+
+    /// As [`Space::write`].
+    ///
+    /// # Errors
+    ///
+    /// See [`BytesError`].
+    ///
+    /// # Safety
+    ///
+    /// No Rust reference covers the bytes, and they may hold what is written.
+    pub unsafe fn write(
+        &mut self,
+        to: VirtAddr,
+        from: &[u8],
+        memory: &Memory,
+    ) -> Result<(), BytesError> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.0.write(to, from, memory) }
     }
 }

@@ -1,76 +1,83 @@
-//! Address spaces: regions, their backing, and [`Space::resolve`], the heart of
-//! a page-fault handler.
+//! Address spaces: regions, their backing, and `resolve`, the heart of a
+//! page-fault handler.
 //!
-//! An address space has two halves. The kernel half (bit 47 set) is one
-//! [`Space`] that all others share; each other one owns its low half and its
-//! root. Both kinds answer to the same calls:
+//! An address space has two halves. Programs live in the low one: each
+//! [`Space`] owns its low half and its root. The kernel lives in the upper one
+//! (bit 47 set): there is one [`KernelHalf`], which all spaces share. Both are a
+//! [`Half`] inside, and each file here does one thing to it:
 //!
-//! | call | file | does |
-//! |---|---|---|
-//! | [`Space::allocate`] | `allocate` | reserves a region, maps it if it is immediate |
-//! | [`Space::resolve`] | `resolve` | makes a page physical, or says why not |
-//! | [`Space::free`], [`Space::discard`] | `release` | gives frames back |
-//! | [`Space::promise`], [`Space::withdraw`] | `promise` | makes sure that pages can be touched later |
-//! | [`Space::protect`] | `protect` | changes rights |
-//! | [`Space::region_at`], [`Space::translate`], … | `query` | tells what is there |
-//! | [`Space::holdings`] | `holdings` | tells which frames a half holds |
-//! | [`Space::read`], [`Space::write`] | `bytes` | for a space that is not loaded |
-//! | [`Space::audit`] | `audit` | checks all invariants |
+//! | file | does |
+//! |---|---|
+//! | `halves` | makes and destroys the two kinds, and says what is safe in which |
+//! | `resolve`, `page` | make a page physical when it is touched, or say why not |
+//! | `allocate`, `map` | reserve a region, and map it at once where its backing says so |
+//! | `change` | free, discard, protect |
+//! | `reserve` | makes sure that pages can be touched later |
+//! | `look`, `bytes` | tell what is there, and read and write it from outside |
+//! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
 //!
 //! What must always hold: every operation first reserves what it needs and then
 //! commits without failing, so that an error changes nothing; all edits of the
-//! tables go through the space's one cursor.
-//! In the book: chapter 5, `docs/05-regions-and-backing.md`.
+//! tables go through the half's one cursor. In the book: chapter 5,
+//! `docs/05-regions-and-backing.md`.
 
 mod allocate;
-mod audit;
-mod backing;
 mod bytes;
+mod change;
+mod content;
 mod halves;
-mod holdings;
-mod populate;
-mod promise;
-mod protect;
-mod query;
+mod look;
+mod map;
+mod page;
 mod range;
 mod region;
-mod release;
-mod request;
-mod resolve;
-mod spot;
+pub(crate) mod regions;
 mod tree;
+mod request;
+mod reserve;
+mod resolve;
 
-pub use audit::{
-    Audit, Broken, Conflict, Counter, LeafDefect, RegionDefect, Report, Right, TableDefect,
-};
+pub use allocate::BackError;
 pub use bytes::{BytesError, BytesRefusal};
-pub use halves::{HALF, KernelHalfError, LOWEST};
-pub use holdings::{Held, Holding};
-pub use promise::PromiseError;
-pub use protect::ProtectError;
-pub use query::Resident;
+pub use change::{DiscardError, FreeError, ProtectError};
+pub use content::Content;
+pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
+pub use look::{Leaf, Leaves, Resident};
 pub use region::{Backing, Region, Rights};
-pub use release::{DiscardError, FreeError};
 pub use request::{AllocateError, Placement, Request};
+pub use reserve::ReserveError;
 
+use x86_64::structures::paging::PhysFrame;
+
+use crate::memory::Memory;
 use crate::paging::Cursor;
 use crate::tlb::Scope;
-use spot::Spot;
-use tree::{Link, Tree};
+use regions::Regions;
 
-/// One half of an address space: the kernel's, or a low half of its own.
-pub struct Space {
+/// One half of an address space, to look at: what [`Space`] and [`KernelHalf`]
+/// have in common.
+pub struct Half {
     /// The one cursor that edits the tables of this half.
     cursor: Cursor,
-    regions: Tree,
-    /// The record that the last fault or query hit.
-    last: Link,
-    /// Where the last fault was.
-    spot: Spot,
+    regions: Regions,
     /// Whose translations a change here outdates.
     scope: Scope,
     /// Where regions are placed: the first address, and the one behind the last.
     window: (u64, u64),
     /// What the next allocation is called; see [`Region`].
     next_source: u64,
+    /// The zero frame of the [`Memory`] that this half was made from.
+    zero: PhysFrame,
+}
+
+impl Half {
+    /// Sees to it that the half is used with the memory it was made from: with
+    /// another, frames would go to an allocator that does not own them.
+    #[inline]
+    fn check(&self, memory: &Memory) {
+        assert!(
+            self.zero == memory.zero_frame(),
+            "a half of an address space is used with the `Memory` that it was made from"
+        );
+    }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 
 use x86_64::VirtAddr;
 
-use super::Space;
+use super::Half;
 use super::region::Region;
 
 /// What is said of a range that is not whole pages: its start and its bytes.
@@ -42,7 +42,7 @@ pub(super) fn whole_pages(start: VirtAddr, size: u64) -> Option<(u64, u64)> {
     whole.then_some((start.as_u64(), end))
 }
 
-impl Space {
+impl Half {
     /// Hands all regions of a range to `check`, in order.
     ///
     /// # Errors
@@ -58,12 +58,11 @@ impl Space {
     ) -> Result<(), E> {
         let mut address = start;
         while address < end {
-            let Some(node) = self.regions.find(address) else {
+            let Some(record) = self.regions.find(address) else {
                 return Err(no_region(VirtAddr::new_truncate(address)));
             };
-            let region = self.regions.region(node);
-            check(region)?;
-            address = region.end();
+            check(&record.region)?;
+            address = record.region.end();
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::Features;
-use crate::paging::{Cache, Entry, LeafSize};
+use crate::fault::{Cause, Fault, Refusal};
+use crate::paging::{Cache, LeafSize};
 
 /// What may be done with the bytes of a region. Writable and executable at once
 /// cannot be said.
@@ -36,15 +37,12 @@ pub enum Backing {
     /// Nothing, ever: each access is refused.
     Guard,
     /// Mapped once and for ever, to memory that is accounted for elsewhere
-    /// (see [`Space::map_fixed`](super::Space::map_fixed)); or a record only,
+    /// (see [`KernelHalf::map_fixed`](super::KernelHalf::map_fixed)); or a record only,
     /// of what somebody else mapped, so that faults and audits know of it.
     Fixed,
 }
 
 /// A range of virtual memory with one backing and one set of rights.
-///
-/// In C's order: base and size come first, where the tree looks for them.
-#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
     /// The first address; a multiple of 4 KiB.
@@ -60,7 +58,7 @@ pub struct Region {
     /// True if ring 3 may access it.
     pub user: bool,
     /// Pages that one fault maps at most: 1, or a power of two up to 512.
-    pub around: u16,
+    pub fault_around: u16,
     /// What it is for, in a word or two.
     pub label: &'static str,
     /// Faults in it that were resolved, since it was allocated.
@@ -106,24 +104,12 @@ impl Region {
         flags.set(PageTableFlags::USER_ACCESSIBLE, self.user);
         flags.set(PageTableFlags::GLOBAL, global && features.global_pages);
         match self.backing {
-            Backing::Device(_, cache) => flags |= cache.flags() | Entry::BORROWED,
-            Backing::Fixed => flags |= Entry::FIXED,
-            _ => {}
-        }
-        flags
-    }
-
-    /// What the fault path needs to know of the region, worked out beforehand.
-    pub(super) fn plan(&self, features: Features, global: bool) -> Plan {
-        let small = self.page_size == LeafSize::Size4KiB && self.around == 1;
-        Plan {
-            flags: self.leaf_flags(features, global),
-            refused: self.refused(),
-            way: match self.backing {
-                Backing::Demand if small => Way::Demand,
-                Backing::Zero if small => Way::Zero,
-                _ => Way::Other,
-            },
+            Backing::Device(_, cache) => flags | cache.flags(),
+            Backing::Immediate
+            | Backing::Demand
+            | Backing::Zero
+            | Backing::Guard
+            | Backing::Fixed => flags,
         }
     }
 
@@ -143,6 +129,18 @@ impl Region {
         );
         refused.set(PageFaultErrorCode::USER_MODE, !self.user);
         refused
+    }
+
+    /// Why the region refuses a fault whose code is among those it refuses.
+    #[cold]
+    pub(super) fn refusal_of(&self, fault: &Fault) -> Refusal {
+        if self.backing == Backing::Guard {
+            Refusal::Guard
+        } else if fault.cause() == Cause::ReservedBit {
+            Refusal::ReservedBit
+        } else {
+            Refusal::Protection(fault.access())
+        }
     }
 
     /// The part of the region from `address` on; `self` keeps what is before.
@@ -169,44 +167,22 @@ impl Region {
     }
 }
 
-/// What the fault path needs to know of a region. Working it out at each fault
-/// took 30 instructions.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// The flags of a leaf that gives all that the region gives.
-    pub(super) flags: PageTableFlags,
-    /// The bits of an error code that the region refuses whatever is mapped.
-    pub(super) refused: PageFaultErrorCode,
-    pub(super) way: Way,
-}
-
-/// Which way a fault in a region goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Demand backing, one small page at a time.
-    Demand,
-    /// Zero backing, one small page at a time.
-    Zero,
-    /// Everything else.
-    Other,
-}
-
 impl Backing {
     /// The same backing `bytes` further on.
     fn advanced(self, bytes: u64) -> Self {
         match self {
             Self::Device(start, cache) => Self::Device(start + bytes, cache),
-            other => other,
+            Self::Immediate | Self::Demand | Self::Zero | Self::Guard | Self::Fixed => self,
         }
     }
 
     /// True if the leaves under this backing are the space's to make and remove.
     #[must_use]
     pub const fn is_managed(self) -> bool {
-        matches!(
-            self,
-            Self::Immediate | Self::Demand | Self::Zero | Self::Device(..)
-        )
+        match self {
+            Self::Immediate | Self::Demand | Self::Zero | Self::Device(..) => true,
+            Self::Guard | Self::Fixed => false,
+        }
     }
 }
 

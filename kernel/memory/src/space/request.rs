@@ -1,9 +1,10 @@
 //! What is asked of [`Space::allocate`](super::Space::allocate), and why it can
 //! be refused.
 
+use core::error::Error;
 use core::fmt;
 
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::region::{Backing, Rights};
 use crate::frames::OutOfFrames;
@@ -14,9 +15,16 @@ use crate::paging::LeafSize;
 pub enum Placement {
     /// Anywhere in the window of the space: the lowest place that fits.
     Anywhere,
-    /// The lowest place that fits from the first address on, below the second,
-    /// at a multiple of `align` (a power of two, at least 4 KiB).
-    Within(VirtAddr, VirtAddr, u64),
+    /// The lowest place that fits within these bounds.
+    Within {
+        /// The lowest address.
+        from: VirtAddr,
+        /// The number behind the highest.
+        below: u64,
+        /// What the base is a multiple of, in bytes: a power of two, at least
+        /// 4 KiB.
+        align: u64,
+    },
     /// Exactly here.
     At(VirtAddr),
 }
@@ -28,7 +36,7 @@ pub struct Request {
     pub(super) backing: Backing,
     pub(super) rights: Rights,
     pub(super) page_size: Option<LeafSize>,
-    pub(super) around: u16,
+    pub(super) fault_around: u16,
     pub(super) user: bool,
     pub(super) placement: Placement,
     pub(super) label: &'static str,
@@ -44,7 +52,7 @@ impl Request {
             backing,
             rights: Rights::ReadWrite,
             page_size: None,
-            around: 1,
+            fault_around: 1,
             user: false,
             placement: Placement::Anywhere,
             label: "",
@@ -70,9 +78,9 @@ impl Request {
 
     /// Pages of 4 KiB that one fault maps at most: a power of two, 1 to 512.
     #[must_use]
-    pub const fn around(self, pages: u16) -> Self {
+    pub const fn fault_around(self, pages: u16) -> Self {
         Self {
-            around: pages,
+            fault_around: pages,
             ..self
         }
     }
@@ -102,34 +110,72 @@ pub enum AllocateError {
     /// A region has at least one byte.
     ZeroSize,
     /// The size, in bytes, is more than the space could ever hold.
-    TooLarge(u64),
+    TooLarge {
+        /// Bytes that were asked for.
+        size: u64,
+    },
     /// The alignment is not a power of two of at least 4 KiB.
-    BadAlignment(u64),
+    BadAlignment {
+        /// The alignment, in bytes.
+        align: u64,
+    },
     /// The address is not a multiple of the page size, in bytes.
-    Unaligned(VirtAddr, u64),
+    Unaligned {
+        /// The address.
+        address: VirtAddr,
+        /// The page size, in bytes.
+        size: u64,
+    },
     /// The addresses from here on do not lie in this half of the address
     /// space (or are the null page's).
-    OutsideHalf(VirtAddr),
+    OutsideHalf {
+        /// The first address.
+        address: VirtAddr,
+    },
     /// A region with this base is in the way.
-    Overlap(VirtAddr),
+    Overlap {
+        /// The base of that region.
+        base: VirtAddr,
+    },
     /// There is no gap of that size within the bounds.
     NoRoom,
     /// A fixed region needs [`Placement::At`]: it is where it is.
     FixedNeedsAddress,
     /// The level 4 slot of this address was not given to the kernel half.
-    NoSlot(VirtAddr),
+    NoSlot {
+        /// The address.
+        address: VirtAddr,
+    },
     /// Fault-around is a power of two from 1 to 512.
-    BadAround(u16),
+    BadFaultAround {
+        /// What was asked for.
+        pages: u16,
+    },
+    /// Memory that is given by its physical address is mapped into the kernel
+    /// half by [`KernelHalf::map_device`](super::KernelHalf::map_device) only.
+    GivenMemory {
+        /// The physical address.
+        start: PhysAddr,
+    },
     /// Ring 3 has no business in the kernel half.
     UserInKernelHalf,
     /// The device's memory does not start on a page boundary, or reaches past
     /// the physical addresses that the processor has.
-    BadDeviceAddress(u64),
+    BadDeviceAddress {
+        /// The physical address.
+        start: u64,
+    },
     /// The device's memory overlaps frames that the allocator manages.
-    DeviceIsManaged(u64),
+    DeviceIsManaged {
+        /// The physical address.
+        start: u64,
+    },
     /// The memory of a device, here from this address on, is not executed: it
     /// may be mapped a second time, and written there.
-    ExecutableDevice(u64),
+    ExecutableDevice {
+        /// The physical address.
+        start: u64,
+    },
     /// No frame for the pages, for a table or for the record.
     OutOfFrames,
 }
@@ -144,53 +190,57 @@ impl fmt::Display for AllocateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::ZeroSize => write!(f, "a region has at least one byte"),
-            Self::TooLarge(size) => write!(f, "{size:#x} bytes are more than the space holds"),
-            Self::BadAlignment(align) => {
+            Self::TooLarge { size } => write!(f, "{size:#x} bytes are more than the space holds"),
+            Self::BadAlignment { align } => {
                 write!(
                     f,
                     "the alignment {align:#x} is not a power of two of at least 0x1000"
                 )
             }
-            Self::Unaligned(address, size) => {
+            Self::Unaligned { address, size } => {
                 write!(
                     f,
                     "{:#018x} is not a multiple of {size:#x}",
                     address.as_u64()
                 )
             }
-            Self::OutsideHalf(address) => write!(
+            Self::OutsideHalf { address } => write!(
                 f,
                 "{:#018x} and what follows does not lie in this half of the address space",
                 address.as_u64()
             ),
-            Self::Overlap(base) => {
+            Self::Overlap { base } => {
                 write!(f, "the region at {:#018x} is in the way", base.as_u64())
             }
             Self::NoRoom => write!(f, "there is no gap of that size within the bounds"),
             Self::FixedNeedsAddress => write!(f, "a fixed region needs an address"),
-            Self::NoSlot(address) => write!(
+            Self::NoSlot { address } => write!(
                 f,
                 "the level 4 slot of {:#018x} has no table: it is not the kernel half's to map",
                 address.as_u64()
             ),
-            Self::BadAround(pages) => {
+            Self::BadFaultAround { pages } => {
                 write!(
                     f,
                     "fault-around is a power of two from 1 to 512, not {pages}"
                 )
             }
+            Self::GivenMemory { start } => write!(
+                f,
+                "the memory at {start:#x} is mapped into the kernel half as a device's only"
+            ),
             Self::UserInKernelHalf => write!(f, "the kernel half is not for user mode"),
-            Self::BadDeviceAddress(start) => write!(
+            Self::BadDeviceAddress { start } => write!(
                 f,
                 "device memory at {start:#x} is not page-aligned, or past the processor's physical addresses"
             ),
-            Self::DeviceIsManaged(start) => {
+            Self::DeviceIsManaged { start } => {
                 write!(
                     f,
                     "{start:#x} is ordinary memory, which the frame allocator manages"
                 )
             }
-            Self::ExecutableDevice(start) => write!(
+            Self::ExecutableDevice { start } => write!(
                 f,
                 "the device memory at {start:#x} may be read and written, but not executed"
             ),
@@ -198,3 +248,5 @@ impl fmt::Display for AllocateError {
         }
     }
 }
+
+impl Error for AllocateError {}

@@ -7,7 +7,7 @@
 
 use super::{Link, Node, Tree};
 use crate::pool::Handle;
-use crate::space::region::Region;
+use crate::space::regions::Record;
 
 impl Tree {
     pub(super) fn insert_below(
@@ -78,7 +78,7 @@ impl Tree {
         &mut self,
         link: Link,
         base: u64,
-        change: &mut impl FnMut(&mut Region),
+        change: &mut impl FnMut(&mut Record),
     ) {
         let Some(node) = link else { return };
         let here = self.base(node);
@@ -87,7 +87,7 @@ impl Tree {
         } else if base > here {
             self.update_below(self.pool.get(node).right, base, change);
         } else {
-            change(&mut self.pool.get_mut(node).region);
+            change(&mut self.pool.get_mut(node).record);
         }
         self.refreshed(node);
     }
@@ -99,7 +99,7 @@ impl Tree {
     /// Works out anew what a node knows of its subtree.
     fn refreshed(&mut self, node: Handle<Node>) -> Handle<Node> {
         let here = self.pool.get(node);
-        let (base, end) = (here.region.base.as_u64(), here.region.end());
+        let (base, end) = (here.record.region.base.as_u64(), here.record.region.end());
         let (left, right) = (here.left, here.right);
         let height = 1 + self.height(left).max(self.height(right));
         let (mut gap, mut first, mut last) = (0, base, end);

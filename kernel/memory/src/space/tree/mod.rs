@@ -10,14 +10,13 @@
 
 mod balance;
 
-use core::mem::offset_of;
-
-use super::region::{Plan, Region};
+use super::region::Region;
+use super::regions::Record;
 use crate::direct_map::DirectMap;
 use crate::frames::{Frames, OutOfFrames};
 use crate::pool::{Handle, Pool};
 
-pub(super) type Link = Option<Handle<Node>>;
+pub(crate) type Link = Option<Handle<Node>>;
 
 /// A region and its place in the tree.
 ///
@@ -25,34 +24,28 @@ pub(super) type Link = Option<Handle<Node>>;
 /// compiler chooses it is in two or three, and with 100,000 regions each is
 /// fetched from far away.
 #[repr(C, align(64))]
-pub(super) struct Node {
-    pub(super) left: Link,
-    pub(super) right: Link,
+pub(crate) struct Node {
+    pub(crate) left: Link,
+    pub(crate) right: Link,
     /// The first address of the subtree's first region.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// The end of the subtree's last region.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// The largest gap between two neighbours within the subtree, in bytes.
-    pub(super) gap: u64,
-    pub(super) height: u8,
-    pub(super) region: Region,
-    pub(super) plan: Plan,
+    pub(crate) gap: u64,
+    pub(crate) height: u8,
+    pub(crate) record: Record,
 }
 
-const _: () = assert!(
-    offset_of!(Node, region) + offset_of!(Region, size) + size_of::<u64>() <= 64,
-    "a search looks at one cache line of each node"
-);
-
 /// The regions of one space.
-pub(super) struct Tree {
-    pub(super) pool: Pool<Node>,
-    pub(super) root: Link,
-    pub(super) len: u64,
+pub(crate) struct Tree {
+    pub(crate) pool: Pool<Node>,
+    pub(crate) root: Link,
+    pub(crate) len: u64,
 }
 
 impl Tree {
-    pub(super) const fn new(direct_map: DirectMap) -> Self {
+    pub(crate) const fn new(direct_map: DirectMap) -> Self {
         Self {
             pool: Pool::new(direct_map),
             root: None,
@@ -61,27 +54,25 @@ impl Tree {
     }
 
     /// Frames that hold the records.
-    pub(super) fn frames(&self) -> u64 {
+    pub(crate) fn frames(&self) -> u64 {
         self.pool.frames()
     }
 
     /// Regions in the tree.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
     /// A record that is not yet in the tree: what an operation reserves.
-    pub(super) fn reserve(
+    pub(crate) fn reserve(
         &mut self,
         frames: &mut Frames,
-        region: Region,
-        plan: Plan,
+        record: Record,
     ) -> Result<Handle<Node>, OutOfFrames> {
         self.pool.insert(
             frames,
             Node {
-                region,
-                plan,
+                record,
                 left: None,
                 right: None,
                 height: 1,
@@ -93,36 +84,36 @@ impl Tree {
     }
 
     /// Gives a record back that is not in the tree.
-    pub(super) fn release(&mut self, frames: &mut Frames, node: Handle<Node>) -> Region {
-        self.pool.remove(frames, node).region
+    pub(crate) fn release(&mut self, frames: &mut Frames, node: Handle<Node>) -> Region {
+        self.pool.remove(frames, node).record.region
     }
 
     /// The region of a record.
     #[inline]
-    pub(super) fn region(&self, node: Handle<Node>) -> &Region {
-        &self.pool.get(node).region
+    pub(crate) fn region(&self, node: Handle<Node>) -> &Region {
+        &self.pool.get(node).record.region
     }
 
     /// The region of a record, to change what the tree does not sort by.
     #[inline]
-    pub(super) fn region_mut(&mut self, node: Handle<Node>) -> &mut Region {
-        &mut self.pool.get_mut(node).region
+    pub(crate) fn region_mut(&mut self, node: Handle<Node>) -> &mut Region {
+        &mut self.pool.get_mut(node).record.region
     }
 
     /// The record itself.
     #[inline]
-    pub(super) fn node(&self, node: Handle<Node>) -> &Node {
+    pub(crate) fn node(&self, node: Handle<Node>) -> &Node {
         self.pool.get(node)
     }
 
     /// The same, to change it.
     #[inline]
-    pub(super) fn node_mut(&mut self, node: Handle<Node>) -> &mut Node {
+    pub(crate) fn node_mut(&mut self, node: Handle<Node>) -> &mut Node {
         self.pool.get_mut(node)
     }
 
     /// Puts a reserved record, which overlaps no other, into its place.
-    pub(super) fn insert(&mut self, node: Handle<Node>) {
+    pub(crate) fn insert(&mut self, node: Handle<Node>) {
         let base = self.base(node);
         self.root = Some(self.insert_below(self.root, node, base));
         self.len += 1;
@@ -130,7 +121,7 @@ impl Tree {
 
     /// Takes the record of the region with this base out of the tree; it is
     /// still reserved then.
-    pub(super) fn remove(&mut self, base: u64) -> Link {
+    pub(crate) fn remove(&mut self, base: u64) -> Link {
         let (root, removed) = self.remove_below(self.root, base);
         self.root = root;
         self.len -= u64::from(removed.is_some());
@@ -138,19 +129,19 @@ impl Tree {
     }
 
     /// Changes the region with this base in a way that may move its end.
-    pub(super) fn update(&mut self, base: u64, change: &mut impl FnMut(&mut Region)) {
+    pub(crate) fn update(&mut self, base: u64, change: &mut impl FnMut(&mut Record)) {
         self.update_below(self.root, base, change);
     }
 
     /// The record of the region that holds `address`. One comparison for each
     /// level of the tree, without a branch, and one with the size at the end:
     /// 8 instructions a level, where two comparisons took 9.
-    pub(super) fn find(&self, address: u64) -> Link {
+    pub(crate) fn find(&self, address: u64) -> Link {
         let mut link = self.root;
         let mut begins_before = None;
         while let Some(node) = link {
             let here = self.pool.get(node);
-            if here.region.base.as_u64() <= address {
+            if here.record.region.base.as_u64() <= address {
                 begins_before = Some(node);
                 link = here.right;
             } else {
@@ -165,12 +156,12 @@ impl Tree {
 
     /// The first record whose region ends after `address`: the one that holds
     /// it, or else the next one up.
-    pub(super) fn from(&self, address: u64) -> Link {
+    pub(crate) fn from(&self, address: u64) -> Link {
         let mut link = self.root;
         let mut best = None;
         while let Some(node) = link {
             let here = self.pool.get(node);
-            if address < here.region.end() {
+            if address < here.record.region.end() {
                 best = Some(node);
                 link = here.left;
             } else {
@@ -181,12 +172,12 @@ impl Tree {
     }
 
     /// The last record whose region begins below `address`.
-    pub(super) fn before(&self, address: u64) -> Link {
+    pub(crate) fn before(&self, address: u64) -> Link {
         let mut link = self.root;
         let mut best = None;
         while let Some(node) = link {
             let here = self.pool.get(node);
-            if here.region.base.as_u64() < address {
+            if here.record.region.base.as_u64() < address {
                 best = Some(node);
                 link = here.right;
             } else {
@@ -199,7 +190,7 @@ impl Tree {
     /// The lowest multiple of `align` from `low` on at which `size` bytes are
     /// free below `high`. One path for an `align` of 4 KiB; for larger ones
     /// also the gaps that are wide enough and turn out to be ill-placed.
-    pub(super) fn first_fit(&self, size: u64, align: u64, low: u64, high: u64) -> Option<u64> {
+    pub(crate) fn first_fit(&self, size: u64, align: u64, low: u64, high: u64) -> Option<u64> {
         let search = Search {
             size,
             align,
@@ -218,12 +209,12 @@ impl Tree {
         if here.gap.max(edge) < search.size || after <= search.low || before >= search.high {
             return None;
         }
-        let (base, end) = (here.region.base.as_u64(), here.region.end());
+        let (base, end) = (here.record.region.base.as_u64(), here.record.region.end());
         self.fit_below(here.left, before, base, search)
             .or_else(|| self.fit_below(here.right, end, after, search))
     }
     fn base(&self, node: Handle<Node>) -> u64 {
-        self.pool.get(node).region.base.as_u64()
+        self.pool.get(node).record.region.base.as_u64()
     }
 }
 

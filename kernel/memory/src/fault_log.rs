@@ -1,0 +1,150 @@
+//! The fault log: counts by cause and outcome, and a ring of events.
+//!
+//! The fault path writes, and never formats, waits or allocates: an event is a
+//! few stores into a ring that is there from the start. Whoever caused the
+//! accesses takes the events out afterwards. When more came than the ring
+//! holds, the oldest are lost and counted.
+
+use core::fmt;
+
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::fault::{Cause, Fault, Outcome};
+
+/// Events that are kept.
+pub const RING: usize = 256;
+const _: () = assert!(RING.is_power_of_two());
+
+/// One fault and what became of it. An event fills a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+pub struct Event {
+    /// The fault.
+    pub fault: Fault,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The base of the region that holds the address; 0 where there is none.
+    pub region: VirtAddr,
+    /// The frame that stands behind the address now; 0 where there is none.
+    pub frame: PhysAddr,
+}
+
+impl Event {
+    /// What the ring is filled with before the first fault.
+    pub(crate) const NONE: Self = Self {
+        fault: Fault::NONE,
+        outcome: Outcome::Spurious,
+        region: VirtAddr::zero(),
+        frame: PhysAddr::zero(),
+    };
+}
+
+/// Counts of faults by outcome and cause, and the last events.
+pub struct FaultLog {
+    counts: [[u64; Cause::COUNT]; Outcome::COUNT],
+    /// Events written, since the start.
+    written: u64,
+    /// Events taken out or lost, since the start.
+    taken: u64,
+    lost: u64,
+    ring: &'static mut [Event; RING],
+}
+
+impl FaultLog {
+    /// A log without a fault, which keeps its events in `ring`.
+    pub(crate) fn new(ring: &'static mut [Event; RING]) -> Self {
+        Self {
+            counts: [[0; Cause::COUNT]; Outcome::COUNT],
+            written: 0,
+            taken: 0,
+            lost: 0,
+            ring,
+        }
+    }
+
+    /// Counts a fault, and writes its event over the oldest.
+    #[inline]
+    pub(crate) fn record(&mut self, event: Event) {
+        self.counts[event.outcome.index()][event.fault.cause() as usize] += 1;
+        self.ring[Self::index(self.written)] = event;
+        self.written += 1;
+    }
+
+    /// Faults that ended so, since the start.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.counts[outcome.index()].iter().sum()
+    }
+
+    /// Faults that the processor raised for this cause, since the start.
+    #[must_use]
+    pub fn count_by_cause(&self, cause: Cause) -> u64 {
+        self.counts.iter().map(|row| row[cause as usize]).sum()
+    }
+
+    /// All faults since the start, refused and spurious ones included.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.written
+    }
+
+    /// Events that were overwritten before anybody took them.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost + self.overwritten()
+    }
+
+    /// The newest event, taken or not.
+    #[must_use]
+    pub fn last(&self) -> Option<Event> {
+        self.back(1)
+    }
+
+    /// True if the last two events are the same spurious fault: the access was
+    /// tried again and got no further.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.back(1) == self.back(2)
+            && self
+                .last()
+                .is_some_and(|event| event.outcome == Outcome::Spurious)
+    }
+
+    /// Takes the oldest event that was not yet taken and is still there.
+    pub(crate) fn take(&mut self) -> Option<Event> {
+        let overwritten = self.overwritten();
+        self.lost += overwritten;
+        self.taken += overwritten;
+        if self.taken == self.written {
+            return None;
+        }
+        let event = self.ring[Self::index(self.taken)];
+        self.taken += 1;
+        Some(event)
+    }
+
+    /// The event `back` events ago, if it is still there; 1 is the newest.
+    fn back(&self, back: u64) -> Option<Event> {
+        let position = self.written.checked_sub(back)?;
+        (back <= RING as u64).then(|| self.ring[Self::index(position)])
+    }
+
+    #[inline]
+    const fn index(position: u64) -> usize {
+        position as usize % RING
+    }
+
+    fn overwritten(&self) -> u64 {
+        (self.written - self.taken).saturating_sub(RING as u64)
+    }
+}
+
+impl fmt::Debug for FaultLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultLog")
+            .field("faults", &self.written)
+            .field("lost", &self.lost())
+            .field("last", &self.last())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! What was taken out of the tables, until no processor can reach it any more.
+//!
+//! ```text
+//! entry cleared ──> batch: page, frame, emptied table ──> finish: flush once
+//!                                                           └─> frames go back
+//! ```
+//!
+//! What must always hold: a frame or table that a translation led to goes back
+//! to the allocator through [`FlushBatch::finish`] and no other way, and
+//! `finish` flushes before it frees. A batch that is full finishes early and
+//! goes on; one that is dropped unfinished leaks what it holds, which is
+//! counted, and never frees it. In the book: chapter 6, `docs/06-the-page-fault.md`.
+#![allow(unsafe_code)]
+
+use arrayvec::ArrayVec;
+use x86_64::VirtAddr;
+
+use crate::memory::{Memory, Removed};
+use crate::paging::Table;
+use crate::tlb::{Flush, Scope};
+
+/// Above this many pages everything is flushed instead.
+pub const MOST_PAGES: usize = 32;
+/// Frames and tables that a batch holds before it finishes early.
+const MOST_REMOVED: usize = 256;
+
+/// Pages to flush, and the frames and tables that go back afterwards.
+#[must_use = "what a batch holds is lost unless it is finished"]
+#[derive(Debug)]
+pub(crate) struct FlushBatch<'a> {
+    memory: &'a Memory,
+    scope: Scope,
+    pages: ArrayVec<VirtAddr, MOST_PAGES>,
+    everything: bool,
+    removed: ArrayVec<Removed, MOST_REMOVED>,
+    given_back: u64,
+}
+
+impl<'a> FlushBatch<'a> {
+    /// An empty batch for translations of `scope`.
+    pub(crate) fn new(scope: Scope, memory: &'a Memory) -> Self {
+        Self {
+            memory,
+            scope,
+            pages: ArrayVec::new(),
+            everything: false,
+            removed: ArrayVec::new(),
+            given_back: 0,
+        }
+    }
+
+    /// The memory that everything goes back to.
+    pub(crate) fn memory(&self) -> &'a Memory {
+        self.memory
+    }
+
+    /// The translation of the page at `address` was removed or narrowed.
+    pub(crate) fn page(&mut self, address: u64) {
+        let page = VirtAddr::new_truncate(address);
+        if !self.everything && self.pages.try_push(page).is_err() {
+            self.everything = true;
+        }
+    }
+
+    /// What a leaf owned has no owner any more, once its page was flushed.
+    ///
+    /// # Safety
+    ///
+    /// The leaf was its one owner and was taken out of the tables, and
+    /// [`Self::page`] was called for it.
+    pub(crate) unsafe fn remove(&mut self, removed: Removed) {
+        if self.removed.is_full() {
+            self.flush_and_free();
+        }
+        self.removed.push(removed);
+    }
+
+    /// An emptied table, on the way to `address`, was taken out.
+    ///
+    /// # Safety
+    ///
+    /// Nothing points to the table any more, and no copy of it is used.
+    pub(crate) unsafe fn table(&mut self, table: Table, address: u64) {
+        self.page(address);
+        // SAFETY: as the caller vouches.
+        unsafe { self.remove(Removed::Table(table)) };
+    }
+
+    /// Flushes, then gives everything back. Returns how many private frames
+    /// (4 KiB ones) went back, those of early finishes included.
+    pub(crate) fn finish(mut self) -> u64 {
+        self.flush_and_free();
+        self.given_back
+    }
+
+    fn flush_and_free(&mut self) {
+        if self.everything {
+            self.memory.flush(self.scope, Flush::Everything);
+        } else if !self.pages.is_empty() {
+            self.memory.flush(self.scope, Flush::Pages(&self.pages));
+        }
+        self.pages.clear();
+        self.everything = false;
+        // SAFETY: whoever put them in vouched for their owners, and their pages
+        // were flushed just now.
+        self.given_back += unsafe { self.memory.give_back(self.removed.drain(..)) };
+    }
+}
+
+impl Drop for FlushBatch<'_> {
+    fn drop(&mut self) {
+        self.memory.count_leaked(self.removed.len() as u64);
+    }
+}

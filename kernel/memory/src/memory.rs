@@ -1,0 +1,476 @@
+//! [`Memory`]: what all address spaces share, behind one handle.
+//!
+//! ```text
+//!   memory map ─┐
+//!   direct map ─┤
+//!   features   ─┼─ Memory::new ─> &Memory ─> every operation of every half
+//!   Tlb        ─┘
+//! ```
+//!
+//! What must always hold: a managed frame belongs to one `Memory`, and a half
+//! is used with the `Memory` it was made from. The zero frame holds zeroes and
+//! is writable through no leaf; it is allocated once and never freed. The lock
+//! inside is taken last, held for a few instructions, and never while a frame
+//! is zeroed or a flush is waited for.
+#![allow(unsafe_code)]
+
+use core::error::Error;
+use core::fmt;
+use core::slice;
+
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::direct_map::DirectMap;
+use crate::fault_log::{Event, FaultLog, RING};
+use crate::features::Features;
+use crate::frames::{
+    Counts, Frame, FrameKind, Frames, Layout, OutOfFrames, ReclaimError, Run, RunError,
+};
+use crate::memory_map::{FrameRange, MemoryMap, Region};
+use crate::paging::{LeafSize, Table};
+use crate::tlb::{Flush, Scope, Tlb};
+
+/// The memory that all address spaces of a machine share: its frames, the direct
+/// map that shows them, the one zero frame, what the processor can do and how it
+/// forgets, and the log of faults.
+///
+/// It is shared freely: every method takes `&self`.
+pub struct Memory {
+    shared: SpinMutex<Shared>,
+    direct_map: DirectMap,
+    features: Features,
+    zero: PhysFrame,
+    tlb: &'static dyn Tlb,
+}
+
+/// What is behind the lock.
+struct Shared {
+    frames: Frames<'static>,
+    log: FaultLog,
+    borrowed: u64,
+    fallbacks: u64,
+    leaked: u64,
+}
+
+/// Why there is no memory to work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewMemoryError {
+    /// No usable range of memory has room for the bitmap of frames and the
+    /// fault log.
+    NoRoom {
+        /// Frames of 4 KiB in a row that they need.
+        frames: u64,
+    },
+    /// The bitmap took the last free frame: none is left for the zero frame.
+    OutOfFrames,
+}
+
+impl fmt::Display for NewMemoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoom { frames } => write!(
+                f,
+                "no usable range has {frames} frames in a row for the bitmap and the fault log"
+            ),
+            Self::OutOfFrames => f.write_str("no frame is left for the zero frame"),
+        }
+    }
+}
+
+impl Error for NewMemoryError {}
+
+impl Memory {
+    /// Takes over the machine's memory: builds the frame allocator from the boot
+    /// loader's `regions` (in any order, see [`memory_map`](crate::memory_map)),
+    /// with its bitmap in frames of its own, and sets the zero frame aside.
+    ///
+    /// `offset` is where the direct map shows physical address 0; `features`
+    /// says what page tables may use; `tlb` makes the processor forget.
+    ///
+    /// # Errors
+    ///
+    /// See [`NewMemoryError`]: there is too little memory.
+    ///
+    /// # Safety
+    ///
+    /// As long as the result, or anything made with it, is used:
+    ///
+    /// - Every byte of every region of kind `Usable` or `Reclaimable` is mapped at
+    ///   `offset` plus its physical address, readable and writable, as ordinary
+    ///   (write-back) memory.
+    /// - Nobody else uses the usable regions, and no other `Memory` or
+    ///   [`Frames`] hands them out. The reclaimable ones are used by nobody from
+    ///   the moment they are [reclaimed](Self::reclaim).
+    /// - `features` claims nothing that the processor lacks or the kernel has
+    ///   not switched on.
+    /// - `tlb` does what [`Tlb`] says, and CR0.WP is on.
+    pub unsafe fn new<I>(
+        regions: impl IntoIterator<Item = Region, IntoIter = I>,
+        offset: VirtAddr,
+        features: Features,
+        tlb: &'static dyn Tlb,
+    ) -> Result<Self, NewMemoryError>
+    where
+        I: Iterator<Item = Region> + Clone,
+    {
+        const LOG_FRAMES: u64 = (size_of::<[Event; RING]>() as u64).div_ceil(Size4KiB::SIZE);
+        let map = MemoryMap::new(regions).physical_bits(features.physical_bits);
+        let layout = Layout::of(map.managed());
+        let needed = layout.frames() + LOG_FRAMES;
+        let held = map
+            .usable()
+            .filter(|range| range.frames() >= needed)
+            .last()
+            .map(|range| FrameRange::of_numbers(range.last_end() - needed, range.last_end()))
+            .ok_or(NewMemoryError::NoRoom { frames: needed })?;
+        // SAFETY: the caller vouches for all of it.
+        let direct_map = unsafe { DirectMap::new(offset) };
+        let start = held.start.as_u64();
+        // SAFETY: the frames of `held` are usable, so mapped and nobody's; they
+        // are aligned and long enough, and `Frames::new` keeps them out of use
+        // for ever. Any bits are valid words.
+        let words =
+            unsafe { slice::from_raw_parts_mut(direct_map.pointer(start), layout.words()) };
+        let events: *mut Event = direct_map.pointer(start + layout.frames() * Size4KiB::SIZE);
+        // SAFETY: as above, behind the words; the ring is written before it is
+        // referred to.
+        let ring = unsafe {
+            (0..RING).for_each(|index| events.add(index).write(Event::NONE));
+            &mut *events.cast::<[Event; RING]>()
+        };
+        let mut frames = Frames::new(map.managed(), words, held)
+            .expect("the map is sorted, and the layout was made from it");
+        let zero = frames
+            .allocate::<Size4KiB>(FrameKind::Zero)
+            .map_err(|OutOfFrames| NewMemoryError::OutOfFrames)?;
+        direct_map.zero(&zero);
+        Ok(Self {
+            direct_map,
+            features,
+            zero: zero.into_entry(),
+            tlb,
+            shared: SpinMutex::new(Shared {
+                frames,
+                log: FaultLog::new(ring),
+                borrowed: 0,
+                fallbacks: 0,
+                leaked: 0,
+            }),
+        })
+    }
+
+    // --- what it is ---------------------------------------------------------
+
+    /// The direct map.
+    #[must_use]
+    pub fn direct_map(&self) -> DirectMap {
+        self.direct_map
+    }
+
+    /// What the processor can do.
+    #[inline]
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// The one frame of zeroes that all untouched zero-backed pages share.
+    #[inline]
+    #[must_use]
+    pub fn zero_frame(&self) -> PhysFrame {
+        self.zero
+    }
+
+    /// True while the lock inside is held. On a machine with one processor a
+    /// page-fault handler that meets this came out of this crate, or out of a
+    /// closure given to [`Self::frames`] or [`Self::fault_log`], and must not
+    /// resolve anything.
+    #[inline]
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.shared.is_locked()
+    }
+
+    // --- frames ---------------------------------------------------------------
+
+    /// Hands out one frame of 4 KiB, 2 MiB or 1 GiB, with whatever it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: no frame of this size is free, or the limit forbids it.
+    pub fn allocate_frame<S: PageSize>(&self, kind: FrameKind) -> Result<Frame<S>, OutOfFrames> {
+        self.lock().frames.allocate(kind)
+    }
+
+    /// Takes a frame back.
+    pub fn free_frame<S: PageSize>(&self, frame: Frame<S>) {
+        self.lock().frames.free(frame);
+    }
+
+    /// Hands out frames in a row; see [`Frames::allocate_run`].
+    ///
+    /// # Errors
+    ///
+    /// See [`RunError`].
+    pub fn allocate_run(
+        &self,
+        count: u64,
+        align: u64,
+        below: PhysAddr,
+        kind: FrameKind,
+    ) -> Result<Run, RunError> {
+        self.lock().frames.allocate_run(count, align, below, kind)
+    }
+
+    /// Takes all frames of a run back.
+    pub fn free_run(&self, run: Run) {
+        self.lock().frames.free_run(run);
+    }
+
+    /// Lets at most `limit` more 4 KiB frames be handed out, or all with `None`.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        self.lock().frames.set_limit(limit);
+    }
+
+    /// Hands frames of reclaimable regions to the allocator; see [`Frames::reclaim`].
+    ///
+    /// # Errors
+    ///
+    /// See [`ReclaimError`].
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses these frames any more: no reference, no page table, no stack
+    /// lies in them.
+    pub unsafe fn reclaim(&self, range: FrameRange) -> Result<u64, ReclaimError> {
+        self.lock().frames.reclaim(range)
+    }
+
+    /// How many frames are what, at this moment.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.lock().frames.counts()
+    }
+
+    /// Frames (4 KiB) outside the allocator that device leaves map now.
+    #[must_use]
+    pub fn borrowed(&self) -> u64 {
+        self.lock().borrowed
+    }
+
+    /// How often a smaller page stood in for a large one, because no large
+    /// frame was free or the processor lacks the size.
+    #[must_use]
+    pub fn fallbacks(&self) -> u64 {
+        self.lock().fallbacks
+    }
+
+    /// Leaves and tables whose frames were lost, since the start, because the
+    /// batch that took them out was not finished. Anything but 0 is a defect in
+    /// this crate.
+    #[must_use]
+    pub fn leaked(&self) -> u64 {
+        self.lock().leaked
+    }
+
+    /// Lets `look` see the frame allocator, under the lock: it must be quick,
+    /// and touch nothing that could fault.
+    pub fn frames<R>(&self, look: impl FnOnce(&Frames<'static>) -> R) -> R {
+        look(&self.lock().frames)
+    }
+
+    // --- the log --------------------------------------------------------------
+
+    /// Takes the oldest event out of the fault log.
+    pub fn next_event(&self) -> Option<Event> {
+        self.lock().log.take()
+    }
+
+    /// Lets `look` see the fault log, under the lock: it must be quick, and
+    /// touch nothing that could fault.
+    pub fn fault_log<R>(&self, look: impl FnOnce(&FaultLog) -> R) -> R {
+        look(&self.lock().log)
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, event: Event) {
+        self.lock().log.record(event);
+    }
+
+    // --- for the halves -------------------------------------------------------
+
+    #[inline]
+    fn lock(&self) -> SpinMutexGuard<'_, Shared> {
+        self.shared.lock()
+    }
+
+    /// A zeroed private frame of this size.
+    #[inline]
+    pub(crate) fn new_private(&self, size: LeafSize) -> Result<Private, OutOfFrames> {
+        match size {
+            LeafSize::Size4KiB => self.allocate_frame(FrameKind::Private).map(|f| self.zeroed::<Size4KiB>(f)),
+            LeafSize::Size2MiB => self.allocate_frame(FrameKind::Private).map(|f| self.zeroed::<Size2MiB>(f)),
+            LeafSize::Size1GiB => self.allocate_frame(FrameKind::Private).map(|f| self.zeroed::<Size1GiB>(f)),
+        }
+    }
+
+    /// A zeroed private frame out of those that were kept back.
+    pub(crate) fn take_private(&self) -> Result<Private, OutOfFrames> {
+        let frame = self.lock().frames.take_reserved(FrameKind::Private)?;
+        Ok(self.zeroed(frame))
+    }
+
+    #[inline]
+    fn zeroed<S: PageSize>(&self, frame: Frame<S>) -> Private {
+        self.direct_map.zero(&frame);
+        Private(frame.into_entry().start_address())
+    }
+
+    /// Gives a private frame back that no leaf took over.
+    pub(crate) fn free_private(&self, private: Private, size: LeafSize) {
+        // SAFETY: the value was the one owner.
+        unsafe { self.lock().free_private(private.0, size) };
+    }
+
+    /// An empty table.
+    pub(crate) fn new_table(&self) -> Result<Table, OutOfFrames> {
+        let frame = self.allocate_frame(FrameKind::Table)?;
+        Ok(Table::new(frame, self.direct_map))
+    }
+
+    /// An empty table out of the frames that were kept back for it.
+    pub(crate) fn take_table(&self) -> Result<Table, OutOfFrames> {
+        let frame = self.lock().frames.take_reserved(FrameKind::Table)?;
+        Ok(Table::new(frame, self.direct_map))
+    }
+
+    /// Keeps `count` free frames of 4 KiB back, so that taking them cannot fail.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: not so many may be handed out; nothing has changed.
+    pub(crate) fn keep_back(&self, count: u64) -> Result<(), OutOfFrames> {
+        self.lock().frames.reserve(count)
+    }
+
+    /// Lets frames go that were kept back and not taken.
+    pub(crate) fn let_go(&self, count: u64) {
+        self.lock().frames.unreserve(count);
+    }
+
+    /// Runs `work` with the frame allocator, under the lock.
+    pub(crate) fn with_frames<R>(&self, work: impl FnOnce(&mut Frames<'static>) -> R) -> R {
+        work(&mut self.lock().frames)
+    }
+
+    pub(crate) fn count_fallbacks(&self, n: u64) {
+        if n > 0 {
+            self.lock().fallbacks += n;
+        }
+    }
+
+    pub(crate) fn count_borrowed(&self, frames: u64) {
+        self.lock().borrowed += frames;
+    }
+
+    pub(crate) fn count_leaked(&self, n: u64) {
+        if n > 0 {
+            self.lock().leaked += n;
+        }
+    }
+
+    /// Makes the processor forget; no lock is held.
+    #[inline]
+    pub(crate) fn flush(&self, scope: Scope, flush: Flush<'_>) {
+        self.tlb.flush(scope, flush);
+    }
+
+    /// Gives back what no translation leads to any more. Returns how many
+    /// private frames (4 KiB) went back.
+    ///
+    /// # Safety
+    ///
+    /// Each was taken out of the tables, by its one owner, and the processor
+    /// has been made to forget it since.
+    pub(crate) unsafe fn give_back(&self, removed: impl Iterator<Item = Removed>) -> u64 {
+        let mut shared = self.lock();
+        let mut private = 0;
+        for removed in removed {
+            match removed {
+                Removed::Private(start, size) => {
+                    // SAFETY: as the caller vouches.
+                    unsafe { shared.free_private(start, size) };
+                    private += size.frames();
+                }
+                Removed::Borrowed(frames) => shared.borrowed -= frames,
+                // SAFETY: as the caller vouches.
+                Removed::Table(table) => shared.frames.free(unsafe { table.into_frame() }),
+            }
+        }
+        private
+    }
+}
+
+/// A zeroed frame that is some leaf's to own: an entry takes it over, or it is
+/// given back.
+#[must_use = "a private frame that no leaf takes over is lost"]
+pub(crate) struct Private(PhysAddr);
+
+impl Private {
+    /// The address, for the one leaf that owns the frame from now on.
+    #[inline]
+    pub(crate) fn into_leaf(self) -> PhysAddr {
+        self.0
+    }
+}
+
+/// Something that goes back after the flush.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Removed {
+    /// The memory of a private leaf.
+    Private(PhysAddr, LeafSize),
+    /// So many frames (4 KiB) that belong to somebody else.
+    Borrowed(u64),
+    /// A table with no entry in use.
+    Table(Table),
+}
+
+impl Shared {
+    /// # Safety
+    ///
+    /// The frame was handed out as private, and has no owner any more.
+    unsafe fn free_private(&mut self, start: PhysAddr, size: LeafSize) {
+        /// # Safety
+        ///
+        /// As for `free_private`.
+        unsafe fn frame<S: PageSize>(start: PhysAddr) -> Frame<S> {
+            // SAFETY: as the caller vouches.
+            unsafe { Frame::from_entry(PhysFrame::containing_address(start), FrameKind::Private) }
+        }
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match size {
+                LeafSize::Size4KiB => self.frames.free(frame::<Size4KiB>(start)),
+                LeafSize::Size2MiB => self.frames.free(frame::<Size2MiB>(start)),
+                LeafSize::Size1GiB => self.frames.free(frame::<Size1GiB>(start)),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Memory");
+        text.field("direct_map", &self.direct_map)
+            .field("features", &self.features)
+            .field("zero", &self.zero);
+        if let Some(shared) = self.shared.try_lock() {
+            text.field("counts", &shared.frames.counts())
+                .field("log", &shared.log);
+        }
+        text.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,390 @@
+//! Changing what is there: giving allocations and frames back, and changing
+//! rights. Regions and large leaves are split at the ends of a range, and
+//! regions merge again when they are alike.
+
+use core::error::Error;
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::range::{NotWholePages, NothingHolds, whole_pages};
+use super::region::{Backing, Region, Rights};
+use super::regions::Record;
+use super::{Content, Half};
+use crate::flush::FlushBatch;
+use crate::frames::OutOfFrames;
+use crate::memory::Memory;
+use crate::paging::{Entry, LeafSize};
+
+/// Why [`Space::free`](super::Space::free) refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeError {
+    /// No region holds the address.
+    NoRegion {
+        /// The address.
+        address: VirtAddr,
+    },
+    /// The address lies inside an allocation.
+    NotTheBase {
+        /// Where that allocation starts.
+        base: VirtAddr,
+    },
+    /// The region is fixed: it stays for ever.
+    Fixed {
+        /// Its base.
+        base: VirtAddr,
+    },
+}
+
+/// Why [`Space::discard`](super::Space::discard) refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiscardError {
+    /// The range is not whole pages: a multiple of 4 KiB, and not 0.
+    Unaligned {
+        /// Where it starts.
+        start: VirtAddr,
+        /// Its bytes.
+        size: u64,
+    },
+    /// No region holds this address of the range.
+    NoRegion {
+        /// The first such address.
+        address: VirtAddr,
+    },
+    /// A region of the range does not get its frames back by faults: only
+    /// demand and zero backing do.
+    NotOnDemand {
+        /// The region's base.
+        base: VirtAddr,
+        /// Its backing.
+        backing: Backing,
+    },
+    /// A large page is to be split, and there is no frame for the table.
+    OutOfFrames,
+}
+
+/// Why [`Space::protect`](super::Space::protect) refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtectError {
+    /// The range is not whole pages: a multiple of 4 KiB, and not 0.
+    Unaligned {
+        /// Where it starts.
+        start: VirtAddr,
+        /// Its bytes.
+        size: u64,
+    },
+    /// No region holds this address of the range.
+    NoRegion {
+        /// The first such address.
+        address: VirtAddr,
+    },
+    /// A region of the range is a guard or fixed: its rights are not ours.
+    NotManaged {
+        /// The region's base.
+        base: VirtAddr,
+        /// Its backing.
+        backing: Backing,
+    },
+    /// A region of the range is a device's, whose memory is not executed.
+    ExecutableDevice {
+        /// The region's base.
+        base: VirtAddr,
+    },
+    /// No frame for a region's record or for the table of a split large page.
+    OutOfFrames,
+}
+
+impl fmt::Display for FreeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRegion { address } => NothingHolds(*address).fmt(f),
+            Self::NotTheBase { base } => write!(
+                f,
+                "that is inside the allocation at {:#018x}, which is freed by its base",
+                base.as_u64()
+            ),
+            Self::Fixed { base } => {
+                write!(f, "the region at {:#018x} is fixed and stays", base.as_u64())
+            }
+        }
+    }
+}
+
+impl fmt::Display for DiscardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned { start, size } => NotWholePages(*start, *size).fmt(f),
+            Self::NoRegion { address } => NothingHolds(*address).fmt(f),
+            Self::NotOnDemand { base, backing } => write!(
+                f,
+                "the region at {:#018x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
+                base.as_u64()
+            ),
+            Self::OutOfFrames => write!(f, "no frame is left for the table of a split large page"),
+        }
+    }
+}
+
+impl fmt::Display for ProtectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned { start, size } => NotWholePages(*start, *size).fmt(f),
+            Self::NoRegion { address } => NothingHolds(*address).fmt(f),
+            Self::NotManaged { base, backing } => write!(
+                f,
+                "the rights of the {backing} region at {:#018x} cannot be changed",
+                base.as_u64()
+            ),
+            Self::ExecutableDevice { base } => write!(
+                f,
+                "the device region at {:#018x} may be read and written, but not executed",
+                base.as_u64()
+            ),
+            Self::OutOfFrames => write!(f, "no frame is left for what has to be split"),
+        }
+    }
+}
+
+impl Error for FreeError {}
+impl Error for DiscardError {}
+impl Error for ProtectError {}
+
+impl From<OutOfFrames> for DiscardError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
+impl From<OutOfFrames> for ProtectError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
+impl Half {
+    // --- giving back ----------------------------------------------------------
+
+    /// Gives a whole allocation back: all regions that came of it.
+    pub(super) fn free(&mut self, base: VirtAddr, memory: &Memory) -> Result<u64, FreeError> {
+        self.check(memory);
+        let region = self
+            .region_at(base)
+            .ok_or(FreeError::NoRegion { address: base })?;
+        let first = region.base - region.offset;
+        if first != base {
+            return Err(FreeError::NotTheBase { base: first });
+        }
+        if region.backing == Backing::Fixed {
+            return Err(FreeError::Fixed { base });
+        }
+        let mut batch = FlushBatch::new(self.scope, memory);
+        let mut next = Some(region);
+        while let Some(part) = next.filter(|part| part.source == region.source) {
+            self.remove_region(&part, &mut batch);
+            next = self.region_at_number(part.end());
+        }
+        Ok(self.finish(batch))
+    }
+
+    /// Gives all regions back.
+    pub(super) fn remove_all(&mut self, batch: &mut FlushBatch<'_>) {
+        while let Some(region) = self.regions.from(0).map(|record| record.region) {
+            self.remove_region(&region, batch);
+        }
+        let memory = batch.memory();
+        memory.with_frames(|frames| self.regions.give_back_spares(frames));
+    }
+
+    /// Unmaps a region and takes it out of the tree.
+    fn remove_region(&mut self, region: &Region, batch: &mut FlushBatch<'_>) {
+        if region.backing.is_managed() {
+            self.unmap(region.base.as_u64(), region.end(), batch);
+        }
+        self.regions.remove(region.base.as_u64());
+    }
+
+    /// Gives back the frames behind whole pages of demand and zero regions.
+    pub(super) fn discard(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        memory: &Memory,
+    ) -> Result<u64, DiscardError> {
+        self.check(memory);
+        let (start, end) =
+            whole_pages(start, size).ok_or(DiscardError::Unaligned { start, size })?;
+        let no_region = |address| DiscardError::NoRegion { address };
+        self.check_regions(start, end, no_region, |region| match region.backing {
+            Backing::Demand | Backing::Zero => Ok(()),
+            backing @ (Backing::Immediate
+            | Backing::Device(..)
+            | Backing::Guard
+            | Backing::Fixed) => Err(DiscardError::NotOnDemand {
+                base: region.base,
+                backing,
+            }),
+        })?;
+        self.split_around(start, end, memory)?;
+        let mut batch = FlushBatch::new(self.scope, memory);
+        self.unmap(start, end, &mut batch);
+        Ok(batch.finish())
+    }
+
+    /// Finishes a batch of a change that took regions away.
+    fn finish(&mut self, batch: FlushBatch<'_>) -> u64 {
+        let memory = batch.memory();
+        memory.with_frames(|frames| self.regions.give_back_spares(frames));
+        batch.finish()
+    }
+
+    // --- rights ---------------------------------------------------------------
+
+    /// Gives whole pages other rights.
+    pub(super) fn protect(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        rights: Rights,
+        memory: &Memory,
+    ) -> Result<(), ProtectError> {
+        self.check(memory);
+        let (start, end) =
+            whole_pages(start, size).ok_or(ProtectError::Unaligned { start, size })?;
+        self.check_rights(start, end, rights)?;
+        memory.with_frames(|frames| self.regions.reserve(2, frames))?;
+        let split = self.split_around(start, end, memory);
+        if split.is_ok() {
+            self.split_region(start);
+            self.split_region(end);
+            self.change_rights(start, end, rights, memory);
+            self.merge(start, end);
+        }
+        memory.with_frames(|frames| self.regions.give_back_spares(frames));
+        Ok(split?)
+    }
+
+    /// Checks that every page of a range has a region that can get these rights.
+    fn check_rights(&self, start: u64, end: u64, rights: Rights) -> Result<(), ProtectError> {
+        let no_region = |address| ProtectError::NoRegion { address };
+        self.check_regions(start, end, no_region, |region| {
+            let (base, backing) = (region.base, region.backing);
+            if !backing.is_managed() {
+                return Err(ProtectError::NotManaged { base, backing });
+            }
+            if rights == Rights::ReadExecute && matches!(backing, Backing::Device(..)) {
+                return Err(ProtectError::ExecutableDevice { base });
+            }
+            Ok(())
+        })
+    }
+
+    /// Splits the region that holds `address` there, unless it begins there.
+    fn split_region(&mut self, address: u64) {
+        let Some(record) = self.regions.find(address).copied() else {
+            return;
+        };
+        let base = record.region.base.as_u64();
+        if base == address {
+            return;
+        }
+        let mut rest = record;
+        let address = VirtAddr::new_truncate(address);
+        self.regions
+            .update(base, |record| rest.region = record.region.split_off(address));
+        self.regions.insert(rest);
+    }
+
+    /// Gives every region of a range, and every present leaf in it, these
+    /// rights. What is taken away is flushed.
+    fn change_rights(&mut self, start: u64, end: u64, rights: Rights, memory: &Memory) {
+        let (features, is_kernel) = (memory.features(), self.is_kernel());
+        let mut batch = FlushBatch::new(self.scope, memory);
+        let mut address = start;
+        while address < end {
+            let Some(record) = self.regions.lookup(address) else {
+                break;
+            };
+            record.region.rights = rights;
+            *record = Record::new(record.region, features, is_kernel);
+            let record = *record;
+            while address < record.region.end() {
+                address = self.change_leaves(address, &record, &mut batch);
+            }
+        }
+        batch.finish();
+    }
+
+    /// Gives the leaf at `address`, or what is left of its leaf table, what its
+    /// region gives now. Returns the first address behind that.
+    fn change_leaves(
+        &mut self,
+        address: u64,
+        record: &Record,
+        batch: &mut FlushBatch<'_>,
+    ) -> u64 {
+        let zero = self.zero;
+        let changed = |old: Entry, size: LeafSize| {
+            let is_dirty = old.flags().contains(Entry::DIRTY);
+            Content::of(old, size, zero).leaf(size, record.rights, is_dirty)
+        };
+        self.cursor.seek(address);
+        if self.cursor.level() == 1 {
+            let size = LeafSize::Size4KiB;
+            let count = self.cursor.row_before(record.region.end());
+            self.cursor
+                .change_row(count, |old| changed(old, size), |old, new, address| {
+                    if is_narrower(new, old) {
+                        batch.page(address);
+                    }
+                });
+            return address + count * size.bytes();
+        }
+        if let Some(size) = self.cursor.leaf() {
+            let new = changed(self.cursor.entry(), size);
+            let old = self.cursor.replace(new);
+            if (old.flags() - new.flags()).contains(Entry::DIRTY) {
+                // Another processor wrote to the page meanwhile.
+                self.cursor.mark_used(true);
+            }
+            if is_narrower(new, old) {
+                batch.page(address);
+            }
+        }
+        self.cursor.next_start()
+    }
+
+    /// Merges what can be merged from the region before `start` to the one
+    /// that begins at `end`.
+    fn merge(&mut self, start: u64, end: u64) {
+        let before = self.regions.before(start).or(self.regions.find(start));
+        let mut here = before.map(|record| record.region);
+        while let Some(region) = here.filter(|region| region.base.as_u64() < end) {
+            let next = self.regions.find(region.end()).map(|next| next.region);
+            here = match next {
+                Some(next) if region.continues_in(&next) => {
+                    self.regions.remove(next.base.as_u64());
+                    self.regions.update(region.base.as_u64(), |record| {
+                        record.region.size += next.size;
+                        record.region.faults += next.faults;
+                    });
+                    self.region_at(region.base)
+                }
+                Some(_) | None => self.regions.from(region.end()).map(|next| next.region),
+            };
+        }
+    }
+
+    /// The region that holds this number, which may be no address.
+    fn region_at_number(&self, address: u64) -> Option<Region> {
+        self.regions.find(address).map(|record| record.region)
+    }
+}
+
+/// True if `new` forbids something that `old` allowed, so that the processor
+/// must forget `old`. Where it only allows more, a stale translation costs one
+/// spurious fault at most.
+fn is_narrower(new: Entry, old: Entry) -> bool {
+    let lost = old.flags() - new.flags();
+    let gained = new.flags() - old.flags();
+    lost.contains(Entry::WRITABLE) || gained.contains(Entry::NO_EXECUTE)
+}

@@ -1,0 +1,64 @@
+//! What stands behind a leaf: the one place that turns memory into an entry,
+//! and an entry back into what it owns.
+//!
+//! What must always hold: a leaf of zeroes is not writable, whatever its region
+//! allows. A counted share of a frame will be a further kind here.
+
+use x86_64::PhysAddr;
+use x86_64::structures::paging::{PageTableFlags, PhysFrame};
+
+use crate::paging::{Entry, LeafSize};
+
+/// The memory behind a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The zero frame, which the leaf shares with all others like it.
+    Zero(PhysAddr),
+    /// A frame that the leaf owns alone.
+    Private(PhysAddr),
+    /// Somebody else's memory, lent to the leaf (a device's).
+    Borrowed(PhysAddr),
+    /// Memory that is accounted for elsewhere (the kernel's image).
+    Fixed(PhysAddr),
+}
+
+impl Content {
+    /// What stands behind a present leaf of `size`.
+    #[inline]
+    pub(crate) fn of(leaf: Entry, size: LeafSize, zero: PhysFrame) -> Self {
+        let start = leaf.leaf_address(size);
+        if leaf.flags().contains(Entry::BORROWED) {
+            Self::Borrowed(start)
+        } else if leaf.flags().contains(Entry::FIXED) {
+            Self::Fixed(start)
+        } else if start == zero.start_address() {
+            Self::Zero(start)
+        } else {
+            Self::Private(start)
+        }
+    }
+
+    /// The leaf that maps this with `rights`, the flags that its region gives.
+    /// `written`: the access that it is made for is a write.
+    #[inline]
+    pub(crate) fn leaf(self, size: LeafSize, rights: PageTableFlags, written: bool) -> Entry {
+        let mut flags = rights;
+        flags.set(Entry::DIRTY, written);
+        let start = match self {
+            Self::Zero(start) => {
+                flags -= Entry::WRITABLE | Entry::DIRTY;
+                start
+            }
+            Self::Private(start) => start,
+            Self::Borrowed(start) => {
+                flags |= Entry::BORROWED;
+                start
+            }
+            Self::Fixed(start) => {
+                flags |= Entry::FIXED;
+                start
+            }
+        };
+        Entry::leaf(start, size, flags)
+    }
+}

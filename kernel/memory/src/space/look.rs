@@ -1,0 +1,212 @@
+//! What is where: regions by address and in order, leaves, tables and walks.
+//! Nothing here changes anything.
+
+use core::fmt;
+
+use x86_64::structures::paging::PhysFrame;
+use x86_64::{PhysAddr, VirtAddr};
+
+use super::halves::bounds_of;
+use super::region::{Backing, Region};
+use super::{Content, Half};
+use crate::paging::{Cursor, EntryKind, LeafSize, Walk};
+use crate::tlb::Scope;
+
+/// What of a range is mapped, in frames of 4 KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resident {
+    /// Behind private leaves: frames that the range owns.
+    pub private: u64,
+    /// Pages that share the zero frame.
+    pub zero: u64,
+    /// Behind borrowed leaves.
+    pub borrowed: u64,
+}
+
+/// A present leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The first address that it maps.
+    pub page: VirtAddr,
+    /// How much it maps.
+    pub size: LeafSize,
+    /// What it maps.
+    pub content: Content,
+}
+
+impl Half {
+    /// The region that holds `address`.
+    #[must_use]
+    pub fn region_at(&self, address: VirtAddr) -> Option<Region> {
+        let record = self.regions.find(address.as_u64())?;
+        Some(record.region)
+    }
+
+    /// The nearest region that lies wholly below `address`.
+    #[must_use]
+    pub fn region_below(&self, address: VirtAddr) -> Option<Region> {
+        let base = self
+            .region_at(address)
+            .map_or(address, |region| region.base);
+        let record = self.regions.before(base.as_u64())?;
+        Some(record.region)
+    }
+
+    /// The nearest region that lies wholly above `address`.
+    #[must_use]
+    pub fn region_above(&self, address: VirtAddr) -> Option<Region> {
+        let end = self
+            .region_at(address)
+            .map_or(address.as_u64(), |region| region.end());
+        let record = self.regions.from(end)?;
+        Some(record.region)
+    }
+
+    /// All regions, by address.
+    pub fn regions(&self) -> impl Iterator<Item = Region> + '_ {
+        let mut next = 0;
+        core::iter::from_fn(move || {
+            let region = self.regions.from(next)?.region;
+            next = region.end();
+            Some(region)
+        })
+    }
+
+    /// How many regions there are.
+    #[must_use]
+    pub fn region_count(&self) -> u64 {
+        self.regions.len()
+    }
+
+    /// Frames that hold the region records.
+    #[must_use]
+    pub fn record_frames(&self) -> u64 {
+        self.regions.frames()
+    }
+
+    /// The level 4 table: what CR3 is loaded with to use the space.
+    #[must_use]
+    pub fn root(&self) -> PhysFrame {
+        self.cursor.root().frame()
+    }
+
+    /// True for the kernel half.
+    #[must_use]
+    pub fn is_kernel(&self) -> bool {
+        self.scope == Scope::Kernel
+    }
+
+    /// Whose translations a change here outdates.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Where regions are placed: the first address, and the number behind the last.
+    #[must_use]
+    pub fn window(&self) -> (VirtAddr, u64) {
+        (VirtAddr::new_truncate(self.window.0), self.window.1)
+    }
+
+    /// Where a region of this backing may lie at all; in the kernel half that
+    /// is more than the window for what somebody else maps.
+    pub(crate) fn bounds(&self, backing: Backing) -> (u64, u64) {
+        if backing.is_managed() {
+            self.window
+        } else {
+            bounds_of(self.scope)
+        }
+    }
+
+    /// The way from the root to what `address` is translated to, level by
+    /// level. An address of the other half is walked to as well.
+    #[must_use]
+    pub fn walk(&self, address: VirtAddr) -> Walk {
+        let mut cursor = self.cursor.clone();
+        cursor.seek(address.as_u64());
+        Walk::of(&cursor, address)
+    }
+
+    /// The physical address that `address` is translated to, if it is mapped:
+    /// what [`Self::walk`] ends in. An address of the other half is translated
+    /// as well.
+    #[inline]
+    #[must_use]
+    pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
+        self.cursor.translate(address.as_u64())
+    }
+
+    /// All present leaves that map something from `start` on and below `end`,
+    /// by address. The first may begin before `start`, the last end behind `end`.
+    pub fn leaves(&self, start: VirtAddr, end: u64) -> Leaves<'_> {
+        Leaves {
+            half: self,
+            cursor: self.cursor.clone(),
+            next: start.as_u64(),
+            end,
+        }
+    }
+
+    /// What of the region is mapped now. Costs a walk over what is mapped.
+    #[must_use]
+    pub fn resident(&self, region: &Region) -> Resident {
+        let mut resident = Resident::default();
+        for leaf in self.leaves(region.base, region.end()) {
+            let frames = leaf.size.frames();
+            match leaf.content {
+                Content::Zero(_) => resident.zero += frames,
+                Content::Private(_) => resident.private += frames,
+                Content::Borrowed(_) => resident.borrowed += frames,
+                Content::Fixed(_) => {}
+            }
+        }
+        resident
+    }
+
+    /// Names all page tables of this half to `see`: the root, and all that lie
+    /// below its slots.
+    pub fn tables(&self, mut see: impl FnMut(PhysFrame)) {
+        let slots = if self.is_kernel() { 256..512 } else { 0..256 };
+        see(self.root());
+        self.cursor.tables_below_root(slots, &mut see);
+    }
+}
+
+/// The iterator over the leaves of a half: see [`Half::leaves`].
+#[derive(Debug)]
+pub struct Leaves<'a> {
+    half: &'a Half,
+    cursor: Cursor,
+    next: u64,
+    end: u64,
+}
+
+impl Iterator for Leaves<'_> {
+    type Item = Leaf;
+
+    fn next(&mut self) -> Option<Leaf> {
+        while self.next < self.end {
+            self.cursor.seek(self.next);
+            let page = self.next;
+            self.next = self.cursor.next_start();
+            if let EntryKind::Leaf(_, size) = self.cursor.kind() {
+                return Some(Leaf {
+                    page: VirtAddr::new_truncate(page & !(size.bytes() - 1)),
+                    size,
+                    content: Content::of(self.cursor.entry(), size, self.half.zero),
+                });
+            }
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Half")
+            .field("scope", &self.scope)
+            .field("regions", &self.regions.len())
+            .field("root", &self.root())
+            .finish_non_exhaustive()
+    }
+}
