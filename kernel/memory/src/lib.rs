@@ -121,6 +121,7 @@
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod audit;
 pub mod direct_map;
 pub mod fault;
 pub mod fault_log;
@@ -135,6 +136,7 @@ mod pool;
 pub mod space;
 pub mod tlb;
 
+pub use audit::Audit;
 pub use direct_map::DirectMap;
 pub use fault::{Access, Cause, Fault, Outcome, Refusal};
 pub use features::Features;

@@ -8,8 +8,6 @@ use crate::tlb::Scope;
 /// The first invariant that an audit found broken, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// The audit was asked of a low half; its kernel half was to be named.
-    NotTheKernelHalf,
     /// The scratch is shorter than [`Audit::words`](super::Audit::words).
     ScratchTooShort {
         /// Words that are needed.
@@ -63,7 +61,7 @@ pub enum Broken {
         /// What is wrong.
         defect: RegionDefect,
     },
-    /// 6: so many leaves and tables were lost in gathers that were not finished.
+    /// 6: so many leaves and tables were lost in batches that were not finished.
     Leaked(u64),
 }
 
@@ -78,8 +76,8 @@ pub enum Counter {
     Used,
     /// Frames that are never handed out, or not yet.
     Reserved,
-    /// Free frames that are promised to pages.
-    Promised,
+    /// Free frames that are kept back for reserved pages.
+    KeptBack,
     /// Frames in use as tables.
     Tables,
     /// Frames in use by the kernel: region records, and what it holds itself.
@@ -151,9 +149,9 @@ pub enum LeafDefect {
     Bits(u64),
     /// 2: the processor reserves these bits of the entry.
     ReservedBits(u64),
-    /// 2: the entry is neither present nor zero, and no promise to a page of
-    /// a demand region either.
-    Software,
+    /// 2: the entry is neither present nor zero, and not that of a reserved
+    /// page of a demand region either.
+    Unknown,
     /// 1: it maps other memory than its device's.
     OtherMemory,
     /// 1: it maps somebody else's memory, and that memory is managed.
@@ -212,11 +210,9 @@ pub enum RegionDefect {
     /// 5: it is for user mode, in the kernel half.
     User,
     /// 5: what is kept beside it for the fault path is not what follows from it.
-    Plan,
+    Derived,
     /// 5: the record that was hit last is not in the tree any more; the base is its slab's.
     StaleHit,
-    /// 5: where the last fault was, something else is kept for the next one than region and tables say.
-    StaleSpot,
     /// 4: it has all its memory from the start, and nothing is mapped here.
     NotResident(VirtAddr),
 }
@@ -226,19 +222,31 @@ impl Broken {
     #[must_use]
     pub const fn invariant(&self) -> u8 {
         match self {
-            Self::NotTheKernelHalf | Self::ScratchTooShort { .. } => 0,
+            Self::ScratchTooShort { .. } => 0,
             Self::Bitmap(_) | Self::Count { .. } => 1,
             Self::Leaf { defect, .. } => defect.invariant(),
             Self::ZeroFrame(_) => 3,
             Self::Table { defect, .. } => match defect {
                 TableDefect::Frame(_) => 1,
                 TableDefect::Bits(_) => 2,
-                _ => 4,
+                TableDefect::Empty
+                | TableDefect::InUse { .. }
+                | TableDefect::Missing
+                | TableDefect::NotShared
+                | TableDefect::StaleCursor => 4,
             },
             Self::Region { defect, .. } => match defect {
                 RegionDefect::Record(_) => 1,
                 RegionDefect::NotResident(_) => 4,
-                _ => 5,
+                RegionDefect::Unaligned
+                | RegionDefect::OutsideHalf
+                | RegionDefect::OutOfOrder
+                | RegionDefect::Height
+                | RegionDefect::Gap
+                | RegionDefect::TornOff
+                | RegionDefect::User
+                | RegionDefect::Derived
+                | RegionDefect::StaleHit => 5,
             },
             Self::Leaked(_) => 6,
         }
@@ -250,7 +258,14 @@ impl LeafDefect {
         match self {
             Self::OtherMemory | Self::BorrowsManaged | Self::Frame(_) => 1,
             Self::ZeroFrame | Self::ZeroWritable | Self::WritableAndExecutable => 3,
-            _ => 2,
+            Self::NoRegion
+            | Self::AcrossRegions
+            | Self::InGuard
+            | Self::Excess(_)
+            | Self::Lack(_)
+            | Self::Bits(_)
+            | Self::ReservedBits(_)
+            | Self::Unknown => 2,
         }
     }
 }

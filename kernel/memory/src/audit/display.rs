@@ -15,7 +15,6 @@ impl fmt::Display for Broken {
             number => write!(f, "invariant {number} is broken: ")?,
         }
         match *self {
-            Self::NotTheKernelHalf => f.write_str("it is asked of the kernel half, not of a space"),
             Self::ScratchTooShort { needed, given } => {
                 write!(f, "it needs {needed} words of scratch, not {given}")
             }
@@ -65,7 +64,7 @@ impl fmt::Display for Broken {
             } => write!(f, "the region at {base:#x} in {}: {defect}", Half(space)),
             Self::Leaked(count) => write!(
                 f,
-                "{count} leaves and tables were lost in gathers that were not finished"
+                "{count} leaves and tables were lost in batches that were not finished"
             ),
         }
     }
@@ -90,7 +89,7 @@ impl fmt::Display for Counter {
             Self::Free => "free frames",
             Self::Used => "used frames",
             Self::Reserved => "reserved frames",
-            Self::Promised => "promised frames",
+            Self::KeptBack => "frames kept back",
             Self::Tables => "frames of tables",
             Self::Kernel => "frames of the kernel",
             Self::Private => "private frames",
@@ -150,7 +149,7 @@ impl fmt::Display for LeafDefect {
             Self::ReservedBits(bits) => {
                 return write!(f, "the processor reserves its bits {bits:#x}");
             }
-            Self::Software => "it is neither present nor zero, and no promise of a demand region",
+            Self::Unknown => "it is neither present nor zero, nor that of a reserved page",
             Self::OtherMemory => "it maps other memory than its device's",
             Self::BorrowsManaged => "it borrows memory that the frame allocator manages",
             Self::Frame(conflict) => return conflict.fmt(f),
@@ -190,8 +189,7 @@ impl fmt::Display for RegionDefect {
             Self::Gap => "span or gap that the tree notes here are wrong",
             Self::TornOff => "the region that it continues does not lie before it",
             Self::User => "user mode may not access the kernel half",
-            Self::Plan => "the plan for its faults does not follow from it",
-            Self::StaleSpot => "what is kept of its last fault is not what region and tables say",
+            Self::Derived => "what is kept beside it for its faults does not follow from it",
             Self::StaleHit => "the record that was hit last is not in the tree",
             Self::NotResident(address) => {
                 return write!(

@@ -4,8 +4,8 @@
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::super::Space;
-use super::super::region::{Backing, Region};
+use crate::space::Half;
+use crate::space::{Backing, Content, Region};
 use super::broken::{Broken, LeafDefect, Right};
 use super::marks::{Allowed, Clash, Owner, stretches};
 use super::{Auditor, scope};
@@ -17,12 +17,12 @@ const SET_BY_PROCESSOR: u64 = PageTableFlags::ACCESSED.bits() | PageTableFlags::
 /// Bits 51 to 12.
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
-impl Auditor<'_, '_> {
+impl Auditor<'_> {
     /// Audits a leaf among the tables of `half`. `last` is the region of the
     /// leaf before it.
     pub(super) fn leaf(
         &mut self,
-        half: &Space,
+        half: &Half,
         leaf: &LeafSeen,
         last: &mut Option<Region>,
     ) -> Result<(), Broken> {
@@ -33,7 +33,7 @@ impl Auditor<'_, '_> {
             frame: memory,
             defect,
         };
-        let features = self.physical.features();
+        let features = self.memory.features();
         let reserved = reserved_bits(leaf, features);
         self.require(reserved == 0, broken(LeafDefect::ReservedBits(reserved)))?;
 
@@ -49,7 +49,7 @@ impl Auditor<'_, '_> {
         self.require(is_within, broken(LeafDefect::AcrossRegions))?;
 
         let is_zero =
-            leaf.size == LeafSize::Size4KiB && memory == self.physical.zero_frame().start_address();
+            leaf.size == LeafSize::Size4KiB && memory == self.memory.zero_frame().start_address();
         match region.backing {
             Backing::Guard => return Err(broken(LeafDefect::InGuard)),
             Backing::Fixed => self.report.fixed += leaf.size.frames(),
@@ -57,7 +57,7 @@ impl Auditor<'_, '_> {
                 let own = start + (leaf.address - region.base.as_u64());
                 self.require(memory == own, broken(LeafDefect::OtherMemory))?;
                 let end = memory.as_u64() + leaf.size.bytes();
-                let is_managed = self.physical.frames().manages_any(memory.as_u64(), end);
+                let is_managed = self.frames.manages_any(memory.as_u64(), end);
                 self.require(!is_managed, broken(LeafDefect::BorrowsManaged))?;
                 self.report.borrowed += leaf.size.frames();
             }
@@ -76,10 +76,14 @@ impl Auditor<'_, '_> {
                 self.report.private += leaf.size.frames();
             }
         }
-        let mut expected = region.leaf_flags(features, half.is_kernel());
-        if is_zero && region.backing == Backing::Zero {
-            expected.remove(Entry::WRITABLE);
-        }
+        let content = match region.backing {
+            Backing::Fixed | Backing::Guard => Content::Fixed(memory),
+            Backing::Device(..) => Content::Borrowed(memory),
+            Backing::Zero if is_zero => Content::Zero(memory),
+            Backing::Zero | Backing::Immediate | Backing::Demand => Content::Private(memory),
+        };
+        let rights = region.leaf_flags(features, half.is_kernel());
+        let expected = content.leaf(leaf.size, rights, false);
         self.rights(leaf, expected, region.backing == Backing::Fixed)
             .map_err(broken)?;
         self.write_or_execute(leaf, &region)
@@ -91,7 +95,7 @@ impl Auditor<'_, '_> {
     fn rights(
         &mut self,
         leaf: &LeafSeen,
-        expected: PageTableFlags,
+        expected: Entry,
         is_fixed: bool,
     ) -> Result<(), LeafDefect> {
         // The tables above a fixed leaf may be somebody else's and take rights away.
@@ -102,15 +106,13 @@ impl Auditor<'_, '_> {
         };
         for right in [Right::Write, Right::Execute, Right::User, Right::Global] {
             self.report.checks += 1;
-            match (right.is_in(flags), right.is_in(expected)) {
+            match (right.is_in(flags), right.is_in(expected.flags())) {
                 (true, false) => return Err(LeafDefect::Excess(right)),
                 (false, true) if !is_fixed => return Err(LeafDefect::Lack(right)),
-                _ => {}
+                (false, true) | (true, true) | (false, false) => {}
             }
         }
-        let memory = leaf.entry.leaf_address(leaf.size).as_u64();
-        let wanted = Entry::leaf(memory, leaf.size, expected.bits()).bits();
-        match (leaf.entry.bits() ^ wanted) & !SET_BY_PROCESSOR {
+        match (leaf.entry.bits() ^ expected.bits()) & !SET_BY_PROCESSOR {
             bits if bits != 0 && !is_fixed => Err(LeafDefect::Bits(bits)),
             _ => Ok(()),
         }
@@ -119,7 +121,7 @@ impl Auditor<'_, '_> {
     /// Notes what the leaf allows to do with each of its frames. Where nothing
     /// can be made not executable there is nothing to find.
     fn write_or_execute(&mut self, leaf: &LeafSeen, region: &Region) -> Result<(), PhysAddr> {
-        if !self.physical.features().no_execute {
+        if !self.memory.features().no_execute {
             return Ok(());
         }
         let memory = leaf.entry.leaf_address(leaf.size);
@@ -133,7 +135,7 @@ impl Auditor<'_, '_> {
             return Err(memory);
         }
         self.executes_outside |= allowed.execute
-            && stretches(self.physical.frames(), memory, leaf.size)
+            && stretches(self.frames, memory, leaf.size)
                 .any(|stretch| stretch.managed.is_none());
         self.report.checks += leaf.size.frames();
         self.marks.allow(memory, leaf.size, allowed)
@@ -161,7 +163,7 @@ fn reserved_bits(leaf: &LeafSeen, features: Features) -> u64 {
     if leaf.size > LeafSize::Size4KiB {
         reserved |= (leaf.size.bytes() - 1) & ADDRESS & !0x1000;
     }
-    if !features.has(leaf.size) {
+    if !leaf.size.exists_with(features) {
         reserved |= Entry::HUGE_BIT;
     }
     if !features.no_execute {

@@ -52,8 +52,8 @@ pub(super) struct Allowed {
 }
 
 /// Notes on all frames of an allocator.
-pub(super) struct Marks<'a, 'm> {
-    frames: &'a Frames<'m>,
+pub(super) struct Marks<'a> {
+    frames: &'a Frames<'a>,
     zero: PhysAddr,
     words: &'a mut [u64],
 }
@@ -63,9 +63,9 @@ pub(super) fn words(frames: &Frames) -> usize {
     frames.indices().div_ceil(FRAMES_PER_WORD) as usize
 }
 
-impl<'a, 'm> Marks<'a, 'm> {
+impl<'a> Marks<'a> {
     /// Nothing noted yet; `words` is at least as long as [`words`] says.
-    pub(super) fn new(frames: &'a Frames<'m>, zero: PhysAddr, words: &'a mut [u64]) -> Self {
+    pub(super) fn new(frames: &'a Frames<'a>, zero: PhysAddr, words: &'a mut [u64]) -> Self {
         words.fill(0);
         Self {
             frames,

@@ -29,10 +29,9 @@ use core::iter::once;
 
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::Space;
-use crate::direct_map::Bytes;
-use crate::frames::State;
-use crate::physical::Physical;
+use crate::frames::{Frames, State};
+use crate::memory::Memory;
+use crate::space::{Half, KernelHalf, Space};
 use crate::tlb::Scope;
 use marks::Marks;
 
@@ -53,8 +52,8 @@ pub struct Report {
     pub foreign_tables: u64,
     /// Frames behind private leaves.
     pub private: u64,
-    /// Pages that a frame is promised to.
-    pub promised: u64,
+    /// Pages that a frame is kept back for.
+    pub reserved: u64,
     /// Leaves that share the zero frame.
     pub zero: u64,
     /// Frames behind borrowed leaves.
@@ -63,34 +62,32 @@ pub struct Report {
     pub fixed: u64,
 }
 
-/// An audit to be made. Start from [`Space::audit`].
-#[derive(Clone, Copy)]
+/// An audit to be made: of the kernel half, and of the spaces that will be given
+/// to [`Audit::run`].
+#[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is checked before `run`"]
-pub struct Audit<'a, 'm> {
-    kernel: &'a Space,
-    physical: &'a Physical<'m>,
+pub struct Audit<'a> {
+    kernel: &'a KernelHalf,
+    memory: &'a Memory,
     held: u64,
     whole: bool,
     /// Where the kernel's direct map shows physical address 0.
     direct_map: VirtAddr,
 }
 
-impl Space {
-    /// An audit of the kernel half, which this is, and of the spaces that will
-    /// be given to [`Audit::run`].
-    pub fn audit<'a, 'm>(&'a self, physical: &'a Physical<'m>) -> Audit<'a, 'm> {
-        let kernel_root = self.root().start_address();
-        Audit {
-            kernel: self,
-            physical,
+impl<'a> Audit<'a> {
+    /// An audit of this kernel half.
+    pub fn of(kernel: &'a KernelHalf, memory: &'a Memory) -> Self {
+        let root = kernel.root().start_address();
+        Self {
+            kernel,
+            memory,
             held: 0,
-            direct_map: physical.direct_map().address_of(PhysAddr::zero()),
-            whole: physical.frames().state_of(kernel_root) == Some(State::Used),
+            direct_map: memory.direct_map().address_of(PhysAddr::zero()),
+            whole: memory.frames(|frames| frames.state_of(root)) == Some(State::Used),
         }
     }
-}
 
-impl<'a> Audit<'a, '_> {
     /// Says how many frames of [`Use::Kernel`](crate::frames::Use::Kernel) the
     /// kernel holds itself, besides those of the region records.
     pub fn held(self, frames: u64) -> Self {
@@ -116,12 +113,13 @@ impl<'a> Audit<'a, '_> {
     /// Words of scratch that [`Self::run`] needs: 4 bits for each frame.
     #[must_use]
     pub fn words(&self) -> usize {
-        marks::words(self.physical.frames())
+        self.memory.frames(marks::words)
     }
 
     /// Audits the kernel half and `spaces`, which are all the low halves there
-    /// are. What `scratch` held is lost. It has to be mapped from the start:
-    /// a fault cannot be resolved while the spaces are borrowed.
+    /// are. What `scratch` held is lost. Every page of it has to be mapped
+    /// before (in a kernel: immediate memory, a static, or written once): a
+    /// fault cannot be resolved while spaces and memory are locked.
     ///
     /// # Errors
     ///
@@ -134,53 +132,69 @@ impl<'a> Audit<'a, '_> {
     where
         'a: 's,
     {
-        if !self.kernel.is_kernel() {
-            return Err(Broken::NotTheKernelHalf);
-        }
         let (needed, given) = (self.words(), scratch.len());
         let Some(scratch) = scratch.get_mut(..needed) else {
             return Err(Broken::ScratchTooShort { needed, given });
         };
-        let zero = self.physical.zero_frame().start_address();
+        let lent = (self.memory.leaked(), self.memory.borrowed());
+        self.memory
+            .frames(|frames| self.run_with(frames, lent, spaces, scratch))
+    }
+
+    /// The audit itself, with the frame allocator locked.
+    fn run_with<'s>(
+        self,
+        frames: &Frames,
+        (leaked, borrowed): (u64, u64),
+        spaces: impl Iterator<Item = &'s Space> + Clone,
+        scratch: &mut [u64],
+    ) -> Result<Report, Broken>
+    where
+        'a: 's,
+    {
+        let zero = self.memory.zero_frame().start_address();
         let mut auditor = Auditor {
-            physical: self.physical,
-            marks: Marks::new(self.physical.frames(), zero, scratch),
+            memory: self.memory,
+            frames,
+            marks: Marks::new(frames, zero, scratch),
             direct_map: self.direct_map,
             executes_outside: false,
             report: Report::default(),
         };
-        let halves = once(self.kernel).chain(spaces);
-        auditor.nothing_leaked()?;
+        let kernel: &Half = self.kernel;
+        let halves = once(kernel).chain(spaces.map(|space| &**space));
+        auditor.require(leaked == 0, Broken::Leaked(leaked))?;
         auditor.bitmap()?;
         for half in halves.clone() {
             auditor.regions(half)?;
         }
         for half in halves.clone() {
-            auditor.tables(half, self.kernel)?;
+            auditor.tables(half, kernel)?;
         }
         if self.whole {
-            auditor.foreign_tables(self.kernel)?;
+            auditor.foreign_tables(kernel)?;
         }
         if auditor.executes_outside {
-            outside::check(self.physical, halves, self.whole)?;
+            outside::check(self.memory, frames, halves, self.whole)?;
         }
         auditor.zero_frame()?;
-        auditor.counters(self.held)?;
+        auditor.counters(self.held, borrowed)?;
         Ok(auditor.report)
     }
 }
 
 /// An audit under way.
-struct Auditor<'a, 'm> {
-    physical: &'a Physical<'m>,
-    marks: Marks<'a, 'm>,
+struct Auditor<'a> {
+    memory: &'a Memory,
+    frames: &'a Frames<'a>,
+    marks: Marks<'a>,
     direct_map: VirtAddr,
     /// Whether a leaf allows to execute memory that is not managed.
     executes_outside: bool,
     report: Report,
 }
 
-impl Auditor<'_, '_> {
+impl Auditor<'_> {
     /// Counts a check, and ends the audit if it does not hold.
     #[inline]
     fn require(&mut self, holds: bool, broken: Broken) -> Result<(), Broken> {
@@ -197,14 +211,9 @@ impl Auditor<'_, '_> {
         self.require(says == found, broken)
     }
 
-    fn nothing_leaked(&mut self) -> Result<(), Broken> {
-        let leaked = self.physical.leaked();
-        self.require(leaked == 0, Broken::Leaked(leaked))
-    }
-
     /// The allocator's bitmap agrees with itself and with its counters.
     fn bitmap(&mut self) -> Result<(), Broken> {
-        let frames = self.physical.frames();
+        let frames = self.frames;
         let found = frames.recount().map_err(Broken::Bitmap)?;
         let counts = frames.counts();
         self.equal(Counter::Total, counts.total, found.total)?;
@@ -215,27 +224,28 @@ impl Auditor<'_, '_> {
     }
 
     /// Each counter by use says what the walk has found.
-    fn counters(&mut self, held: u64) -> Result<(), Broken> {
-        let counts = self.physical.frames().counts();
+    fn counters(&mut self, held: u64, borrowed: u64) -> Result<(), Broken> {
+        let counts = self.frames.counts();
         let report = self.report;
         self.equal(Counter::Tables, counts.tables, report.tables)?;
         self.equal(Counter::Private, counts.private, report.private)?;
-        self.equal(Counter::Promised, counts.promised, report.promised)?;
+        self.equal(Counter::KeptBack, counts.promised, report.reserved)?;
         self.equal(Counter::Shared, counts.shared, 0)?;
         self.equal(Counter::Zero, counts.zero, 1)?;
         self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;
-        self.equal(Counter::Borrowed, self.physical.borrowed(), report.borrowed)
+        self.equal(Counter::Borrowed, borrowed, report.borrowed)
     }
 
     /// The zero frame still holds nothing but zeroes.
+    #[expect(unsafe_code, reason = "reads a frame")]
     fn zero_frame(&mut self) -> Result<(), Broken> {
         const PIECE: usize = 256;
-        let frame = self.physical.zero_frame();
+        let frame = self.memory.zero_frame();
         let mut address = frame.start_address();
         while address < frame.start_address() + frame.size() {
             let mut bytes = [0; PIECE];
-            let place = Bytes(address.as_u64());
-            self.physical.direct_map().read_bytes(place, &mut bytes);
+            // SAFETY: inside the zero frame, which is in use for ever.
+            unsafe { self.memory.direct_map().read(address, &mut bytes) };
             let wrong = bytes.iter().position(|byte| *byte != 0);
             let at = address + wrong.unwrap_or(0) as u64;
             self.require(wrong.is_none(), Broken::ZeroFrame(at))?;
@@ -246,6 +256,6 @@ impl Auditor<'_, '_> {
 }
 
 /// The name of a half in what is found broken.
-fn scope(half: &Space) -> Scope {
-    half.scope
+fn scope(half: &Half) -> Scope {
+    half.scope()
 }

@@ -3,14 +3,15 @@
 
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::super::Space;
-use super::super::region::Region;
-use super::super::tree::{Link, Node};
+use crate::space::Half;
+use crate::space::Region;
+use crate::space::tree::{Link, Node};
 use super::broken::{Broken, Counter, RegionDefect};
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::paging::LeafSize;
 use crate::pool::Handle;
+use crate::space::regions::Record;
 
 /// What the subtree below a link was found to be.
 struct Subtree {
@@ -22,7 +23,7 @@ struct Subtree {
 
 /// A half's tree under audit, in the order of addresses.
 struct Tour<'h> {
-    half: &'h Space,
+    half: &'h Half,
     /// The region before the one looked at.
     before: Option<Region>,
     regions: u64,
@@ -32,19 +33,19 @@ struct Tour<'h> {
     met_last: bool,
 }
 
-impl Auditor<'_, '_> {
+impl Auditor<'_> {
     /// Audits the region records of a half.
-    pub(super) fn regions(&mut self, half: &Space) -> Result<(), Broken> {
+    pub(super) fn regions(&mut self, half: &Half) -> Result<(), Broken> {
         let mut tour = Tour {
             half,
             before: None,
             regions: 0,
             slabs: 0,
             records: 0,
-            met_last: half.last.is_none(),
+            met_last: half.records().last.is_none(),
         };
-        self.subtree(&mut tour, half.regions.root, u8::MAX)?;
-        let slab = half.last.map_or(0, Handle::slab);
+        self.subtree(&mut tour, half.records().tree.root, u8::MAX)?;
+        let slab = half.records().last.map_or(0, Handle::slab);
         let stale = Broken::Region {
             space: scope(half),
             base: VirtAddr::new_truncate(slab),
@@ -53,10 +54,10 @@ impl Auditor<'_, '_> {
         self.require(tour.met_last, stale)?;
         self.equal(
             Counter::Regions(scope(half)),
-            half.regions.len(),
+            half.records().len(),
             tour.regions,
         )?;
-        let frames = half.regions.frames();
+        let frames = half.records().frames();
         self.equal(Counter::RecordFrames(scope(half)), frames, tour.slabs)?;
         self.equal(Counter::Records(scope(half)), tour.records, tour.regions)?;
         self.report.regions += tour.regions;
@@ -75,18 +76,18 @@ impl Auditor<'_, '_> {
         let Some(handle) = link else { return Ok(None) };
         self.record(tour, handle)?;
         let half = tour.half;
-        let node = half.regions.pool.get(handle);
+        let node = half.records().tree.pool.get(handle);
         let broken = |defect| Broken::Region {
             space: scope(half),
-            base: node.region.base,
+            base: node.record.region.base,
             defect,
         };
         self.require(node.height < limit, broken(RegionDefect::Height))?;
         let left = self.subtree(tour, node.left, node.height)?;
-        self.region(tour, &node.region)?;
-        let features = self.physical.features();
-        let is_planned = node.plan == node.region.plan(features, half.is_kernel());
-        self.require(is_planned, broken(RegionDefect::Plan))?;
+        self.region(tour, &node.record.region)?;
+        let features = self.memory.features();
+        let derived = Record::new(node.record.region, features, half.is_kernel());
+        self.require(node.record == derived, broken(RegionDefect::Derived))?;
         let right = self.subtree(tour, node.right, node.height)?;
 
         let height = |below: &Option<Subtree>| below.as_ref().map_or(0, |below| below.height);
@@ -102,7 +103,7 @@ impl Auditor<'_, '_> {
 
     /// The frame of a record, before the record itself is read.
     fn record(&mut self, tour: &mut Tour<'_>, handle: Handle<Node>) -> Result<(), Broken> {
-        tour.met_last |= tour.half.last == Some(handle);
+        tour.met_last |= tour.half.records().last == Some(handle);
         let slab = PhysAddr::new_truncate(handle.slab());
         if self.marks.is_records(slab) {
             return Ok(());
@@ -115,7 +116,7 @@ impl Auditor<'_, '_> {
                 defect: RegionDefect::Record(conflict),
             })?;
         tour.slabs += 1;
-        tour.records += tour.half.regions.pool.records_beside(handle);
+        tour.records += tour.half.records().tree.pool.records_beside(handle);
         Ok(())
     }
 
@@ -131,11 +132,7 @@ impl Auditor<'_, '_> {
         let is_whole = base.is_multiple_of(4096) && region.size.is_multiple_of(4096);
         let is_aligned = is_whole && region.size > 0;
         self.require(is_aligned, broken(RegionDefect::Unaligned))?;
-        let (low, high) = if region.backing.is_managed() {
-            half.window
-        } else {
-            half.bounds()
-        };
+        let (low, high) = half.bounds(region.backing);
         let is_inside = base >= low && base < high && region.size <= high - base;
         self.require(is_inside, broken(RegionDefect::OutsideHalf))?;
         let ends = tour.before.map_or(0, |before| before.end());
@@ -157,7 +154,7 @@ impl Auditor<'_, '_> {
 
 /// What a node has to note of the subtree that it and its children are.
 fn joined(node: &Node, left: Option<Subtree>, right: Option<Subtree>) -> Subtree {
-    let (base, end) = (node.region.base.as_u64(), node.region.end());
+    let (base, end) = (node.record.region.base.as_u64(), node.record.region.end());
     let mut whole = Subtree {
         height: node.height,
         start: base,

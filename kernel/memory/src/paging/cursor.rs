@@ -191,7 +191,7 @@ impl Cursor {
             EntryKind::Table(_) => unreachable!("a cursor stands on the lowest entry"),
         };
         let user = self.address >> 63 == 0;
-        self.replace(Entry::table(table, count, user));
+        self.replace(Entry::table(table.address(), count, user));
         self.level -= 1;
         self.tables[usize::from(self.level) - 1] = table;
     }

@@ -16,7 +16,6 @@ use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags;
 
 use super::geometry::LeafSize;
-use super::table::Table;
 
 /// Which cache type a leaf asks for, by its PWT and PCD bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,11 +97,11 @@ impl Entry {
         self.0
     }
 
-    /// An entry that points to `table`, of whose entries `count` are in use.
+    /// An entry that points to the table at this address, of whose entries `count` are in use.
     ///
     /// Rights are decided by leaves alone: the entry grants everything, but for
     /// access from ring 3, which it grants in low halves only.
-    pub(crate) const fn table(table: Table, count: u64, user: bool) -> Self {
+    pub(crate) const fn table(table: PhysAddr, count: u64, user: bool) -> Self {
         let flags = PRESENT
             | PageTableFlags::WRITABLE.bits()
             | PageTableFlags::ACCESSED.bits()
@@ -111,7 +110,7 @@ impl Entry {
             } else {
                 0
             };
-        Self(table.address().as_u64() | flags | count << COUNT_SHIFT)
+        Self(table.as_u64() | flags | count << COUNT_SHIFT)
     }
 
     /// A present leaf of the given size: `flags` need not name PRESENT or the

@@ -28,7 +28,7 @@ mod walk;
 pub(crate) use cursor::Cursor;
 pub use entry::{Cache, Entry, EntryKind};
 pub use geometry::{LeafSize, index_at, offset_in_page};
-pub(crate) use geometry::{index_in, slot_base, span_of};
+pub(crate) use geometry::{slot_base, span_of};
 pub(crate) use table::Table;
 pub(crate) use visit::{LeafSeen, TableSeen, Visit, Visits};
 pub use walk::{Step, Walk};

@@ -91,7 +91,7 @@ impl Visits {
     pub(crate) unsafe fn new(direct_map: DirectMap, root: Table, slots: Range<u16>) -> Self {
         let place = Place {
             seen: TableSeen {
-                entry: Entry::table(root, 0, false),
+                entry: Entry::table(root.address(), 0, false),
                 level: 4,
                 address: 0,
             },

@@ -15,7 +15,7 @@ use super::request::{AllocateError, Placement, Request};
 use super::{Content, Half};
 use crate::frames::{Frame, FrameKind};
 use crate::memory::Memory;
-use crate::paging::{Entry, EntryKind, LeafSize, span_of};
+use crate::paging::{EntryKind, LeafSize, span_of};
 
 /// Why [`Space::back_with`](super::Space::back_with) refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ mod page;
 mod range;
 mod region;
 pub(crate) mod regions;
-mod tree;
+pub(crate) mod tree;
 mod request;
 mod reserve;
 mod resolve;
@@ -71,6 +71,16 @@ pub struct Half {
 }
 
 impl Half {
+    /// The cursor, to look at.
+    pub(crate) fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// The records of its regions, to look at.
+    pub(crate) fn records(&self) -> &Regions {
+        &self.regions
+    }
+
     /// Sees to it that the half is used with the memory it was made from: with
     /// another, frames would go to an allocator that does not own them.
     #[inline]
