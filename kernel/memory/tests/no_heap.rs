@@ -51,7 +51,7 @@ fn no_fault_of_any_kind_touches_a_heap() {
     let mut machine = Machine::new();
     let regions = [
         Request::new(1000 * PAGE, Backing::Demand),
-        Request::new(1000 * PAGE, Backing::Zero).around(16),
+        Request::new(1000 * PAGE, Backing::Zero).fault_around(16),
         Request::new(2 << 21, Backing::Demand).page_size(LeafSize::Size2MiB),
         Request::new(2 << 21, Backing::Zero).page_size(LeafSize::Size2MiB),
         Request::new(PAGE, Backing::Demand).rights(Rights::Read),
@@ -70,7 +70,7 @@ fn no_fault_of_any_kind_touches_a_heap() {
                 for access in [Access::Read, Access::Write, Access::Execute] {
                     let address = VirtAddr::new(BASE + (region << 24) + page * PAGE);
                     let fault = Fault::supervisor(address, access);
-                    let outcome = space.resolve(fault, &mut machine.physical, &mut NoCache);
+                    let outcome = space.resolve(fault, &mut machine.memory, &mut NoCache);
                     let known = Outcome::ALL.iter().position(|&known| known == outcome);
                     outcomes[known.expect("all are listed")] += 1;
                 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use common::machine::FEATURES;
@@ -33,15 +33,15 @@ const RSVD: u64 = 8;
 const I: u64 = 16;
 
 struct Bench {
-    memory: Rc<SimulatedMemory>,
+    memory: Arc<SimulatedMemory>,
     processor: Processor,
 }
 
 impl Bench {
     /// Four tables that lead from `ADDRESS` to `FRAME` with all rights.
     fn new(features: Features) -> Self {
-        let memory = Rc::new(SimulatedMemory::new());
-        let processor = Processor::new(Rc::clone(&memory), features, ROOT);
+        let memory = Arc::new(SimulatedMemory::new());
+        let processor = Processor::new(Arc::clone(&memory), features, ROOT);
         let bench = Self { memory, processor };
         bench.set(4, LEVEL_3, ALL);
         bench.set(3, LEVEL_2, ALL);

@@ -57,10 +57,10 @@ fn stepped(start: u64) -> [u64; 3] {
 fn with(backing: Backing) -> Machine {
     let mut machine = Machine::new();
     let request = Request::new(0x2000, backing).placement(Placement::At(VirtAddr::new(BASE)));
-    let (physical, tlb) = (&mut machine.physical, &mut machine.processors);
+    let (memory) = (&mut machine.memory, &mut machine.processors);
     let space = machine.spaces[0].as_mut().expect("space 0");
     let region = space
-        .allocate(request, physical, tlb)
+        .allocate(request, memory)
         .expect("a free place");
     assert_eq!((region.base.as_u64(), region.size), (BASE, 0x2000));
     machine
@@ -68,8 +68,8 @@ fn with(backing: Backing) -> Machine {
 
 /// Private frames and faults so far.
 fn frames_and_faults(machine: &Machine) -> (u64, u64) {
-    let private = machine.physical.frames().counts().private;
-    (private, machine.physical.journal().faults())
+    let private = machine.memory.counts().private;
+    (private, machine.memory.fault_log(|log| log.faults()))
 }
 
 /// Writes every byte of an object.
@@ -93,7 +93,7 @@ fn an_object_at_0x10010_takes_steps_of_sixteen_bytes() {
 fn demand_backing_spends_nothing_before_the_first_touch() {
     let machine = with(Backing::Demand);
     assert_eq!(frames_and_faults(&machine), (0, 0));
-    assert_eq!(machine.physical.frames().counts().tables, FIRST_TABLES + 1);
+    assert_eq!(machine.memory.counts().tables, FIRST_TABLES + 1);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn demand_backing_takes_one_fault_and_one_frame_for_all_three() {
     assert_eq!(frames_and_faults(&machine), (1, 1));
     fill(&mut machine, c, 100);
     assert_eq!(frames_and_faults(&machine), (1, 1));
-    let tables = machine.physical.frames().counts().tables;
+    let tables = machine.memory.counts().tables;
     assert_eq!(tables, FIRST_TABLES + TABLES_ON_THE_WAY);
 }
 
@@ -115,7 +115,7 @@ fn touching_b_first_maps_the_page_that_holds_all_three() {
     let mut machine = with(Backing::Demand);
     let [a, b, c] = packed();
     fill(&mut machine, b, 10);
-    let event = machine.physical.journal().last().expect("one fault");
+    let event = machine.memory.fault_log(|log| log.last()).expect("one fault");
     assert_eq!(event.fault.address.as_u64(), 0x1_0005);
     assert_eq!(
         event.fault.code.bits(),
@@ -178,7 +178,7 @@ fn zero_backing_reads_without_a_frame_and_writes_with_one() {
 fn zero_backing_that_is_written_first_takes_one_fault() {
     let mut machine = with(Backing::Zero);
     fill(&mut machine, BASE, 5);
-    assert_eq!(machine.physical.journal().count(Outcome::ZeroWrite), 1);
+    assert_eq!(machine.memory.fault_log(|log| log.count(Outcome::ZeroWrite)), 1);
     assert_eq!(frames_and_faults(&machine), (1, 1));
 }
 

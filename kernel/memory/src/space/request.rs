@@ -59,6 +59,12 @@ impl Request {
         }
     }
 
+    /// True if it asks for a device's memory.
+    #[must_use]
+    pub const fn is_device(&self) -> bool {
+        matches!(self.backing, Backing::Device(..))
+    }
+
     /// What may be done with the region.
     #[must_use]
     pub const fn rights(self, rights: Rights) -> Self {

@@ -6,14 +6,14 @@
 //! access, and no translation leads to a frame that is not in use.
 
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use memory::frames::{Frames, Layout, State};
-use memory::memory_map::{Kind, MemoryMap, Region as MapRegion};
-use memory::{Access, Features, Outcome, Physical, Refusal, Space};
+use memory::frames::State;
+use memory::memory_map::{Kind, Region as MapRegion};
+use memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::processors::Processors;
+use super::processors::{Processors, Wire};
 use super::simulated_memory::SimulatedMemory;
 use super::translation::UPPER;
 
@@ -28,7 +28,7 @@ pub const FIXED_BASE: u64 = 0xffff_9600_0000_0000;
 /// Tables that a machine without any space has: its root, and one for each slot.
 pub const FIRST_TABLES: u64 = 4;
 /// Events that its journal holds.
-pub const EVENTS: usize = memory::journal::RING;
+pub const EVENTS: usize = memory::fault_log::RING;
 /// How many processors a machine has.
 pub const PROCESSORS: usize = 2;
 
@@ -42,14 +42,14 @@ pub const FEATURES: Features = Features {
 
 /// A machine; `spaces[i]` is the low half that `load(_, Some(i))` loads.
 pub struct Machine {
-    pub physical: Physical<'static>,
-    pub processors: Processors,
-    pub kernel: Space,
+    pub memory: Memory,
+    processors: Arc<Mutex<Processors>>,
+    pub kernel: KernelHalf,
     pub spaces: Vec<Option<Space>>,
     loaded: [Option<usize>; PROCESSORS],
     /// The fault outcomes of the last access; at most one.
     pub outcomes: Vec<Outcome>,
-    pub memory: Rc<SimulatedMemory>,
+    pub bytes: Arc<SimulatedMemory>,
 }
 
 impl Machine {
@@ -61,7 +61,7 @@ impl Machine {
 
     /// The same with other processors.
     pub fn with_features(features: Features) -> Self {
-        let memory = Rc::new(SimulatedMemory::new());
+        let memory = Arc::new(SimulatedMemory::new());
         let far = memory.far();
         let ranges = [(0x10_0000, 0x90_0000), (far - 0x10_0000, far + 0x50_0000)];
         Self::with_rubbish(memory, &ranges, features)
@@ -69,13 +69,13 @@ impl Machine {
 
     /// A machine with these ranges of memory.
     pub fn with_ranges(ranges: &[(u64, u64)]) -> Self {
-        Self::with_rubbish(Rc::new(SimulatedMemory::new()), ranges, FEATURES)
+        Self::with_rubbish(Arc::new(SimulatedMemory::new()), ranges, FEATURES)
     }
 
     /// The first 8 MiB of each range hold rubbish, as memory does after a
     /// restart, so that a frame that nobody zeroed is noticed.
     fn with_rubbish(
-        memory: Rc<SimulatedMemory>,
+        memory: Arc<SimulatedMemory>,
         ranges: &[(u64, u64)],
         features: Features,
     ) -> Self {
@@ -87,7 +87,7 @@ impl Machine {
 
     /// A machine with all of it chosen. The memory holds what it held.
     pub fn with_memory(
-        memory: Rc<SimulatedMemory>,
+        memory: Arc<SimulatedMemory>,
         ranges: &[(u64, u64)],
         features: Features,
     ) -> Self {
@@ -99,37 +99,40 @@ impl Machine {
                 kind: Kind::Usable,
             })
             .collect();
-        let map = MemoryMap::new(regions).physical_bits(features.physical_bits);
-        let layout = Layout::of(map.managed());
-        let held = layout.place(map.managed()).expect("room for the bitmap");
-        // SAFETY: the place is reserved by the allocator that gets the words,
-        // and a machine drops it before its memory.
-        let storage = unsafe { memory.words(held.start, layout.words()) };
-        let frames = Frames::new(map.managed(), storage, held).expect("a sorted map");
-        // SAFETY: as above, and this is the memory's one machine.
-        let events = unsafe { memory.events() };
-        let mut physical = Physical::new(frames, memory.direct_map(), features, events)
-            .expect("a frame of zeroes");
-        let kernel = Space::new_kernel_half(KERNEL_SLOTS, &[FIXED_SLOT], &mut physical)
+        let processors = Processors::new(PROCESSORS, &memory, features);
+        let processors = Arc::new(Mutex::new(processors));
+        let (offset, tlb) = (memory.offset(), Wire::to(&processors));
+        // SAFETY:
+        // - The whole simulated memory is mapped at this offset, and a machine
+        //   drops its `Memory` and halves before the bytes.
+        // - Tests touch frames that are free, tables or records only in the way
+        //   a processor does: atomically, and entries alone.
+        // - The processors are what the features say, and honour WP.
+        let handle = unsafe { Memory::new(regions, offset, features, tlb) }.expect("enough memory");
+        let kernel = KernelHalf::new(KERNEL_SLOTS, &[FIXED_SLOT], &handle)
             .expect("free slots and four frames");
-        let root = kernel.root().start_address().as_u64();
         let mut machine = Self {
-            physical,
-            processors: Processors::new(PROCESSORS, &memory, features, root),
+            memory: handle,
+            processors,
             kernel,
             spaces: Vec::new(),
             loaded: [None; PROCESSORS],
             outcomes: Vec::new(),
-            memory,
+            bytes: memory,
         };
         let space = machine.new_space();
         (0..PROCESSORS).for_each(|processor| machine.load(processor, Some(space)));
         machine
     }
 
+    /// The processors; nothing may be done to memory while this is held.
+    pub fn processors(&self) -> MutexGuard<'_, Processors> {
+        self.processors.lock().expect("no test goes on after a panic")
+    }
+
     /// Makes a space with an empty low half.
     pub fn new_space(&mut self) -> usize {
-        let space = Space::new(&self.kernel, &mut self.physical).expect("a frame for the root");
+        let space = Space::new(&self.kernel, &self.memory).expect("a frame for the root");
         self.spaces.push(Some(space));
         self.spaces.len() - 1
     }
@@ -137,7 +140,8 @@ impl Machine {
     /// Loads a space on a processor, or the kernel half alone.
     pub fn load(&mut self, processor: usize, space: Option<usize>) {
         let root = space.map_or(self.kernel.root(), |index| self.space(index).root());
-        self.processors.each[processor].load(root.start_address().as_u64());
+        let root = root.start_address().as_u64();
+        self.processors().each[processor].load(root);
         self.loaded[processor] = space;
     }
 
@@ -156,8 +160,7 @@ impl Machine {
         assert!(!self.loaded.contains(&Some(index)), "it is in use");
         let space = self.spaces[index].take().expect("a space that exists");
         // SAFETY: checked above.
-        let destroyed = unsafe { space.destroy(&mut self.physical, &mut self.processors) };
-        destroyed.unwrap_or_else(|_| panic!("only the kernel half refuses"))
+        unsafe { space.destroy(&self.memory) }
     }
 
     /// One access: translated, faulted and resolved until it works or is
@@ -171,10 +174,11 @@ impl Machine {
     ) -> Result<u64, Refusal> {
         self.outcomes.clear();
         loop {
-            let core = &mut self.processors.each[processor];
-            let fault = match core.translate(address, access, user) {
+            let translated = self.processors().each[processor].translate(address, access, user);
+            let fault = match translated {
                 Ok(physical) => {
-                    let state = self.physical.frames().state_of(PhysAddr::new(physical));
+                    let frame = PhysAddr::new(physical);
+                    let state = self.memory.frames(|frames| frames.state_of(frame));
                     assert!(
                         matches!(state, Some(State::Used) | None),
                         "{access} of {address:#x} leads to {physical:#x}, which is {state:?}"
@@ -188,14 +192,14 @@ impl Machine {
                 "{address:#x}: after {:?} there is another fault: {fault}",
                 self.outcomes
             );
-            core.forget_and_speculate(address);
-            let space = match self.loaded[processor] {
+            self.processors().each[processor].forget_and_speculate(address);
+            let outcome = match self.loaded[processor] {
                 Some(index) if address & UPPER == 0 => {
-                    self.spaces[index].as_mut().expect("a loaded space")
+                    let space = self.spaces[index].as_mut().expect("a loaded space");
+                    space.resolve(fault, &self.memory)
                 }
-                _ => &mut self.kernel,
+                _ => self.kernel.resolve(fault, &self.memory),
             };
-            let outcome = space.resolve(fault, &mut self.physical, &mut self.processors);
             self.outcomes.push(outcome);
             if let Outcome::Refused(refusal) = outcome {
                 return Err(refusal);
@@ -216,25 +220,25 @@ impl Machine {
     /// The kernel reads a byte.
     pub fn read_on(&mut self, processor: usize, address: u64) -> Result<u8, Refusal> {
         let physical = self.access(processor, address, Access::Read, false)?;
-        Ok(self.memory.read(physical))
+        Ok(self.bytes.read(physical))
     }
 
     /// The kernel writes a byte.
     pub fn write_on(&mut self, processor: usize, address: u64, byte: u8) -> Result<(), Refusal> {
         let physical = self.access(processor, address, Access::Write, false)?;
-        self.memory.write(physical, byte);
+        self.bytes.write(physical, byte);
         Ok(())
     }
 
     /// The kernel, on processor 0, fetches an instruction.
     pub fn fetch(&mut self, address: u64) -> Result<u8, Refusal> {
         let physical = self.access(0, address, Access::Execute, false)?;
-        Ok(self.memory.read(physical))
+        Ok(self.bytes.read(physical))
     }
 
     /// Where the memory of devices begins: 1 GiB aligned, and nobody manages it.
     pub fn device(&self) -> PhysAddr {
-        PhysAddr::new(self.memory.far() / 2)
+        PhysAddr::new(self.bytes.far() / 2)
     }
 
     /// Where the tables say that an address of space `index` lies: both those

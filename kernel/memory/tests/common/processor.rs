@@ -9,7 +9,7 @@
 //! a speculative walk may.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use memory::{Access, Fault, Features};
@@ -22,7 +22,7 @@ use super::translation::{ADDRESS, Found, Leaf, Permissions, Upper, span};
 
 /// One processor.
 pub struct Processor {
-    memory: Rc<SimulatedMemory>,
+    memory: Arc<SimulatedMemory>,
     features: Features,
     root: u64,
     /// By level and first virtual address.
@@ -32,11 +32,12 @@ pub struct Processor {
 }
 
 impl Processor {
-    pub fn new(memory: Rc<SimulatedMemory>, features: Features, root: u64) -> Self {
+    /// A processor without a root: one is to be loaded before anything is translated.
+    pub fn new(memory: Arc<SimulatedMemory>, features: Features) -> Self {
         Self {
             memory,
             features,
-            root,
+            root: 0,
             leaves: HashMap::new(),
             uppers: HashMap::new(),
         }

@@ -8,7 +8,7 @@
 //! What is flushed is written down, and a flush can be ignored on purpose, to
 //! show that the harness notices.
 
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, Weak};
 
 use memory::{Features, Flush, Scope, Tlb};
 use x86_64::VirtAddr;
@@ -48,8 +48,8 @@ pub struct Processors {
 }
 
 impl Processors {
-    pub fn new(count: usize, memory: &Rc<SimulatedMemory>, features: Features, root: u64) -> Self {
-        let each = (0..count).map(|_| Processor::new(Rc::clone(memory), features, root));
+    pub fn new(count: usize, memory: &Arc<SimulatedMemory>, features: Features) -> Self {
+        let each = (0..count).map(|_| Processor::new(Arc::clone(memory), features));
         Self {
             each: each.collect(),
             flushed: Vec::new(),
@@ -93,7 +93,27 @@ fn stale_at(core: &Processor, leaf: &Leaf) -> Option<u64> {
     None
 }
 
-impl Tlb for Processors {
+/// How a machine's memory reaches its processors, as long as they exist.
+pub struct Wire(Weak<Mutex<Processors>>);
+
+impl Wire {
+    /// A wire to these processors, for ever.
+    pub fn to(processors: &Arc<Mutex<Processors>>) -> &'static Self {
+        Box::leak(Box::new(Self(Arc::downgrade(processors))))
+    }
+}
+
+impl Tlb for Wire {
+    fn flush(&self, scope: Scope, flush: Flush<'_>) {
+        let processors = self.0.upgrade().expect("a machine that exists");
+        processors
+            .try_lock()
+            .expect("nobody looks at the processors during an operation")
+            .flush(scope, flush);
+    }
+}
+
+impl Processors {
     fn flush(&mut self, scope: Scope, flush: Flush<'_>) {
         self.flushed.push(match flush {
             Flush::Pages(pages) => {

@@ -11,8 +11,6 @@
 use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
-use memory::DirectMap;
-use memory::journal::{Event, RING};
 use x86_64::{PhysAddr, VirtAddr};
 
 /// Sizes that are tried, the largest first: a host may limit what is reserved.
@@ -49,15 +47,9 @@ impl SimulatedMemory {
         self.size() / 2
     }
 
-    /// The direct map that shows this memory.
-    pub fn direct_map(&self) -> DirectMap {
-        let offset = VirtAddr::new(self.mapping.as_mut_ptr() as u64);
-        // SAFETY:
-        // - The whole mapping is readable and writable; a machine drops its
-        //   frames and spaces before it drops this.
-        // - Tests touch frames that are free, tables or records only in the way
-        //   a processor does: atomically, and entries alone.
-        unsafe { DirectMap::new(offset) }
+    /// Where the direct map shows physical address 0.
+    pub fn offset(&self) -> VirtAddr {
+        VirtAddr::new(self.mapping.as_mut_ptr() as u64)
     }
 
     /// The words of a range, for the frame allocator to keep its bitmap in.
@@ -71,22 +63,6 @@ impl SimulatedMemory {
         // SAFETY: the range lies inside the mapping and is aligned to 8 bytes;
         // the caller vouches for the rest.
         unsafe { std::slice::from_raw_parts_mut(pointer, words) }
-    }
-
-    /// A ring for events, in memory below 1 MiB, which is never handed out.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::words`]; there is one such ring at a time.
-    pub unsafe fn events(&self) -> &'static mut [Event; RING] {
-        let bytes = size_of::<[Event; RING]>() as u64;
-        let pointer = self.pointer(0x1000, bytes).cast::<[Event; RING]>();
-        // SAFETY: the range lies inside the mapping and is aligned; the ring is
-        // written before it is referred to; the caller vouches for the rest.
-        unsafe {
-            pointer.write([Event::NONE; RING]);
-            &mut *pointer
-        }
     }
 
     /// The table entry at a physical address, as the processor sees it.

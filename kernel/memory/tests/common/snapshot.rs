@@ -1,7 +1,6 @@
 //! Everything that an operation which is refused must leave as it was: frames,
 //! counters, regions, and each entry of each table.
 
-use memory::Space;
 use memory::frames::{Counts, State};
 use memory::memory_map::FrameRange;
 use memory::space::Region;
@@ -51,20 +50,20 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn of(machine: &Machine) -> Self {
-        let half = |space: &Space| Half {
+        let half = |space: &memory::space::Half| Half {
             regions: space.regions().collect(),
             record_frames: space.record_frames(),
-            entries: entries(&machine.memory, space),
+            entries: entries(&machine.bytes, space),
         };
         let low = machine.spaces.iter().map(|space| space.as_ref().map(half));
-        let frames = machine.physical.frames();
+        let memory = &machine.memory;
         Self {
-            counts: frames.counts(),
-            free_2m_blocks: frames.free_2m_blocks(),
-            borrowed: machine.physical.borrowed(),
-            fallbacks: machine.physical.fallbacks(),
-            leaked: machine.physical.leaked(),
-            states: frames.states().collect(),
+            counts: memory.counts(),
+            free_2m_blocks: memory.frames(|frames| frames.free_2m_blocks()),
+            borrowed: memory.borrowed(),
+            fallbacks: memory.fallbacks(),
+            leaked: memory.leaked(),
+            states: memory.frames(|frames| frames.states().collect()),
             halves: std::iter::once(Some(half(&machine.kernel)))
                 .chain(low)
                 .collect(),
@@ -94,7 +93,7 @@ impl Snapshot {
 }
 
 /// Every entry of a half's tables that is not 0, by address, tables first.
-pub fn entries(memory: &SimulatedMemory, space: &Space) -> Vec<Placed> {
+pub fn entries(memory: &SimulatedMemory, space: &memory::space::Half) -> Vec<Placed> {
     let root = space.root().start_address().as_u64();
     let indices = if space.is_kernel() { 256..512 } else { 0..256 };
     let mut found = Vec::new();

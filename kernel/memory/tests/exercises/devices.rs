@@ -15,14 +15,14 @@ const BASE: u64 = 0x4000_0000;
 fn a_devices_frame_is_borrowed_and_in_no_total() {
     let mut machine = Machine::new();
     let total = machine.counts().total;
-    assert_eq!(machine.physical.borrowed(), 0);
+    assert_eq!(machine.memory.borrowed(), 0);
     let backing = Backing::Device(machine.device(), Cache::Uncached);
     let region = machine.allocate(KERNEL, Request::new(PAGE, backing));
-    assert_eq!(machine.physical.borrowed(), 1);
+    assert_eq!(machine.memory.borrowed(), 1);
     assert_eq!(machine.counts().total, total);
     assert_eq!(machine.counts().private, 0);
     machine.free(KERNEL, region.base.as_u64());
-    assert_eq!(machine.physical.borrowed(), 0);
+    assert_eq!(machine.memory.borrowed(), 0);
 }
 
 /// Exercise 2. The bytes of a program are written through the direct map into a space that is not loaded; the pages
@@ -36,8 +36,8 @@ fn a_program_is_written_from_outside_and_executed_inside() {
         Some(other),
         Request::new(2 * PAGE, Backing::Demand).placement(at(BASE)),
     );
-    let written = machine.with(Some(other), |space, physical, tlb| {
-        space.write(VirtAddr::new(BASE), &code, physical, tlb)
+    let written = machine.with(Some(other), |space, memory| {
+        space.write(VirtAddr::new(BASE), &code, memory)
     });
     assert_eq!(written, Ok(()));
     assert_eq!(machine.counts().private, 2);

@@ -43,12 +43,12 @@ fn only_the_private_copy_flushes() {
         Request::new(2 * PAGE, Backing::Zero).placement(at(BASE + 2 * PAGE)),
     );
     let mut flushes = |page: u64, access: Access, expected: Outcome| {
-        machine.processors.flushed.clear();
+        machine.processors().flushed.clear();
         machine
             .access(0, BASE + page * PAGE, access, false)
             .expect("allowed");
         assert_eq!(machine.outcome(), Some(expected));
-        machine.processors.flushed.len()
+        machine.processors().flushed.len()
     };
     assert_eq!(flushes(0, Access::Write, Outcome::Demand), 0);
     assert_eq!(flushes(2, Access::Read, Outcome::ZeroRead), 0);
@@ -78,7 +78,7 @@ fn without_the_flush_a_page_is_written_that_may_only_be_read() {
             VirtAddr::new(BASE),
             PAGE,
             Rights::Read,
-            &mut machine.physical,
+            &mut machine.memory,
             &mut forgetful,
         )
         .expect("a demand region");
@@ -88,5 +88,5 @@ fn without_the_flush_a_page_is_written_that_may_only_be_read() {
         Ok(()),
         "and the old translation serves"
     );
-    assert!(machine.processors.stale().is_some(), "which is noticed");
+    assert!(machine.processors().stale().is_some(), "which is noticed");
 }

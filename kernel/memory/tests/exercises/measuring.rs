@@ -35,7 +35,7 @@ fn rows(accesses: &[(Access, usize)]) -> [(u64, u64, u64); 5] {
     let requests = [
         small(Backing::Immediate),
         small(Backing::Demand),
-        small(Backing::Demand).around(16),
+        small(Backing::Demand).fault_around(16),
         small(Backing::Zero),
         large,
     ];

@@ -32,8 +32,8 @@ fn an_entry_of_softwares_is_not_present_and_not_forgotten() {
     );
     let start = VirtAddr::new(BASE);
     let empty = machine.counts();
-    let made = machine.with(LOW, |space, physical, tlb| {
-        space.promise(start, PAGE, physical, tlb)
+    let made = machine.with(LOW, |space, memory| {
+        space.reserve(start, PAGE, memory)
     });
     assert_eq!(made, Ok(1));
     assert_eq!(entry(&mut machine), EntryKind::Software(promised.bits()));

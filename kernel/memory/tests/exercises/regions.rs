@@ -70,7 +70,7 @@ fn zero_backing_pays_in_faults_what_it_saves_in_frames() {
 #[test]
 fn four_touches_fill_sixty_four_pages_by_sixteens() {
     let mut machine = Machine::new();
-    let request = Request::new(64 * PAGE, Backing::Demand).around(16);
+    let request = Request::new(64 * PAGE, Backing::Demand).fault_around(16);
     machine.allocate(LOW, request.placement(at(BASE)));
     for page in [7, 16, 47, 48] {
         machine.write(BASE + page * PAGE, 1).expect("writable");

@@ -28,10 +28,10 @@ fn after_a_write_to_the_zero_frame(flushes: usize) -> Machine {
     for processor in 0..2 {
         assert_eq!(machine.read_on(processor, BASE), Ok(0));
     }
-    machine.processors.flushed.clear();
-    machine.processors.ignored = flushes;
-    let wrote = machine.with(LOW, |space, physical, tlb| {
-        space.write(VirtAddr::new(BASE), &[1], physical, tlb)
+    machine.processors().flushed.clear();
+    machine.processors().ignored = flushes;
+    let wrote = machine.with(LOW, |space, memory| {
+        space.write(VirtAddr::new(BASE), &[1], memory)
     });
     assert_eq!(wrote, Ok(()));
     machine
@@ -65,7 +65,7 @@ fn the_flush_is_missed_by_the_processors_and_not_by_the_counts() {
 
 /// What the audit alone says, which knows nothing of processors.
 fn audited(machine: &Machine) -> Result<(), Broken> {
-    let audit = machine.kernel.audit(&machine.physical);
+    let audit = machine.kernel.audit(&machine.memory);
     let mut scratch = vec![0; audit.words()];
     let report = audit.run(machine.spaces.iter().flatten(), &mut scratch);
     report.map(|_| ())
@@ -95,8 +95,8 @@ fn a_discard_that_keeps_the_frame_breaks_the_sum() {
         machine.write(BASE + page * PAGE, 1).expect("writable");
     }
     let places = entries(&mut machine, BASE);
-    machine.memory.entry(places[3]).store(0, Relaxed);
-    machine.memory.entry(places[2]).fetch_sub(1 << 52, Relaxed);
+    machine.bytes.entry(places[3]).store(0, Relaxed);
+    machine.bytes.entry(places[2]).fetch_sub(1 << 52, Relaxed);
     let (counter, says, found) = (Counter::Private, 3, 2);
     let broken = Broken::Count {
         counter,
@@ -117,7 +117,7 @@ fn a_discard_that_keeps_the_leaf_is_told_with_its_address() {
     let frame = frame.expect("it was written");
     let whole = PhysFrame::<Size4KiB>::containing_address(frame);
     // SAFETY: nothing accesses the memory from here on; that a leaf still maps it is the point.
-    let freed = unsafe { machine.physical.frames_mut().free_raw(whole, Use::Private) };
+    let freed = unsafe { machine.memory.frames_mut().free_raw(whole, Use::Private) };
     assert_eq!(freed, Ok(()));
     let broken = Broken::Leaf {
         space: Scope::Space(machine.space(0).root()),

@@ -13,12 +13,12 @@ impl World {
         let base = self.address_of(half, target);
         let plain = self.plain(half);
         let expected = match plain.region_at(base) {
-            None => Err(FreeError::NoRegion(VirtAddr::new(base))),
+            None => Err(FreeError::NoRegion { address: VirtAddr::new(base) }),
             Some((part, region)) if part - region.offset != base => {
-                Err(FreeError::NotTheBase(VirtAddr::new(part - region.offset)))
+                Err(FreeError::NotTheBase { base: VirtAddr::new(part - region.offset) })
             }
             Some((base, region)) if region.backing == Backing::Fixed => {
-                Err(FreeError::Fixed(VirtAddr::new(base)))
+                Err(FreeError::Fixed { base: VirtAddr::new(base) })
             }
             Some((_, region)) => {
                 let of_source = |other: u64| other == region.source;
@@ -37,7 +37,7 @@ impl World {
         let base = VirtAddr::new(base);
         let freed = self
             .machine
-            .with(half, |space, physical, tlb| space.free(base, physical, tlb));
+            .with(half, |space, memory| space.free(base, memory));
         assert_eq!(freed, expected);
     }
 
@@ -48,15 +48,15 @@ impl World {
         let room = self.room();
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
-            None => Some(ProtectError::NoRegion(VirtAddr::new(base))),
+            None => Some(ProtectError::NoRegion { address: VirtAddr::new(base) }),
             Some(region) if matches!(region.backing, Backing::Guard | Backing::Fixed) => Some(
-                ProtectError::NotManaged(VirtAddr::new(base), region.backing),
+                ProtectError::NotManaged { base: VirtAddr::new(base), backing: region.backing },
             ),
             Some(region)
                 if rights == Rights::ReadExecute
                     && matches!(region.backing, Backing::Device(..)) =>
             {
-                Some(ProtectError::ExecutableDevice(VirtAddr::new(base)))
+                Some(ProtectError::ExecutableDevice { base: VirtAddr::new(base) })
             }
             Some(_) => None,
         });
@@ -64,8 +64,8 @@ impl World {
         let starts_inside = |at| plain.region_at(at).is_some_and(|(base, _)| base != at);
         let records = u64::from(starts_inside(start)) + u64::from(starts_inside(end));
         let from = VirtAddr::new(start);
-        let result = self.machine.with(half, |space, physical, tlb| {
-            space.protect(from, pages * PAGE, rights, physical, tlb)
+        let result = self.machine.with(half, |space, memory| {
+            space.protect(from, pages * PAGE, rights, memory)
         });
         match (refused, result) {
             (Some(refused), result) => assert_eq!(result, Err(refused)),
@@ -95,11 +95,11 @@ impl World {
         let room = self.room();
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
-            None => Some(DiscardError::NoRegion(VirtAddr::new(base))),
+            None => Some(DiscardError::NoRegion { address: VirtAddr::new(base) }),
             Some(region) if matches!(region.backing, Backing::Demand | Backing::Zero) => None,
             Some(region) => {
                 let base = VirtAddr::new(base);
-                Some(DiscardError::NotOnDemand(base, region.backing))
+                Some(DiscardError::NotOnDemand { base: base, backing: region.backing })
             }
         });
         let expected = match refused {
@@ -114,8 +114,8 @@ impl World {
             }
         };
         let from = VirtAddr::new(start);
-        let result = self.machine.with(half, |space, physical, tlb| {
-            space.discard(from, pages * PAGE, physical, tlb)
+        let result = self.machine.with(half, |space, memory| {
+            space.discard(from, pages * PAGE, memory)
         });
         assert_eq!(result, expected);
     }

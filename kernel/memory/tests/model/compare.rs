@@ -45,7 +45,7 @@ impl World {
             ..counts
         };
         assert_eq!(counts, expected);
-        let physical = &self.machine.physical;
+        let physical = &self.machine.memory;
         assert_eq!(physical.borrowed(), borrowed);
         assert_eq!(physical.fallbacks(), self.fallbacks);
         for outcome in Outcome::ALL {
@@ -83,8 +83,8 @@ impl World {
         let space = half.map_or(Some(&self.machine.kernel), |index| {
             self.machine.spaces[index].as_ref()
         });
-        let found = entries(&self.machine.memory, space.expect("a space that exists"));
-        let zero = self.machine.physical.zero_frame().start_address().as_u64();
+        let found = entries(&self.machine.bytes, space.expect("a space that exists"));
+        let zero = self.machine.memory.zero_frame().start_address().as_u64();
         let features = self.features;
         let plain = self.halves.get_mut(&half).expect("a half that exists");
         let mut found = found.iter().filter(|entry| entry.is_leaf());
@@ -119,11 +119,11 @@ impl World {
             }
             if leaf.physical == UNKNOWN {
                 leaf.physical = physical;
-                compare_bytes(&self.machine.memory, leaf);
+                compare_bytes(&self.machine.bytes, leaf);
             }
             assert_eq!(physical, leaf.physical, "at {start:#x}");
             for (offset, page) in &leaf.written {
-                let same = self.machine.memory.holds(physical + offset, page);
+                let same = self.machine.bytes.holds(physical + offset, page);
                 assert!(same, "the bytes of {:#x}", start + offset);
             }
         }
@@ -135,12 +135,12 @@ impl World {
         for half in self.halves.values() {
             let private = |leaf: &&PlainLeaf| leaf.behind == Behind::Private;
             for leaf in half.leaves.values().filter(private) {
-                compare_bytes(&self.machine.memory, leaf);
+                compare_bytes(&self.machine.bytes, leaf);
             }
         }
-        let zero = self.machine.physical.zero_frame().start_address().as_u64();
+        let zero = self.machine.memory.zero_frame().start_address().as_u64();
         let zeroes = vec![0; PAGE as usize];
-        assert!(self.machine.memory.holds(zero, &zeroes), "the zero frame");
+        assert!(self.machine.bytes.holds(zero, &zeroes), "the zero frame");
     }
 }
 

@@ -21,7 +21,7 @@ mod touch;
 mod wishes;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use memory::{Features, Outcome, Refusal};
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ fn random_operations_agree_with_a_plain_model() {
         config.cases = SCRIPTS;
     }
     let scripts = config.cases;
-    let memory = Rc::new(SimulatedMemory::new());
+    let memory = Arc::new(SimulatedMemory::new());
     let steps = Cell::new(0_u64);
     let seen = RefCell::new(Tally::default());
     // While a script is shortened, each attempt that fails would be reported.
@@ -66,7 +66,7 @@ fn random_operations_agree_with_a_plain_model() {
     std::panic::set_hook(Box::new(|_| {}));
     let played = TestRunner::new(config).run(&(features(), script::script(STEPS)), |script| {
         let (features, script) = script;
-        let mut world = World::new(Rc::clone(&memory), features);
+        let mut world = World::new(Arc::clone(&memory), features);
         for step in &script {
             world.play(step);
             steps.set(steps.get() + 1);

@@ -2,7 +2,7 @@
 //! compares what both say.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use memory::space::Backing;
 use memory::{Features, Space};
@@ -38,7 +38,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(memory: Rc<SimulatedMemory>, features: Features) -> Self {
+    pub fn new(memory: Arc<SimulatedMemory>, features: Features) -> Self {
         let far = memory.far();
         let ranges = [(0x10_0000, 0x78_0000), (far - 0x10_0000, far + 0x8_0000)];
         let machine = Machine::with_memory(memory, &ranges, features);
@@ -155,14 +155,14 @@ impl World {
     pub fn room(&self) -> Room {
         Room {
             frames: self.capacity - self.used() - self.withheld,
-            blocks: self.machine.physical.frames().free_2m_blocks(),
+            blocks: self.machine.memory.frames(|frames| frames.free_2m_blocks()),
         }
     }
 
     fn limit(&mut self, left: Option<u64>) {
         let free = self.capacity - self.used();
         self.withheld = left.map_or(0, |left| free.saturating_sub(left));
-        self.machine.physical.frames_mut().set_limit(left);
+        self.machine.memory.set_limit(left);
     }
 
     fn new_space(&mut self) {
@@ -170,7 +170,7 @@ impl World {
             return;
         }
         let room = self.room();
-        let made = Space::new(&self.machine.kernel, &mut self.machine.physical);
+        let made = Space::new(&self.machine.kernel, &mut self.machine.memory);
         assert_eq!(made.is_ok(), room.frames > 0);
         if let Ok(space) = made {
             self.machine.spaces.push(Some(space));

@@ -51,10 +51,10 @@ impl World {
             assert_eq!(physical, leaf.physical + offset);
         } else if access == Access::Write {
             leaf.write(offset, byte);
-            self.machine.memory.write(physical, byte);
+            self.machine.bytes.write(physical, byte);
         } else {
             let expected = leaf.read(offset);
-            assert_eq!(self.machine.memory.read(physical), expected);
+            assert_eq!(self.machine.bytes.read(physical), expected);
         }
     }
 
@@ -80,9 +80,9 @@ impl World {
         let (expected, stopped) = self.expected_bytes(half, start, size as u64, byte);
         let from = VirtAddr::new(start);
         let mut bytes = vec![byte.unwrap_or(0xee); size];
-        let result = self.machine.with(half, |space, physical, tlb| match byte {
-            Some(_) => space.write(from, &bytes, physical, tlb),
-            None => space.read(from, &mut bytes, physical, tlb),
+        let result = self.machine.with(half, |space, memory| match byte {
+            Some(_) => space.write(from, &bytes, memory),
+            None => space.read(from, &mut bytes, memory),
         });
         let result = result.map_err(|error| (error.address.as_u64(), error.refusal));
         assert_eq!(result, stopped.map_or(Ok(()), Err));

@@ -20,7 +20,7 @@ impl World {
         let placement = placement(half, wish.place);
         let mut request = Request::new(wish.bytes, backing)
             .rights(wish.rights)
-            .around(wish.around)
+            .fault_around(wish.around)
             .placement(placement);
         if let Some(size) = wish.page_size {
             request = request.page_size(size);
@@ -30,8 +30,8 @@ impl World {
         }
         let room = self.room();
         let expected = self.expected_region(half, wish, backing, placement);
-        let result = self.machine.with(half, |space, physical, tlb| {
-            space.allocate(request, physical, tlb)
+        let result = self.machine.with(half, |space, memory| {
+            space.allocate(request, memory)
         });
         match (expected, result) {
             (Err(error), result) => assert_eq!(result, Err(error)),
@@ -85,7 +85,7 @@ impl World {
         }
         let size = wish.bytes.next_multiple_of(page);
         if !wish.around.is_power_of_two() || wish.around > 512 {
-            return Err(AllocateError::BadAround(wish.around));
+            return Err(AllocateError::BadFaultAround { pages: wish.around });
         }
         if wish.user && half == KERNEL {
             return Err(AllocateError::UserInKernelHalf);
@@ -93,12 +93,12 @@ impl World {
         if let Backing::Device(start, _) = backing
             && !start.is_aligned(page)
         {
-            return Err(AllocateError::BadDeviceAddress(start.as_u64()));
+            return Err(AllocateError::BadDeviceAddress { start: start.as_u64() });
         }
         if let Backing::Device(start, _) = backing
             && wish.rights == Rights::ReadExecute
         {
-            return Err(AllocateError::ExecutableDevice(start.as_u64()));
+            return Err(AllocateError::ExecutableDevice { start: start.as_u64() });
         }
         let plain = &self.halves[&half];
         let (low, high) = match half {
@@ -113,16 +113,16 @@ impl World {
             Placement::At(base) => {
                 let start = base.as_u64();
                 if !base.is_aligned(page) {
-                    return Err(AllocateError::Unaligned(base, page));
+                    return Err(AllocateError::Unaligned { address: base, size: page });
                 }
                 if let Some(other) = plain.overlap(start, start + size) {
-                    return Err(AllocateError::Overlap(VirtAddr::new(other)));
+                    return Err(AllocateError::Overlap { base: VirtAddr::new(other) });
                 }
                 start
             }
             _ if backing == Backing::Fixed => return Err(AllocateError::FixedNeedsAddress),
             Placement::Anywhere => first_fit(low, high, page)?,
-            Placement::Within(from, below, align) => {
+            Placement::Within { from: from, below: (below).as_u64(), align: align } => {
                 let (from, below) = (from.as_u64().max(low), below.as_u64().min(high));
                 first_fit(from, below, align.max(page))?
             }
@@ -147,7 +147,7 @@ impl World {
         let space = half.map_or(Some(&self.machine.kernel), |index| {
             self.machine.spaces[index].as_ref()
         });
-        let placed = entries(&self.machine.memory, space.expect("a space that exists"));
+        let placed = entries(&self.machine.bytes, space.expect("a space that exists"));
         let end = base + self.halves[&half].regions[&base].size;
         let mut address = base;
         let mut leaves = Vec::new();
@@ -209,7 +209,7 @@ fn placement(half: Half, place: Place) -> Placement {
         Place::Arena(page) => Placement::At(arena(page)),
         Place::Within(from, pages, align) => {
             let below = arena(from) + u64::from(pages) * PAGE;
-            Placement::Within(arena(from), below, PAGE << align)
+            Placement::Within { from: arena(from), below: (below).as_u64(), align: PAGE << align }
         }
     }
 }

@@ -12,7 +12,7 @@ const BASE: u64 = 0x4000_f000;
 
 fn machine_with(pages: u64, backing: Backing, around: u16) -> Machine {
     let mut machine = Machine::new();
-    let request = Request::new(pages * PAGE, backing).around(around);
+    let request = Request::new(pages * PAGE, backing).fault_around(around);
     machine.allocate(LOW, request.placement(at(BASE)));
     machine
 }
@@ -34,7 +34,7 @@ fn one_fault_maps_the_aligned_block_around_it() {
         machine.write(BASE + page * PAGE, 1).expect("writable");
     }
     assert_eq!(machine.faults(), 1);
-    assert_eq!(machine.processors.flushed, []);
+    assert_eq!(machine.processors().flushed, []);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_read_around_a_zero_page_maps_zero_leaves_only() {
     assert_eq!(machine.read(BASE + 3 * PAGE), Ok(0));
     assert_eq!(mapped(&mut machine, 17).len(), 16);
     let region = machine.space(0).region_at(VirtAddr::new(BASE)).expect("it");
-    let physical = &machine.physical;
+    let physical = &machine.memory;
     let space = machine.spaces[0].as_ref().expect("space 0");
     let resident = space.resident(&region, physical);
     assert_eq!((resident.zero, resident.private), (16, 0));
@@ -100,7 +100,7 @@ fn running_out_of_frames_for_the_extra_pages_is_no_error() {
 #[test]
 fn the_widest_block_is_one_leaf_table() {
     let mut machine = Machine::new();
-    let request = Request::new(3 * BIG, Backing::Zero).around(512);
+    let request = Request::new(3 * BIG, Backing::Zero).fault_around(512);
     machine.allocate(LOW, request.placement(at(0x4000_0000 + 5 * PAGE)));
     machine.read(0x4000_0000 + BIG + PAGE).expect("readable");
     assert!(machine.physical_of(0, 0x4000_0000 + BIG - PAGE).is_none());

@@ -22,8 +22,8 @@ fn machine_with(request: Request) -> (Machine, Half) {
 fn read(machine: &mut Machine, half: Half, from: u64, size: usize) -> Result<Vec<u8>, BytesError> {
     let mut bytes = vec![0xee; size];
     let from = VirtAddr::new(from);
-    let result = machine.with(half, |space, physical, tlb| {
-        space.read(from, &mut bytes, physical, tlb)
+    let result = machine.with(half, |space, memory| {
+        space.read(from, &mut bytes, memory)
     });
     machine.check();
     result.map(|()| bytes)
@@ -31,8 +31,8 @@ fn read(machine: &mut Machine, half: Half, from: u64, size: usize) -> Result<Vec
 
 fn write(machine: &mut Machine, half: Half, to: u64, bytes: &[u8]) -> Result<(), BytesError> {
     let to = VirtAddr::new(to);
-    let result = machine.with(half, |space, physical, tlb| {
-        space.write(to, bytes, physical, tlb)
+    let result = machine.with(half, |space, memory| {
+        space.write(to, bytes, memory)
     });
     machine.check();
     result
@@ -67,7 +67,7 @@ fn a_read_from_outside_maps_what_a_read_maps() {
     let (mut machine, other) = machine_with(Request::new(2 * PAGE, Backing::Zero));
     let zeroes = vec![0; 2 * PAGE as usize];
     assert_eq!(read(&mut machine, other, BASE, zeroes.len()), Ok(zeroes));
-    let journal = machine.physical.journal();
+    let journal = machine.memory.journal();
     assert_eq!((journal.count(Outcome::ZeroRead), journal.faults()), (2, 2));
     assert_eq!(machine.counts().private, 0);
 }
@@ -79,7 +79,7 @@ fn a_write_from_outside_to_the_zero_frame_copies_it() {
     assert_eq!(machine.read_on(1, BASE), Ok(0));
     assert_eq!(write(&mut machine, other, BASE, &[1, 2, 3]), Ok(()));
     assert_eq!(machine.read_on(1, BASE + 2), Ok(3), "it sees the copy");
-    assert_eq!(machine.physical.journal().count(Outcome::PrivateCopy), 1);
+    assert_eq!(machine.memory.fault_log(|log| log.count(Outcome::PrivateCopy)), 1);
 }
 
 #[test]

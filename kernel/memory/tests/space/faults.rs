@@ -67,7 +67,7 @@ fn absent_to_present_flushes_nothing() {
         let mut machine = machine_with(backing);
         machine.write(BASE, 1).expect("writable");
         machine.read(BASE + PAGE).expect("readable");
-        assert_eq!(machine.processors.flushed, [], "{backing}");
+        assert_eq!(machine.processors().flushed, [], "{backing}");
     }
 }
 
@@ -82,7 +82,7 @@ fn a_read_of_a_zero_page_takes_no_frame_but_the_tables() {
     let after = machine.counts();
     assert_eq!((after.private, after.zero), (0, 1));
     assert_eq!(after.used - before.used, 3, "tables at levels 3, 2 and 1");
-    let zero = machine.physical.zero_frame().start_address().as_u64();
+    let zero = machine.memory.zero_frame().start_address().as_u64();
     assert_eq!(machine.physical_of(0, BASE + 3 * PAGE), Some(zero));
     assert!(!flags(&mut machine, BASE).contains(Flags::WRITABLE));
 }
@@ -94,9 +94,9 @@ fn a_write_to_the_zero_frame_gets_a_private_frame_and_flushes_that_page() {
     machine.write(BASE, 9).expect("writable");
     assert_eq!(machine.outcome(), Some(Outcome::PrivateCopy));
     assert_eq!(machine.counts().private, 1);
-    assert_eq!(machine.processors.flushed.len(), 1);
+    assert_eq!(machine.processors().flushed.len(), 1);
     assert_eq!((machine.read(BASE), machine.read(BASE + 1)), (Ok(9), Ok(0)));
-    let zero = machine.physical.zero_frame().start_address().as_u64();
+    let zero = machine.memory.zero_frame().start_address().as_u64();
     assert!(
         machine
             .memory
@@ -130,9 +130,9 @@ fn a_wider_right_costs_another_processor_one_spurious_fault() {
     machine.write(BASE, 3).expect("writable");
     machine.protect(LOW, BASE, 4 * PAGE, Rights::Read);
     assert_eq!(machine.read_on(1, BASE), Ok(3));
-    machine.processors.flushed.clear();
+    machine.processors().flushed.clear();
     machine.protect(LOW, BASE, 4 * PAGE, Rights::ReadWrite);
-    assert_eq!(machine.processors.flushed, [], "only more is allowed");
+    assert_eq!(machine.processors().flushed, [], "only more is allowed");
     assert_eq!(machine.write_on(1, BASE, 4), Ok(()));
     assert_eq!(machine.outcome(), Some(Outcome::Spurious));
     assert_eq!(machine.write_on(1, BASE, 5), Ok(()));
@@ -148,15 +148,15 @@ fn a_device_is_mapped_at_once_uncached_and_borrowed() {
     machine.allocate(LOW, request.placement(at(BASE)));
     assert_eq!(machine.write(BASE + PAGE + 8, 0x5a), Ok(()));
     assert_eq!(machine.faults(), 0);
-    assert_eq!(machine.memory.read(device.as_u64() + 0x1008), 0x5a);
+    assert_eq!(machine.bytes.read(device.as_u64() + 0x1008), 0x5a);
     assert_eq!(
-        (machine.counts().private, machine.physical.borrowed()),
+        (machine.counts().private, machine.memory.borrowed()),
         (0, 2)
     );
     let uncached = Flags::WRITE_THROUGH | Flags::NO_CACHE;
     assert!(flags(&mut machine, BASE).contains(uncached));
     assert_eq!(machine.free(LOW, BASE), 0, "no private frame");
-    assert_eq!(machine.physical.borrowed(), 0);
+    assert_eq!(machine.memory.borrowed(), 0);
 }
 
 #[test]

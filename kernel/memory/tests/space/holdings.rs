@@ -12,7 +12,7 @@ const BASE: u64 = 0x4000_0000;
 fn held(machine: &mut Machine, holding: Holding) -> u64 {
     let mut frames = 0;
     for half in [None, LOW] {
-        machine.with(half, |space, physical, _| {
+        machine.with(half, |space, memory| {
             space.holdings(physical, |held| {
                 frames += if held.holding == holding {
                     held.frames
@@ -57,7 +57,7 @@ fn every_frame_in_use_is_told_once_and_as_what_it_is() {
     machine.allocate(None, Request::new(3 * PAGE, Backing::Immediate));
     let mut told = Vec::new();
     for half in [None, LOW] {
-        machine.with(half, |space, physical, _| {
+        machine.with(half, |space, memory| {
             space.holdings(physical, |held| {
                 let start = held.start.as_u64();
                 told.extend((0..held.frames).map(|n| (start + n * PAGE, held.holding)));
@@ -108,7 +108,7 @@ fn neighbouring_frames_are_told_together() {
         frames: 4,
     };
     let mut told = Vec::new();
-    machine.with(None, |space, physical, _| {
+    machine.with(None, |space, memory| {
         space.holdings(physical, |held| told.push(held));
     });
     told.retain(|held| held.holding == Holding::Borrowed);
@@ -122,7 +122,7 @@ fn a_large_page_is_shared_out_among_the_parts_of_its_region() {
     let region = machine.allocate(LOW, large.placement(at(BASE)));
     machine.write(BASE + BIG, 1).expect("writable");
     let mut parts = [Resident::default(); 8];
-    machine.with(LOW, |space, physical, _| {
+    machine.with(LOW, |space, memory| {
         space.resident_parts(&region, physical, &mut parts);
     });
     let private = parts.map(|part| part.private);
@@ -137,7 +137,7 @@ fn pages_count_in_the_part_that_they_lie_in() {
     machine.read(BASE + 2 * PAGE).expect("readable");
     machine.write(BASE + 9 * PAGE, 1).expect("writable");
     let mut parts = [Resident::default(); 3];
-    machine.with(LOW, |space, physical, _| {
+    machine.with(LOW, |space, memory| {
         space.resident_parts(&region, physical, &mut parts);
     });
     // Parts of 3, 3 and 4 pages.

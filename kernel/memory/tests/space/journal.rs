@@ -21,25 +21,25 @@ fn an_event_tells_the_fault_its_region_and_its_frame() {
     let mut machine = machine_with(2);
     machine.write(BASE + PAGE + 0x123, 1).expect("writable");
     let frame = machine.physical_of(0, BASE + PAGE).expect("mapped");
-    let event = machine.physical.journal_mut().drain().expect("one event");
+    let event = machine.memory.next_event().expect("one event");
     assert_eq!(event.fault.address.as_u64(), BASE + PAGE + 0x123);
     assert_eq!(event.fault.code.bits(), 0b10);
     assert_eq!(event.fault.instruction.as_u64(), 0x1000);
     assert_eq!(event.outcome, Outcome::ZeroWrite);
     assert_eq!(event.region.as_u64(), BASE);
     assert_eq!(event.frame.as_u64(), frame);
-    assert_eq!(machine.physical.journal_mut().drain(), None);
+    assert_eq!(machine.memory.next_event(), None);
 }
 
 #[test]
 fn a_refused_event_has_no_frame_and_no_region_where_there_is_none() {
     let mut machine = machine_with(1);
     assert!(machine.read(0x7000).is_err());
-    let event = machine.physical.journal().last().expect("one event");
+    let event = machine.memory.fault_log(|log| log.last()).expect("one event");
     assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
     assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));
     assert!(machine.fetch(BASE).is_err());
-    let event = machine.physical.journal().last().expect("another");
+    let event = machine.memory.fault_log(|log| log.last()).expect("another");
     assert_eq!((event.region.as_u64(), event.frame.as_u64()), (BASE, 0));
 }
 
@@ -50,11 +50,11 @@ fn events_come_out_in_the_order_of_the_faults() {
         machine.read(BASE + page * PAGE).expect("readable");
     }
     for page in 0..10 {
-        let event = machine.physical.journal_mut().drain().expect("ten events");
+        let event = machine.memory.next_event().expect("ten events");
         assert_eq!(event.fault.address.as_u64(), BASE + page * PAGE);
     }
-    assert_eq!(machine.physical.journal_mut().drain(), None);
-    assert_eq!(machine.physical.journal().lost(), 0);
+    assert_eq!(machine.memory.next_event(), None);
+    assert_eq!(machine.memory.fault_log(|log| log.lost()), 0);
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn the_oldest_events_are_lost_and_counted() {
     for page in 0..EVENTS as u64 + 7 {
         machine.read(BASE + page * PAGE).expect("readable");
     }
-    assert_eq!(machine.physical.journal().lost(), 7);
-    let event = machine.physical.journal_mut().drain().expect("an event");
+    assert_eq!(machine.memory.fault_log(|log| log.lost()), 7);
+    let event = machine.memory.next_event().expect("an event");
     assert_eq!(event.fault.address.as_u64(), BASE + 7 * PAGE);
-    let rest = std::iter::from_fn(|| machine.physical.journal_mut().drain()).count();
+    let rest = std::iter::from_fn(|| machine.memory.next_event()).count();
     assert_eq!(rest, EVENTS - 1);
-    assert_eq!(machine.physical.journal().lost(), 7);
+    assert_eq!(machine.memory.fault_log(|log| log.lost()), 7);
     assert_eq!(machine.faults(), EVENTS as u64 + 7, "counted all the same");
 }
 
@@ -81,7 +81,7 @@ fn faults_are_counted_by_cause_and_by_outcome() {
     machine.write(BASE + 2 * PAGE, 1).expect("writable");
     assert!(machine.fetch(BASE).is_err());
     assert!(machine.read(0).is_err());
-    let journal = machine.physical.journal();
+    let journal = machine.memory.journal();
     let counted: Vec<_> = Outcome::ALL.map(|outcome| journal.count(outcome)).into();
     assert_eq!(counted, [0, 2, 1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
     let causes = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
@@ -93,12 +93,12 @@ fn faults_are_counted_by_cause_and_by_outcome() {
 fn the_same_spurious_fault_twice_is_no_progress() {
     let mut machine = machine_with(1);
     machine.write(BASE, 1).expect("writable");
-    let fault = machine.physical.journal().last().expect("one event").fault;
+    let fault = machine.memory.fault_log(|log| log.last()).expect("one event").fault;
     let mut again = |fault| {
-        let outcome = machine.with(LOW, |space, physical, tlb| {
-            space.resolve(fault, physical, tlb)
+        let outcome = machine.with(LOW, |space, memory| {
+            space.resolve(fault, memory)
         });
-        (outcome, machine.physical.journal().is_stuck())
+        (outcome, machine.memory.fault_log(|log| log.is_stuck()))
     };
     assert_eq!(again(fault), (Outcome::Spurious, false));
     assert_eq!(again(fault), (Outcome::Spurious, true));

@@ -23,7 +23,7 @@ fn one_fault_maps_two_megabytes() {
     assert_eq!(machine.leaf_size(LOW, BASE + BIG), 0);
     assert_eq!(machine.read(BASE + BIG - 1), Ok(0));
     assert_eq!(machine.read(BASE + 0x12_3456), Ok(5));
-    assert_eq!((machine.faults(), machine.physical.fallbacks()), (1, 0));
+    assert_eq!((machine.faults(), machine.memory.fallbacks()), (1, 0));
     let tables = machine.counts().tables;
     assert_eq!(tables, FIRST_TABLES + 3, "no leaf table");
 }
@@ -53,7 +53,7 @@ fn immediate_backing_uses_the_largest_pages_that_fit() {
     let sizes = [base, base + PAGE, BASE, BASE + BIG].map(|page| machine.leaf_size(LOW, page));
     assert_eq!(sizes, [PAGE, PAGE, BIG, PAGE]);
     assert_eq!(machine.counts().private, 512 + 3);
-    assert_eq!(machine.physical.fallbacks(), 0, "no size was asked for");
+    assert_eq!(machine.memory.fallbacks(), 0, "no size was asked for");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_page_of_the_size_that_was_asked_for_is_no_fallback() {
         let request = Request::new(BIG, Backing::Immediate).page_size(size);
         machine.allocate(LOW, request.placement(at(BASE)));
         assert_eq!(machine.leaf_size(LOW, BASE), leaf);
-        assert_eq!(machine.physical.fallbacks(), 0);
+        assert_eq!(machine.memory.fallbacks(), 0);
     }
 }
 
@@ -95,19 +95,19 @@ fn an_address_in_a_page_of_any_size_is_translated() {
 #[test]
 fn small_pages_stand_in_when_no_large_frame_is_free() {
     let mut machine = Machine::with_ranges(&[(0x10_0000, 0x20_0000)]);
-    assert_eq!(machine.physical.frames().free_2m_blocks(), 0);
+    assert_eq!(machine.memory.frames(|frames| frames.free_2m_blocks()), 0);
     let request = Request::new(BIG, Backing::Demand).page_size(OF_2M);
     machine.allocate(LOW, request.placement(at(BASE)));
     machine.write(BASE + 5 * PAGE, 1).expect("writable");
     assert_eq!(machine.outcome(), Some(Outcome::Demand));
     assert_eq!(machine.leaf_size(LOW, BASE + 5 * PAGE), PAGE);
     assert_eq!(
-        (machine.counts().private, machine.physical.fallbacks()),
+        (machine.counts().private, machine.memory.fallbacks()),
         (1, 1)
     );
     machine.write(BASE + 6 * PAGE, 1).expect("writable");
     assert_eq!(
-        machine.physical.fallbacks(),
+        machine.memory.fallbacks(),
         1,
         "the block is one of small pages now"
     );
@@ -126,7 +126,7 @@ fn a_block_of_which_pages_were_used_stays_one_of_small_pages() {
         (machine.counts().private, machine.leaf_size(LOW, BASE)),
         (2, PAGE)
     );
-    assert_eq!(machine.physical.fallbacks(), 0);
+    assert_eq!(machine.memory.fallbacks(), 0);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_large_frame_that_leaves_none_for_the_tables_is_not_taken() {
         (machine.counts().private, machine.leaf_size(LOW, BASE)),
         (1, PAGE)
     );
-    assert_eq!(machine.physical.fallbacks(), 1);
+    assert_eq!(machine.memory.fallbacks(), 1);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_device_is_mapped_with_the_largest_pages_that_both_addresses_allow() {
     machine.allocate(LOW, Request::new(GIB + BIG, device(0)).placement(at(GIB)));
     assert_eq!(machine.leaf_size(LOW, GIB), GIB);
     assert_eq!(machine.leaf_size(LOW, 2 * GIB), BIG);
-    assert_eq!(machine.physical.borrowed(), 512 * 512 + 512);
+    assert_eq!(machine.memory.borrowed(), 512 * 512 + 512);
     machine.allocate(LOW, Request::new(BIG, device(PAGE)).placement(at(4 * GIB)));
     assert_eq!(
         machine.leaf_size(LOW, 4 * GIB),
@@ -183,7 +183,7 @@ fn a_device_is_mapped_with_the_largest_pages_that_both_addresses_allow() {
     assert_eq!(machine.read(GIB + PAGE + 8), Ok(3), "the same byte");
     machine.free(LOW, GIB);
     machine.free(LOW, 4 * GIB);
-    assert_eq!(machine.physical.borrowed(), 0);
+    assert_eq!(machine.memory.borrowed(), 0);
     assert_eq!(machine.counts().tables, FIRST_TABLES + 1);
 }
 
@@ -199,7 +199,7 @@ fn two_megabytes_stand_in_for_a_gigabyte_that_the_processor_lacks() {
     machine.write(GIB + 1, 1).expect("writable");
     assert_eq!(machine.leaf_size(LOW, GIB), BIG);
     assert_eq!(
-        (machine.counts().private, machine.physical.fallbacks()),
+        (machine.counts().private, machine.memory.fallbacks()),
         (512, 1)
     );
 }

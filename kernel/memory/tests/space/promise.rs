@@ -1,6 +1,6 @@
 //! Promised pages: no frame until they are touched, and then always one.
 
-use memory::space::{Backing, PromiseError, Request};
+use memory::space::{Backing, ReserveError, Request};
 use memory::{Outcome, Refusal};
 use x86_64::VirtAddr;
 
@@ -16,19 +16,19 @@ fn machine_with(half: Half, base: u64, pages: u64) -> Machine {
     machine
 }
 
-fn promise(machine: &mut Machine, start: u64, pages: u64) -> Result<u64, PromiseError> {
+fn promise(machine: &mut Machine, start: u64, pages: u64) -> Result<u64, ReserveError> {
     let start = VirtAddr::new(start);
-    let result = machine.with(LOW, |space, physical, tlb| {
-        space.promise(start, pages * PAGE, physical, tlb)
+    let result = machine.with(LOW, |space, memory| {
+        space.reserve(start, pages * PAGE, memory)
     });
     machine.check();
     result
 }
 
-fn withdraw(machine: &mut Machine, start: u64, pages: u64) -> Result<u64, PromiseError> {
+fn withdraw(machine: &mut Machine, start: u64, pages: u64) -> Result<u64, ReserveError> {
     let start = VirtAddr::new(start);
-    let result = machine.with(LOW, |space, physical, tlb| {
-        space.withdraw(start, pages * PAGE, physical, tlb)
+    let result = machine.with(LOW, |space, memory| {
+        space.unreserve(start, pages * PAGE, memory)
     });
     machine.check();
     result
@@ -103,14 +103,14 @@ fn more_than_there_is_cannot_be_promised_and_nothing_changes() {
     let before = machine.counts();
     let start = VirtAddr::new(KERNEL_BASE);
     let size = 3 * BIG;
-    let refused = machine.with(KERNEL, |space, physical, tlb| {
-        space.promise(start, size, physical, tlb)
+    let refused = machine.with(KERNEL, |space, memory| {
+        space.reserve(start, size, memory)
     });
-    assert_eq!(refused, Err(PromiseError::OutOfFrames));
+    assert_eq!(refused, Err(ReserveError::OutOfFrames));
     assert_eq!(machine.counts(), before);
     machine.limit(3 * 512 - 1 + 2);
-    let promised = machine.with(KERNEL, |space, physical, tlb| {
-        space.promise(start, size, physical, tlb)
+    let promised = machine.with(KERNEL, |space, memory| {
+        space.reserve(start, size, memory)
     });
     assert_eq!(promised, Ok(3 * 512 - 1));
     machine.check();
@@ -149,14 +149,14 @@ fn only_whole_pages_of_demand_regions_are_promised() {
     let zero = Request::new(2 * PAGE, Backing::Zero).placement(at(BASE + 4 * PAGE));
     machine.allocate(LOW, zero);
     let base = VirtAddr::new(BASE + 4 * PAGE);
-    let refused = PromiseError::NotOnDemand(base, Backing::Zero);
+    let refused = ReserveError::NotOnDemand { base: base, backing: Backing::Zero };
     for call in [promise, withdraw] {
         assert_eq!(call(&mut machine, BASE, 5), Err(refused));
-        let gap = PromiseError::NoRegion(VirtAddr::new(BASE - PAGE));
+        let gap = ReserveError::NoRegion { address: VirtAddr::new(BASE - PAGE) };
         assert_eq!(call(&mut machine, BASE - PAGE, 2), Err(gap));
-        let unaligned = PromiseError::Unaligned(VirtAddr::new(BASE + 8), PAGE);
+        let unaligned = ReserveError::Unaligned { start: VirtAddr::new(BASE + 8), size: PAGE };
         assert_eq!(call(&mut machine, BASE + 8, 1), Err(unaligned));
-        let nothing = PromiseError::Unaligned(VirtAddr::new(BASE), 0);
+        let nothing = ReserveError::Unaligned { start: VirtAddr::new(BASE), size: 0 };
         assert_eq!(call(&mut machine, BASE, 0), Err(nothing));
     }
     assert_eq!(machine.counts().promised, 0);
@@ -182,13 +182,13 @@ fn pages_that_hold_a_frame_are_found_in_runs() {
 fn a_refused_promise_says_why() {
     let at = VirtAddr::new(0x5000);
     for (refused, words) in [
-        (PromiseError::NoRegion(at), "0x0000000000005000"),
+        (ReserveError::NoRegion { address: at }, "0x0000000000005000"),
         (
-            PromiseError::NotOnDemand(at, Backing::Zero),
+            ReserveError::NotOnDemand { base: at, backing: Backing::Zero },
             "the region at 0x0000000000005000 has zero backing: only pages of demand regions are promised",
         ),
         (
-            PromiseError::OutOfFrames,
+            ReserveError::OutOfFrames,
             "there are not so many frames to promise",
         ),
     ] {

@@ -172,13 +172,13 @@ fn dirty_survives_a_change_of_rights() {
 #[test]
 fn a_large_page_that_was_split_is_whole_again_for_the_next_region() {
     let mut machine = Machine::new();
-    let before = machine.physical.frames().free_2m_blocks();
+    let before = machine.memory.frames(|frames| frames.free_2m_blocks());
     let request = Request::new(BIG, Backing::Demand).page_size(LeafSize::Size2MiB);
     machine.allocate(LOW, request.placement(at(BASE)));
     machine.write(BASE, 1).expect("writable");
     machine.protect(LOW, BASE, PAGE, Rights::Read);
     assert_eq!(machine.free(LOW, BASE), 512);
-    assert_eq!(machine.physical.frames().free_2m_blocks(), before);
+    assert_eq!(machine.memory.frames(|frames| frames.free_2m_blocks()), before);
 }
 
 #[test]

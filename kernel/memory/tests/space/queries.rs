@@ -80,7 +80,7 @@ fn what_is_mapped_of_a_region_is_told_for_as_many_parts_as_are_asked_for() {
     for expected in [vec![mapped(2, 3)], vec![mapped(2, 0), mapped(0, 3)], parts] {
         let mut found = vec![mapped(9, 9); expected.len()];
         let space = machine.spaces[0].as_ref().expect("a space");
-        space.resident_parts(&region, &machine.physical, &mut found);
+        space.resident_parts(&region, &machine.memory, &mut found);
         assert_eq!(found, expected);
     }
 }
@@ -93,9 +93,9 @@ fn a_large_page_counts_in_each_part_with_the_frames_it_has_there() {
     let mut parts = [Resident::default(); 4];
     machine
         .kernel
-        .resident_parts(&region, &machine.physical, &mut parts);
+        .resident_parts(&region, &machine.memory, &mut parts);
     assert_eq!(parts.map(|part| part.private), [128; 4]);
-    let whole = machine.kernel.resident(&region, &machine.physical);
+    let whole = machine.kernel.resident(&region, &machine.memory);
     assert_eq!((whole.private, whole.zero, whole.borrowed), (512, 0, 0));
 }
 
@@ -106,7 +106,7 @@ fn the_pages_of_a_device_are_borrowed() {
     let request = Request::new(3 * PAGE, device).placement(at(BASE));
     let region = machine.allocate(LOW, request);
     let space = machine.spaces[0].as_ref().expect("a space");
-    let whole = space.resident(&region, &machine.physical);
+    let whole = space.resident(&region, &machine.memory);
     assert_eq!((whole.private, whole.zero, whole.borrowed), (0, 0, 3));
 }
 

@@ -19,9 +19,9 @@ fn refusal(machine: &mut Machine, address: u64, access: Access, user: bool) -> R
         .expect_err("a refusal");
     before.assert_unchanged(&Snapshot::of(machine), "a refused access");
     let refused = Outcome::Refused(refusal);
-    let last = machine.physical.journal().last().expect("an event");
+    let last = machine.memory.fault_log(|log| log.last()).expect("an event");
     assert_eq!((last.outcome, last.fault.access()), (refused, access));
-    assert_eq!(machine.physical.journal().count(refused), 1);
+    assert_eq!(machine.memory.fault_log(|log| log.count(refused)), 1);
     refusal
 }
 
@@ -90,7 +90,7 @@ fn a_write_is_refused_after_the_page_was_read() {
     assert_eq!(machine.read(BASE), Ok(0));
     let refused = refusal(&mut machine, BASE, Access::Write, false);
     assert_eq!(refused, Refusal::Protection(Access::Write));
-    let by_cause = |cause| machine.physical.journal().count_by_cause(cause);
+    let by_cause = |cause| machine.memory.fault_log(|log| log.count_by_cause(cause));
     assert_eq!(
         (by_cause(Cause::Absent), by_cause(Cause::Protection)),
         (1, 1)
@@ -177,7 +177,7 @@ fn a_reserved_bit_is_told_from_everything_else() {
         .steps()
         .nth(2);
     let table = level_1.expect("four levels").entry.bits() & 0x000f_ffff_ffff_f000;
-    let entry = machine.memory.entry(table);
+    let entry = machine.bytes.entry(table);
     entry.fetch_or(1 << 51, std::sync::atomic::Ordering::Relaxed);
     machine.load(0, LOW);
     let refused = refusal(&mut machine, BASE, Access::Read, false);
@@ -205,5 +205,5 @@ fn no_leaf_that_the_processor_lacks_is_ever_made() {
     machine.allocate(KERNEL, request.placement(at(KERNEL_BASE)));
     assert_eq!(machine.write(KERNEL_BASE + 0x123_4567, 1), Ok(()));
     assert_eq!(machine.faults(), 0);
-    assert_eq!(machine.physical.fallbacks(), 512, "2 MiB leaves stand in");
+    assert_eq!(machine.memory.fallbacks(), 512, "2 MiB leaves stand in");
 }

@@ -98,7 +98,7 @@ fn discard_of_what_was_never_touched_does_nothing() {
     let before = machine.counts();
     assert_eq!(machine.discard(LOW, BASE, 4 * PAGE), 0);
     assert_eq!(machine.counts(), before);
-    assert_eq!(machine.processors.flushed, []);
+    assert_eq!(machine.processors().flushed, []);
 }
 
 #[test]
@@ -161,10 +161,10 @@ fn up_to_32_pages_are_flushed_one_by_one_and_more_all_at_once() {
         for page in 0..64 {
             machine.write(2 * BASE + page * PAGE, 1).expect("writable");
         }
-        machine.processors.flushed.clear();
+        machine.processors().flushed.clear();
         assert_eq!(machine.discard(LOW, 2 * BASE, pages * PAGE), pages);
-        let [flushed] = &machine.processors.flushed[..] else {
-            panic!("one flush, not {:?}", machine.processors.flushed);
+        let [flushed] = &machine.processors().flushed[..] else {
+            panic!("one flush, not {:?}", machine.processors().flushed);
         };
         assert_eq!(matches!(flushed, Flushed::Everything(_)), all, "{pages}");
     }
@@ -176,9 +176,9 @@ fn a_gather_that_is_full_finishes_early_and_goes_on() {
     for page in 0..1000 {
         machine.write(BASE + page * PAGE, 1).expect("writable");
     }
-    machine.processors.flushed.clear();
+    machine.processors().flushed.clear();
     assert_eq!(machine.free(LOW, BASE), 1000);
-    let flushes = machine.processors.flushed.len();
+    let flushes = machine.processors().flushed.len();
     assert_eq!(flushes, 4, "1000 frames and 4 tables, 256 at a time");
 }
 

@@ -28,22 +28,22 @@ fn page(number: u64) -> u64 {
 /// Touches the row, and checks what is told of each touch.
 fn touch(machine: &mut Machine, access: Access, outcome: Outcome, cause: Cause) {
     let before = machine.faults();
-    let counted = machine.physical.journal().count_by_cause(cause);
-    let ended = machine.physical.journal().count(outcome);
+    let counted = machine.memory.fault_log(|log| log.count_by_cause(cause));
+    let ended = machine.memory.fault_log(|log| log.count(outcome));
     for number in 0..ROW {
         let address = page(number) + 8;
         match access {
             Access::Write => machine.write(address, number as u8 + 1).expect("writable"),
             _ => assert_eq!(machine.read(address), Ok(0)),
         }
-        let event = machine.physical.journal().last().expect("a fault");
+        let event = machine.memory.fault_log(|log| log.last()).expect("a fault");
         assert_eq!(event.fault.address, VirtAddr::new(address));
         assert_eq!(event.fault.access(), access);
         assert_eq!(event.outcome, outcome, "{number}");
         assert_eq!(event.region, VirtAddr::new(page(0)), "{number}");
         let frame = machine.physical_of(0, page(number));
         assert_eq!(Some(event.frame.as_u64()), frame, "{number}");
-        let journal = machine.physical.journal();
+        let journal = machine.memory.journal();
         assert_eq!(journal.count(outcome), ended + number + 1);
         assert_eq!(journal.count_by_cause(cause), counted + number + 1);
         let region = machine.space(0).region_at(VirtAddr::new(address));
@@ -125,8 +125,8 @@ fn a_read_of_the_zero_frame_that_faults_all_the_same_changes_nothing() {
         code: PageFaultErrorCode::PROTECTION_VIOLATION,
         instruction: VirtAddr::zero(),
     };
-    let outcome = machine.with(LOW, |space, physical, tlb| {
-        space.resolve(fault, physical, tlb)
+    let outcome = machine.with(LOW, |space, memory| {
+        space.resolve(fault, memory)
     });
     assert_eq!(outcome, Outcome::Spurious);
     assert_eq!(machine.counts().private, 0);

@@ -80,7 +80,7 @@ fn a_switch_keeps_global_translations_and_drops_the_others() {
     machine.write(KERNEL_BASE, 1).expect("writable");
     machine.write(BASE, 1).expect("writable");
     machine.load(0, Some(second));
-    let kept: Vec<_> = machine.processors.each[0].leaves.keys().collect();
+    let kept: Vec<_> = machine.processors().each[0].leaves.keys().collect();
     assert_eq!(kept, [&(1, KERNEL_BASE)]);
 }
 
@@ -88,7 +88,7 @@ fn a_switch_keeps_global_translations_and_drops_the_others() {
 fn destroying_a_space_gives_everything_back() {
     let mut machine = Machine::new();
     let before = machine.counts();
-    let blocks = machine.physical.frames().free_2m_blocks();
+    let blocks = machine.memory.frames(|frames| frames.free_2m_blocks());
     let second = machine.new_space();
     let half = Some(second);
     assert_eq!(machine.counts().tables, before.tables + 1);
@@ -107,7 +107,7 @@ fn destroying_a_space_gives_everything_back() {
     machine.load(0, None);
     assert_eq!(machine.destroy(second), 512 + 1);
     assert_eq!(machine.counts(), before);
-    assert_eq!(machine.physical.frames().free_2m_blocks(), blocks);
+    assert_eq!(machine.memory.frames(|frames| frames.free_2m_blocks()), blocks);
     machine.check();
 }
 
@@ -118,8 +118,8 @@ fn a_thousand_spaces_come_and_go_without_a_loss() {
     for round in 0..1000 {
         let space = machine.new_space();
         let request = Request::new(PAGE, Backing::Demand).placement(at(BASE));
-        machine.with(Some(space), |space, physical, tlb| {
-            space.allocate(request, physical, tlb).expect("room");
+        machine.with(Some(space), |space, memory| {
+            space.allocate(request, memory).expect("room");
         });
         machine.load(1, Some(space));
         machine.write_on(1, BASE, round as u8).expect("writable");
@@ -135,9 +135,9 @@ fn the_kernel_half_is_not_destroyed() {
     let mut machine = Machine::new();
     let before = machine.counts();
     let slots = 256..257;
-    let other = Space::new_kernel_half(slots, &[], &mut machine.physical).expect("frames");
+    let other = Space::new_kernel_half(slots, &[], &mut machine.memory).expect("frames");
     // SAFETY: its root is loaded nowhere.
-    let refused = unsafe { other.destroy(&mut machine.physical, &mut machine.processors) };
+    let refused = unsafe { other.destroy(&mut machine.memory, &mut machine.processors) };
     assert!(refused.is_err_and(|space| space.is_kernel()));
     assert_eq!(machine.counts().tables, before.tables + 2);
 }
@@ -146,10 +146,10 @@ fn the_kernel_half_is_not_destroyed() {
 fn a_kernel_half_reaches_from_its_first_slot_to_the_last_page_of_its_last() {
     const SLOT: u64 = 1 << 39;
     let mut machine = Machine::new();
-    let mut half = Space::new_kernel_half(510..512, &[], &mut machine.physical).expect("frames");
+    let mut half = Space::new_kernel_half(510..512, &[], &mut machine.memory).expect("frames");
     let mut allocate = |size| {
         let request = Request::new(size, Backing::Guard);
-        half.allocate(request, &mut machine.physical, &mut machine.processors)
+        half.allocate(request, &mut machine.memory, &mut machine.processors)
             .map(|region| region.base.as_u64())
     };
     let first = 0_u64.wrapping_sub(2 * SLOT);
@@ -163,9 +163,9 @@ fn a_kernel_half_reaches_from_its_first_slot_to_the_last_page_of_its_last() {
 fn a_space_without_a_frame_for_its_root_is_refused() {
     let mut machine = Machine::new();
     machine.limit(0);
-    assert!(Space::new(&machine.kernel, &mut machine.physical).is_err());
+    assert!(Space::new(&machine.kernel, &mut machine.memory).is_err());
     machine.limit(1);
-    assert!(Space::new(&machine.kernel, &mut machine.physical).is_ok());
+    assert!(Space::new(&machine.kernel, &mut machine.memory).is_ok());
 }
 
 #[test]
@@ -173,17 +173,17 @@ fn the_slots_of_a_kernel_half_lie_in_the_kernel_half() {
     let mut machine = Machine::new();
     let before = machine.counts();
     for (start, end) in [(255, 257), (300, 300), (511, 513)] {
-        let made = Space::new_kernel_half(start..end, &[], &mut machine.physical);
-        let refused = KernelHalfError::NotInKernelHalf(start, end);
+        let made = Space::new_kernel_half(start..end, &[], &mut machine.memory);
+        let refused = KernelHalfError::NotInKernelHalf { start: start, end: end };
         assert_eq!(made.err(), Some(refused));
     }
     let root = machine.kernel.root();
     // SAFETY: the root stays, and nobody edits the slots meanwhile.
-    let taken = unsafe { Space::adopt_kernel_half(root, 319..321, &mut machine.physical) };
-    assert_eq!(taken.err(), Some(KernelHalfError::SlotTaken(320)));
+    let taken = unsafe { Space::adopt_kernel_half(root, 319..321, &mut machine.memory) };
+    assert_eq!(taken.err(), Some(KernelHalfError::SlotTaken { slot: 320 }));
     for left in 0..3 {
         machine.limit(left);
-        let made = Space::new_kernel_half(256..258, &[], &mut machine.physical);
+        let made = Space::new_kernel_half(256..258, &[], &mut machine.memory);
         assert_eq!(made.err(), Some(KernelHalfError::OutOfFrames), "{left}");
     }
     let after = memory::frames::Counts {

@@ -59,19 +59,19 @@ impl Taking {
     /// Takes it, by processor 0.
     fn take(self, machine: &mut Machine, half: Half, base: u64) {
         let start = VirtAddr::new(base);
-        machine.with(half, |space, physical, tlb| match self {
+        machine.with(half, |space, memory| match self {
             Self::Write | Self::Execute => space
-                .protect(start, PAGE, Rights::Read, physical, tlb)
+                .protect(start, PAGE, Rights::Read, memory)
                 .expect("a demand region"),
             Self::Pages => {
-                let gone = space.discard(start, PAGE, physical, tlb);
+                let gone = space.discard(start, PAGE, memory);
                 assert_eq!(gone, Ok(1));
             }
             Self::Region => {
-                assert_eq!(space.free(start, physical, tlb), Ok(3));
+                assert_eq!(space.free(start, memory), Ok(3));
             }
             Self::ZeroFrame | Self::ZeroBlock => {
-                let wrote = space.write(start, &[1], physical, tlb);
+                let wrote = space.write(start, &[1], memory);
                 assert_eq!(wrote, Ok(()));
             }
         });
@@ -84,7 +84,7 @@ fn nothing_stale_is_left_behind() {
         for (half, base) in [(LOW, BASE), (KERNEL, KERNEL_BASE)] {
             let mut machine = taking.machine(half, base);
             taking.take(&mut machine, half, base);
-            assert_eq!(machine.processors.stale(), None, "{taking:?} at {base:#x}");
+            assert_eq!(machine.processors().stale(), None, "{taking:?} at {base:#x}");
             machine.check();
         }
     }
@@ -95,9 +95,9 @@ fn a_flush_that_is_left_out_is_noticed() {
     for taking in ALL {
         for (half, base) in [(LOW, BASE), (KERNEL, KERNEL_BASE)] {
             let mut machine = taking.machine(half, base);
-            machine.processors.ignored = usize::MAX;
+            machine.processors().ignored = usize::MAX;
             taking.take(&mut machine, half, base);
-            let stale = machine.processors.stale();
+            let stale = machine.processors().stale();
             assert!(
                 matches!(
                     stale,
@@ -119,17 +119,17 @@ fn a_table_that_goes_after_an_early_flush_is_flushed_itself() {
             .write_on(1, BASE + page * PAGE, 1)
             .expect("writable");
     }
-    machine.processors.flushed.clear();
+    machine.processors().flushed.clear();
     // The 257th frame finishes the gather early, and only then its leaf table,
     // which other processors may have walked through meanwhile, is empty.
     assert_eq!(machine.free(LOW, BASE), 257);
-    assert_eq!(machine.processors.flushed.len(), 2);
+    assert_eq!(machine.processors().flushed.len(), 2);
 }
 
 #[test]
 fn a_processor_that_was_not_flushed_reads_zeroes_for_ever() {
     let mut machine = Taking::ZeroFrame.machine(LOW, BASE);
-    machine.processors.ignored = 1;
+    machine.processors().ignored = 1;
     Taking::ZeroFrame.take(&mut machine, LOW, BASE);
     assert_eq!(machine.read(BASE), Ok(1));
     assert_eq!(machine.read_on(1, BASE), Ok(0), "what the flush is for");
@@ -140,14 +140,14 @@ fn a_processor_that_was_not_flushed_reads_zeroes_for_ever() {
 #[should_panic(expected = "after [PrivateCopy] there is another fault")]
 fn a_processor_that_does_not_flush_itself_faults_twice() {
     let mut machine = Taking::ZeroFrame.machine(LOW, BASE);
-    machine.processors.ignored = 1;
+    machine.processors().ignored = 1;
     let _ = machine.write(BASE, 55);
 }
 
 #[test]
 fn a_processor_that_was_not_flushed_writes_what_it_may_only_read() {
     let mut machine = Taking::Write.machine(LOW, BASE);
-    machine.processors.ignored = 1;
+    machine.processors().ignored = 1;
     Taking::Write.take(&mut machine, LOW, BASE);
     assert_eq!(
         machine.write_on(1, BASE, 1),
@@ -162,7 +162,7 @@ fn a_processor_that_was_not_flushed_writes_what_it_may_only_read() {
 #[should_panic(expected = "which is Some(Free)")]
 fn a_frame_that_went_back_before_the_flush_is_noticed_at_the_access() {
     let mut machine = Taking::Pages.machine(LOW, BASE);
-    machine.processors.ignored = 1;
+    machine.processors().ignored = 1;
     Taking::Pages.take(&mut machine, LOW, BASE);
     let _ = machine.read_on(1, BASE);
 }
@@ -172,17 +172,17 @@ fn a_flush_of_one_page_too_few_is_noticed() {
     let mut machine = Taking::Pages.machine(LOW, BASE);
     let root = machine.space(0).root();
     let start = VirtAddr::new(BASE);
-    machine.processors.ignored = usize::MAX;
-    machine.with(LOW, |space, physical, tlb| {
-        assert_eq!(space.discard(start, 2 * PAGE, physical, tlb), Ok(2));
+    machine.processors().ignored = usize::MAX;
+    machine.with(LOW, |space, memory| {
+        assert_eq!(space.discard(start, 2 * PAGE, memory), Ok(2));
     });
-    machine.processors.ignored = 0;
+    machine.processors().ignored = 0;
     let one = [start];
     machine
         .processors
         .flush(Scope::Space(root), Flush::Pages(&one));
     let (processor, address) = (1, BASE + PAGE);
-    let left = machine.processors.stale();
+    let left = machine.processors().stale();
     assert_eq!(left, Some(Stale::Leaf { processor, address }));
     let other = [start + PAGE];
     machine

@@ -24,7 +24,7 @@ fn a_read_maps_the_zero_frame_at_that_page_only() {
     assert_eq!(machine.leaf_size(LOW, BASE + 7 * PAGE), PAGE);
     assert_eq!(machine.leaf_size(LOW, BASE + 8 * PAGE), 0);
     assert_eq!(
-        (machine.counts().private, machine.physical.fallbacks()),
+        (machine.counts().private, machine.memory.fallbacks()),
         (0, 0)
     );
 }
@@ -33,7 +33,7 @@ fn a_read_maps_the_zero_frame_at_that_page_only() {
 fn a_region_of_small_pages_never_gets_a_large_one() {
     for around in [1, 8] {
         let mut machine = Machine::new();
-        let request = Request::new(2 * BIG, Backing::Zero).around(around);
+        let request = Request::new(2 * BIG, Backing::Zero).fault_around(around);
         machine.allocate(LOW, request.placement(at(BASE)));
         assert_eq!(machine.read(BASE), Ok(0));
         machine.write(BASE + 100 * PAGE, 1).expect("writable");
@@ -103,12 +103,12 @@ fn a_block_that_holds_a_private_page_stays_one_of_small_pages() {
     machine.limit(100);
     machine.write(BASE, 1).expect("one frame is left");
     assert_eq!(machine.outcome(), Some(Outcome::PrivateCopy));
-    assert_eq!(machine.physical.fallbacks(), 1);
-    machine.physical.frames_mut().set_limit(None);
+    assert_eq!(machine.memory.fallbacks(), 1);
+    machine.memory.set_limit(None);
     machine.write(BASE + PAGE, 1).expect("writable");
     assert_eq!(machine.leaf_size(LOW, BASE + PAGE), PAGE);
     assert_eq!(
-        (machine.counts().private, machine.physical.fallbacks()),
+        (machine.counts().private, machine.memory.fallbacks()),
         (2, 1)
     );
 }

@@ -154,7 +154,7 @@ fn writing_to_the_zero_frame_of_a_block_that_could_be_large() {
         machine.read(BASE).expect("readable");
         let write = access(BASE + page * PAGE, Access::Write);
         assert_eq!(frames_needed(&mut machine, write), 1);
-        assert_eq!(machine.physical.fallbacks(), 1, "only where it succeeded");
+        assert_eq!(machine.memory.fallbacks(), 1, "only where it succeeded");
     }
 }
 
