@@ -42,7 +42,7 @@ fn a_new_space_costs_one_frame_and_gives_it_back() {
 
 #[test_case]
 fn the_loaded_root_is_that_of_the_current_space() {
-    let root = || spaces::current(|space, _, _| space.root());
+    let root = || spaces::current(|space, _| space.root());
     let first = root();
     assert_eq!(Cr3::read().0, first);
     let second = create();
@@ -110,7 +110,7 @@ fn the_kernel_half_is_the_same_in_every_space() {
 
     // A region that is made while one space is loaded is there in the other.
     let request = Request::new(2 * PAGE, Backing::Demand);
-    let region = spaces::kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))
+    let region = spaces::kernel_half(|space, memory| space.allocate(request, memory))
         .expect("the kernel half has room");
     write(&region, 0, 0x11);
     assert!(flags(region.base).contains(PageTableFlags::GLOBAL));
@@ -126,7 +126,7 @@ fn the_kernel_half_is_the_same_in_every_space() {
     let old = spaces::load(other);
     assert_eq!(read(&region, PAGE), 0x22);
     assert_eq!(on_the_heap, [1, 2, 3]);
-    let freed = spaces::kernel_half(|space, physical, tlb| space.free(region.base, physical, tlb));
+    let freed = spaces::kernel_half(|space, memory| space.free(region.base, memory));
     assert_eq!(freed, Ok(2));
     let other = spaces::load(old);
     assert_eq!(physical(region.base), None);
@@ -144,8 +144,8 @@ fn the_bytes_of_a_space_that_is_not_loaded_can_be_read_and_written() {
     let mut bytes = [0; 3];
     let (result, measured) = measure(|| {
         spaces::kernel_half(|_, physical, tlb| {
-            other.write(end_of_page + 1, &[2, 3], physical, tlb)?;
-            other.read(end_of_page, &mut bytes, physical, tlb)
+            other.write(end_of_page + 1, &[2, 3], memory)?;
+            other.read(end_of_page, &mut bytes, memory)
         })
     });
     assert_eq!((result, bytes), (Ok(()), [1, 2, 3]));

@@ -52,7 +52,7 @@ fn the_loaders_stack_lay_in_a_slot_that_our_tables_do_not_have() {
     let loaders = boot_info().stack;
     assert_eq!(u16::from(loaders.bottom.p4_index()), 257);
     assert_eq!(u16::from((loaders.top - 1).p4_index()), 257);
-    let end = spaces::current(|space, _, _| space.walk(loaders.bottom).end());
+    let end = spaces::current(|space, _| space.walk(loaders.bottom).end());
     assert_eq!((end.level, end.entry), (4, Entry::UNUSED));
 }
 

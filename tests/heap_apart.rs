@@ -46,7 +46,7 @@ fn the_first_byte_past_the_end_is_refused_and_so_is_a_freed_block() {
     keep_blocks_apart(false);
     let (start, far) = (address(&*block), address(&*other));
     assert!(start >= BLOCKS_APART.as_u64() && far > start);
-    let region = spaces::kernel_half(|space, _, _| space.region_at(VirtAddr::new(start)));
+    let region = spaces::kernel_half(|space, _| space.region_at(VirtAddr::new(start)));
     assert_eq!(region.map(|region| region.label), Some(APART_LABEL));
     assert_refused(start + 100);
     assert_refused(far + 8000);

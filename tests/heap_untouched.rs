@@ -26,14 +26,14 @@ use memory::space::{Backing, Region, Resident};
 kernel::test_kernel!(test_main);
 
 fn region() -> Region {
-    spaces::kernel_half(|space, _, _| space.regions().find(|region| region.label == "heap"))
+    spaces::kernel_half(|space, _| space.regions().find(|region| region.label == "heap"))
         .expect("the heap has a region of that name")
 }
 
 /// Asserts that so many pages of the heap have a frame, and so many a promise.
 fn assert_pages(private: u64, promised: u64) {
     let region = region();
-    let resident = spaces::kernel_half(|space, physical, _| space.resident(&region, physical));
+    let resident = spaces::kernel_half(|space, memory| space.resident(&region));
     let expected = Resident {
         private,
         ..Resident::default()

@@ -38,7 +38,7 @@ fn answer(monitor: &mut Monitor, line: &str, page: &mut Page) {
 }
 
 fn frame_counts() -> Counts {
-    spaces::physical(|physical| physical.frames().counts())
+    spaces::memory().counts()
 }
 
 #[test_case]
@@ -88,7 +88,7 @@ fn audit(monitor: &mut Monitor, page: &mut Page) -> bool {
     let limit = frame_counts().limit;
     answer(monitor, "limit frames off", page);
     answer(monitor, "audit", page);
-    spaces::physical(|physical| physical.frames_mut().set_limit(limit));
+    spaces::memory().set_limit(limit);
     let is_ok = page.text().starts_with("audit=ok ");
     let no_memory = "error: there is no memory for the notes of the audit";
     assert!(
@@ -112,7 +112,7 @@ fn free_everything(monitor: &mut Monitor, page: &mut Page) {
     }
     answer(monitor, "spaces", page);
     assert_eq!(page.text().lines().count(), 1);
-    while let Some(region) = spaces::current(|space, _, _| space.region_above(VirtAddr::zero())) {
+    while let Some(region) = spaces::current(|space, _| space.region_above(VirtAddr::zero())) {
         line.clear();
         write!(line, "free {:#x}", region.base).expect("a line is short");
         answer(monitor, line.text(), page);

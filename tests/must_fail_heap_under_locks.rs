@@ -16,5 +16,5 @@ kernel::test_kernel!(test_main);
 
 #[test_case]
 fn the_heap_comes_before_memory() {
-    spaces::kernel_half(|space, _, _| _ = Box::new(space.region_count()));
+    spaces::kernel_half(|space, _| _ = Box::new(space.region_count()));
 }

@@ -35,7 +35,7 @@ fn touch_pages(region: &Region, pages: core::ops::Range<u64>, byte: Option<u8>) 
 }
 
 fn resident(region: &Region) -> Resident {
-    spaces::current(|space, physical, _| space.resident(region, physical))
+    spaces::current(|space, memory| space.resident(region))
 }
 
 #[test_case]
@@ -140,7 +140,7 @@ fn a_page_gets_the_rights_of_its_region_and_not_of_the_first_access() {
 
 #[test_case]
 fn fault_around_maps_the_aligned_block_of_pages_in_one_fault() {
-    let region = allocate(pages_at(0x10000, 64, Backing::Demand).around(16));
+    let region = allocate(pages_at(0x10000, 64, Backing::Demand).fault_around(16));
     assert_eq!(touch_pages(&region, 21..22, Some(1)), cost(1, 16, 3));
     assert_eq!(touch_pages(&region, 16..32, Some(1)), NOTHING);
     assert_eq!(physical(region.base + 15 * PAGE), None);
@@ -150,7 +150,7 @@ fn fault_around_maps_the_aligned_block_of_pages_in_one_fault() {
 
 #[test_case]
 fn fault_around_stays_inside_its_region() {
-    let region = allocate(pages_at(0x14000, 10, Backing::Demand).around(16));
+    let region = allocate(pages_at(0x14000, 10, Backing::Demand).fault_around(16));
     // The block of 16 pages around page 0x15 is 0x10..0x20; the region has 0x14..0x1e of it.
     assert_eq!(touch_pages(&region, 1..2, None), cost(1, 10, 3));
     assert_eq!(physical(region.base - PAGE), None);
@@ -160,7 +160,7 @@ fn fault_around_stays_inside_its_region() {
 
 #[test_case]
 fn fault_around_in_a_zero_region_takes_only_the_frame_of_the_written_page() {
-    let region = allocate(pages_at(0x10000, 16, Backing::Zero).around(8));
+    let region = allocate(pages_at(0x10000, 16, Backing::Zero).fault_around(8));
     assert_eq!(touch_pages(&region, 3..4, Some(1)), cost(1, 1, 3));
     assert_eq!(touch_pages(&region, 0..8, None), NOTHING);
     assert_eq!(touch_pages(&region, 0..3, Some(1)), cost(3, 3, 0));
@@ -169,10 +169,10 @@ fn fault_around_in_a_zero_region_takes_only_the_frame_of_the_written_page() {
 
 #[test_case]
 fn fault_around_keeps_what_is_there() {
-    let region = allocate(pages_at(0x10000, 8, Backing::Zero).around(8));
+    let region = allocate(pages_at(0x10000, 8, Backing::Zero).fault_around(8));
     write(&region, 0, 9);
-    spaces::current(|space, physical, tlb| {
-        space.discard(region.base + PAGE, 7 * PAGE, physical, tlb)
+    spaces::current(|space, memory| {
+        space.discard(region.base + PAGE, 7 * PAGE, memory)
     })
     .expect("the pages are the region's own");
     assert_eq!(touch_pages(&region, 7..8, None), cost(1, 0, 0));
@@ -242,7 +242,7 @@ fn immediate_backing_uses_the_largest_pages_that_fit() {
 #[test_case]
 fn where_no_large_frame_is_free_small_pages_stand_in_and_are_counted() {
     let region = large(Backing::Demand);
-    let fallbacks = || spaces::physical(|physical| physical.fallbacks());
+    let fallbacks = || spaces::memory().fallbacks();
     let before = fallbacks();
     common::frames(|frames| frames.set_limit(Some(100)));
     let (_, measured) = measure(|| write(&region, 0, 1));
@@ -256,7 +256,7 @@ fn where_no_large_frame_is_free_small_pages_stand_in_and_are_counted() {
 fn a_devices_memory_is_borrowed_and_counted_apart() {
     // The registers of the I/O APIC, which every chipset here has.
     let registers = PhysAddr::new(0xfec0_0000);
-    let borrowed = || spaces::physical(|physical| physical.borrowed());
+    let borrowed = || spaces::memory().borrowed();
     let before = (counts().free, borrowed());
     let backing = Backing::Device(registers, Cache::Uncached);
     let region = allocate(pages_at(0x10000, 1, backing));

@@ -32,15 +32,15 @@ fn the_audit_of_the_live_machine_finds_nothing_broken() {
 
 #[test_case]
 fn the_low_half_starts_with_nothing_mapped() {
-    let walk = spaces::current(|space, _, _| space.walk(VirtAddr::zero()));
+    let walk = spaces::current(|space, _| space.walk(VirtAddr::zero()));
     assert_eq!((walk.end().level, walk.physical()), (4, None));
-    assert_eq!(spaces::current(|space, _, _| space.regions().count()), 0);
+    assert_eq!(spaces::current(|space, _| space.regions().count()), 0);
 }
 
 #[test_case]
 fn code_constants_and_data_have_their_own_rights() {
     let rights_at = |address: VirtAddr| {
-        spaces::kernel_half(|space, _, _| space.region_at(address)).map(|region| region.rights)
+        spaces::kernel_half(|space, _| space.region_at(address)).map(|region| region.rights)
     };
     static CONSTANT: [u64; 4] = [1, 2, 3, 4];
     let mut on_stack = 0_u8;
@@ -59,12 +59,12 @@ fn code_constants_and_data_have_their_own_rights() {
 #[test_case]
 fn code_is_read_only_in_the_direct_map_too() {
     let code = code();
-    let (frame, offset) = spaces::kernel_half(|space, physical, _| {
+    let (frame, offset) = spaces::kernel_half(|space, memory| {
         let frame = space.walk(code).physical().expect("code is mapped");
         (frame, physical.direct_map())
     });
     let alias = offset.address_of(frame);
-    let region = spaces::kernel_half(|space, _, _| space.region_at(alias)).expect("in the map");
+    let region = spaces::kernel_half(|space, _| space.region_at(alias)).expect("in the map");
     assert_eq!(
         (region.rights, region.backing),
         (Rights::Read, Backing::Fixed)
@@ -74,13 +74,13 @@ fn code_is_read_only_in_the_direct_map_too() {
 #[test_case]
 fn the_direct_map_shows_the_memory_that_exists_and_no_more() {
     let boot = kernel::testing::boot_info();
-    let features = spaces::physical(|physical| physical.features());
+    let features = spaces::memory().features();
     let exists: u64 = physical::map(boot.memory_regions, features)
         .entries()
         .filter(|entry| entry.kind != Kind::Reserved)
         .map(|entry| entry.range.bytes())
         .sum();
-    let shown: u64 = spaces::kernel_half(|space, _, _| {
+    let shown: u64 = spaces::kernel_half(|space, _| {
         space
             .regions()
             .filter(|region| region.label.starts_with("direct map"))
@@ -92,8 +92,8 @@ fn the_direct_map_shows_the_memory_that_exists_and_no_more() {
 
 #[test_case]
 fn what_the_boot_loader_held_is_free_but_for_the_image() {
-    let counts = spaces::physical(|physical| physical.frames().counts());
-    let image: u64 = spaces::kernel_half(|space, _, _| {
+    let counts = spaces::memory().counts();
+    let image: u64 = spaces::kernel_half(|space, _| {
         space
             .regions()
             .filter(|region| region.base >= KERNEL_HALF && region.label.starts_with("kernel "))

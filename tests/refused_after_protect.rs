@@ -34,8 +34,8 @@ fn a_write_after_protect_is_refused_and_what_was_written_before_stays() {
     });
     let region = allocate(pages_at(0x10000, 2, Backing::Demand));
     write(&region, 0x1004, 7);
-    let done = spaces::current(|space, physical, tlb| {
-        space.protect(address(0x11000), 4096, Rights::Read, physical, tlb)
+    let done = spaces::current(|space, memory| {
+        space.protect(address(0x11000), 4096, Rights::Read, memory)
     });
     assert_eq!(done, Ok(()));
     // The other page of the region is not concerned.

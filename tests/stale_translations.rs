@@ -24,13 +24,13 @@ use x86_64::structures::paging::PageTableFlags;
 kernel::test_kernel!(test_main);
 
 fn discard(region: &Region, offset: u64, size: u64) -> u64 {
-    spaces::current(|space, physical, tlb| space.discard(region.base + offset, size, physical, tlb))
+    spaces::current(|space, memory| space.discard(region.base + offset, size, memory))
         .expect("the pages are the region's own")
 }
 
 fn protect(region: &Region, pages: u64, rights: Rights) {
-    spaces::current(|space, physical, tlb| {
-        space.protect(region.base, pages * PAGE, rights, physical, tlb)
+    spaces::current(|space, memory| {
+        space.protect(region.base, pages * PAGE, rights, memory)
     })
     .expect("the pages are the region's own");
 }
@@ -106,13 +106,13 @@ fn more_pages_than_are_flushed_one_by_one_are_gone_as_well() {
 fn global_translations_of_the_kernel_half_are_gone_as_well() {
     let pages = 100;
     let request = Request::new(pages * PAGE, Backing::Demand);
-    let region = spaces::kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))
+    let region = spaces::kernel_half(|space, memory| space.allocate(request, memory))
         .expect("the kernel half has room");
     for count in [1, pages] {
         (0..pages).for_each(|page| write(&region, page * PAGE, 7));
         assert!(flags(region.base).contains(PageTableFlags::GLOBAL));
-        let gone = spaces::kernel_half(|space, physical, tlb| {
-            space.discard(region.base, count * PAGE, physical, tlb)
+        let gone = spaces::kernel_half(|space, memory| {
+            space.discard(region.base, count * PAGE, memory)
         });
         assert_eq!(gone, Ok(count));
         let (sum, measured) = measure(|| {
@@ -122,7 +122,7 @@ fn global_translations_of_the_kernel_half_are_gone_as_well() {
         });
         assert_eq!((sum, measured.cost.faults), (0, count));
     }
-    let freed = spaces::kernel_half(|space, physical, tlb| space.free(region.base, physical, tlb));
+    let freed = spaces::kernel_half(|space, memory| space.free(region.base, memory));
     assert_eq!(freed, Ok(pages));
 }
 
@@ -165,7 +165,7 @@ fn zero_to_private_flushes_its_page_and_absent_to_present_flushes_nothing() {
     let region = allocate(pages_at(0x10000, 2, Backing::Zero));
     let mut noted = Noted::default();
     let resolve = |noted: &mut Noted, address, access| {
-        spaces::current(|space, physical, _| {
+        spaces::current(|space, memory| {
             space.resolve(Fault::supervisor(address, access), physical, noted)
         })
     };

@@ -1,19 +1,18 @@
 //! From a page fault to its answer.
 //!
-//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`resolve_in_spot`], and
-//! then [`resolve`], with interrupts off. The space that holds the address
-//! decides. An answer of `Resolved` goes back to the instruction that faulted;
-//! a refused fault goes on to [`report`](crate::report), with every register as
-//! it was, which asks [`reason_of`] for the reason.
+//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`page_fault`]. The half
+//! that holds the address decides. An answer of `Resolved` goes back to the
+//! instruction that faulted; a refused fault goes on to
+//! [`report`](crate::report), with every register as it was, which asks
+//! [`reason_of`] for the reason.
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
 
-use memory::space::Region;
-use memory::{Fault, Outcome, Refusal, Space};
+use memory::space::{Half, Region};
+use memory::{Fault, Outcome, Refusal};
 use spin::Mutex;
 use x86_64::VirtAddr;
-use x86_64::structures::idt::PageFaultErrorCode;
 
 use crate::cpu::exception::PageFaultFrame;
 use crate::spaces;
@@ -24,9 +23,8 @@ use crate::spaces;
 pub enum Answer {
     /// Back to the instruction named by the frame.
     Resolved = 0,
-    /// On to the next that knows more: from [`resolve_in_spot`] to [`resolve`],
-    /// and from there to the report, which does not return.
-    Passed = 1,
+    /// On to the report, which does not return.
+    Refused = 1,
 }
 
 /// The last fault that was refused, and why.
@@ -50,64 +48,17 @@ pub enum Reason {
 /// The last fault that left nothing to do.
 static SPURIOUS: Mutex<Option<PageFaultFrame>> = Mutex::new(None);
 
-/// Where the stub of the page-fault exception arrives first, on the stack that
-/// faulted, with the address from CR2: the faults of every day.
-///
-/// It makes no call but its last, and what it cannot do it leaves to
-/// [`resolve`], which the stub calls: so it needs no register but those that
-/// the stub has saved.
-pub extern "sysv64" fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
-    const PRESENT: PageFaultErrorCode = PageFaultErrorCode::PROTECTION_VIOLATION;
-    const WRITE: PageFaultErrorCode = PageFaultErrorCode::CAUSED_BY_WRITE;
-    if frame.error_code.intersects(PRESENT | WRITE) {
-        return fill_in_spot(address, frame);
-    }
-    match spaces::share_in_spot(fault_at(address, frame), frame) {
-        Some(_) => Answer::Resolved,
-        None => fill_in_spot(address, frame),
-    }
-}
-
-#[inline(never)]
-extern "sysv64" fn fill_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
-    if frame
-        .error_code
-        .contains(PageFaultErrorCode::PROTECTION_VIOLATION)
-    {
-        return replace_in_spot(address, frame);
-    }
-    match spaces::fill_in_spot(fault_at(address, frame), frame) {
-        Some(_) => Answer::Resolved,
-        None => Answer::Passed,
-    }
-}
-
-#[inline(never)]
-extern "sysv64" fn replace_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
-    match spaces::replace_in_spot(fault_at(address, frame), frame) {
-        Some(_) => Answer::Resolved,
-        None => Answer::Passed,
-    }
-}
-
-/// The fault of a frame whose address is at hand already.
-#[inline(always)]
-fn fault_at(address: VirtAddr, frame: &PageFaultFrame) -> Fault {
-    Fault {
-        address,
-        ..frame.fault()
-    }
-}
-
-/// Where the stub goes on with every other fault.
-pub extern "sysv64" fn resolve(frame: &PageFaultFrame) -> Answer {
-    let fault = frame.fault();
-    match spaces::resolve(frame) {
-        Some(Outcome::Refused(refusal)) => refuse(fault, Reason::Space(refusal)),
-        Some(Outcome::Spurious) => spurious(frame),
-        Some(_) => Answer::Resolved,
-        None if spaces::resolving().is_some() => refuse(fault, Reason::Nested),
-        None => refuse(fault, Reason::Locked),
+/// Where the stub of the page-fault exception arrives, on the stack that
+/// faulted, with interrupts off.
+pub extern "sysv64" fn page_fault(context: &PageFaultFrame) -> Answer {
+    match spaces::resolve(context) {
+        Some(
+            Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy,
+        ) => Answer::Resolved,
+        Some(Outcome::Spurious) => spurious(context),
+        Some(Outcome::Refused(refusal)) => refuse(context.fault(), Reason::Space(refusal)),
+        None if spaces::resolving().is_some() => refuse(context.fault(), Reason::Nested),
+        None => refuse(context.fault(), Reason::Locked),
     }
 }
 
@@ -128,7 +79,7 @@ fn refuse(fault: Fault, reason: Reason) -> Answer {
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((fault, reason));
     }
-    Answer::Passed
+    Answer::Refused
 }
 
 /// The other page fault that a refusal has to do with: a name for it, and its frame.
@@ -176,11 +127,11 @@ impl Whereabouts {
     /// Looks `address` up, if nobody is changing its address space just now.
     #[must_use]
     pub fn of(address: VirtAddr) -> Option<Self> {
-        spaces::try_look(address, |space| Self {
+        spaces::try_look(address, |half| Self {
             address,
-            here: space.region_at(address),
-            below: space.region_below(address),
-            above: space.region_above(address),
+            here: half.region_at(address),
+            below: half.region_below(address),
+            above: half.region_above(address),
         })
     }
 }
@@ -189,7 +140,7 @@ impl Whereabouts {
 /// SMEP keep it from (Intel SDM vol. 3A, 4.6).
 #[must_use]
 pub fn is_kept_from_user_page(fault: &Fault) -> bool {
-    let is_users = |space: &Space| {
+    let is_users = |space: &Half| {
         let region = space.region_at(fault.address);
         region.is_some_and(|region| region.user)
     };

@@ -11,17 +11,16 @@
 use core::ops::Range;
 
 use arrayvec::ArrayVec;
-use memory::Physical;
 use memory::frames::ReclaimError;
 use memory::memory_map::{FrameRange, Kind};
 use memory::paging::Cache;
-use memory::space::{AllocateError, Backing, KernelHalfError, Placement, Request, Rights, Space};
+use memory::space::{AllocateError, Backing, KernelHalfError, Placement, Request, Rights};
+use memory::{KernelHalf, Memory};
 use x86_64::structures::paging::{OffsetPageTable, Translate};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
 use crate::cpu::descriptors::exception_stacks;
-use crate::cpu::tlb::Processor;
 use crate::image::{self, ImageError, MOST_RUNS, Run};
 use crate::layout::{DIRECT_MAP_SLOTS, IMAGE_SLOT, REGION_SLOTS, SLOT_SIZE, STACK_SIZE};
 use crate::physical;
@@ -41,9 +40,9 @@ pub enum BuildError {
 }
 
 /// The kernel half, not yet loaded.
-pub struct KernelHalf {
+pub struct Built {
     /// Its regions and tables.
-    pub space: Space,
+    pub half: KernelHalf,
     /// The stack that the kernel goes on with.
     pub stack: Stack,
     /// The pages of the image; their frames stay reserved.
@@ -59,14 +58,14 @@ pub struct KernelHalf {
 /// # Safety
 ///
 /// `loader` describes the boot loader's tables, which are loaded; `boot` is
-/// what that loader handed over, and `physical` was made from it.
+/// what that loader handed over, and `memory` was made from it. Called once.
 pub unsafe fn build(
     boot: &BootInfo,
     loader: &OffsetPageTable<'_>,
-    physical: &mut Physical<'static>,
-) -> Result<KernelHalf, BuildError> {
-    let memory = physical::managed(boot.memory_regions, physical.features());
-    let end = memory
+    memory: &Memory,
+) -> Result<Built, BuildError> {
+    let managed = physical::managed(boot.memory_regions, memory.features());
+    let end = managed
         .clone()
         .last()
         .map_or(PhysAddr::zero(), |range| range.end);
@@ -78,11 +77,13 @@ pub unsafe fn build(
         IMAGE_SLOT..IMAGE_SLOT + 1,
         DIRECT_MAP_SLOTS.start..DIRECT_MAP_SLOTS.start + slots as u16,
     ];
-    let space =
-        Space::new_kernel_half(REGION_SLOTS, &fixed, physical).map_err(BuildError::Tables)?;
+    // SAFETY: this is the one kernel half of the machine: `spaces::init` loads
+    // it before anything is allocated in it, and no other is made.
+    let half =
+        unsafe { KernelHalf::new(REGION_SLOTS, &fixed, memory) }.map_err(BuildError::Tables)?;
     // SAFETY: as the caller vouches.
     let image = unsafe { image::runs(boot, loader) }.map_err(BuildError::Image)?;
-    let mut builder = Builder { space, physical };
+    let mut builder = Builder { half, memory };
     for run in &image {
         // SAFETY: these frames are the image; each section is mapped as it is
         // used, at the address that the kernel runs at.
@@ -103,14 +104,14 @@ pub unsafe fn build(
     }
     // SAFETY: the direct map is the one `physical` works with, of the memory
     // that it manages.
-    unsafe { builder.map_memory(memory, boot.physical_memory_offset, &image)? };
+    unsafe { builder.map_memory(managed, boot.physical_memory_offset, &image)? };
     if let Some(screen) = &boot.screen {
         builder.map_screen(screen, loader)?;
     }
     let stack = builder.make_stack()?;
-    let Builder { space, .. } = builder;
-    Ok(KernelHalf {
-        space,
+    let Builder { half, .. } = builder;
+    Ok(Built {
+        half,
         stack,
         image,
     })
@@ -118,14 +119,14 @@ pub unsafe fn build(
 
 /// A kernel half in the making.
 struct Builder<'a> {
-    space: Space,
-    physical: &'a mut Physical<'static>,
+    half: KernelHalf,
+    memory: &'a Memory,
 }
 
 impl Builder<'_> {
     fn allocate(&mut self, request: Request, label: &'static str) -> Result<VirtAddr, BuildError> {
-        self.space
-            .allocate(request.label(label), self.physical, &mut Processor)
+        self.half
+            .allocate(request.label(label), self.memory)
             .map(|region| region.base)
             .map_err(|error| BuildError::Region(label, error))
     }
@@ -134,7 +135,7 @@ impl Builder<'_> {
     ///
     /// # Safety
     ///
-    /// As for [`Space::map_fixed`].
+    /// As for [`KernelHalf::map_fixed`].
     unsafe fn map(
         &mut self,
         label: &'static str,
@@ -148,26 +149,23 @@ impl Builder<'_> {
             .rights(rights)
             .label(label);
         // SAFETY: as the caller vouches.
-        unsafe {
-            self.space
-                .map_fixed(request, frame, self.physical, &mut Processor)
-        }
-        .map(|_| ())
-        .map_err(|error| BuildError::Region(label, error))
+        unsafe { self.half.map_fixed(request, frame, self.memory) }
+            .map(|_| ())
+            .map_err(|error| BuildError::Region(label, error))
     }
 
     /// Maps the memory that exists at `offset` plus its physical address.
     ///
     /// # Safety
     ///
-    /// As for [`Space::map_fixed`].
+    /// As for [`KernelHalf::map_fixed`].
     unsafe fn map_memory(
         &mut self,
         memory: impl Iterator<Item = FrameRange>,
         offset: VirtAddr,
         image: &[Run],
     ) -> Result<(), BuildError> {
-        let zero = self.physical.zero_frame().start_address().as_u64();
+        let zero = self.memory.zero_frame().start_address().as_u64();
         let constant = image
             .iter()
             .filter(|run| run.rights != Rights::ReadWrite)
@@ -213,8 +211,13 @@ impl Builder<'_> {
             screen.end - start,
             Backing::Device(frame, Cache::WriteCombining),
         )
-        .placement(Placement::At(start));
-        self.allocate(request, label).map(|_| ())
+        .placement(Placement::At(start))
+        .label(label);
+        // SAFETY: the framebuffer is the screen's memory, and is accessed as
+        // volatile memory only.
+        unsafe { self.half.map_device(request, self.memory) }
+            .map(|_| ())
+            .map_err(|error| BuildError::Region(label, error))
     }
 
     /// A stack with a guard below it.
@@ -266,12 +269,12 @@ fn next_change(
 pub unsafe fn reclaim(
     boot: &BootInfo,
     image: &[Run],
-    physical: &mut Physical<'static>,
+    memory: &Memory,
 ) -> Result<u64, ReclaimError> {
     let kept = image
         .iter()
         .map(|run| run.frame.as_u64()..run.frame.as_u64() + run.size);
-    let map = physical::map(boot.memory_regions, physical.features());
+    let map = physical::map(boot.memory_regions, memory.features());
     let mut reclaimed = 0;
     for entry in map
         .entries()
@@ -282,7 +285,9 @@ pub unsafe fn reclaim(
             let (stop, is_kept) = next_change(kept.clone(), start, end);
             if !is_kept {
                 let range = FrameRange::new(PhysAddr::new(start), PhysAddr::new(stop));
-                reclaimed += physical.frames_mut().reclaim(range)?;
+                // SAFETY: only the loader used these frames, and nothing of it
+                // is used any more, as the caller vouches.
+                reclaimed += unsafe { memory.reclaim(range) }?;
             }
             start = stop;
         }

@@ -1,14 +1,14 @@
 //! Spin locks with a fixed order, which debug builds assert.
 //!
 //! ```text
-//! heap ─> memory        (console: a leaf)
+//! heap ─> space that is loaded ─> kernel half ─> (inside the crate `memory`)
 //! ```
 //!
 //! A lock may be taken only while none of its own rank or of a later one is
 //! held. The heap comes first: a lazily backed heap faults while its lock is
-//! held, and the fault takes memory's. While that is held nothing
-//! demand-backed is touched. One processor: there is one set of held
-//! ranks.
+//! held, and the fault takes the kernel half's. While that is held nothing
+//! demand-backed of the kernel half is touched. One processor: there is one
+//! set of held ranks.
 
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;
@@ -24,8 +24,10 @@ use core::sync::atomic::{AtomicPtr, AtomicU8};
 pub enum Rank {
     /// The kernel heap.
     Heap = 0,
-    /// Address spaces, frames, the zero frame, the journal of faults.
-    Memory = 1,
+    /// The low half of the space that is loaded.
+    Space = 1,
+    /// The kernel half.
+    KernelHalf = 2,
 }
 
 impl Rank {
@@ -33,7 +35,8 @@ impl Rank {
     fn latest(held: u8) -> Self {
         match held.ilog2() {
             0 => Self::Heap,
-            _ => Self::Memory,
+            1 => Self::Space,
+            _ => Self::KernelHalf,
         }
     }
 }
@@ -44,11 +47,8 @@ static RANKS: AtomicU8 = AtomicU8::new(0);
 /// A lock with a place in the order, which knows who holds it.
 ///
 /// One word says whether something is in it, whether it is held, and for which
-/// page fault: the fault path asks all three with one instruction. A lock, an
-/// option and a note of the fault took 8 instructions more.
-///
-/// The value comes first: what is indexed in it lies at its address then.
-#[repr(C)]
+/// page fault.
+
 pub struct Lock<T> {
     value: UnsafeCell<MaybeUninit<T>>,
     /// [`FREE`], [`EMPTY`], [`HELD`], or what it is held for.
@@ -210,7 +210,7 @@ mod tests {
     fn the_order_from_heap_to_memory_is_allowed_and_leaves_nothing_held() {
         let before = RANKS.load(Relaxed);
         let heap = Lock::new(Rank::Heap, ());
-        let memory = Lock::new(Rank::Memory, ());
+        let memory = Lock::new(Rank::KernelHalf, ());
         {
             let _heap = heap.lock();
             let _memory = memory.lock();

@@ -1,31 +1,22 @@
 //! From the boot loader's memory map to frames: the first step of having memory.
 //!
-//! The map is cleaned and printed, the frame allocator's bitmap is put at the
-//! end of the highest range with room for it, and everything is handed to
-//! [`memory::Physical`]. What the loader still holds (its tables, and the
-//! kernel itself) stays reserved.
+//! The map is cleaned and printed, and handed to [`Memory::new`]. What the loader
+//! still holds (its tables, and the kernel itself) stays reserved.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
-use memory::frames::{Frames, Layout, NewError, RunError, Use};
-use memory::journal::{Event, RING};
+use memory::frames::{FrameKind, RunError};
 use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
-use memory::{DirectMap, Features, Physical};
-use spin::mutex::{SpinMutex, SpinMutexGuard};
-use x86_64::{PhysAddr, VirtAddr};
+use memory::{Features, Memory, NewMemoryError};
+use x86_64::PhysAddr;
 
 use crate::boot::BootInfo;
-
-/// The ring of fault events; the journal holds its lock for ever.
-static EVENTS: SpinMutex<[Event; RING]> = SpinMutex::new([Event::NONE; RING]);
+use crate::cpu::tlb::Processor;
 
 /// The loader's regions in the words of [`memory::memory_map`].
-pub fn map(
-    regions: &[MemoryRegion],
-    features: Features,
-) -> MemoryMap<impl Iterator<Item = Region> + Clone> {
-    MemoryMap::new(regions.iter().map(|region| Region {
+fn loaders(regions: &[MemoryRegion]) -> impl Iterator<Item = Region> + Clone {
+    regions.iter().map(|region| Region {
         start: region.start,
         end: region.end,
         kind: match region.kind {
@@ -33,8 +24,15 @@ pub fn map(
             MemoryRegionKind::Bootloader => Kind::Reclaimable,
             _ => Kind::Reserved,
         },
-    }))
-    .physical_bits(features.physical_bits)
+    })
+}
+
+/// The loader's map, for a processor of these features.
+pub fn map(
+    regions: &[MemoryRegion],
+    features: Features,
+) -> MemoryMap<impl Iterator<Item = Region> + Clone> {
+    MemoryMap::new(loaders(regions)).physical_bits(features.physical_bits)
 }
 
 /// The memory that exists: what the frame allocator manages, neighbours merged.
@@ -74,15 +72,12 @@ pub fn kept_frames() -> u64 {
 /// [`RunError`]: there are not enough frames in a row.
 pub fn keep<T: Copy>(
     items: &[T],
-    physical: &mut Physical<'static>,
+    memory: &Memory,
 ) -> Result<&'static [T], RunError> {
     let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
-    let run =
-        physical
-            .frames_mut()
-            .allocate_run(frames, 4096, PhysAddr::new(1 << 51), Use::Kernel)?;
+    let run = memory.allocate_run(frames, 4096, PhysAddr::new(1 << 51), FrameKind::Kernel)?;
     KEPT.fetch_add(frames, Relaxed);
-    let copy = physical
+    let copy = memory
         .direct_map()
         .address_of(run.start())
         .as_mut_ptr::<T>();
@@ -112,55 +107,35 @@ fn log_map(map: &MemoryMap<impl Iterator<Item = Region> + Clone>) {
     }
 }
 
-/// Why there is no physical memory to work with.
-#[derive(Debug)]
-pub enum PhysicalError {
-    /// No usable range has room for the allocator's bitmap of this many frames.
-    NoRoomForBitmap(u64),
-    /// The frame allocator refused the map.
-    Frames(NewError),
-    /// Not a single frame was free.
-    OutOfFrames,
-}
-
-/// Builds the frame allocator, and all that shares it.
+/// Takes the machine's memory over.
 ///
 /// # Errors
 ///
-/// See [`PhysicalError`]; a machine on which it comes cannot run this kernel.
+/// See [`NewMemoryError`]; a machine on which it comes cannot run this kernel.
 ///
 /// # Safety
 ///
 /// Called once: what the map says is usable is the allocator's from now on.
-pub unsafe fn init(
-    boot: &BootInfo,
-    features: Features,
-) -> Result<Physical<'static>, PhysicalError> {
+pub unsafe fn init(boot: &BootInfo, features: Features) -> Result<Memory, NewMemoryError> {
     let map = map(boot.memory_regions, features);
     log_map(&map);
-    let layout = Layout::of(map.managed());
-    let held = layout
-        .place(map.managed())
-        .ok_or(PhysicalError::NoRoomForBitmap(layout.frames()))?;
-    // SAFETY: the loader mapped all physical memory at this offset, and what
-    // is usable in its map is used by nobody but the allocator from now on.
-    let direct_map = unsafe { DirectMap::new(boot.physical_memory_offset) };
-    let words: VirtAddr = direct_map.address_of(held.start);
-    // SAFETY: the frames of `held` are usable, so nobody uses them; they are
-    // mapped and page-aligned, `layout` is at most as long as they are, and
-    // `Frames::new` keeps them reserved for ever. Any bits are valid words.
-    let storage = unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr(), layout.words()) };
-    let frames = Frames::new(map.managed(), storage, held).map_err(PhysicalError::Frames)?;
-    let counts = frames.counts();
+    let regions = loaders(boot.memory_regions);
+    // SAFETY:
+    // - The loader mapped all physical memory at this offset; the kernel's own
+    //   tables map the memory that is managed at the same.
+    // - What is usable in the loader's map is used by nobody, and this is called
+    //   once. What is reclaimable is the loader's, until it is reclaimed.
+    // - The features were read from CPUID, and `cpu::init` has switched on NX,
+    //   global pages and CR0.WP. `Processor` flushes this processor, the only one.
+    let memory = unsafe { Memory::new(regions, boot.physical_memory_offset, features, &Processor) }?;
+    let counts = memory.counts();
     log::info!(
-        "frames: {} in all, {} free, {} reserved; the bitmap takes {}",
+        "frames: {} in all, {} free, {} reserved",
         counts.total,
         counts.free,
-        counts.reserved,
-        held.frames()
+        counts.reserved
     );
-    let events = SpinMutexGuard::leak(EVENTS.lock());
-    Physical::new(frames, direct_map, features, events).map_err(|_| PhysicalError::OutOfFrames)
+    Ok(memory)
 }
 
 /// A number of bytes in the largest unit that keeps it readable.

@@ -42,7 +42,7 @@ pub fn pages_at(base: u64, pages: u64, backing: Backing) -> Request {
 
 /// Reserves a region in the low half of the space that is loaded.
 pub fn allocate(request: Request) -> Region {
-    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+    spaces::current(|space, memory| space.allocate(request, memory))
         .expect("the low half has room for a test's region")
 }
 
@@ -56,7 +56,7 @@ pub fn audit() {
 /// still there; returns the private frames that went back.
 pub fn free(region: &Region) -> u64 {
     audit();
-    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+    spaces::current(|space, memory| space.free(region.base, memory))
         .expect("the test allocated the region")
 }
 
@@ -98,25 +98,25 @@ pub fn frames<R>(work: impl FnOnce(&mut Frames<'static>) -> R) -> R {
 
 /// The frame of zeroes that all untouched zero-backed pages share.
 pub fn zero_frame() -> PhysAddr {
-    spaces::physical(|physical| physical.zero_frame().start_address())
+    spaces::memory().zero_frame().start_address()
 }
 
 /// What an address is translated to now, by the tables that are loaded.
 pub fn physical(address: VirtAddr) -> Option<PhysAddr> {
-    spaces::current(|space, _, _| space.translate(address))
+    spaces::current(|space, _| space.translate(address))
 }
 
 /// The flags of the last entry on the way to an address.
 pub fn flags(address: VirtAddr) -> PageTableFlags {
-    spaces::current(|space, _, _| space.walk(address).end().entry.flags())
+    spaces::current(|space, _| space.walk(address).end().entry.flags())
 }
 
 /// The level at which the walk to an address ends: 1 for a small page, 2 for a large one.
 pub fn level(address: VirtAddr) -> u8 {
-    spaces::current(|space, _, _| space.walk(address).end().level)
+    spaces::current(|space, _| space.walk(address).end().level)
 }
 
 /// Where the direct map shows a physical address.
 pub fn direct(address: PhysAddr) -> VirtAddr {
-    spaces::physical(|physical| physical.direct_map().address_of(address))
+    spaces::memory().direct_map().address_of(address)
 }

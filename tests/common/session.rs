@@ -133,10 +133,10 @@ impl Session {
 
 /// Frees what a test has left in the low half.
 pub fn free_all() {
-    spaces::current(|space, physical, tlb| {
+    spaces::current(|space, memory| {
         while let Some(region) = space.region_above(VirtAddr::zero()) {
             space
-                .free(region.base, physical, tlb)
+                .free(region.base, memory)
                 .expect("it is no fixed region");
         }
     });

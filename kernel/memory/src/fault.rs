@@ -131,7 +131,6 @@ impl fmt::Display for Access {
 }
 
 /// What became of a fault.
-#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Demand backing: a zeroed frame is mapped now.
@@ -150,7 +149,6 @@ pub enum Outcome {
 }
 
 /// Why a fault was refused.
-#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// No region holds the address.

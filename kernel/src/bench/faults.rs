@@ -67,7 +67,7 @@ fn around(bench: &Bench) {
         let faults = SAMPLES / 16;
         let size = (faults as u64 + 1) * u64::from(pages) * PAGE;
         with_region(
-            Request::new(size, Backing::Demand).around(pages),
+            Request::new(size, Backing::Demand).fault_around(pages),
             |region| {
                 write(region.base);
                 let blocks = (1..faults).map(|block| page(region, block * usize::from(pages)));
@@ -94,7 +94,7 @@ fn spurious(bench: &Bench) {
         let fault = Fault::supervisor(region.base, Access::Write);
         bench.report("spurious fault, without the exception", 0..SAMPLES, |_| {
             let outcome =
-                spaces::current(|space, physical, tlb| space.resolve(fault, physical, tlb));
+                spaces::current(|space, memory| space.resolve(fault, memory));
             black_box(outcome);
         });
     });

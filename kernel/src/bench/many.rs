@@ -66,7 +66,7 @@ impl Regions {
 
     fn free(self) {
         for index in 0..self.count {
-            spaces::current(|space, physical, tlb| space.free(self.base(index), physical, tlb))
+            spaces::current(|space, memory| space.free(self.base(index), memory))
                 .expect("the region is the benchmark's own");
         }
     }

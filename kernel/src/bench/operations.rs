@@ -43,7 +43,7 @@ fn change(bench: &Bench) {
     }
     let protect = |index: usize, rights| {
         let page = region.base + index as u64 * PAGE;
-        spaces::current(|space, physical, tlb| space.protect(page, PAGE, rights, physical, tlb))
+        spaces::current(|space, memory| space.protect(page, PAGE, rights, memory))
             .expect("the page lies in the region");
     };
     bench.report(
@@ -62,7 +62,7 @@ fn change(bench: &Bench) {
     );
     bench.report("discard one page", 0..SAMPLES, |index| {
         let page = region.base + index as u64 * PAGE;
-        spaces::current(|space, physical, tlb| space.discard(page, PAGE, physical, tlb))
+        spaces::current(|space, memory| space.discard(page, PAGE, memory))
             .expect("the page lies in the region");
     });
     free(&region);

@@ -16,19 +16,19 @@ pub(super) fn page(region: &Region, index: usize) -> VirtAddr {
 
 /// A region in the low half.
 pub(super) fn allocate(request: Request) -> Region {
-    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+    spaces::current(|space, memory| space.allocate(request, memory))
         .expect("a machine for benchmarks has room")
 }
 
 pub(super) fn free(region: &Region) {
-    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+    spaces::current(|space, memory| space.free(region.base, memory))
         .expect("the region is the benchmark's own");
 }
 
 /// A region at the start of a leaf table, for as long as `work` takes.
 pub(super) fn with_region(request: Request, work: impl FnOnce(&Region)) {
     let low = VirtAddr::new(LARGE_PAGE);
-    let place = Placement::Within(low, low + (1_u64 << 40), LARGE_PAGE);
+    let place = Placement::Within { from: low, below: (low + (1_u64 << 40)).as_u64(), align: LARGE_PAGE };
     let region = allocate(request.placement(place));
     work(&region);
     free(&region);

@@ -13,7 +13,7 @@ pub(super) fn run(bench: &Bench) {
     }
     bench.report("dashboard nothing new", 0..16, |_| dashboard::refresh());
     let request = Request::new(SAMPLES as u64 * 4096, Backing::Demand);
-    let region = spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+    let region = spaces::current(|space, memory| space.allocate(request, memory))
         .expect("a machine for benchmarks has room");
     dashboard::refresh();
     let touched = (0..SAMPLES as u64).map(|page| {
@@ -24,6 +24,6 @@ pub(super) fn run(bench: &Bench) {
     bench.report("dashboard after a fault", touched, |()| {
         dashboard::refresh()
     });
-    spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+    spaces::current(|space, memory| space.free(region.base, memory))
         .expect("the region is the benchmark's own");
 }

@@ -262,7 +262,7 @@ mod tests {
     fn a_fill_past_the_end_of_a_region_says_how_far_it_came() {
         let place = Placement::At(VirtAddr::new(BASE));
         let request = Request::new(2 * PAGE, Backing::Demand).placement(place);
-        let region = spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        let region = spaces::current(|space, memory| space.allocate(request, memory))
             .expect("the low half is empty");
         // SAFETY: the bytes are the test's own region and what follows it, where nothing is.
         let stopped = unsafe { try_fill(BASE + PAGE - 2, PAGE + 5, 0x5a) }
@@ -274,7 +274,7 @@ mod tests {
             // SAFETY: the byte lies in the test's own region.
             assert_eq!(unsafe { try_read(BASE + offset) }, Ok(byte));
         }
-        spaces::current(|space, physical, tlb| space.free(region.base, physical, tlb))
+        spaces::current(|space, memory| space.free(region.base, memory))
             .expect("the region is the test's own");
     }
 }

@@ -169,7 +169,7 @@ mod tests {
         for stack in exception_stacks() {
             let guard = stack.guard().start;
             let (region, walk) =
-                spaces::kernel_half(|space, _, _| (space.region_at(guard), space.walk(guard)));
+                spaces::kernel_half(|space, _| (space.region_at(guard), space.walk(guard)));
             let region = region.expect("the guard is a region");
             assert_eq!((region.base, region.size), (guard, GUARD_SIZE));
             assert_eq!(region.backing, Backing::Guard);

@@ -2,9 +2,8 @@
 //!
 //! All vectors but 14 go one way: they save every register and call
 //! [`report::exception`]. A page fault saves only what a call may change and
-//! calls [`fault::resolve_in_spot`], then [`fault::resolve`]; when both pass it
-//! on, the registers are put back and the fault goes the common way, so that its
-//! report has them all.
+//! calls [`fault::page_fault`]; when that refuses it, the registers are put back
+//! and the fault goes the common way, so that its report has them all.
 //!
 //! The processor aligns the stack to 16 bytes before it pushes its frame, and
 //! the calling convention wants it so again at each call. Interrupts are off
@@ -18,7 +17,6 @@ use x86_64::VirtAddr;
 // The instructions after the calls below: return addresses that a backtrace meets.
 unsafe extern "sysv64" {
     safe fn exception_reported();
-    safe fn page_fault_tried();
     safe fn page_fault_answered();
 }
 
@@ -38,7 +36,7 @@ impl Interrupted {
         let is = |after_call: extern "sysv64" fn()| after_call as usize as u64 == address.as_u64();
         if is(exception_reported) {
             Some(Self::Exception(16))
-        } else if is(page_fault_tried) || is(page_fault_answered) {
+        } else if is(page_fault_answered) {
             Some(Self::PageFault(8))
         } else {
             None
@@ -208,31 +206,22 @@ extern "sysv64" fn page_fault() {
         "push r10",
         "push r11",
         "push rdi", // cr2
-        "mov rsi, rsp",
+        "mov rdi, rsp",
         "cld",
-        "call {resolve_in_spot}",
-        ".globl page_fault_tried",
-        "page_fault_tried:",
+        "call {page_fault}",
+        ".globl page_fault_answered",
+        "page_fault_answered:",
+        "lea rsp, [rsp + 8]", // cr2
         "test al, al", // Answer::Resolved is 0
         "jnz 2f",
-        "1:",
-        "lea rsp, [rsp + 8]", // cr2
         restore!(),
         "add rsp, 8", // error code
         "iretq",
         "2:",
-        "mov rdi, rsp",
-        "call {resolve}",
-        ".globl page_fault_answered",
-        "page_fault_answered:",
-        "test al, al",
-        "jz 1b",
-        "lea rsp, [rsp + 8]", // cr2
         restore!(),
         "push {vector}",
         "jmp {all_registers}",
-        resolve_in_spot = sym fault::resolve_in_spot,
-        resolve = sym fault::resolve,
+        page_fault = sym fault::page_fault,
         vector = const Vector::PAGE_FAULT.number(),
         all_registers = sym all_registers,
     )

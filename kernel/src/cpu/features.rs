@@ -6,31 +6,14 @@ use x86_64::registers::control::Cr4Flags;
 
 const BASIC: u32 = 1;
 const STRUCTURED_FEATURES: u32 = 7;
-const EXTENDED: u32 = 0x8000_0000;
-const EXTENDED_FEATURES: u32 = 0x8000_0001;
-const ADDRESS_SIZES: u32 = 0x8000_0008;
 
 /// Reads the features that page tables depend on.
 #[must_use]
 pub fn detect() -> Features {
-    let highest = __cpuid(EXTENDED).eax;
-    let extended = if highest >= EXTENDED_FEATURES {
-        __cpuid(EXTENDED_FEATURES).edx
-    } else {
-        0
-    };
-    // Without the leaf, the architecture's width is 36 bits (vol. 3A, 4.1.4).
-    let physical_bits = if highest >= ADDRESS_SIZES {
-        __cpuid(ADDRESS_SIZES).eax as u8
-    } else {
-        36
-    };
-    Features {
-        gigabyte_pages: extended & 1 << 26 != 0,
-        no_execute: extended & 1 << 20 != 0,
-        global_pages: __cpuid(BASIC).edx & 1 << 13 != 0,
-        physical_bits,
-    }
+    Features::from_cpuid(|leaf| {
+        let answer = __cpuid(leaf);
+        [answer.eax, answer.ebx, answer.ecx, answer.edx]
+    })
 }
 
 /// The bits of CR4 that keep the kernel from user pages and user programs from

@@ -9,7 +9,7 @@ use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 pub struct Processor;
 
 impl Tlb for Processor {
-    fn flush(&mut self, scope: Scope, flush: Flush<'_>) {
+    fn flush(&self, scope: Scope, flush: Flush<'_>) {
         match (scope, flush) {
             // Without process-context identifiers, loading CR3 has dropped the
             // translations of a space that is not loaded now.
@@ -17,13 +17,6 @@ impl Tlb for Processor {
             (_, Flush::Pages(pages)) => pages.iter().copied().for_each(flush_page),
             (Scope::Space(_), Flush::Everything) => tlb::flush_all(),
             (Scope::Kernel, Flush::Everything) => flush_all(),
-        }
-    }
-
-    #[inline]
-    fn flush_page(&mut self, scope: Scope, page: VirtAddr) {
-        if scope == Scope::Kernel || scope == Scope::Space(Cr3::read().0) {
-            flush_page(page);
         }
     }
 }

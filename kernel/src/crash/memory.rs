@@ -20,7 +20,7 @@ pub(super) fn region(page: u64, pages: u64, backing: Backing, label: &'static st
     let request = Request::new(pages * PAGE, backing)
         .placement(Placement::At(base))
         .label(label);
-    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+    spaces::current(|space, memory| space.allocate(request, memory))
         .expect("the low half has room for the region")
 }
 
@@ -83,7 +83,7 @@ pub(super) fn user_page() {
         .placement(Placement::At(base))
         .label("region of user programs")
         .user();
-    spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+    spaces::current(|space, memory| space.allocate(request, memory))
         .expect("the low half has room for the region");
     // SAFETY: the region is this function's own.
     unsafe { wrong::write(BASE) };
@@ -105,7 +105,7 @@ pub(super) fn non_canonical_stack() {
 pub(super) fn out_of_frames() {
     const LEFT: u64 = 8;
     let region = region(0, 64, Backing::Demand, "region of 64 pages");
-    spaces::physical(|physical| physical.frames_mut().set_limit(Some(LEFT)));
+    spaces::memory().set_limit(Some(LEFT));
     for page in 0..64 {
         // SAFETY: the region is this function's own.
         unsafe { wrong::write(region.base.as_u64() + page * PAGE) };

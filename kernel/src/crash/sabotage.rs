@@ -13,7 +13,7 @@ use crate::{boot, interrupts, spaces};
 /// Changes the entry of `level` on the way to `address` behind everybody's
 /// back, and makes the processor see it.
 fn damage(address: VirtAddr, level: u8, change: impl FnOnce(u64) -> u64) {
-    let walk = spaces::current(|space, _, _| space.walk(address));
+    let walk = spaces::current(|space, _| space.walk(address));
     let mut table = x86_64::registers::control::Cr3::read().0.start_address();
     for step in walk.steps() {
         if step.level == level {
@@ -73,7 +73,7 @@ pub(super) fn nested() {
 pub(super) fn locked() {
     let region = region(0, 1, Backing::Demand, "region of one page");
     // SAFETY: the region is this function's own.
-    spaces::current(|_, _, _| unsafe { wrong::read(region.base.as_u64()) });
+    spaces::current(|_, _| unsafe { wrong::read(region.base.as_u64()) });
 }
 
 pub(super) fn double() {

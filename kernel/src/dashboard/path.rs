@@ -16,7 +16,7 @@ use core::fmt;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 use memory::Outcome;
-use memory::journal::Event;
+use memory::fault_log::Event;
 use memory::paging::{EntryKind, Step, Walk, index_at};
 use x86_64::PhysAddr;
 
@@ -74,9 +74,9 @@ impl Path {
         self.found = last.map(|(event, zero)| {
             let address = event.fault.address;
             let walk = if address.as_u64() >> 63 == 0 {
-                spaces::current(|space, _, _| space.walk(address))
+                spaces::current(|space, _| space.walk(address))
             } else {
-                spaces::kernel_half(|space, _, _| space.walk(address))
+                spaces::kernel_half(|space, _| space.walk(address))
             };
             Found { event, walk, zero }
         });
@@ -215,7 +215,7 @@ impl fmt::Display for Target {
         match self.0 {
             EntryKind::Table(table) => write!(f, "-> {table:#x}"),
             EntryKind::Leaf(start, size) => write!(f, "{size} {start:#x}"),
-            EntryKind::Unused | EntryKind::Software(_) => Ok(()),
+            EntryKind::Unused | EntryKind::Reserved | EntryKind::Unknown(_) => Ok(()),
         }
     }
 }

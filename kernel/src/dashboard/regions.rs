@@ -95,11 +95,11 @@ impl Regions {
     pub(super) fn gather(&mut self, area: Rectangle) {
         let lines = lines(area);
         (self.count, self.all) = (0, 0);
-        spaces::current(|space, physical, _| {
+        spaces::current(|space, memory| {
             self.all += space.region_count();
             self.take(space, physical, lines, |_| true);
         });
-        spaces::kernel_half(|space, physical, _| {
+        spaces::kernel_half(|space, memory| {
             self.all += space.region_count();
             for rank in 0..3 {
                 self.take(space, physical, lines, |region| rank_of(region) == rank);

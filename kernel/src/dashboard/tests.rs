@@ -94,7 +94,7 @@ fn the_maps_colours_agree_with_the_blocks_after_an_incremental_draw() {
     let base = VirtAddr::new(0x7000_0000);
     let pixels = Pixels::drawn(|| {
         let request = Request::new(64 * 4096, Backing::Demand).placement(Placement::At(base));
-        spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        spaces::current(|space, memory| space.allocate(request, memory))
             .expect("the low half is empty");
         for page in 0..64 {
             // SAFETY: the region is this test's own, and holds no Rust value.
@@ -109,7 +109,7 @@ fn the_maps_colours_agree_with_the_blocks_after_an_incremental_draw() {
         assert!(expected(blocks, FrameState::Free) > 0);
         assert!(blocks.total(FrameState::Private) >= 64);
     });
-    spaces::current(|space, physical, tlb| space.free(base, physical, tlb)).expect("it is there");
+    spaces::current(|space, memory| space.free(base, memory)).expect("it is there");
 }
 
 #[test_case]

@@ -56,9 +56,13 @@ pub(super) fn allocate(layout: Layout) -> Option<NonNull<u8>> {
     let end = BLOCKS_APART + SLOT_SIZE;
     let request = Request::new(apart.size as u64, Backing::Immediate).label(LABEL);
     let place = |from: u64| {
-        let place = Placement::Within(VirtAddr::new_truncate(from), end, apart.align as u64);
+        let place = Placement::Within {
+            from: VirtAddr::new_truncate(from),
+            below: end.as_u64(),
+            align: apart.align as u64,
+        };
         let request = request.placement(place);
-        kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))
+        kernel_half(|space, memory| space.allocate(request, memory))
     };
     let region = match place(NEXT.load(Relaxed)) {
         // From the start again: between blocks there is room where some were freed.
@@ -76,7 +80,8 @@ pub(super) fn deallocate(block: NonNull<u8>, layout: Layout) {
         return;
     };
     let base = VirtAddr::from_ptr(block.as_ptr()) - apart.offset as u64;
-    let freed = kernel_half(|space, physical, tlb| space.free(base, physical, tlb));
+    // SAFETY: the block is its owner's to give back, as `dealloc` demands.
+    let freed = kernel_half(|space, memory| unsafe { space.free(base, memory) });
     if let Err(error) = freed {
         panic!(
             "heap: {block:p} is freed as a block of {} bytes and is none: {error}",

@@ -42,7 +42,7 @@ static HEAP: KernelHeap = KernelHeap(Lock::new(Rank::Heap, Heap::new(DemandRegio
 /// blocks are [kept apart](keep_blocks_apart).
 pub fn init() -> Option<Pages> {
     keep_blocks_apart(command_line::get().has("heap-guard"));
-    let total = spaces::physical(|physical| physical.frames().counts().total) * 4096;
+    let total = spaces::memory().counts().total * 4096;
     with_heap(|heap| heap.reserve((total / 8).min(LARGEST) as usize))
 }
 
@@ -135,7 +135,7 @@ mod tests {
 
     #[test_case]
     fn a_fault_while_the_heap_is_locked_is_resolved() {
-        let regions = spaces::kernel_half(|space, _, _| {
+        let regions = spaces::kernel_half(|space, _| {
             let last = space
                 .regions()
                 .filter(|region| region.label == LABEL)

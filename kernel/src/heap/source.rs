@@ -10,7 +10,7 @@ use x86_64::VirtAddr;
 
 use super::LABEL;
 use crate::layout::{HEAP, SLOT_SIZE};
-use crate::spaces::kernel_half;
+use crate::spaces::{kernel_half, memory};
 
 /// Demand regions from [`HEAP`] on.
 pub(super) struct DemandRegions;
@@ -38,13 +38,17 @@ fn range(pages: Pages) -> (VirtAddr, u64) {
 unsafe impl Source for DemandRegions {
     fn grow(&mut self, size: usize, behind: Option<usize>) -> Option<Pages> {
         let request = Request::new(size as u64, Backing::Demand).label(LABEL);
-        let anywhere = Placement::Within(HEAP, HEAP + SLOT_SIZE, GRAIN as u64);
+        let anywhere = Placement::Within {
+            from: HEAP,
+            below: HEAP.as_u64() + SLOT_SIZE,
+            align: GRAIN as u64,
+        };
         let adjoining = behind.map(|end| Placement::At(VirtAddr::new_truncate(end as u64)));
-        let region = kernel_half(|space, physical, tlb| {
+        let region = kernel_half(|space, memory| {
             let mut places = adjoining.into_iter().chain([anywhere]);
             places.find_map(|place| {
                 let request = request.placement(place);
-                space.allocate(request, physical, tlb).ok()
+                space.allocate(request, memory).ok()
             })
         })?;
         Some(Pages::new(region.base.as_u64() as usize, size))
@@ -52,39 +56,50 @@ unsafe impl Source for DemandRegions {
 
     fn ready(&mut self, pages: usize) -> bool {
         let frames = pages as u64 * FRAMES_FOR_A_TOUCH;
-        kernel_half(|_, physical, _| physical.frames().can_allocate(frames))
+        memory().frames(|free| free.can_allocate(frames))
     }
 
     fn has(&self, pages: usize) -> bool {
-        kernel_half(|_, physical, _| physical.frames().can_allocate(pages as u64))
+        memory().frames(|free| free.can_allocate(pages as u64))
     }
 
     fn commit(&mut self, pages: Pages) -> Option<usize> {
         let (start, size) = range(pages);
         let promised =
-            kernel_half(|space, physical, tlb| space.promise(start, size, physical, tlb));
+            kernel_half(|space, memory| space.reserve(start, size, memory));
         promised.ok().map(|pages| pages as usize)
     }
 
     fn withdraw(&mut self, pages: Pages) -> usize {
         let (start, size) = range(pages);
         let untouched =
-            kernel_half(|space, physical, tlb| space.withdraw(start, size, physical, tlb));
+            kernel_half(|space, memory| space.unreserve(start, size, memory));
         untouched.map_or(0, |pages| pages as usize)
     }
 
     fn discard(&mut self, pages: Pages) -> usize {
         let (start, size) = range(pages);
-        let held = kernel_half(|space, physical, tlb| space.discard(start, size, physical, tlb));
+        // SAFETY: the heap says that nothing lies in these pages.
+        let held = kernel_half(|space, memory| unsafe { space.discard(start, size, memory) });
         held.map_or(0, |pages| pages as usize)
     }
 
     fn first_held(&self, pages: Pages) -> Option<Pages> {
         let (start, _) = range(pages);
-        let held = kernel_half(|space, _, _| space.first_held(start, pages.end as u64));
-        held.map(|(start, end)| Pages {
-            start: start.as_u64() as usize,
-            end: end as usize,
+        kernel_half(|space, _| {
+            let mut leaves = space.leaves(start, pages.end as u64);
+            let first = leaves.next()?;
+            let mut end = first.page.as_u64() + first.size.bytes();
+            for leaf in leaves {
+                if leaf.page.as_u64() != end {
+                    break;
+                }
+                end += leaf.size.bytes();
+            }
+            Some(Pages {
+                start: pages.start.max(first.page.as_u64() as usize),
+                end: pages.end.min(end as usize),
+            })
         })
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn limit<'a>(
         Some(()) => None,
         None => Some(arguments::read("<n|off>", word, number::number)?),
     };
-    spaces::physical(|physical| physical.frames_mut().set_limit(limit));
+    spaces::memory().set_limit(limit);
     tell_limit(out);
     Ok(())
 }

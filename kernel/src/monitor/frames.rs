@@ -109,11 +109,11 @@ pub(super) fn heap<'a>(
         Some(word) => return Err(Error::NotOneOf("[trim]", word, "trim")),
     };
     let usage = kernel_heap::usage();
-    let (resident, promised) = Half::Kernel.look(|space, physical| {
+    let (resident, promised) = Half::Kernel.look(|space, memory| {
         let regions = space.regions();
         let regions = regions.filter(|region| region.label == kernel_heap::LABEL);
         let resident: u64 = regions
-            .map(|region| space.resident(&region, physical).private)
+            .map(|region| space.resident(&region).private)
             .sum();
         (resident, physical.frames().counts().promised)
     });
@@ -142,6 +142,6 @@ pub(super) fn heap<'a>(
 
 /// `limit=...` as `limit` and `frames` print it.
 pub(super) fn tell_limit(out: &mut Output<'_>) {
-    let counts = spaces::physical(|physical| physical.frames().counts());
+    let counts = spaces::memory().counts();
     writeln!(out, "limit={} free={}", OrOff(counts.limit), counts.free);
 }

@@ -7,7 +7,7 @@
 use core::fmt;
 
 use memory::fault::{Cause, Refusal};
-use memory::journal::Event;
+use memory::fault_log::Event;
 use memory::{Access, Outcome};
 
 use super::number::Address;

@@ -20,7 +20,7 @@ pub(super) fn walk<'a>(
 ) -> Result<(), Error<'a>> {
     let address = arguments.address()?;
     arguments.end()?;
-    let walk = spaces::current(|space, _, _| space.walk(address));
+    let walk = spaces::current(|space, _| space.walk(address));
     let [level4, level3, level2, level1] = [4, 3, 2, 1].map(|level| index_at(address, level));
     writeln!(
         out,
@@ -94,8 +94,8 @@ impl Half {
     /// Looks at the half, its lock held: nothing may be formatted meanwhile.
     pub(super) fn look<R>(self, look: impl FnOnce(&Space, &Physical<'static>) -> R) -> R {
         match self {
-            Self::Low => spaces::current(|space, physical, _| look(space, physical)),
-            Self::Kernel => spaces::kernel_half(|space, physical, _| look(space, physical)),
+            Self::Low => spaces::current(|space, memory| look(space, physical)),
+            Self::Kernel => spaces::kernel_half(|space, memory| look(space, physical)),
         }
     }
 
@@ -103,11 +103,11 @@ impl Half {
     pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) {
         let mut bound = VirtAddr::zero();
         loop {
-            let found = self.look(|space, physical| {
+            let found = self.look(|space, memory| {
                 let region = space
                     .region_at(bound)
                     .or_else(|| space.region_above(bound))?;
-                Some((region, space.resident(&region, physical)))
+                Some((region, space.resident(&region)))
             });
             let Some((region, resident)) = found else {
                 return;

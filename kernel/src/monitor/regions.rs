@@ -59,7 +59,7 @@ fn with_option<'a>(
             let pages = arguments::read("around=", value, number::number)?;
             let pages =
                 u16::try_from(pages).map_err(|_| Error::OutOfRange("around=", pages, 1, 512))?;
-            Ok(request.around(pages))
+            Ok(request.fault_around(pages))
         }
         Some(("rights", value)) => find(value, &RIGHTS)
             .map(|rights| request.rights(rights))
@@ -95,7 +95,7 @@ pub(super) fn mmio<'a>(
 /// through the second would go behind the kernel's back.
 fn kernel_device(start: u64, size: u64) -> Option<(VirtAddr, &'static str)> {
     let end = start.saturating_add(size);
-    spaces::kernel_half(|space, _, _| {
+    spaces::kernel_half(|space, _| {
         space.regions().find_map(|region| match region.backing {
             Backing::Device(device, _)
                 if device.as_u64() < end && start < device.as_u64() + region.size =>
@@ -119,9 +119,9 @@ pub(super) fn guard<'a>(
 }
 
 fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>> {
-    let (region, resident) = spaces::current(|space, physical, tlb| {
-        let region = space.allocate(request, physical, tlb)?;
-        let resident = space.resident(&region, physical);
+    let (region, resident) = spaces::current(|space, memory| {
+        let region = space.allocate(request, memory)?;
+        let resident = space.resident(&region);
         Ok::<_, AllocateError>((region, resident))
     })?;
     writeln!(
@@ -168,7 +168,7 @@ pub(super) fn free<'a>(
 ) -> Result<(), Error<'a>> {
     let base = low_address(arguments)?;
     arguments.end()?;
-    let frames = spaces::current(|space, physical, tlb| space.free(base, physical, tlb))?;
+    let frames = spaces::current(|space, memory| space.free(base, memory))?;
     writeln!(out, "freed={} frames={frames}", Address::from(base));
     Ok(())
 }
@@ -182,7 +182,7 @@ pub(super) fn protect<'a>(
     let (start, size) = low_range(arguments)?;
     let rights = arguments.choice("<r|rw|rx>", &RIGHTS, RIGHTS_LISTED)?;
     arguments.end()?;
-    spaces::current(|space, physical, tlb| space.protect(start, size, rights, physical, tlb))?;
+    spaces::current(|space, memory| space.protect(start, size, rights, memory))?;
     let pages = size / LeafSize::Size4KiB.bytes();
     writeln!(
         out,
@@ -200,7 +200,7 @@ pub(super) fn discard<'a>(
 ) -> Result<(), Error<'a>> {
     let (start, size) = low_range(arguments)?;
     arguments.end()?;
-    let frames = spaces::current(|space, physical, tlb| space.discard(start, size, physical, tlb))?;
+    let frames = spaces::current(|space, memory| space.discard(start, size, memory))?;
     writeln!(out, "discarded={} frames={frames}", Address::from(start));
     Ok(())
 }

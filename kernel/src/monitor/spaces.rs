@@ -101,7 +101,7 @@ struct Summary {
 impl Summary {
     /// Of a space, with the lock of physical memory held or not needed.
     fn of(space: &Space, physical: &memory::Physical<'_>) -> Self {
-        let resident = |region| space.resident(&region, physical).private;
+        let resident = |region| space.resident(&region).private;
         Self {
             root: space.root().start_address().as_u64(),
             regions: space.region_count(),
@@ -119,7 +119,7 @@ pub(super) fn spaces<'a>(
     arguments.end()?;
     for number in 0..MOST_SPACES {
         let summary = if number == monitor.spaces.current {
-            spaces::current(|space, physical, _| Some(Summary::of(space, physical)))
+            spaces::current(|space, memory| Some(Summary::of(space, physical)))
         } else {
             let kept = monitor.spaces.kept[number].as_ref();
             kept.map(|space| spaces::physical(|physical| Summary::of(space, physical)))
@@ -158,7 +158,7 @@ pub(super) fn space<'a>(
             let number = arguments::read("<new | n | free n>", word, number::number)?;
             arguments.end()?;
             known.switch(number)?;
-            let root = spaces::current(|space, _, _| space.root().start_address());
+            let root = spaces::current(|space, _| space.root().start_address());
             writeln!(out, "space={number} root={}", Address::from(root));
         }
     }

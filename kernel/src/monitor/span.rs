@@ -101,9 +101,9 @@ impl Span {
             place
         };
         if self.first >= KERNEL_HALF.as_u64() {
-            spaces::kernel_half(|space, _, _| look(space))
+            spaces::kernel_half(|space, _| look(space))
         } else {
-            spaces::current(|space, _, _| look(space))
+            spaces::current(|space, _| look(space))
         }
     }
 }

@@ -114,7 +114,7 @@ mod tests {
     fn a_bar_shows_which_part_of_a_region_was_touched() {
         let base = VirtAddr::new(0x4000_0000);
         let request = Request::new(64 * PAGE, Backing::Demand).placement(Placement::At(base));
-        let region = spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        let region = spaces::current(|space, memory| space.allocate(request, memory))
             .expect("the low half is empty");
         // SAFETY: the region is this test's own, and holds no Rust value.
         unsafe {
@@ -122,11 +122,11 @@ mod tests {
             crate::cpu::access::write_byte(base + 3 * PAGE, 1);
             crate::cpu::access::write_byte(base + 5 * PAGE, 1);
         }
-        let bar = spaces::current(|space, physical, tlb| {
+        let bar = spaces::current(|space, memory| {
             let bar = Bar::of(&region, |parts| {
                 space.resident_parts(&region, physical, parts);
             });
-            space.free(base, physical, tlb).expect("it is there");
+            space.free(base, memory).expect("it is there");
             bar
         });
         let part = |state, is_whole| Part { state, is_whole };
@@ -144,7 +144,7 @@ mod tests {
 
     #[test_case]
     fn a_guard_is_not_looked_into() {
-        let guard = spaces::kernel_half(|space, _, _| {
+        let guard = spaces::kernel_half(|space, _| {
             space
                 .regions()
                 .find(|region| region.backing == Backing::Guard)

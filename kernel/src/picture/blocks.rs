@@ -90,8 +90,8 @@ impl Blocks {
 
     fn gather(&mut self) {
         spaces::physical(|physical| self.gather_managed(physical));
-        spaces::kernel_half(|space, physical, _| self.gather_held(space, physical));
-        spaces::current(|space, physical, _| self.gather_held(space, physical));
+        spaces::kernel_half(|space, memory| self.gather_held(space, physical));
+        spaces::current(|space, memory| self.gather_held(space, physical));
     }
 
     fn gather_managed(&mut self, physical: &Physical) {

@@ -190,7 +190,7 @@ fn print_page_fault(report: &Report) {
         println!("{}", Fact("refused:", reason));
     }
     if report.kind == Kind::OutOfFrames
-        && let Some(counts) = spaces::try_physical(|physical| physical.frames().counts())
+        && let Some(counts) = spaces::try_memory(|memory| memory.counts())
     {
         let may = counts.limit.unwrap_or(counts.free);
         let (total, free) = (counts.total, counts.free);

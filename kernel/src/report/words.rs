@@ -119,7 +119,7 @@ mod tests {
         let walked = walk(mine).expect("memory is known");
         assert_eq!(
             walked,
-            crate::spaces::kernel_half(|space, _, _| space.walk(mine))
+            crate::spaces::kernel_half(|space, _| space.walk(mine))
         );
         assert!(walked.physical().is_some());
     }

@@ -1,9 +1,10 @@
 //! The audit of the live machine: every table, leaf, record and counter.
 
+use memory::audit::{Audit, Broken, Report};
 use memory::Space;
-use memory::space::{AllocateError, Backing, Broken, Region, Report, Request};
+use memory::space::{AllocateError, Backing, Region, Request};
 
-use super::{Memory, kernel_half, with_memory};
+use super::{current, kernel_half};
 use crate::physical;
 
 /// Why there is no report.
@@ -26,23 +27,21 @@ pub enum AuditError {
 ///
 /// Before [`init`](super::init).
 pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
-    let words = kernel_half(|kernel, physical, _| kernel.audit(physical).words());
+    let words = kernel_half(|kernel, memory| Audit::of(kernel, memory).words());
     let notes = notes(words)?;
     // SAFETY: the region is immediate, so that every page of it is mapped, and
     // nobody else knows of it; zeroes are words.
     let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
-    let result = with_memory(|memory| {
-        let Memory {
-            halves: [current, kernel],
-            physical,
-        } = &*memory;
-        let spaces = core::iter::once(current).chain(others.iter().copied());
-        kernel
-            .audit(physical)
-            .held(physical::kept_frames())
-            .run(spaces, scratch)
+    let result = current(|current, _| {
+        kernel_half(|kernel, memory| {
+            let spaces = core::iter::once(&*current).chain(others.iter().copied());
+            Audit::of(kernel, memory)
+                .held(physical::kept_frames())
+                .run(spaces, scratch)
+        })
     });
-    kernel_half(|space, physical, tlb| space.free(notes.base, physical, tlb))
+    // SAFETY: `scratch` is not used any more, and nobody else knows the region.
+    kernel_half(|kernel, memory| unsafe { kernel.free(notes.base, memory) })
         .expect("the notes are the audit's own");
     result.map_err(AuditError::Broken)
 }
@@ -50,6 +49,6 @@ pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
 /// A region for the audit's notes.
 fn notes(words: usize) -> Result<Region, AuditError> {
     let request = Request::new(words as u64 * 8, Backing::Immediate).label("notes of the audit");
-    kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))
+    kernel_half(|kernel, memory| kernel.allocate(request, memory))
         .map_err(AuditError::Memory)
 }

@@ -1,11 +1,11 @@
 //! The machine's memory: what is physical, the kernel half, and the address
-//! space that is loaded, behind one lock.
+//! space that is loaded.
 //!
 //! [`init`] runs once, after the descriptors are loaded; from then on a page
-//! fault is resolved. Everything else goes through [`kernel_half()`],
-//! [`current`] or [`physical`], which hold the lock, with interrupts off, while a
-//! closure runs. Inside such a closure nothing
-//! demand-backed may be touched: no heap value, no formatting.
+//! fault is resolved. Everything else goes through [`memory()`],
+//! [`kernel_half()`] and [`current`]; the latter two hold the lock of a half,
+//! with interrupts off, while a closure runs. Inside such a closure nothing
+//! demand-backed of the same half may be touched: no heap value, no formatting.
 
 mod audit;
 mod devices;
@@ -16,38 +16,42 @@ pub use devices::{map_device, unmap_device};
 pub use setup::{InitError, init};
 
 use memory::frames::OutOfFrames;
-use memory::{Fault, Outcome, Physical, Space};
+use memory::space::Half;
+use memory::{KernelHalf, Memory, Outcome, Space};
+use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 
 use crate::cpu::exception::PageFaultFrame;
-use crate::cpu::tlb::Processor;
 use crate::lock::{Lock, Rank};
 
-/// All of memory, behind one lock: whatever changes a half takes or gives back
-/// frames too, and a fault pays for one lock, not for two.
-struct Memory {
-    /// The low half of the space that is loaded, and the kernel half: in the
-    /// order of bit 63 of the addresses that they hold.
-    halves: [Space; 2],
-    physical: Physical<'static>,
-}
+/// What all halves share.
+static MEMORY: Once<Memory> = Once::new();
 
-static MEMORY: Lock<Memory> = Lock::empty(Rank::Memory);
+/// The low half of the space that is loaded.
+static CURRENT: Lock<Space> = Lock::empty(Rank::Space);
+
+/// The kernel half.
+static KERNEL: Lock<KernelHalf> = Lock::empty(Rank::KernelHalf);
+
+/// What all halves share: frames, the direct map, the zero frame, the fault log.
+///
+/// # Panics
+///
+/// Before [`init`].
+#[must_use]
+pub fn memory() -> &'static Memory {
+    MEMORY.get().expect("memory is set up before it is used")
+}
 
 /// Runs `work` on the kernel half.
 ///
 /// # Panics
 ///
 /// Before [`init`].
-pub fn kernel_half<R>(
-    work: impl FnOnce(&mut Space, &mut Physical<'static>, &mut Processor) -> R,
-) -> R {
-    with_memory(|memory| {
-        let [_, kernel] = &mut memory.halves;
-        work(kernel, &mut memory.physical, &mut Processor)
-    })
+pub fn kernel_half<R>(work: impl FnOnce(&mut KernelHalf, &Memory) -> R) -> R {
+    without_interrupts(|| work(&mut KERNEL.lock(), memory()))
 }
 
 /// Runs `work` on the address space that is loaded: its low half.
@@ -55,15 +59,21 @@ pub fn kernel_half<R>(
 /// # Panics
 ///
 /// Before [`init`].
-pub fn current<R>(work: impl FnOnce(&mut Space, &mut Physical<'static>, &mut Processor) -> R) -> R {
-    with_memory(|memory| {
-        let [current, _] = &mut memory.halves;
-        work(current, &mut memory.physical, &mut Processor)
-    })
+pub fn current<R>(work: impl FnOnce(&mut Space, &Memory) -> R) -> R {
+    without_interrupts(|| work(&mut CURRENT.lock(), memory()))
 }
 
-fn with_memory<R>(work: impl FnOnce(&mut Memory) -> R) -> R {
-    without_interrupts(|| work(&mut MEMORY.lock()))
+/// Lets `look` see the half that holds `address`.
+///
+/// # Panics
+///
+/// Before [`init`].
+pub fn look<R>(address: VirtAddr, look: impl FnOnce(&Half) -> R) -> R {
+    if is_kernels(address) {
+        kernel_half(|kernel, _| look(kernel))
+    } else {
+        current(|space, _| look(space))
+    }
 }
 
 /// Makes an address space with an empty low half. It is not loaded.
@@ -76,7 +86,7 @@ fn with_memory<R>(work: impl FnOnce(&mut Memory) -> R) -> R {
 ///
 /// Before [`init`].
 pub fn create() -> Result<Space, OutOfFrames> {
-    kernel_half(|kernel, physical, _| Space::new(kernel, physical))
+    kernel_half(|kernel, memory| Space::new(kernel, memory))
 }
 
 /// Loads another address space, and returns the one that was loaded. Its
@@ -87,12 +97,12 @@ pub fn create() -> Result<Space, OutOfFrames> {
 /// Before [`init`].
 #[must_use = "the space that was loaded keeps its frames until it is destroyed"]
 pub fn load(space: Space) -> Space {
-    with_memory(|memory| {
+    current(|current, _| {
         // SAFETY: every root shares the kernel half, where the kernel, its
-        // stacks and all its data lie, and this one lives as long as `space`,
-        // which stays in `MEMORY` until another root is loaded.
+        // stacks and all its data lie. The root stays allocated: a space gives
+        // it back only when it is destroyed, and `destroy` refuses one that is
+        // loaded.
         unsafe { Cr3::write(space.root(), Cr3Flags::empty()) };
-        let [current, _] = &mut memory.halves;
         core::mem::replace(current, space)
     })
 }
@@ -111,83 +121,57 @@ pub fn destroy(space: Space) -> u64 {
         "a loaded address space is not destroyed: load another first"
     );
     // SAFETY: there is one processor, and it has another root loaded.
-    physical(|physical| unsafe { space.destroy(physical, &mut Processor).ok() })
-        .expect("the kernel half stays in its lock and cannot be passed here")
+    unsafe { space.destroy(memory()) }
 }
 
-/// Runs `work` on frames and journal alone.
-///
-/// # Panics
-///
-/// Before [`init`].
-pub fn physical<R>(work: impl FnOnce(&mut Physical<'static>) -> R) -> R {
-    with_memory(|memory| work(&mut memory.physical))
-}
-
-/// See [`Space::share_in_spot`]; also `None` if the lock is held. Called with
-/// interrupts off.
-#[inline(always)]
-pub(crate) fn share_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outcome> {
-    let mut memory = MEMORY.try_lock_for(frame)?;
-    let Memory { halves, physical } = &mut *memory;
-    half_of(halves, fault.address).share_in_spot(fault, physical)
-}
-
-/// The same for [`Space::fill_in_spot`].
-#[inline(always)]
-pub(crate) fn fill_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outcome> {
-    let mut memory = MEMORY.try_lock_for(frame)?;
-    let Memory { halves, physical } = &mut *memory;
-    half_of(halves, fault.address).fill_in_spot(fault, physical)
-}
-
-/// The same for [`Space::replace_in_spot`].
-#[inline(always)]
-pub(crate) fn replace_in_spot(fault: Fault, frame: &PageFaultFrame) -> Option<Outcome> {
-    let mut memory = MEMORY.try_lock_for(frame)?;
-    let Memory { halves, physical } = &mut *memory;
-    half_of(halves, fault.address).replace_in_spot(fault, physical, &mut Processor)
-}
-
-/// Resolves a page fault in the half that holds the address. `None` if the lock
-/// is held, so that the fault came out of the memory manager itself, or if
-/// there is no memory yet. Called with interrupts off.
-pub(crate) fn resolve(frame: &PageFaultFrame) -> Option<Outcome> {
-    let mut memory = MEMORY.try_lock_for(frame)?;
-    let Memory { halves, physical } = &mut *memory;
-    let fault = frame.fault();
-    Some(half_of(halves, fault.address).resolve(fault, physical, &mut Processor))
+/// Resolves a page fault in the half that holds the address. `None` if its lock
+/// or that of the memory is held, so that the fault came out of the memory
+/// manager itself, or if there is no memory yet. Called with interrupts off.
+#[inline]
+pub(crate) fn resolve(context: &PageFaultFrame) -> Option<Outcome> {
+    let memory = MEMORY.get().filter(|memory| !memory.is_locked())?;
+    let fault = context.fault();
+    if is_kernels(fault.address) {
+        let mut kernel = KERNEL.try_lock_for(context)?;
+        Some(kernel.resolve(fault, memory))
+    } else {
+        let mut current = CURRENT.try_lock_for(context)?;
+        Some(current.resolve(fault, memory))
+    }
 }
 
 /// The frame of the page fault that is being resolved.
 #[must_use]
 pub(crate) fn resolving() -> Option<PageFaultFrame> {
-    let frame = MEMORY.purpose()?.cast::<PageFaultFrame>();
-    // SAFETY: the lock is held for page faults only with their frame, on the
+    let context = KERNEL.purpose().or(CURRENT.purpose())?;
+    // SAFETY: the locks are held for page faults only with their frame, on the
     // stack of a handler that has not returned.
-    Some(unsafe { *frame.as_ref() })
+    Some(unsafe { *context.cast::<PageFaultFrame>().as_ref() })
 }
 
 /// True if the last two faults were the same spurious one.
 #[must_use]
 pub fn is_stuck() -> bool {
-    try_physical(|physical| physical.journal().is_stuck()) == Some(true)
+    try_memory(|memory| memory.fault_log(|log| log.is_stuck())) == Some(true)
 }
 
 /// Lets `look` see the half that holds `address`, if nobody is changing it:
 /// for reports, which wait for no lock.
-pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Space) -> R) -> Option<R> {
-    let mut memory = MEMORY.try_lock()?;
-    Some(look(half_of(&mut memory.halves, address)))
+pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Half) -> R) -> Option<R> {
+    if is_kernels(address) {
+        Some(look(&KERNEL.try_lock()?))
+    } else {
+        Some(look(&CURRENT.try_lock()?))
+    }
 }
 
-/// Lets `look` see frames and journal, if nobody is changing them: for reports.
-pub fn try_physical<R>(look: impl FnOnce(&Physical<'static>) -> R) -> Option<R> {
-    let memory = MEMORY.try_lock()?;
-    Some(look(&memory.physical))
+/// Lets `look` see what all halves share, if nobody is changing it: for reports.
+pub fn try_memory<R>(look: impl FnOnce(&Memory) -> R) -> Option<R> {
+    let memory = MEMORY.get().filter(|memory| !memory.is_locked())?;
+    Some(look(memory))
 }
 
 #[inline]
-fn half_of(halves: &mut [Space; 2], address: VirtAddr) -> &mut Space {
-    &mut halves[(address.as_u64() >> 63) as usize]
+fn is_kernels(address: VirtAddr) -> bool {
+    address.as_u64() >> 63 == 1
 }

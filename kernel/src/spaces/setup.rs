@@ -9,18 +9,17 @@ use core::convert::Infallible;
 
 use arrayvec::ArrayVec;
 use memory::frames::{OutOfFrames, RunError};
-use memory::{Features, Space};
+use memory::{Features, NewMemoryError, Space};
 use spin::Once;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::OffsetPageTable;
 
-use super::{MEMORY, Memory, physical};
+use super::{CURRENT, KERNEL, MEMORY, memory};
 use crate::boot::{self, BootInfo};
 use crate::cpu::switch::switch;
 use crate::cpu::tlb;
 use crate::image::{MOST_RUNS, Run};
-use crate::kernel_half::{self, BuildError, KernelHalf};
-use crate::physical::PhysicalError;
+use crate::kernel_half::{self, BuildError, Built};
 use crate::stack;
 
 /// What goes on when memory is set up.
@@ -36,7 +35,7 @@ struct Next {
 #[derive(Debug)]
 pub enum InitError {
     /// The frames.
-    Physical(PhysicalError),
+    Memory(NewMemoryError),
     /// The kernel's own tables.
     KernelHalf(BuildError),
     /// The first address space.
@@ -63,8 +62,8 @@ pub unsafe fn init(
     then: fn() -> !,
 ) -> Result<Infallible, InitError> {
     // SAFETY: called once, as the caller vouches.
-    let mut physical =
-        unsafe { crate::physical::init(&boot, features) }.map_err(InitError::Physical)?;
+    let new = unsafe { crate::physical::init(&boot, features) }.map_err(InitError::Memory)?;
+    let memory = MEMORY.call_once(|| new);
     let (root, _) = Cr3::read();
     let table = boot.physical_memory_offset + root.start_address().as_u64();
     // SAFETY: the loader mapped all physical memory at this offset, its root
@@ -72,23 +71,21 @@ pub unsafe fn init(
     let loader =
         unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), boot.physical_memory_offset) };
     // SAFETY: `loader` is what is loaded, and all else comes from `boot`.
-    let built = unsafe { kernel_half::build(&boot, &loader, &mut physical) };
-    let KernelHalf {
-        space: kernel,
+    let built = unsafe { kernel_half::build(&boot, &loader, memory) };
+    let Built {
+        half,
         stack,
         image,
     } = built.map_err(InitError::KernelHalf)?;
     boot.memory_regions =
-        crate::physical::keep(boot.memory_regions, &mut physical).map_err(InitError::BootInfo)?;
-    let space = Space::new(&kernel, &mut physical).map_err(InitError::Space)?;
+        crate::physical::keep(boot.memory_regions, memory).map_err(InitError::BootInfo)?;
+    let space = Space::new(&half, memory).map_err(InitError::Space)?;
     let root = space.root();
     let boot = boot::keep(boot);
     NEXT.call_once(|| Next { boot, image, then });
     stack::set_current(stack);
-    MEMORY.fill(Memory {
-        halves: [space, kernel],
-        physical,
-    });
+    KERNEL.fill(half);
+    CURRENT.fill(space);
     // SAFETY:
     // - The new root maps the image where it is, and the direct map and the
     //   framebuffer at the same addresses as the loader does.
@@ -102,8 +99,7 @@ extern "sysv64" fn finish() -> ! {
     let next = NEXT.get().expect("`init` says what goes on");
     // SAFETY: the loader's tables and stack are left for good, and what it
     // said was copied.
-    let reclaimed =
-        physical(|physical| unsafe { kernel_half::reclaim(next.boot, &next.image, physical) });
+    let reclaimed = unsafe { kernel_half::reclaim(next.boot, &next.image, memory()) };
     match reclaimed {
         Ok(frames) => log::info!("own tables are loaded; the boot loader left {frames} frames"),
         Err(error) => log::warn!("the boot loader's memory stays reserved: {error:?}"),

@@ -8,7 +8,7 @@
 use core::fmt;
 use core::ops::AddAssign;
 
-use memory::journal::Event;
+use memory::fault_log::Event;
 
 use crate::spaces;
 
@@ -89,7 +89,7 @@ pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Measured) {
 
 /// The oldest event in the journal.
 fn drain() -> Option<Event> {
-    spaces::physical(|physical| physical.journal_mut().drain())
+    spaces::memory().next_event()
 }
 
 /// The counters at one moment.

@@ -23,7 +23,7 @@ impl Stage {
     ///
     /// If there is no room for it, or no frame is left.
     pub fn reserve(request: Request) -> Self {
-        spaces::current(|space, physical, tlb| space.allocate(request, physical, tlb))
+        spaces::current(|space, memory| space.allocate(request, memory))
             .map(Self)
             .expect("the low half has room for a demonstration")
     }
@@ -71,7 +71,7 @@ impl Stage {
     /// What is mapped in the region now.
     #[must_use]
     pub fn resident(&self) -> Resident {
-        spaces::current(|space, physical, _| space.resident(&self.0, physical))
+        spaces::current(|space, memory| space.resident(&self.0))
     }
 
     /// Gives the region back, and all that stands behind it.
@@ -80,7 +80,7 @@ impl Stage {
     ///
     /// If another space was loaded meanwhile.
     pub fn release(self) {
-        spaces::current(|space, physical, tlb| space.free(self.0.base, physical, tlb))
+        spaces::current(|space, memory| space.free(self.0.base, memory))
             .expect("the region is the stage's own");
     }
 }
@@ -88,5 +88,5 @@ impl Stage {
 /// The way through the loaded tables to an address of the low half, as it is now.
 #[must_use]
 pub fn walk(address: VirtAddr) -> Walk {
-    spaces::current(|space, _, _| space.walk(address))
+    spaces::current(|space, _| space.walk(address))
 }

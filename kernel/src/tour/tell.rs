@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use memory::journal::Event;
+use memory::fault_log::Event;
 use memory::paging::{LeafSize, Walk, index_at, offset_in_page};
 
 use super::meter::{Cost, Measured};

@@ -134,5 +134,5 @@ fn saved(resident: Resident) {
 }
 
 fn zero_frame() -> PhysAddr {
-    spaces::physical(|physical| physical.zero_frame().start_address())
+    spaces::memory().zero_frame().start_address()
 }

@@ -326,7 +326,13 @@ impl KernelHalf {
     /// # Errors
     ///
     /// See [`KernelHalfError`]; nothing has changed then.
-    pub fn new(
+    ///
+    /// # Safety
+    ///
+    /// It is the one kernel half of the machine: its root, or that of a space
+    /// made from it, is loaded before anything that was allocated in it is
+    /// used, and no other kernel half is used besides it.
+    pub unsafe fn new(
         window: Range<u16>,
         fixed: &[Range<u16>],
         memory: &Memory,
@@ -355,6 +361,7 @@ impl KernelHalf {
     ///   of `memory`, as are all tables below it; it stays allocated for ever.
     /// - Nobody else edits the chosen slots from now on, and nobody changes
     ///   other level 4 entries of the upper half.
+    /// - It is the one kernel half of the machine.
     pub unsafe fn adopt(
         root: PhysFrame,
         window: Range<u16>,

@@ -69,7 +69,7 @@ impl Policy {
             Self::Large => (Backing::Demand, 1, LeafSize::Size2MiB),
         };
         Request::new(PAGES * PAGE, backing)
-            .around(around)
+            .fault_around(around)
             .page_size(page_size)
             .placement(Placement::At(BASE))
             .label(self.name())
@@ -197,5 +197,5 @@ impl Trial {
 }
 
 fn fallbacks() -> u64 {
-    spaces::physical(|physical| physical.fallbacks())
+    spaces::memory().fallbacks()
 }
