@@ -30,8 +30,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// What the ring is filled with before the first fault.
-    pub(crate) const NONE: Self = Self {
+    /// No event: what the ring, or a buffer for events, is filled with at first.
+    pub const NONE: Self = Self {
         fault: Fault::NONE,
         outcome: Outcome::Spurious,
         region: VirtAddr::zero(),

@@ -40,9 +40,7 @@ impl Faults {
 
     /// Reads the counters.
     pub(super) fn gather(&mut self) {
-        self.counts = spaces::physical(|physical| {
-            Outcome::ALL.map(|outcome| physical.journal().count(outcome))
-        });
+        self.counts = spaces::memory().fault_log(|log| Outcome::ALL.map(|outcome| log.count(outcome)));
     }
 
     /// Draws what has changed.

@@ -67,17 +67,11 @@ impl Path {
 
     /// Reads the last event, and walks to its address.
     pub(super) fn gather(&mut self) {
-        let last = spaces::physical(|physical| {
-            let zero = physical.zero_frame().start_address();
-            physical.journal().last().map(|event| (event, zero))
-        });
-        self.found = last.map(|(event, zero)| {
+        let memory = spaces::memory();
+        let zero = memory.zero_frame().start_address();
+        self.found = memory.fault_log(|log| log.last()).map(|event| {
             let address = event.fault.address;
-            let walk = if address.as_u64() >> 63 == 0 {
-                spaces::current(|space, _| space.walk(address))
-            } else {
-                spaces::kernel_half(|space, _| space.walk(address))
-            };
+            let walk = spaces::look(address, |half| half.walk(address));
             Found { event, walk, zero }
         });
     }

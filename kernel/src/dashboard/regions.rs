@@ -10,8 +10,7 @@ use arrayvec::ArrayString;
 use embedded_graphics::geometry::Size as Area;
 use embedded_graphics::prelude::Point;
 use embedded_graphics::primitives::Rectangle;
-use memory::space::{Backing, Region};
-use memory::{Physical, Space};
+use memory::space::{Backing, Half, Region};
 
 use super::caption::Caption;
 use super::colors;
@@ -95,30 +94,27 @@ impl Regions {
     pub(super) fn gather(&mut self, area: Rectangle) {
         let lines = lines(area);
         (self.count, self.all) = (0, 0);
-        spaces::current(|space, memory| {
+        spaces::current(|space, _| {
             self.all += space.region_count();
-            self.take(space, physical, lines, |_| true);
+            self.take(space, lines, |_| true);
         });
-        spaces::kernel_half(|space, memory| {
+        spaces::kernel_half(|space, _| {
             self.all += space.region_count();
             for rank in 0..3 {
-                self.take(space, physical, lines, |region| rank_of(region) == rank);
+                self.take(space, lines, |region| rank_of(region) == rank);
             }
         });
     }
 
     fn take(
         &mut self,
-        space: &Space,
-        physical: &Physical,
+        half: &Half,
         lines: usize,
         is_wanted: impl Fn(&Region) -> bool,
     ) {
-        let wanted = space.regions().filter(|region| is_wanted(region));
+        let wanted = half.regions().filter(|region| is_wanted(region));
         for region in wanted.take(lines - self.count) {
-            let bar = Bar::of(&region, |parts| {
-                space.resident_parts(&region, physical, parts);
-            });
+            let bar = Bar::of(&region, half);
             self.found[self.count] = Some((region, bar));
             self.count += 1;
         }

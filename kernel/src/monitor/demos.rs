@@ -62,7 +62,7 @@ pub(super) fn crash<'a>(
 
 /// Does `work` in a new address space with at least so many frames to be had.
 fn apart<'a>(what: &'static str, frames: u64, work: impl FnOnce()) -> Result<(), Error<'a>> {
-    if !spaces::physical(|physical| physical.frames().can_allocate(frames)) {
+    if !spaces::memory().frames(|free| free.can_allocate(frames)) {
         return Err(Error::FewFrames(what, frames));
     }
     let before = spaces::load(spaces::create()?);

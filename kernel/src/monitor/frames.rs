@@ -30,14 +30,11 @@ pub(super) fn frames<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
-    let (counts, borrowed, largest_run, blocks) = spaces::physical(|physical| {
-        let frames = physical.frames();
-        (
-            frames.counts(),
-            physical.borrowed(),
-            frames.largest_run(),
-            frames.free_2m_blocks(),
-        )
+    let memory = spaces::memory();
+    let borrowed = memory.borrowed();
+    let (counts, largest_run, blocks) = memory.frames(|frames| {
+        let (largest_run, blocks) = (frames.largest_run(), frames.free_2m_blocks());
+        (frames.counts(), largest_run, blocks)
     });
     writeln!(
         out,
@@ -68,12 +65,11 @@ pub(super) fn faults<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     const CAUSES: [Cause; 3] = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
-    let (all, causes, outcomes) = spaces::physical(|physical| {
-        let journal = physical.journal();
+    let (all, causes, outcomes) = spaces::memory().fault_log(|log| {
         (
-            journal.faults(),
-            CAUSES.map(|cause| journal.count_by_cause(cause)),
-            Outcome::ALL.map(|outcome| journal.count(outcome)),
+            log.faults(),
+            CAUSES.map(|cause| log.count_by_cause(cause)),
+            Outcome::ALL.map(|outcome| log.count(outcome)),
         )
     });
     write!(out, "faults={all}");
@@ -109,17 +105,15 @@ pub(super) fn heap<'a>(
         Some(word) => return Err(Error::NotOneOf("[trim]", word, "trim")),
     };
     let usage = kernel_heap::usage();
-    let (resident, promised) = Half::Kernel.look(|space, memory| {
-        let regions = space.regions();
+    let resident: u64 = Half::Kernel.look(|half| {
+        let regions = half.regions();
         let regions = regions.filter(|region| region.label == kernel_heap::LABEL);
-        let resident: u64 = regions
-            .map(|region| space.resident(&region).private)
-            .sum();
-        (resident, physical.frames().counts().promised)
+        regions.map(|region| half.resident(&region).private).sum()
     });
+    let reserved = spaces::memory().counts().promised;
     writeln!(
         out,
-        "size={} in_use={} resident={resident} promised={promised}",
+        "size={} in_use={} resident={resident} reserved={reserved}",
         usage.size, usage.in_use
     );
     writeln!(

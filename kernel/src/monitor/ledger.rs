@@ -107,8 +107,6 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
             Refusal::NotBacked => "refused_not_backed",
             Refusal::ReservedBit => "refused_reserved_bit",
             Refusal::OutOfFrames => "refused_out_of_frames",
-            _ => "refused",
         },
-        _ => "other",
     }
 }

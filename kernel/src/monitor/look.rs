@@ -2,7 +2,6 @@
 
 use memory::paging::{LeafSize, index_at, offset_in_page};
 use memory::space::{Backing, Region, Resident, Rights};
-use memory::{Physical, Space};
 use x86_64::VirtAddr;
 
 use super::Monitor;
@@ -92,10 +91,10 @@ pub(super) enum Half {
 
 impl Half {
     /// Looks at the half, its lock held: nothing may be formatted meanwhile.
-    pub(super) fn look<R>(self, look: impl FnOnce(&Space, &Physical<'static>) -> R) -> R {
+    pub(super) fn look<R>(self, look: impl FnOnce(&memory::space::Half) -> R) -> R {
         match self {
-            Self::Low => spaces::current(|space, memory| look(space, physical)),
-            Self::Kernel => spaces::kernel_half(|space, memory| look(space, physical)),
+            Self::Low => spaces::current(|space, _| look(space)),
+            Self::Kernel => spaces::kernel_half(|half, _| look(half)),
         }
     }
 
@@ -103,11 +102,11 @@ impl Half {
     pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) {
         let mut bound = VirtAddr::zero();
         loop {
-            let found = self.look(|space, memory| {
-                let region = space
+            let found = self.look(|half| {
+                let region = half
                     .region_at(bound)
-                    .or_else(|| space.region_above(bound))?;
-                Some((region, space.resident(&region)))
+                    .or_else(|| half.region_above(bound))?;
+                Some((region, half.resident(&region)))
             });
             let Some((region, resident)) = found else {
                 return;

@@ -126,11 +126,7 @@ fn coarse(bytes: u64) -> u64 {
 
 /// A region as a line: what of it is resident, from its base to its end.
 fn line(half: Half, region: &Region, resident: u64, out: &mut Output<'_>) {
-    let bar = half.look(|space, memory| {
-        Bar::of(region, |parts| {
-            space.resident_parts(region, physical, parts)
-        })
-    });
+    let bar = half.look(|half| Bar::of(region, half));
     write!(out, "{}  [", Address::from(region.base));
     for part in bar.parts() {
         write!(out, "{}", part_letter(*part));

@@ -80,7 +80,7 @@ pub(super) fn mmio<'a>(
     let size = arguments.size("<size>")?;
     arguments.end()?;
     let start = PhysAddr::try_new(number)
-        .map_err(|_| Error::Allocate(AllocateError::BadDeviceAddress(number)))?;
+        .map_err(|_| Error::Allocate(AllocateError::BadDeviceAddress { start: number }))?;
     if let Some((base, label)) = kernel_device(number, size) {
         return Err(Error::KernelDevice(number, label, base));
     }

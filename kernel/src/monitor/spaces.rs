@@ -99,8 +99,7 @@ struct Summary {
 }
 
 impl Summary {
-    /// Of a space, with the lock of physical memory held or not needed.
-    fn of(space: &Space, physical: &memory::Physical<'_>) -> Self {
+    fn of(space: &Space) -> Self {
         let resident = |region| space.resident(&region).private;
         Self {
             root: space.root().start_address().as_u64(),
@@ -119,10 +118,9 @@ pub(super) fn spaces<'a>(
     arguments.end()?;
     for number in 0..MOST_SPACES {
         let summary = if number == monitor.spaces.current {
-            spaces::current(|space, memory| Some(Summary::of(space, physical)))
+            spaces::current(|space, _| Some(Summary::of(space)))
         } else {
-            let kept = monitor.spaces.kept[number].as_ref();
-            kept.map(|space| spaces::physical(|physical| Summary::of(space, physical)))
+            monitor.spaces.kept[number].as_ref().map(Summary::of)
         };
         if let Some(summary) = summary {
             line(number, number == monitor.spaces.current, &summary, out);

@@ -87,10 +87,10 @@ impl Span {
 
     /// The first place at which regions refuse the access, whatever frames there are.
     pub(super) fn first_refused(&self, access: Access) -> Option<u64> {
-        let look = |space: &memory::Space| {
+        let look = |half: &memory::space::Half| {
             let mut place = Some(self.first);
             while let Some(here) = place {
-                let region = canonical(here).and_then(|address| space.region_at(address));
+                let region = canonical(here).and_then(|address| half.region_at(address));
                 let Some(region) = region else { break };
                 let is_read_only = region.rights != Rights::ReadWrite;
                 if region.backing == Backing::Guard || access == Access::Write && is_read_only {
@@ -101,7 +101,7 @@ impl Span {
             place
         };
         if self.first >= KERNEL_HALF.as_u64() {
-            spaces::kernel_half(|space, _| look(space))
+            spaces::kernel_half(|half, _| look(half))
         } else {
             spaces::current(|space, _| look(space))
         }

@@ -1,6 +1,6 @@
 //! A region as a bar of parts, each of which shows what is mapped there.
 
-use memory::space::{Backing, Region, Resident};
+use memory::space::{Backing, Half, Region, Resident};
 
 /// Parts of a bar at most; a region of fewer pages has one for each page.
 pub const MOST_PARTS: usize = 32;
@@ -42,16 +42,15 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Looks at a region; `look` says what of its parts is mapped, if that
-    /// depends on more than its backing.
-    pub fn of(region: &Region, look: impl FnOnce(&mut [Resident])) -> Self {
+    /// Looks at a region of a half.
+    pub fn of(region: &Region, half: &Half) -> Self {
         let pages = region.size / PAGE;
         let count = pages.min(MOST_PARTS as u64);
         let known = match region.backing {
             Backing::Guard => Some(PartState::Guard),
             Backing::Fixed => Some(PartState::Fixed),
             Backing::Device(..) => Some(PartState::Borrowed),
-            _ => None,
+            Backing::Immediate | Backing::Demand | Backing::Zero => None,
         };
         let mut bar = Self {
             parts: [Part {
@@ -63,12 +62,11 @@ impl Bar {
         if known.is_some() {
             return bar;
         }
-        let mut found = [Resident::default(); MOST_PARTS];
-        let found = &mut found[..bar.count];
-        look(found);
-        for (index, (part, found)) in (0..).zip(bar.parts.iter_mut().zip(found)) {
-            let pages = pages * (index + 1) / count - pages * index / count;
-            *part = Part::of(*found, pages);
+        let page = |index: u64| region.base + pages * index / count * PAGE;
+        for (index, part) in (0..count).zip(&mut bar.parts) {
+            let (start, end) = (page(index), page(index + 1));
+            let found = half.resident_between(start, end.as_u64());
+            *part = Part::of(found, (end - start) / PAGE);
         }
         bar
     }
@@ -123,9 +121,7 @@ mod tests {
             crate::cpu::access::write_byte(base + 5 * PAGE, 1);
         }
         let bar = spaces::current(|space, memory| {
-            let bar = Bar::of(&region, |parts| {
-                space.resident_parts(&region, physical, parts);
-            });
+            let bar = Bar::of(&region, space);
             space.free(base, memory).expect("it is there");
             bar
         });
@@ -144,13 +140,10 @@ mod tests {
 
     #[test_case]
     fn a_guard_is_not_looked_into() {
-        let guard = spaces::kernel_half(|space, _| {
-            space
-                .regions()
-                .find(|region| region.backing == Backing::Guard)
-        });
-        let bar = Bar::of(&guard.expect("the stack has one"), |_| {
-            unreachable!("a guard maps nothing")
+        let bar = spaces::kernel_half(|half, _| {
+            let mut regions = half.regions();
+            let guard = regions.find(|region| region.backing == Backing::Guard);
+            Bar::of(&guard.expect("the stack has one"), half)
         });
         assert!(
             bar.parts()

@@ -2,8 +2,8 @@
 //! enough to tell places apart and large enough that all memory fits.
 //!
 //! ```text
-//! bitmap: free, reserved, used ─> the halves' holdings: which of the used ones
-//!         (the rows are made)        are tables, private; what is borrowed
+//! bitmap: free, reserved, used ─> the halves' tables and leaves: which of the
+//!         (the rows are made)        used ones are tables, private; what is borrowed
 //! ```
 //!
 //! A row spans 64 blocks of physical addresses and there is one wherever memory
@@ -15,9 +15,8 @@
 #[cfg(test)]
 mod tests;
 
-use memory::frames::State;
-use memory::space::Holding;
-use memory::{Physical, Space};
+use memory::frames::{Frames, State};
+use memory::space::{Content, Half};
 use spin::Mutex;
 
 use super::row::{COLUMNS, Row};
@@ -89,18 +88,21 @@ impl Blocks {
     }
 
     fn gather(&mut self) {
-        spaces::physical(|physical| self.gather_managed(physical));
-        spaces::kernel_half(|space, memory| self.gather_held(space, physical));
-        spaces::current(|space, memory| self.gather_held(space, physical));
+        let memory = spaces::memory();
+        memory.frames(|frames| self.gather_managed(frames));
+        let zero = memory.zero_frame().start_address().as_u64();
+        self.tell_apart(zero, 1, FrameState::Zero);
+        spaces::kernel_half(|half, _| self.gather_held(half));
+        spaces::current(|space, _| self.gather_held(space));
     }
 
-    fn gather_managed(&mut self, physical: &Physical) {
+    fn gather_managed(&mut self, frames: &Frames) {
         let runs = || {
-            let states = physical.frames().states();
+            let states = frames.states();
             states.map(|(run, state)| (run.start.as_u64(), run.end.as_u64(), state))
         };
         if self.used == 0 {
-            let total = physical.frames().counts().total * FRAME;
+            let total = frames.counts().total * FRAME;
             self.size = total
                 .div_ceil((MANAGED_ROWS * COLUMNS) as u64)
                 .next_power_of_two()
@@ -118,8 +120,6 @@ impl Blocks {
             };
             self.add(start, end, state);
         }
-        let zero = physical.zero_frame().start_address().as_u64();
-        self.tell_apart(zero, 1, FrameState::Zero);
     }
 
     /// Forgets all but where managed memory is, which never changes.
@@ -155,15 +155,21 @@ impl Blocks {
     }
 
     /// Says of frames in use what the half holds them as.
-    fn gather_held(&mut self, space: &Space, physical: &Physical) {
-        space.holdings(physical, |held| {
-            let start = held.start.as_u64();
-            match held.holding {
-                Holding::Table => self.tell_apart(start, held.frames, FrameState::Table),
-                Holding::Private => self.tell_apart(start, held.frames, FrameState::Private),
-                Holding::Borrowed => self.borrow(start, start + held.frames * FRAME),
+    fn gather_held(&mut self, half: &Half) {
+        half.tables(|table| self.tell_apart(table.start_address().as_u64(), 1, FrameState::Table));
+        let (start, end) = half.window();
+        for leaf in half.leaves(start, end) {
+            let frames = leaf.size.frames();
+            match leaf.content {
+                Content::Private(start) => {
+                    self.tell_apart(start.as_u64(), frames, FrameState::Private);
+                }
+                Content::Borrowed(start) => {
+                    self.borrow(start.as_u64(), start.as_u64() + frames * FRAME);
+                }
+                Content::Zero(_) | Content::Fixed(_) => {}
             }
-        });
+        }
     }
 
     /// Of frames that are not in use nothing else is said, whatever a table,

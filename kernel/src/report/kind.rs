@@ -93,7 +93,6 @@ impl Kind {
             Refusal::NotBacked => Self::NotBacked,
             Refusal::ReservedBit => Self::ReservedBit,
             Refusal::OutOfFrames => Self::OutOfFrames,
-            _ => Self::Other,
         }
     }
 }

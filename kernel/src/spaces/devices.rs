@@ -32,7 +32,8 @@ pub fn map_device(
     let request = Request::new(size + offset, Backing::Device(first, cache))
         .rights(rights)
         .label(label);
-    let region = kernel_half(|space, memory| space.allocate(request, memory))?;
+    // SAFETY: (temporary)
+    let region = kernel_half(|half, memory| unsafe { half.map_device(request, memory) })?;
     Ok(region.base + offset)
 }
 
@@ -43,7 +44,8 @@ pub fn map_device(
 /// Before [`init`](super::init).
 pub fn unmap_device(address: VirtAddr) {
     let base = address.align_down(4096_u64);
-    let freed = kernel_half(|space, memory| space.free(base, memory));
+    // SAFETY: (temporary)
+    let freed = kernel_half(|half, memory| unsafe { half.free(base, memory) });
     if let Err(error) = freed {
         log::warn!("nothing was mapped for a device there: {error}");
     }

@@ -159,9 +159,11 @@ pub fn is_stuck() -> bool {
 /// for reports, which wait for no lock.
 pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Half) -> R) -> Option<R> {
     if is_kernels(address) {
-        Some(look(&KERNEL.try_lock()?))
+        let kernel = KERNEL.try_lock()?;
+        Some(look(&kernel))
     } else {
-        Some(look(&CURRENT.try_lock()?))
+        let current = CURRENT.try_lock()?;
+        Some(look(&current))
     }
 }
 

@@ -103,15 +103,14 @@ struct Reading {
 
 impl Reading {
     fn take() -> Self {
-        spaces::physical(|physical| {
-            let counts = physical.frames().counts();
-            Self {
-                faults: physical.journal().faults(),
-                private: counts.private,
-                tables: counts.tables,
-                kernel: counts.kernel,
-            }
-        })
+        let memory = spaces::memory();
+        let counts = memory.counts();
+        Self {
+            faults: memory.fault_log(|log| log.faults()),
+            private: counts.private,
+            tables: counts.tables,
+            kernel: counts.kernel,
+        }
     }
 
     fn since(self, before: Self) -> Cost {

@@ -71,7 +71,7 @@ impl Stage {
     /// What is mapped in the region now.
     #[must_use]
     pub fn resident(&self) -> Resident {
-        spaces::current(|space, memory| space.resident(&self.0))
+        spaces::current(|space, _| space.resident(&self.0))
     }
 
     /// Gives the region back, and all that stands behind it.

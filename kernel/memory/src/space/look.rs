@@ -150,9 +150,17 @@ impl Half {
     /// What of the region is mapped now. Costs a walk over what is mapped.
     #[must_use]
     pub fn resident(&self, region: &Region) -> Resident {
+        self.resident_between(region.base, region.end())
+    }
+
+    /// The same of the pages from `start` on and below `end`.
+    #[must_use]
+    pub fn resident_between(&self, start: VirtAddr, end: u64) -> Resident {
         let mut resident = Resident::default();
-        for leaf in self.leaves(region.base, region.end()) {
-            let frames = leaf.size.frames();
+        for leaf in self.leaves(start, end) {
+            let first = leaf.page.max(start).as_u64();
+            let last = end.min(leaf.page.as_u64() + leaf.size.bytes());
+            let frames = (last - first) / LeafSize::Size4KiB.bytes();
             match leaf.content {
                 Content::Zero(_) => resident.zero += frames,
                 Content::Private(_) => resident.private += frames,

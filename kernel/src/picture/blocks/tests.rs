@@ -4,8 +4,8 @@ use super::*;
 
 #[test_case]
 fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
-    let (counts, borrowed) =
-        spaces::physical(|physical| (physical.frames().counts(), physical.borrowed()));
+    let memory = spaces::memory();
+    let (counts, borrowed) = (memory.counts(), memory.borrowed());
     with(|blocks| {
         let expected = [
             (FrameState::Free, counts.free),
