@@ -28,7 +28,17 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub(crate) const COUNT: usize = 3;
+    /// The cause that an error code tells.
+    #[inline]
+    pub(crate) const fn of(code: PageFaultErrorCode) -> Self {
+        if code.contains(PageFaultErrorCode::MALFORMED_TABLE) {
+            Self::ReservedBit
+        } else if code.contains(PageFaultErrorCode::PROTECTION_VIOLATION) {
+            Self::Protection
+        } else {
+            Self::Absent
+        }
+    }
 }
 
 /// A page fault: CR2, the error code, and the instruction that was at it.
@@ -82,13 +92,7 @@ impl Fault {
     #[inline]
     #[must_use]
     pub const fn cause(&self) -> Cause {
-        if self.code.contains(PageFaultErrorCode::MALFORMED_TABLE) {
-            Cause::ReservedBit
-        } else if self.code.contains(PageFaultErrorCode::PROTECTION_VIOLATION) {
-            Cause::Protection
-        } else {
-            Cause::Absent
-        }
+        Cause::of(self.code)
     }
 
     /// True if a program in ring 3 made the access.

@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use x86_64::structures::idt::PageFaultErrorCode;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::fault::{Cause, Fault, Outcome};
@@ -14,6 +15,9 @@ use crate::fault::{Cause, Fault, Outcome};
 /// Events that are kept.
 pub const RING: usize = 256;
 const _: () = assert!(RING.is_power_of_two());
+
+/// Error codes that differ in what tells the cause of a fault: bits 0 to 3.
+const CODES: usize = 16;
 
 /// One fault and what became of it. An event fills a cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +45,9 @@ impl Event {
 
 /// Counts of faults by outcome and cause, and the last events.
 pub struct FaultLog {
-    counts: [[u64; Cause::COUNT]; Outcome::COUNT],
+    by_outcome: [u64; Outcome::COUNT],
+    /// By the low bits of the error code, which tell the cause.
+    by_code: [u64; CODES],
     /// Events written, since the start.
     written: u64,
     /// Events taken out or lost, since the start.
@@ -54,7 +60,8 @@ impl FaultLog {
     /// A log without a fault, which keeps its events in `ring`.
     pub(crate) fn new(ring: &'static mut [Event; RING]) -> Self {
         Self {
-            counts: [[0; Cause::COUNT]; Outcome::COUNT],
+            by_outcome: [0; Outcome::COUNT],
+            by_code: [0; CODES],
             written: 0,
             taken: 0,
             lost: 0,
@@ -65,7 +72,8 @@ impl FaultLog {
     /// Counts a fault, and writes its event over the oldest.
     #[inline]
     pub(crate) fn record(&mut self, event: Event) {
-        self.counts[event.outcome.index()][event.fault.cause() as usize] += 1;
+        self.by_outcome[event.outcome.index()] += 1;
+        self.by_code[event.fault.code.bits() as usize % CODES] += 1;
         self.ring[Self::index(self.written)] = event;
         self.written += 1;
     }
@@ -73,13 +81,16 @@ impl FaultLog {
     /// Faults that ended so, since the start.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {
-        self.counts[outcome.index()].iter().sum()
+        self.by_outcome[outcome.index()]
     }
 
     /// Faults that the processor raised for this cause, since the start.
     #[must_use]
     pub fn count_by_cause(&self, cause: Cause) -> u64 {
-        self.counts.iter().map(|row| row[cause as usize]).sum()
+        let codes = (0..CODES).filter(|code| {
+            Cause::of(PageFaultErrorCode::from_bits_truncate(*code as u64)) == cause
+        });
+        codes.map(|code| self.by_code[code]).sum()
     }
 
     /// All faults since the start, refused and spurious ones included.

@@ -201,6 +201,7 @@ impl Memory {
     /// # Errors
     ///
     /// [`OutOfFrames`]: no frame of this size is free, or the limit forbids it.
+    #[inline]
     pub fn allocate_frame<S: PageSize>(&self, kind: FrameKind) -> Result<Frame<S>, OutOfFrames> {
         self.lock().frames.allocate(kind)
     }
@@ -311,10 +312,16 @@ impl Memory {
     #[inline]
     pub(crate) fn new_private(&self, size: LeafSize) -> Result<Private, OutOfFrames> {
         match size {
-            LeafSize::Size4KiB => self.allocate_frame(FrameKind::Private).map(|f| self.zeroed::<Size4KiB>(f)),
-            LeafSize::Size2MiB => self.allocate_frame(FrameKind::Private).map(|f| self.zeroed::<Size2MiB>(f)),
-            LeafSize::Size1GiB => self.allocate_frame(FrameKind::Private).map(|f| self.zeroed::<Size1GiB>(f)),
+            LeafSize::Size4KiB => self.new_private_of::<Size4KiB>(),
+            LeafSize::Size2MiB => self.new_private_of::<Size2MiB>(),
+            LeafSize::Size1GiB => self.new_private_of::<Size1GiB>(),
         }
+    }
+
+    #[inline]
+    fn new_private_of<S: PageSize>(&self) -> Result<Private, OutOfFrames> {
+        let frame = self.allocate_frame::<S>(FrameKind::Private)?;
+        Ok(self.zeroed(frame))
     }
 
     /// A zeroed private frame out of those that were kept back.

@@ -36,7 +36,17 @@ pub(crate) struct Cursor {
     top: u8,
     /// The tables on the way, the lowest level first.
     tables: [Table; 4],
+    /// The entries of the table stood in.
+    here: &'static [AtomicU64; 512],
+    /// The entry that points to that table, and counts its entries in use; none
+    /// if nobody counts them.
+    above: Option<&'static AtomicU64>,
+    /// The first address that a leaf table stood in spans, or `NO_BLOCK`.
+    block: u64,
 }
+
+/// The block of a cursor that stands in a higher table: no first address of any.
+const NO_BLOCK: u64 = 1;
 
 impl Cursor {
     /// A cursor for the tree below `root`, on `address`.
@@ -47,6 +57,9 @@ impl Cursor {
             level: 4,
             top,
             tables: [root; 4],
+            here: root.entries(),
+            above: None,
+            block: NO_BLOCK,
         };
         cursor.fall();
         cursor
@@ -62,11 +75,6 @@ impl Cursor {
     /// The root of the tree.
     pub(crate) fn root(&self) -> Table {
         self.tables[3]
-    }
-
-    /// The direct map that the tables are seen through.
-    pub(crate) fn direct_map(&self) -> DirectMap {
-        self.direct_map
     }
 
     /// The level of the entry stood on, 1 to 4.
@@ -85,14 +93,15 @@ impl Cursor {
     /// The entry stood on.
     #[inline]
     pub(crate) fn entry(&self) -> Entry {
-        self.entry_at(self.level)
+        Entry::from_bits(self.place().load(Relaxed))
     }
 
     /// The entry for the address in the table at `level`, which must not be
     /// below the level stood on.
     #[inline]
     pub(crate) fn entry_at(&self, level: u8) -> Entry {
-        Entry::from_bits(self.place(level).load(Relaxed))
+        let place = &self.table_at(level)[index_in(self.address, level)];
+        Entry::from_bits(place.load(Relaxed))
     }
 
     /// What the entry stood on says.
@@ -108,17 +117,25 @@ impl Cursor {
 
     /// The entries of the table stood in, in order.
     pub(crate) fn table_entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let places = self.table_at(self.level).iter();
+        let places = self.here.iter();
         places.map(|place| Entry::from_bits(place.load(Relaxed)))
     }
 
     // --- moving -------------------------------------------------------------
 
-    /// Moves to `address`, from the lowest table that spans both.
+    /// Moves to `address`. In the leaf table stood in there is nothing to walk.
     #[inline]
     pub(crate) fn seek(&mut self, address: u64) {
-        let differing = self.address ^ address;
-        self.address = address;
+        let last = core::mem::replace(&mut self.address, address);
+        if address & !(span_of(2) - 1) != self.block {
+            self.walk_from(last);
+        }
+    }
+
+    /// Walks down from the lowest table that spans this address and the last.
+    #[inline(never)]
+    fn walk_from(&mut self, last: u64) {
+        let differing = self.address ^ last;
         while self.level < 4 && differing >= span_of(self.level + 1) {
             self.level += 1;
         }
@@ -126,16 +143,29 @@ impl Cursor {
     }
 
     /// Walks down to the lowest entry.
-    #[inline]
     fn fall(&mut self) {
         while self.level > 1 {
-            let entry = self.entry();
+            let entry = self.entry_at(self.level);
             if !entry.is_table() {
                 break;
             }
             self.level -= 1;
             self.tables[usize::from(self.level - 1) & 3] = self.table_of(entry);
         }
+        self.settle();
+    }
+
+    /// Notes where the entry stood on is, in the table of its level.
+    fn settle(&mut self) {
+        let (level, above) = (self.level, self.level + 1);
+        self.here = self.table_at(level);
+        self.above =
+            (level < self.top).then(|| &self.table_at(above)[index_in(self.address, above)]);
+        self.block = if level == 1 {
+            self.address & !(span_of(2) - 1)
+        } else {
+            NO_BLOCK
+        };
     }
 
     /// Moves up to the entry that points to the table stood in, and returns
@@ -144,16 +174,29 @@ impl Cursor {
         debug_assert!(self.level < 4, "the root is pointed to by no entry");
         let table = self.tables[usize::from(self.level) - 1];
         self.level += 1;
+        self.settle();
         table
     }
 
     // --- writing ------------------------------------------------------------
 
+    /// Puts `new` into the entry stood on, which is unused. The processor writes
+    /// nothing to an absent entry: a plain store will do.
+    #[inline]
+    pub(crate) fn fill(&mut self, new: Entry) {
+        debug_assert!(self.entry() == Entry::UNUSED && new != Entry::UNUSED);
+        self.place().store(new.bits(), Relaxed);
+        if let Some(above) = self.above {
+            let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
+            above.store(count.bits(), Relaxed);
+        }
+    }
+
     /// Puts `new` in place of the entry stood on, and returns the old one with
     /// the ACCESSED and DIRTY bits that the processor set until this moment.
     #[inline]
     pub(crate) fn replace(&mut self, new: Entry) -> Entry {
-        let place = self.place(self.level);
+        let place = self.place();
         let mut old = Entry::from_bits(place.load(Relaxed));
         if old.is_present() {
             old = Entry::from_bits(place.swap(new.bits(), Relaxed));
@@ -161,13 +204,10 @@ impl Cursor {
             // The processor writes nothing to an absent entry: a plain store will do.
             place.store(new.bits(), Relaxed);
         }
-        if (old == Entry::UNUSED) != (new == Entry::UNUSED) && self.level < self.top {
-            let count = self.entry_at(self.level + 1).in_use();
-            self.count_in_use(if old == Entry::UNUSED {
-                count + 1
-            } else {
-                count - 1
-            });
+        match (old == Entry::UNUSED, new == Entry::UNUSED) {
+            (true, false) => self.count_in_use(1, 0),
+            (false, true) => self.count_in_use(0, 1),
+            (true, true) | (false, false) => {}
         }
         old
     }
@@ -177,7 +217,7 @@ impl Cursor {
     pub(crate) fn mark_used(&mut self, written: bool) {
         let mut flags = PageTableFlags::ACCESSED;
         flags.set(PageTableFlags::DIRTY, written);
-        self.place(self.level).fetch_or(flags.bits(), Relaxed);
+        self.place().fetch_or(flags.bits(), Relaxed);
     }
 
     /// Links `table`, which is empty, below the entry stood on, and moves into
@@ -193,14 +233,16 @@ impl Cursor {
         let user = self.address >> 63 == 0;
         self.replace(Entry::table(table.address(), count, user));
         self.level -= 1;
-        self.tables[usize::from(self.level) - 1] = table;
+        self.tables[usize::from(self.level - 1)] = table;
+        self.settle();
     }
 
     /// Takes the table stood in out if it has no entry in use, moves up to the
     /// entry that pointed to it, and returns it: it is to be freed after a
     /// flush. To be called until there is none.
     pub(crate) fn prune(&mut self) -> Option<Table> {
-        if self.level == self.top || self.entry_at(self.level + 1).in_use() > 0 {
+        let above = Entry::from_bits(self.above?.load(Relaxed));
+        if above.in_use() > 0 {
             return None;
         }
         let empty = self.climb();
@@ -209,8 +251,8 @@ impl Cursor {
     }
 
     /// Copies the level 4 entries of the kernel half from one root to another.
-    pub(crate) fn share_kernel_half(direct_map: DirectMap, from: Table, to: Table) {
-        let pairs = from.entries(direct_map).iter().zip(to.entries(direct_map));
+    pub(crate) fn share_kernel_half(from: Table, to: Table) {
+        let pairs = from.entries().iter().zip(to.entries());
         for (from, to) in pairs.skip(256) {
             to.store(from.load(Relaxed), Relaxed);
         }
@@ -218,7 +260,7 @@ impl Cursor {
 
     /// Names all tables below these slots of the root.
     pub(crate) fn tables_below_root(&self, slots: Range<usize>, see: &mut dyn FnMut(PhysFrame)) {
-        self.tables_below(&self.root().entries(self.direct_map)[slots], 4, see);
+        self.tables_below(&self.root().entries()[slots], 4, see);
     }
 
     /// Names all tables below entries of a table at `level`.
@@ -229,7 +271,7 @@ impl Cursor {
                 let table = self.table_of(entry);
                 see(table.frame());
                 if level > 2 {
-                    self.tables_below(table.entries(self.direct_map), level - 1, see);
+                    self.tables_below(table.entries(), level - 1, see);
                 }
             }
         }
@@ -241,7 +283,7 @@ impl Cursor {
     /// all but the ACCESSED bit, which the processor sets in each for itself.
     pub(crate) fn first_unshared(&self, other: &Self) -> Option<u16> {
         let entry = |cursor: &Self, slot: u16| {
-            let place = &cursor.root().entries(cursor.direct_map)[usize::from(slot)];
+            let place = &cursor.root().entries()[usize::from(slot)];
             place.load(Relaxed) & !PageTableFlags::ACCESSED.bits()
         };
         (256..512).find(|slot| entry(self, *slot) != entry(other, *slot))
@@ -251,7 +293,8 @@ impl Cursor {
     pub(crate) fn is_current(&self) -> bool {
         let anew = Self::new(self.direct_map, self.root(), self.top, self.address);
         let lowest = usize::from(self.level - 1);
-        self.level == anew.level && self.tables[lowest..] == anew.tables[lowest..]
+        let addresses = |cursor: &Self| cursor.tables.map(Table::address);
+        self.level == anew.level && addresses(self)[lowest..] == addresses(&anew)[lowest..]
     }
 
     // --- inside -------------------------------------------------------------
@@ -263,7 +306,7 @@ impl Cursor {
         let mut table = self.root();
         let mut level = 4;
         loop {
-            let place = &table.entries(self.direct_map)[index_in(address, level)];
+            let place = &table.entries()[index_in(address, level)];
             let entry = Entry::from_bits(place.load(Relaxed));
             if level == 1 || !entry.is_table() {
                 let size = LeafSize::of_level(level).filter(|_| entry.is_present())?;
@@ -277,20 +320,25 @@ impl Cursor {
 
     /// The entries of the table at `level`, not below the level stood on.
     #[inline]
-    pub(super) fn table_at(&self, level: u8) -> &[AtomicU64; 512] {
-        self.tables[usize::from(level - 1) & 3].entries(self.direct_map)
+    pub(super) fn table_at(&self, level: u8) -> &'static [AtomicU64; 512] {
+        self.tables[usize::from(level - 1) & 3].entries()
     }
 
+    /// Where the entry stood on is.
     #[inline]
-    fn place(&self, level: u8) -> &AtomicU64 {
-        &self.table_at(level)[index_in(self.address, level)]
+    fn place(&self) -> &'static AtomicU64 {
+        &self.here[index_in(self.address, self.level)]
     }
 
-    /// Says how many entries of the table stood in are in use.
+    /// Counts, in the entry above, entries of the table stood in that are in
+    /// use now and that are not any more.
     #[inline]
-    pub(super) fn count_in_use(&mut self, count: u64) {
-        let above = self.entry_at(self.level + 1).with_in_use(count);
-        self.place(self.level + 1).store(above.bits(), Relaxed);
+    pub(super) fn count_in_use(&mut self, more: u64, fewer: u64) {
+        if let Some(above) = self.above {
+            let entry = Entry::from_bits(above.load(Relaxed));
+            let count = entry.with_in_use(entry.in_use() + more - fewer);
+            above.store(count.bits(), Relaxed);
+        }
     }
 
     /// The table that an entry of this tree points to.
@@ -301,7 +349,7 @@ impl Cursor {
         // `descend`, with a table; or they are in a root that was adopted, whose
         // tables the caller of `KernelHalf::adopt` vouches for. A table that was
         // taken out is not pointed to any more.
-        unsafe { Table::at(entry.table_address()) }
+        unsafe { Table::at(entry.table_address(), self.direct_map) }
     }
 
     /// Fills a new, empty table with the 512 parts of the leaf stood on;
@@ -311,7 +359,7 @@ impl Cursor {
             return 0;
         };
         let flags = self.entry().flags() - PageTableFlags::HUGE_PAGE;
-        let places = table.entries(self.direct_map);
+        let places = table.entries();
         for (index, place) in places.iter().enumerate() {
             let leaf = Entry::leaf(start + index as u64 * part.bytes(), part, flags);
             place.store(leaf.bits(), Relaxed);

@@ -171,6 +171,12 @@ impl Entry {
         self.0 & PRESENT != 0
     }
 
+    /// True for an entry that lets the processor write.
+    #[inline]
+    pub(crate) const fn is_writable(self) -> bool {
+        self.flags().contains(Self::WRITABLE)
+    }
+
     /// The flag bits, those of the in-use count left out.
     #[inline]
     #[must_use]
@@ -188,6 +194,12 @@ impl Entry {
     #[inline]
     pub(crate) const fn with_in_use(self, count: u64) -> Self {
         Self(self.0 & !COUNT | count << COUNT_SHIFT)
+    }
+
+    /// The same entry for a table of which one more entry is in use.
+    #[inline]
+    pub(crate) const fn with_one_more(self) -> Self {
+        Self(self.0 + (1 << COUNT_SHIFT))
     }
 
     /// True for a present leaf in which the processor has no bit left to set:

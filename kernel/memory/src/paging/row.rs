@@ -44,8 +44,7 @@ impl Cursor {
             place.store(new.bits(), Relaxed);
             filled += 1;
         }
-        let above = self.entry_at(2).in_use();
-        self.count_in_use(above + filled);
+        self.count_in_use(filled, 0);
         filled
     }
 
@@ -68,8 +67,7 @@ impl Cursor {
             }
             address += span_of(1);
         }
-        let above = self.entry_at(2).in_use();
-        self.count_in_use(above - gone);
+        self.count_in_use(0, gone);
     }
 
     /// Replaces all present leaves in `count` entries from the one stood on by

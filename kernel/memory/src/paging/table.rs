@@ -13,14 +13,19 @@ use crate::frames::{Frame, FrameKind};
 ///
 /// What must always hold: the frame holds a table, and the direct map shows it,
 /// for as long as a copy of this value is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Table(PhysAddr);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    address: PhysAddr,
+    entries: &'static [AtomicU64; 512],
+}
 
 impl Table {
     /// Turns an owned frame into an empty table: zeroed before it is linked.
     pub(crate) fn new(frame: Frame, direct_map: DirectMap) -> Self {
         direct_map.zero(&frame);
-        Self(frame.into_entry().start_address())
+        // SAFETY: the frame was handed out, so it is mapped, and from now on it
+        // holds a table, until `into_frame`.
+        unsafe { Self::at(frame.into_entry().start_address(), direct_map) }
     }
 
     /// The table at `address`.
@@ -29,8 +34,13 @@ impl Table {
     ///
     /// What must always hold of a [`Table`] holds.
     #[inline]
-    pub(crate) const unsafe fn at(address: PhysAddr) -> Self {
-        Self(address)
+    pub(crate) unsafe fn at(address: PhysAddr, direct_map: DirectMap) -> Self {
+        Self {
+            address,
+            // SAFETY: mapped and a table, as the caller vouches; entries are
+            // accessed as atomics everywhere.
+            entries: unsafe { direct_map.words(address) },
+        }
     }
 
     /// The frame of a table that nothing points to any more.
@@ -46,21 +56,19 @@ impl Table {
 
     /// The frame that holds it.
     pub(crate) fn frame(self) -> PhysFrame {
-        PhysFrame::containing_address(self.0)
+        PhysFrame::containing_address(self.address)
     }
 
     /// The physical address of the table.
     #[inline]
     pub(crate) const fn address(self) -> PhysAddr {
-        self.0
+        self.address
     }
 
     /// Its entries. They are atomic because the processor reads them, and sets
     /// their ACCESSED and DIRTY bits, whenever it likes (Intel SDM vol. 3A 4.8).
     #[inline]
-    pub(crate) fn entries<'a>(self, direct_map: DirectMap) -> &'a [AtomicU64; 512] {
-        // SAFETY: what must always hold of a table, and entries are accessed as
-        // atomics everywhere.
-        unsafe { direct_map.words(self.0) }
+    pub(crate) const fn entries(self) -> &'static [AtomicU64; 512] {
+        self.entries
     }
 }

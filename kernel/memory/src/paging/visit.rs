@@ -162,9 +162,8 @@ impl Iterator for Visits {
             place.next += 1;
             // SAFETY: the root is a table; of all others whoever made the visit
             // has seen to it, see `new`.
-            let table = unsafe { Table::at(place.seen.entry.table_address()) };
-            let entries = table.entries(self.direct_map);
-            let entry = Entry::from_bits(entries[index as usize].load(Relaxed));
+            let table = unsafe { Table::at(place.seen.entry.table_address(), self.direct_map) };
+            let entry = Entry::from_bits(table.entries()[index as usize].load(Relaxed));
             if entry != Entry::UNUSED {
                 place.in_use += 1;
                 let address = place.seen.address + index * span_of(self.level);

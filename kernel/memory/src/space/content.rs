@@ -38,27 +38,30 @@ impl Content {
         }
     }
 
+    /// The first address of the memory.
+    #[inline]
+    #[must_use]
+    pub const fn start(self) -> PhysAddr {
+        match self {
+            Self::Zero(start)
+            | Self::Private(start)
+            | Self::Borrowed(start)
+            | Self::Fixed(start) => start,
+        }
+    }
+
     /// The leaf that maps this with `rights`, the flags that its region gives.
     /// `written`: the access that it is made for is a write.
     #[inline]
     pub(crate) fn leaf(self, size: LeafSize, rights: PageTableFlags, written: bool) -> Entry {
         let mut flags = rights;
         flags.set(Entry::DIRTY, written);
-        let start = match self {
-            Self::Zero(start) => {
-                flags -= Entry::WRITABLE | Entry::DIRTY;
-                start
-            }
-            Self::Private(start) => start,
-            Self::Borrowed(start) => {
-                flags |= Entry::BORROWED;
-                start
-            }
-            Self::Fixed(start) => {
-                flags |= Entry::FIXED;
-                start
-            }
-        };
-        Entry::leaf(start, size, flags)
+        match self {
+            Self::Zero(_) => flags -= Entry::WRITABLE | Entry::DIRTY,
+            Self::Private(_) => {}
+            Self::Borrowed(_) => flags |= Entry::BORROWED,
+            Self::Fixed(_) => flags |= Entry::FIXED,
+        }
+        Entry::leaf(self.start(), size, flags)
     }
 }

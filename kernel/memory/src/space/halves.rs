@@ -234,7 +234,7 @@ impl Space {
         kernel.check(memory);
         let direct_map = memory.direct_map();
         let root = memory.new_table()?;
-        Cursor::share_kernel_half(direct_map, kernel.cursor.root(), root);
+        Cursor::share_kernel_half(kernel.cursor.root(), root);
         Ok(Self(Half {
             cursor: Cursor::new(direct_map, root, 4, LOWEST),
             regions: Regions::new(direct_map),
@@ -368,7 +368,7 @@ impl KernelHalf {
         memory: &Memory,
     ) -> Result<Self, KernelHalfError> {
         // SAFETY: it is a table, and stays one, as the caller vouches.
-        let root = unsafe { Table::at(root.start_address()) };
+        let root = unsafe { Table::at(root.start_address(), memory.direct_map()) };
         Self::below(root, window, &[], memory)
     }
 

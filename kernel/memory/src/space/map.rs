@@ -32,12 +32,21 @@ pub(super) fn make_tables(
     size: LeafSize,
     memory: &Memory,
 ) -> Result<(), OutOfFrames> {
-    let missing = cursor.level().saturating_sub(size.level());
-    if missing > 0 {
-        memory.keep_back(u64::from(missing))?;
-        for _ in 0..missing {
-            cursor.descend(memory.take_table()?);
-        }
+    if cursor.level() <= size.level() {
+        return Ok(());
+    }
+    make_missing_tables(cursor, size, memory)
+}
+
+#[inline(never)]
+fn make_missing_tables(
+    cursor: &mut Cursor,
+    size: LeafSize,
+    memory: &Memory,
+) -> Result<(), OutOfFrames> {
+    memory.keep_back(u64::from(cursor.level() - size.level()))?;
+    while cursor.level() > size.level() {
+        cursor.descend(memory.take_table()?);
     }
     Ok(())
 }

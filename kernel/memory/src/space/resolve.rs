@@ -41,44 +41,52 @@ impl Half {
         let Some(record) = self.regions.lookup(address) else {
             return refuse(fault, VirtAddr::zero(), nothing_at(address), memory);
         };
+        let region = record.region.base;
         if fault.code.intersects(record.refused) {
-            let refusal = record.region.refusal_of(&fault);
-            return refuse(fault, record.region.base, refusal, memory);
+            return refuse(fault, region, record.region.refusal_of(&fault), memory);
         }
         let is_write = fault.access() == Access::Write;
-        let mut page = Page::at(address, &mut self.cursor, record, self.scope, memory);
-        let backed = match page.kind() {
-            EntryKind::Unused => match page.region().backing {
-                Backing::Demand => page.back(is_write).map(|()| Outcome::Demand),
-                Backing::Zero if is_write => page.back(true).map(|()| Outcome::ZeroWrite),
-                Backing::Zero => page.share_zero().map(|()| Outcome::ZeroRead),
+        let backing = record.region.backing;
+        let page = Page::at(address, &mut self.cursor, record, &self.scope, memory);
+        let entry = page.entry();
+        let backed = match page.kind_of(entry) {
+            EntryKind::Unused => match backing {
+                Backing::Zero if !is_write => page.share_zero(),
+                Backing::Demand | Backing::Zero => page.back(is_write),
                 Backing::Immediate | Backing::Device(..) | Backing::Fixed | Backing::Guard => {
-                    return refuse(fault, page.region().base, Refusal::NotBacked, memory);
+                    return refuse(fault, region, Refusal::NotBacked, memory);
                 }
             },
-            EntryKind::Reserved => page.take_reserved(is_write).map(|()| Outcome::Demand),
-            EntryKind::Leaf(_, size) if is_write && !page.is_writable() => {
-                match page.content(size) {
-                    Content::Zero(_) => page.replace_zero().map(|()| Outcome::PrivateCopy),
+            EntryKind::Reserved => page.take_reserved(is_write),
+            EntryKind::Leaf(start, size) if is_write && !entry.is_writable() => {
+                match Content::of(entry, size, memory.zero_frame()) {
+                    Content::Zero(_) => page.replace_zero(),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
-                        Ok(Outcome::Spurious)
+                        page.is_there(start)
                     }
                 }
             }
-            EntryKind::Leaf(..) => Ok(Outcome::Spurious),
+            EntryKind::Leaf(start, _) => page.is_there(start),
             EntryKind::Table(_) | EntryKind::Unknown(_) => {
-                return refuse(fault, page.region().base, Refusal::NotBacked, memory);
+                return refuse(fault, region, Refusal::NotBacked, memory);
             }
         };
-        match backed {
-            Ok(outcome) => page.record(fault, outcome),
-            Err(_) => refuse(fault, page.region().base, Refusal::OutOfFrames, memory),
-        }
+        let Ok((outcome, frame)) = backed else {
+            return refuse(fault, region, Refusal::OutOfFrames, memory);
+        };
+        memory.record(Event {
+            fault,
+            outcome,
+            region,
+            frame,
+        });
+        outcome
     }
 }
 
 /// Counts a refused fault, and writes it to the log.
 #[cold]
+#[inline(never)]
 fn refuse(fault: Fault, region: VirtAddr, refusal: Refusal, memory: &Memory) -> Outcome {
     let outcome = Outcome::Refused(refusal);
     memory.record(Event {
