@@ -9,10 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use crate::event::Event;
 use crate::notice::Notice;
 use crate::opening::Opening;
 use crate::prompt::Prompts;
-use crate::run::Event;
 
 /// What the serial reader works with.
 pub(crate) struct Output<W> {
