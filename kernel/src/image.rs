@@ -18,7 +18,7 @@ use x86_64::structures::paging::{OffsetPageTable, Translate};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
-use crate::cpu::descriptors::exception_stacks;
+use crate::stack::exception_stacks;
 
 static TEXT: Once<Range<VirtAddr>> = Once::new();
 

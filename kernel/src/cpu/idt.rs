@@ -4,9 +4,9 @@
 //! All are interrupt gates, so that a handler runs with interrupts off. Using
 //! a vector without a gate is a #GP that names it.
 
-use super::descriptors::{DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
 use super::entry::{STUBS, Stub, serial_interrupt, spurious_interrupt};
 use crate::interrupts::{PIC_SPURIOUS_VECTORS, SERIAL_VECTOR, SPURIOUS_VECTOR};
+use crate::stack::ExceptionStack;
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
@@ -25,13 +25,13 @@ fn table() -> Table {
         // leaves with IRETQ.
         let options = unsafe { gate.set_handler_addr(VirtAddr::new(stub as usize as u64)) };
         let stack = match vector {
-            2 => NMI_STACK,
-            8 => DOUBLE_FAULT_STACK,
-            18 => MACHINE_CHECK_STACK,
+            2 => ExceptionStack::Nmi,
+            8 => ExceptionStack::DoubleFault,
+            18 => ExceptionStack::MachineCheck,
             _ => continue,
         };
         // SAFETY: The TSS holds a stack at this index, and only this vector uses it.
-        unsafe { options.set_stack_index(stack) };
+        unsafe { options.set_stack_index(stack as u16) };
     }
     let interrupts: [(u8, Stub); 4] = [
         (SERIAL_VECTOR, serial_interrupt),
@@ -93,9 +93,9 @@ mod tests {
         };
         for (vector, gate) in TABLE.get().expect("loaded at boot").iter().enumerate() {
             let expected = match vector {
-                2 => NMI_STACK + 1,
-                8 => DOUBLE_FAULT_STACK + 1,
-                18 => MACHINE_CHECK_STACK + 1,
+                2 => ExceptionStack::Nmi as u16 + 1,
+                8 => ExceptionStack::DoubleFault as u16 + 1,
+                18 => ExceptionStack::MachineCheck as u16 + 1,
                 _ => 0,
             };
             assert_eq!(stack_of(gate), expected, "vector {vector}");

@@ -198,14 +198,16 @@ impl Numbers for PageFaultFrame {}
 /// The numbers at an address, if they lie whole within a known stack.
 fn value<T: Numbers>(address: u64) -> Option<T> {
     let stack = stack_of(address)?;
-    let room = stack.top.as_u64() - address;
+    let room = stack.top().as_u64() - address;
     if !address.is_multiple_of(8) || room < size_of::<T>() as u64 {
         return None;
     }
     let pointer = core::ptr::with_exposed_provenance::<T>(address as usize);
-    // SAFETY: the bytes lie within a stack, which is mapped and never unmapped;
-    // they are aligned, and any bytes are a value of the type. The read is
-    // volatile: the stack is in use.
+    // SAFETY:
+    // - The bytes lie within a stack that is known, which is mapped as long as
+    //   it is known (see `stack::set_current`), and nothing here changes that.
+    // - They are aligned, and any bytes are a value of the type.
+    // - The read is volatile, through no reference: the stack is in use.
     Some(unsafe { pointer.read_volatile() })
 }
 
@@ -216,7 +218,7 @@ mod tests {
     #[test_case]
     fn nothing_outside_of_a_stack_is_read() {
         let stack = stack::current().expect("known since boot");
-        let (bottom, top) = (stack.bottom.as_u64(), stack.top.as_u64());
+        let (bottom, top) = (stack.bottom().as_u64(), stack.top().as_u64());
         assert!(word(bottom).is_some() && word(top - 8).is_some());
         for outside in [
             0,

@@ -104,7 +104,7 @@ impl fmt::Display for Kind {
         let name = match self {
             Self::NullPointer => "null pointer",
             Self::GuardPage => "guard page",
-            Self::StackOverflow(stack) => return write!(f, ": stack overflow of {}", stack.name),
+            Self::StackOverflow(stack) => return write!(f, ": stack overflow of {}", stack.name()),
             Self::WriteToReadOnly => "write to read-only memory",
             Self::ExecutionOfData => "execution of data",
             Self::ForbiddenRead => "read of memory that may not be read",

@@ -156,14 +156,16 @@ fn print(report: &Report) {
         println!("{}", Fact("not canonical:", NonCanonicalRegisters(frame)));
     }
     if let Some(stack) = report.overflowed {
-        let below = stack.bottom.as_u64() - frame.cr2;
+        let below = stack.bottom().as_u64() - frame.cr2;
         println!(
             "{}",
             Fact(
                 "address:",
                 format_args!(
                     "{:#018x}: in the guard page, {below} bytes below the end of {} at {:#018x}",
-                    frame.cr2, stack.name, stack.bottom
+                    frame.cr2,
+                    stack.name(),
+                    stack.bottom()
                 )
             )
         );
