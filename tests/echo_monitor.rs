@@ -11,7 +11,7 @@ mod common;
 use common::{allocate, free, pages_at, write};
 use kernel::boot::BootInfo;
 use kernel::console::input;
-use kernel::cpu::exit::{ExitStatus, exit};
+use kernel::exit::{ExitStatus, exit};
 use kernel::{interrupts, print, println, testing};
 use memory::space::{Backing, Region};
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use kernel::boot::BootInfo;
-use kernel::cpu::exit::{ExitStatus, exit};
+use kernel::exit::{ExitStatus, exit};
 use kernel::{println, testing};
 
 kernel::entry!(main);

@@ -7,6 +7,7 @@
 //! | [`cpu`] | descriptors, exception entry, control registers, TLB, ports; all inline assembly |
 //! | [`console`] | the first serial port, the screen, the log |
 //! | [`boot`], [`command_line`] | what the boot loader and the runner hand over |
+//! | [`mod@exit`] | how the machine ends, and with which status |
 //! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
@@ -41,6 +42,7 @@ pub mod console;
 pub mod cpu;
 pub mod crash;
 pub mod dashboard;
+pub mod exit;
 pub mod fault;
 pub mod heap;
 pub mod image;

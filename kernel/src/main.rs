@@ -5,7 +5,7 @@
 #![no_main]
 
 use kernel::boot::BootInfo;
-use kernel::cpu::exit::{ExitStatus, exit};
+use kernel::exit::{ExitStatus, exit};
 use kernel::monitor::start;
 use kernel::{bench, command_line, console, cpu, crash, dashboard, heap, interrupts, spaces};
 

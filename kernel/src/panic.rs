@@ -5,7 +5,7 @@
 //! inside a panic says so on the serial port and ends the machine all the
 //! same; one inside that ends it without a word.
 
-use crate::cpu::exit::{ExitStatus, exit};
+use crate::exit::{ExitStatus, exit};
 use crate::report::backtrace::{self, Start};
 use crate::{console, println, report, testing};
 use core::panic::PanicInfo;

@@ -12,7 +12,7 @@
 
 use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
-use crate::cpu::exit::ExitStatus;
+use crate::exit::ExitStatus;
 use crate::report::{self, Report};
 use crate::{console, cpu, heap, print, println, spaces};
 use spin::Mutex;
@@ -215,7 +215,7 @@ macro_rules! test_kernel {
         fn run_tests() -> ! {
             $crate::testing::start_heap();
             $test_main();
-            $crate::cpu::exit::exit($crate::cpu::exit::ExitStatus::Success)
+            $crate::exit::exit($crate::exit::ExitStatus::Success)
         }
 
         $crate::entry!(start_tests);

@@ -8,7 +8,6 @@ pub mod control;
 pub mod descriptors;
 pub mod entry;
 pub mod exception;
-pub mod exit;
 pub mod features;
 pub mod fw_cfg;
 pub mod idt;

@@ -25,9 +25,9 @@ pub use kind::Kind;
 
 use crate::cpu::access;
 use crate::cpu::exception::ExceptionFrame;
-use crate::cpu::exit::{ExitStatus, exit};
 use crate::cpu::features;
 use crate::cpu::vector::Vector;
+use crate::exit::{ExitStatus, exit};
 use crate::fault::{self, Reason, Whereabouts};
 use crate::stack::{self, Stack};
 use crate::{console, println, spaces};
