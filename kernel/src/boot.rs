@@ -1,10 +1,9 @@
 //! What the boot loader is asked for, and what it hands over.
 //!
-//! Every kernel of this project (the real one, the library's own tests, each
-//! test kernel) starts through [`entry!`](crate::entry), so that they all ask
-//! for the same machine: everything in the kernel half, where [`layout`] says.
-//! What the loader hands over lies in its own memory, which the kernel takes
-//! for itself later; what is needed then is copied first.
+//! Every kernel of this project asks for the same machine: everything in the
+//! kernel half, where [`layout`] says. What the loader hands over lies in its own
+//! memory, which the kernel takes for itself later; what is needed then is
+//! copied first.
 
 use crate::layout;
 use crate::stack::{self, Stack};
@@ -115,26 +114,4 @@ pub fn try_info() -> Option<&'static BootInfo> {
 /// loader's memory any more.
 pub(crate) unsafe fn keep(boot: BootInfo) -> &'static BootInfo {
     INFO.call_once(|| boot)
-}
-
-/// Makes `$main: fn(BootInfo) -> !` the start of a kernel, and gives it its panic handler.
-#[macro_export]
-macro_rules! entry {
-    ($main:path) => {
-        const _: () = {
-            fn enter(loader: &'static mut $crate::boot::bootloader_api::BootInfo) -> ! {
-                $crate::cpu::tsc::start();
-                let main: fn($crate::boot::BootInfo) -> ! = $main;
-                // SAFETY: the boot loader calls this function, once, with what it hands over.
-                main(unsafe { $crate::boot::BootInfo::take(loader) })
-            }
-
-            $crate::boot::bootloader_api::entry_point!(enter, config = &$crate::boot::CONFIG);
-
-            #[panic_handler]
-            fn panic(info: &core::panic::PanicInfo) -> ! {
-                $crate::panic::panic(info)
-            }
-        };
-    };
 }

@@ -1,7 +1,8 @@
 //! From a page fault to its answer.
 //!
-//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`resolve_in_spot`], and
-//! then [`resolve`], with interrupts off. The space that holds the address
+//! The stub in [`cpu::entry`](crate::cpu::entry) calls, through
+//! [`handlers`](crate::handlers), `resolve_in_spot` and then `resolve`, with
+//! interrupts off. The space that holds the address
 //! decides. An answer of `Resolved` goes back to the instruction that faulted;
 //! a refused fault goes on to [`report`](crate::report), with every register as
 //! it was, which asks [`reason_of`] for the reason.
@@ -15,19 +16,9 @@ use spin::Mutex;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 
+use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultFrame;
 use crate::spaces;
-
-/// What the stub does next; it looks at the number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Answer {
-    /// Back to the instruction named by the frame.
-    Resolved = 0,
-    /// On to the next that knows more: from [`resolve_in_spot`] to [`resolve`],
-    /// and from there to the report, which does not return.
-    Passed = 1,
-}
 
 /// The last fault that was refused, and why.
 static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
@@ -56,7 +47,8 @@ static SPURIOUS: Mutex<Option<PageFaultFrame>> = Mutex::new(None);
 /// It makes no call but its last, and what it cannot do it leaves to
 /// [`resolve`], which the stub calls: so it needs no register but those that
 /// the stub has saved.
-pub extern "sysv64" fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
+#[inline(always)]
+pub(crate) fn resolve_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
     const PRESENT: PageFaultErrorCode = PageFaultErrorCode::PROTECTION_VIOLATION;
     const WRITE: PageFaultErrorCode = PageFaultErrorCode::CAUSED_BY_WRITE;
     if frame.error_code.intersects(PRESENT | WRITE) {
@@ -100,7 +92,8 @@ fn fault_at(address: VirtAddr, frame: &PageFaultFrame) -> Fault {
 }
 
 /// Where the stub goes on with every other fault.
-pub extern "sysv64" fn resolve(frame: &PageFaultFrame) -> Answer {
+#[inline]
+pub(crate) fn resolve(frame: &PageFaultFrame) -> Answer {
     let fault = frame.fault();
     match spaces::resolve(frame) {
         Some(Outcome::Refused(refusal)) => refuse(fault, Reason::Space(refusal)),

@@ -13,15 +13,18 @@
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
 //! | [`picture`], [`dashboard`] | memory as blocks and bars, and the screen that shows them |
 //! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
+//! | [`handlers`] | who answers exceptions and interrupts |
 //! | [`mod@bench`] | what the kernel's operations cost, in instructions |
 //! | [`crash`] | faults on purpose, to show their reports |
 //! | [`tour`] | demonstrations that explain while they run |
 //! | [`monitor`] | the console that people drive the machine with |
 //! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
+//! | [`start`] | the first lines of every kernel: [`entry!`], [`test_kernel!`] |
 //!
-//! Exceptions cross this order once: the stubs in [`cpu::entry`] call up into
-//! [`fault`] and [`report`]. What memory is, the `memory` crate decides; this
-//! crate asks the processor and does as it is told.
+//! The stubs in [`cpu::entry`] call up into [`fault`], [`report`] and
+//! [`interrupts`] without knowing them: [`handlers`] connects the two. What
+//! memory is, the `memory` crate decides; this crate asks the processor and does
+//! what `memory` answers.
 //! The book, `docs/README.md`, leads through all of it, from chapter 1 on.
 #![no_std]
 #![cfg_attr(test, no_main)]
@@ -44,6 +47,7 @@ pub mod crash;
 pub mod dashboard;
 pub mod exit;
 pub mod fault;
+pub mod handlers;
 pub mod heap;
 pub mod image;
 pub mod interrupts;
@@ -57,6 +61,7 @@ pub mod picture;
 pub mod report;
 pub mod spaces;
 pub mod stack;
+pub mod start;
 pub mod testing;
 pub mod tour;
 

@@ -14,7 +14,7 @@ use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
 use crate::exit::ExitStatus;
 use crate::report::{self, Report};
-use crate::{console, cpu, heap, print, println, spaces};
+use crate::{console, cpu, handlers, heap, print, println, spaces};
 use spin::Mutex;
 
 /// A test: a function without arguments that panics when it fails.
@@ -69,7 +69,7 @@ pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
     if command_line::get().value("log").is_none() {
         log::set_max_level(log::LevelFilter::Warn);
     }
-    let features = cpu::init();
+    let features = cpu::init(&handlers::STUBS);
     // SAFETY: a test kernel calls this once, first, on the loader's tables.
     let Err(error) = unsafe { spaces::init(boot, features, then) };
     panic!("the machine's memory cannot be set up: {error:?}");
@@ -202,24 +202,6 @@ fn summarize(result: &str) {
         print!("; {not_run} not run");
     }
     println!("\n");
-}
-
-/// Makes a crate with `#![reexport_test_harness_main = "..."]` a kernel that runs its tests.
-#[macro_export]
-macro_rules! test_kernel {
-    ($test_main:ident) => {
-        fn start_tests(boot: $crate::boot::BootInfo) -> ! {
-            $crate::testing::set_up(boot, run_tests)
-        }
-
-        fn run_tests() -> ! {
-            $crate::testing::start_heap();
-            $test_main();
-            $crate::exit::exit($crate::exit::ExitStatus::Success)
-        }
-
-        $crate::entry!(start_tests);
-    };
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn tables() -> Tables {
 }
 
 /// Loads the GDT, reloads the segments that came from the loader's, and loads the TSS.
-pub fn load() {
+pub(super) fn load() {
     let mut first = false;
     let tables = TABLES.call_once(|| {
         first = true;

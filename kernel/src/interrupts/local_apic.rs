@@ -8,7 +8,7 @@ use volatile::VolatilePtr;
 use x86_64::registers::model_specific::Msr;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::SPURIOUS_VECTOR;
+use crate::cpu::idt::SPURIOUS_VECTOR;
 use crate::spaces;
 
 /// IA32_APIC_BASE: bit 10 says x2APIC mode, bit 11 that the APIC is on.

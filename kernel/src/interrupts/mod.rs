@@ -18,17 +18,10 @@ mod pic;
 use spin::Once;
 
 use crate::console;
+use crate::cpu::idt::{FIRST_INTERRUPT, SERIAL_VECTOR};
 
-/// The first vector behind the exceptions; the 8259s' sixteen lines come here.
-const FIRST_VECTOR: u8 = 32;
-/// The vector of the serial port's line, IRQ 4.
-pub const SERIAL_VECTOR: u8 = FIRST_VECTOR + SERIAL_IRQ;
-/// Where the local APIC delivers an interrupt that went away again.
-pub const SPURIOUS_VECTOR: u8 = 255;
-/// The same of the two 8259s: their lines 7 and 15.
-pub const PIC_SPURIOUS_VECTORS: [u8; 2] = [FIRST_VECTOR + 7, FIRST_VECTOR + 15];
 /// The first serial port's line on the ISA bus.
-const SERIAL_IRQ: u8 = 4;
+const SERIAL_IRQ: u8 = SERIAL_VECTOR - FIRST_INTERRUPT;
 
 /// Who delivers the serial port's interrupts.
 #[derive(Debug)]
@@ -76,7 +69,7 @@ pub fn nmi_to_self() -> Option<(*mut u32, u32)> {
 }
 
 /// Where the stub of [`SERIAL_VECTOR`] arrives, with interrupts off.
-pub(crate) extern "sysv64" fn serial() {
+pub(crate) fn serial() {
     console::input::take();
     match CONTROLLER.get() {
         Some(Controller::Apic(local)) => local.end_of_interrupt(),

@@ -77,7 +77,7 @@ pub fn under_way() -> Option<&'static ExceptionFrame> {
 ///
 /// Returns for a breakpoint, and for an access that may be refused (see
 /// [`access`]); for all others it reports and ends the machine.
-pub extern "sysv64" fn exception(frame: &mut ExceptionFrame) {
+pub(crate) fn exception(frame: &mut ExceptionFrame) {
     if frame.vector() == Vector::BREAKPOINT {
         log::info!("{} at {:#x}", frame.vector(), frame.rip);
         return;
