@@ -11,6 +11,7 @@
 //! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
 //! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
 //! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
+//! | [`account`] | what work on memory costs, and the words and units for it |
 //! | [`picture`], [`dashboard`] | memory as blocks and bars, and the screen that shows them |
 //! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
 //! | [`handlers`] | who answers exceptions and interrupts |
@@ -38,6 +39,7 @@
 
 extern crate alloc;
 
+pub mod account;
 pub mod bench;
 pub mod boot;
 pub mod command_line;

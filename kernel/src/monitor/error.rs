@@ -8,9 +8,10 @@ use x86_64::VirtAddr;
 
 use super::commands::Command;
 use super::history::LONGEST;
-use super::number::{Address, NumberError};
+use super::number::NumberError;
 use super::refusal::Refusal;
 use super::spaces::MOST_SPACES;
+use crate::account::unit::Address;
 use crate::crash::CRASHES;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;

@@ -23,7 +23,7 @@ pub mod error;
 mod frames;
 mod history;
 mod keys;
-pub(crate) mod ledger;
+mod ledger;
 mod look;
 pub mod number;
 pub mod output;

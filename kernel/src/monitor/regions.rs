@@ -8,8 +8,9 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
-use super::number::{self, Address};
+use super::number;
 use super::output::Output;
+use crate::account::unit::Address;
 use crate::layout::KERNEL_HALF;
 use crate::spaces;
 

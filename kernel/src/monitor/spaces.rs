@@ -8,8 +8,9 @@ use memory::Space;
 use super::Monitor;
 use super::arguments::{self, Arguments};
 use super::error::Error;
-use super::number::{self, Address};
+use super::number;
 use super::output::Output;
+use crate::account::unit::Address;
 use crate::spaces;
 
 /// The most spaces that there may be.

@@ -7,9 +7,9 @@
 use memory::space::Backing;
 use x86_64::VirtAddr;
 
-use super::meter::Cost;
 use super::scenario::{Block, Bytes, Scenario, Step, Touch};
 use super::{stage, tell};
+use crate::account::meter::Cost;
 use crate::{print, println};
 
 const PAGE: u64 = 4096;
