@@ -25,6 +25,7 @@ mod history;
 mod keys;
 mod ledger;
 mod look;
+mod nearest;
 pub mod number;
 pub mod output;
 mod picture;
@@ -100,9 +101,8 @@ impl Monitor {
         let Some(name) = words.next() else {
             return Ok(ControlFlow::Continue(()));
         };
-        let command = commands::find(name)
-            .ok_or_else(|| Error::UnknownCommand(name, commands::nearest(name)))?;
-        (command.run)(self, &mut Arguments::new(command, words), out)?;
+        let command = commands::find(name).ok_or_else(|| commands::unknown(name))?;
+        (command.run)(self, &mut Arguments::new(command.usage, words), out)?;
         Ok(match self.ending.take() {
             Some(status) => ControlFlow::Break(status),
             None => ControlFlow::Continue(()),

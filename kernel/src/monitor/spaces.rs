@@ -142,7 +142,9 @@ pub(super) fn space<'a>(
     match arguments.word("<new | n | free n>")? {
         "new" => {
             arguments.end()?;
-            let number = known.free_number().ok_or(Error::TooManySpaces)?;
+            let number = known
+                .free_number()
+                .ok_or(Error::TooManySpaces(MOST_SPACES))?;
             let space = spaces::create()?;
             let root = space.root().start_address();
             known.kept[number] = Some(space);
