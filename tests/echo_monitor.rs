@@ -56,7 +56,8 @@ impl Line {
 }
 
 fn main(boot: BootInfo) -> ! {
-    testing::set_up(boot, answer)
+    // SAFETY: once, first, with what the boot loader handed over.
+    unsafe { testing::set_up(boot, answer) }
 }
 
 fn answer() -> ! {

@@ -9,7 +9,8 @@ use kernel::{println, testing};
 kernel::entry!(main);
 
 fn main(boot: BootInfo) -> ! {
-    testing::set_up(boot, answer)
+    // SAFETY: once, first, with what the boot loader handed over.
+    unsafe { testing::set_up(boot, answer) }
 }
 
 fn answer() -> ! {

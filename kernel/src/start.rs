@@ -31,7 +31,9 @@ macro_rules! entry {
 macro_rules! test_kernel {
     ($test_main:ident) => {
         fn start_tests(boot: $crate::boot::BootInfo) -> ! {
-            $crate::testing::set_up(boot, run_tests)
+            // SAFETY: this is the kernel's `main`: called once, first, with what
+            // the boot loader handed over.
+            unsafe { $crate::testing::set_up(boot, run_tests) }
         }
 
         fn run_tests() -> ! {

@@ -64,13 +64,18 @@ pub fn boot_info() -> &'static BootInfo {
 /// # Panics
 ///
 /// If the machine's memory cannot be set up.
-pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
+///
+/// # Safety
+///
+/// As for [`spaces::init`]: called once, first, on the boot loader's tables,
+/// with what it handed over.
+pub unsafe fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
     console::init(boot.framebuffer.take(), console::whole_screen);
     if command_line::get().value("log").is_none() {
         log::set_max_level(log::LevelFilter::Warn);
     }
     let features = cpu::init(&handlers::STUBS);
-    // SAFETY: a test kernel calls this once, first, on the loader's tables.
+    // SAFETY: as the caller vouches; `then` takes nothing along.
     let Err(error) = unsafe { spaces::init(boot, features, then) };
     panic!("the machine's memory cannot be set up: {error:?}");
 }

@@ -4,7 +4,8 @@
 //! UART ─ IRQ 4 ─> I/O APIC ─> local APIC ─ vector 36 ─> stub ─> console input
 //! ```
 //!
-//! The line is routed as the firmware's tables say; the two 8259 controllers are masked, and used only on a machine without those tables.
+//! The line is routed as the firmware's tables say. The two 8259 controllers are
+//! masked, and used only on a machine without those tables.
 //!
 //! What must always hold: interrupts are on in one place, while the kernel
 //! waits for input, and nowhere else. So no handler ever meets a held lock, and
@@ -39,8 +40,11 @@ pub fn init() {
     pic::mask_all();
     let controller = match acpi::serial_route() {
         Ok(route) => {
-            let local = local_apic::LocalApic::enable(route.local_apic);
-            io_apic::route(&route, SERIAL_VECTOR, local.id());
+            // SAFETY: the firmware's tables say where the registers lie, and
+            // nobody uses them but this module.
+            let local = unsafe { local_apic::LocalApic::enable(route.local_apic) };
+            // SAFETY: as above; the vector's stub takes no error code.
+            unsafe { io_apic::route(&route, SERIAL_VECTOR, local.id()) };
             log::info!(
                 "serial line: {} of the I/O APIC at {:#x}",
                 route.input,
@@ -64,7 +68,7 @@ pub fn init() {
 pub fn nmi_to_self() -> Option<(*mut u32, u32)> {
     match CONTROLLER.get() {
         Some(Controller::Apic(local)) => local.nmi_to_self(),
-        _ => None,
+        Some(Controller::Pic) | None => None,
     }
 }
 

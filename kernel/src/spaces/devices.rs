@@ -7,8 +7,49 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::kernel_half;
 
+/// Memory of a device, or of the firmware, that is mapped in the kernel half.
+/// It stays mapped until [`unmap`](Self::unmap) consumes it.
+#[derive(Debug)]
+#[must_use = "what is mapped stays mapped until it is unmapped"]
+pub struct Mapping {
+    address: VirtAddr,
+}
+
+impl Mapping {
+    /// Where the first byte that was asked for is mapped.
+    #[must_use]
+    pub fn address(&self) -> VirtAddr {
+        self.address
+    }
+
+    /// Gives the region back. The device's memory itself is left alone.
+    ///
+    /// # Panics
+    ///
+    /// If the region was freed behind this value's back.
+    pub fn unmap(self) {
+        let base = self.address.align_down(4096_u64);
+        kernel_half(|space, physical, tlb| space.free(base, physical, tlb))
+            .expect("the region is the mapping's own");
+    }
+
+    /// The address alone, for interfaces that carry nothing else.
+    pub(crate) fn into_address(self) -> VirtAddr {
+        self.address
+    }
+
+    /// The mapping that [`into_address`](Self::into_address) took apart.
+    ///
+    /// # Safety
+    ///
+    /// `address` comes from `into_address`, and makes a mapping once only.
+    pub(crate) unsafe fn from_address(address: VirtAddr) -> Self {
+        Self { address }
+    }
+}
+
 /// Maps `size` bytes of a device's memory, or of the firmware's, from `start`
-/// on; returns where. Neither needs to be a multiple of the page size.
+/// on. Neither needs to be a multiple of the page size.
 ///
 /// # Errors
 ///
@@ -22,7 +63,7 @@ pub fn map_device(
     size: u64,
     cache: Cache,
     label: &'static str,
-) -> Result<VirtAddr, AllocateError> {
+) -> Result<Mapping, AllocateError> {
     let first = start.align_down(4096_u64);
     let offset = start - first;
     let rights = match cache {
@@ -33,18 +74,7 @@ pub fn map_device(
         .rights(rights)
         .label(label);
     let region = kernel_half(|space, physical, tlb| space.allocate(request, physical, tlb))?;
-    Ok(region.base + offset)
-}
-
-/// Gives back what [`map_device`] mapped. Nothing happens if it was not that.
-///
-/// # Panics
-///
-/// Before [`init`](super::init).
-pub fn unmap_device(address: VirtAddr) {
-    let base = address.align_down(4096_u64);
-    let freed = kernel_half(|space, physical, tlb| space.free(base, physical, tlb));
-    if let Err(error) = freed {
-        log::warn!("nothing was mapped for a device there: {error}");
-    }
+    Ok(Mapping {
+        address: region.base + offset,
+    })
 }

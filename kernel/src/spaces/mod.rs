@@ -12,7 +12,7 @@ mod devices;
 mod setup;
 
 pub use audit::{AuditError, audit};
-pub use devices::{map_device, unmap_device};
+pub use devices::{Mapping, map_device};
 pub use setup::{InitError, init};
 
 use memory::frames::OutOfFrames;
