@@ -56,7 +56,7 @@ impl<W: Write> Output<W> {
         if let Some(text) = self.opening.unheard() {
             eprintln!("boot: no kernel started; the firmware said\n{text}");
         }
-        // The receiver may have gone, with nobody left to tell.
+        // The receiver may be gone, and then nobody needs to know.
         events.send(end).ok();
     }
 }

@@ -60,7 +60,7 @@ pub struct Run {
     pub timeout: Option<u64>,
     /// Whether a firmware uses the serial port before the kernel does
     pub firmware_talks: bool,
-    /// Whether a person who waits for the kernel is told so
+    /// Whether a notice says that the kernel is awaited
     pub notice: bool,
     /// What is typed; nothing for test kernels
     pub script: Option<Script>,
@@ -244,7 +244,7 @@ fn await_last_bytes(events: &Receiver<Event>) {
     }
 }
 
-/// QEMU is gone, and the reason that it told is on its way through the control connection.
+/// QEMU is gone, and the reason that it gave is on its way through the control connection.
 fn last_shutdown(events: &Receiver<Event>) -> Option<Shutdown> {
     let deadline = Some(Instant::now() + LAST_MESSAGES);
     while let Some(event) = next_event(events, deadline) {

@@ -12,7 +12,10 @@ pub static STUBS: Stubs = Stubs::calling::<Kernel>();
 
 struct Kernel;
 
-impl Handlers for Kernel {
+// SAFETY: `report::exception` returns for a breakpoint, with the frame as it
+// was, and when `access::recover` has changed it to go on at the landing of the
+// same routine.
+unsafe impl Handlers for Kernel {
     extern "sysv64" fn page_fault_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer {
         fault::resolve_in_spot(address, frame)
     }

@@ -11,7 +11,7 @@ use super::place::{LARGE_PAGE, Low, PAGE, make_tables, page, read, with_region, 
 use super::{Bench, SAMPLES};
 use crate::spaces;
 
-/// Those that most faults are, in tables that exist.
+/// The most common faults, in tables that exist.
 pub(super) fn common(bench: &Bench) {
     demand(bench);
     zero(bench);

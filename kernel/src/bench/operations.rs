@@ -11,7 +11,7 @@ use super::place::{PAGE, allocate, free, page, write};
 use super::{Bench, SAMPLES};
 use crate::spaces;
 
-/// Pages of a region whose cost is told per page.
+/// Pages of a region whose cost is given per page.
 const PAGES: u64 = 512;
 
 pub(super) fn run(bench: &Bench) {

@@ -23,7 +23,12 @@ use core::arch::naked_asm;
 use x86_64::VirtAddr;
 
 /// What the stubs call, with interrupts off.
-pub trait Handlers {
+///
+/// # Safety
+///
+/// When [`exception`](Self::exception) returns, the frame is one that the
+/// interrupted code can go on with.
+pub unsafe trait Handlers {
     /// A page fault, on the stack that faulted, with the address from CR2.
     /// Passed on, it goes to [`page_fault`](Self::page_fault).
     extern "sysv64" fn page_fault_in_spot(address: VirtAddr, frame: &PageFaultFrame) -> Answer;

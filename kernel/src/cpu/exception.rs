@@ -51,7 +51,7 @@ impl ExceptionFrame {
         Vector::from_stub(self.vector)
     }
 
-    /// The fault that the processor tells of; meaningful for a page fault.
+    /// The fault that the processor reports; meaningful for a page fault.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         Fault {
@@ -172,7 +172,7 @@ pub struct PageFaultFrame {
 }
 
 impl PageFaultFrame {
-    /// The fault that the processor tells of.
+    /// The fault that the processor reports.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         Fault {

@@ -197,7 +197,7 @@ fn rank_of(region: &Region) -> u8 {
     match region.backing {
         Backing::Fixed => 2,
         Backing::Guard => 1,
-        _ => 0,
+        Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Device(..) => 0,
     }
 }
 
@@ -277,7 +277,11 @@ impl fmt::Display for RegionLine<'_> {
         if self.is_wide {
             let rights = match region.backing {
                 Backing::Guard => word("--"),
-                _ => word(region.rights),
+                Backing::Immediate
+                | Backing::Demand
+                | Backing::Zero
+                | Backing::Device(..)
+                | Backing::Fixed => word(region.rights),
             };
             write!(f, " {rights:<2} {}", region.label)?;
         }

@@ -32,7 +32,7 @@ pub enum Error<'a> {
     Number(&'static str, &'a str, NumberError),
     /// The argument of this name is out of its range, which is the last two.
     OutOfRange(&'static str, u64, u64, u64),
-    /// The word, an argument of this name, is none of those that may stand there.
+    /// The word, an argument of this name, is not one of those allowed there.
     NotOneOf(&'static str, &'a str, &'static str),
     /// The number is no virtual address.
     NotCanonical(u64),

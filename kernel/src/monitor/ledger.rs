@@ -33,7 +33,7 @@ impl Ledger {
         }
     }
 
-    /// Does a part of the work, and tells its faults if they are traced.
+    /// Does a part of the work, and prints its faults if they are traced.
     pub(super) fn run<R>(&mut self, out: &mut Output<'_>, work: impl FnOnce() -> R) -> R {
         let (result, measured) = measure(work);
         self.cost += measured.cost;

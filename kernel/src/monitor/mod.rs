@@ -50,7 +50,7 @@ use spaces::Spaces;
 /// What lives on from command to command.
 pub struct Monitor {
     spaces: Spaces,
-    /// Whether each fault is told.
+    /// Whether each fault is printed.
     is_traced: bool,
     /// The status that `exit` has set.
     ending: Option<u8>,

@@ -98,12 +98,15 @@ fn kernel_device(start: u64, size: u64) -> Option<(VirtAddr, &'static str)> {
     let end = start.saturating_add(size);
     spaces::kernel_half(|space, _, _| {
         space.regions().find_map(|region| match region.backing {
-            Backing::Device(device, _)
-                if device.as_u64() < end && start < device.as_u64() + region.size =>
-            {
-                Some((region.base, region.label))
+            Backing::Device(device, _) => {
+                let overlaps = device.as_u64() < end && start < device.as_u64() + region.size;
+                overlaps.then_some((region.base, region.label))
             }
-            _ => None,
+            Backing::Immediate
+            | Backing::Demand
+            | Backing::Zero
+            | Backing::Guard
+            | Backing::Fixed => None,
         })
     })
 }

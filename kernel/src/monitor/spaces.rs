@@ -92,7 +92,7 @@ fn line(number: usize, is_current: bool, space: &Summary, out: &mut Output<'_>) 
     );
 }
 
-/// What is told of a space.
+/// What is printed about a space.
 struct Summary {
     root: u64,
     regions: u64,

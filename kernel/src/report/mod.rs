@@ -1,11 +1,11 @@
 //! The report of an exception that nobody can resolve, and the end after it.
 //!
-//! It takes no memory and waits for no lock. Breakpoints are reported and
-//! returned from, and an access that may be refused is told so. Anything else ends the machine as a refused
-//! fault, unless a test said beforehand that it expects it (see
+//! It takes no memory and waits for no lock. Breakpoints are logged and returned
+//! from, and a refused access that has a landing goes on there. Anything else
+//! ends the machine as a refused fault, unless a test announced it (see
 //! [`testing::expect_report`](crate::testing::expect_report)). An exception
-//! inside a report is told shortly, with the registers of both, and ends it;
-//! one inside that ends it without a word.
+//! inside a report is described briefly, with the registers of both, and ends the
+//! machine; one inside that ends it silently.
 //!
 //! | file | is |
 //! |---|---|
@@ -244,7 +244,7 @@ fn print_instruction(frame: &ExceptionFrame) {
     }
 }
 
-/// Tells of an exception inside a report, with the registers of both.
+/// Prints an exception inside a report, with the registers of both.
 fn print_inner(frame: &ExceptionFrame) {
     let vector = frame.vector();
     println!("\n{vector}, inside the report of another exception");

@@ -65,7 +65,7 @@ const SCENARIOS: [(&str, Scenario); 7] = [
     ),
 ];
 
-/// Runs the whole example and tells of it.
+/// Runs the whole example and describes it.
 ///
 /// # Panics
 ///

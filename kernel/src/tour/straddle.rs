@@ -28,7 +28,7 @@ const fn on_demand(bytes: Bytes) -> Scenario {
     }
 }
 
-/// Runs both, and tells of them.
+/// Runs both, and describes them.
 ///
 /// # Panics
 ///

@@ -69,7 +69,7 @@ pub fn steps(mut tell: impl FnMut(Step, &Measured, Resident)) {
     tell(Step::Free, &measured, Resident::default());
 }
 
-/// Runs it, and tells of it.
+/// Runs it, and describes it.
 ///
 /// # Panics
 ///
