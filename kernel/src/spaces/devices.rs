@@ -78,3 +78,25 @@ pub fn map_device(
         address: region.base + offset,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The registers of the I/O APIC, which every machine here has.
+    const DEVICE: PhysAddr = PhysAddr::new(0xfec0_0000);
+
+    #[test_case]
+    fn a_mapping_is_a_region_until_it_is_unmapped() {
+        let mapping = map_device(DEVICE + 0x10, 4, Cache::Uncached, "device of a test")
+            .expect("the kernel half has room");
+        let address = mapping.address();
+        let look =
+            || kernel_half(|space, _, _| (space.region_at(address), space.translate(address)));
+        let (region, place) = look();
+        assert_eq!(region.map(|region| region.label), Some("device of a test"));
+        assert_eq!(place, Some(DEVICE + 0x10));
+        mapping.unmap();
+        assert_eq!(look(), (None, None));
+    }
+}
