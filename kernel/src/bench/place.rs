@@ -4,11 +4,13 @@ use memory::space::{Placement, Region, Request};
 use x86_64::VirtAddr;
 
 use crate::cpu::access::{read_byte, write_byte};
-use crate::layout::KERNEL_HALF;
 use crate::spaces;
 
 pub(super) const PAGE: u64 = 4096;
 pub(super) const LARGE_PAGE: u64 = 2 << 20;
+
+/// The last address of the low half.
+const LOW_HALF: u64 = (1 << 47) - 1;
 
 /// An address of the low half. No Rust value lies there, so that any access is
 /// harmless: it is allowed, or its report ends the machine.
@@ -16,12 +18,9 @@ pub(super) const LARGE_PAGE: u64 = 2 << 20;
 pub(super) struct Low(VirtAddr);
 
 impl Low {
-    /// # Panics
-    ///
-    /// If the address lies in the kernel half.
+    /// The address, cut to the 47 bits that the low half has.
     pub(super) fn new(address: VirtAddr) -> Self {
-        assert!(address < KERNEL_HALF, "{address:#x} is in the kernel half");
-        Self(address)
+        Self(VirtAddr::new_truncate(address.as_u64() & LOW_HALF))
     }
 }
 
