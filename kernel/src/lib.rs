@@ -4,22 +4,20 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | [`layout`], [`stack`], [`lock`] | what lies where, the stacks that are known, locks in order |
 //! | [`cpu`] | descriptors, exception entry, control registers, TLB, ports; all inline assembly |
-//! | [`console`] | the first serial port, the screen, the log |
-//! | [`boot`], [`command_line`] | what the boot loader and the runner hand over |
-//! | [`mod@exit`] | how the machine ends, and with which status |
-//! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
-//! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
-//! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
-//! | [`account`] | what work on memory costs, and the words and units for it |
-//! | [`picture`], [`dashboard`] | memory as blocks and bars, and the screen that shows them |
-//! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
-//! | [`handlers`] | who answers exceptions and interrupts |
+//! | [`command_line`], [`boot`] | what the runner and the boot loader hand over |
+//! | [`console`], [`mod@exit`] | the first serial port, the screen, the log; how the machine ends |
+//! | [`image`], [`physical`], [`kernel_half`] | from what the loader left to the kernel's own tables |
+//! | [`spaces`], [`heap`] | the machine's memory behind its locks |
+//! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
+//! | [`interrupts`], [`handlers`] | the serial port's interrupt; who answers exceptions and interrupts |
+//! | [`account`], [`picture`] | what work on memory costs, and memory as blocks and bars |
+//! | [`dashboard`] | the screen that shows memory |
 //! | [`mod@bench`] | what the kernel's operations cost, in instructions |
-//! | [`crash`] | faults on purpose, to show their reports |
-//! | [`tour`] | demonstrations that explain while they run |
+//! | [`crash`], [`tour`] | faults on purpose; demonstrations that explain while they run |
 //! | [`monitor`] | the console that people drive the machine with |
-//! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
+//! | [`testing`], [`panic`](mod@panic) | the test framework; the end of a kernel that went wrong |
 //! | [`start`] | the first lines of every kernel: [`entry!`], [`test_kernel!`] |
 //!
 //! The stubs in [`cpu::entry`] call up into [`fault`], [`report`] and
