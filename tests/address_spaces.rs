@@ -13,9 +13,9 @@ use alloc::vec;
 use common::{
     NOTHING, PAGE, allocate, audit, cost, counts, flags, free, pages_at, physical, read, write,
 };
+use kernel::account::meter::measure;
 use kernel::cpu::access;
 use kernel::spaces;
-use kernel::tour::meter::measure;
 use memory::Space;
 use memory::space::{Backing, Request};
 use x86_64::VirtAddr;

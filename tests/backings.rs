@@ -12,8 +12,8 @@ mod common;
 
 use alloc::vec::Vec;
 use common::{NOTHING, audit, cost, counts, physical, zero_frame};
+use kernel::account::meter::{Cost, Measured};
 use kernel::layout::KERNEL_HALF;
-use kernel::tour::meter::{Cost, Measured};
 use kernel::tour::scenario::{BASE, Bytes, Scenario, Step, Touch};
 use memory::Outcome;
 use memory::space::Backing;

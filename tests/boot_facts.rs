@@ -42,7 +42,7 @@ fn the_loaders_stack_had_its_size_and_is_no_longer_in_use() {
     let local = 0u8;
     let here = VirtAddr::from_ptr(&raw const local);
     let loaders = boot_info().stack;
-    assert_eq!(loaders.top - loaders.bottom, STACK_SIZE);
+    assert_eq!(loaders.top() - loaders.bottom(), STACK_SIZE);
     assert!(!loaders.contains(here));
     assert!(stack::current().is_some_and(|stack| stack.contains(here)));
 }
@@ -50,9 +50,9 @@ fn the_loaders_stack_had_its_size_and_is_no_longer_in_use() {
 #[test_case]
 fn the_loaders_stack_lay_in_a_slot_that_our_tables_do_not_have() {
     let loaders = boot_info().stack;
-    assert_eq!(u16::from(loaders.bottom.p4_index()), 257);
-    assert_eq!(u16::from((loaders.top - 1).p4_index()), 257);
-    let end = spaces::current(|space, _| space.walk(loaders.bottom).end());
+    assert_eq!(u16::from(loaders.bottom().p4_index()), 257);
+    assert_eq!(u16::from((loaders.top() - 1).p4_index()), 257);
+    let end = spaces::current(|space, _| space.walk(loaders.bottom()).end());
     assert_eq!((end.level, end.entry), (4, Entry::UNUSED));
 }
 

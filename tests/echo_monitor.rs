@@ -11,7 +11,7 @@ mod common;
 use common::{allocate, free, pages_at, write};
 use kernel::boot::BootInfo;
 use kernel::console::input;
-use kernel::cpu::exit::{ExitStatus, exit};
+use kernel::exit::{ExitStatus, exit};
 use kernel::{interrupts, print, println, testing};
 use memory::space::{Backing, Region};
 
@@ -56,7 +56,8 @@ impl Line {
 }
 
 fn main(boot: BootInfo) -> ! {
-    testing::set_up(boot, answer)
+    // SAFETY: once, first, with what the boot loader handed over.
+    unsafe { testing::set_up(boot, answer) }
 }
 
 fn answer() -> ! {

@@ -17,8 +17,8 @@ use alloc::vec::Vec;
 use common::block::Block;
 use common::{NOTHING, PAGE, audit, counts};
 use core::ops::Range;
+use kernel::account::meter::measure;
 use kernel::heap::{self, usage};
-use kernel::tour::meter::measure;
 
 kernel::test_kernel!(test_main);
 

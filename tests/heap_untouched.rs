@@ -16,10 +16,10 @@ mod common;
 
 use common::block::Block;
 use common::{LARGE_PAGE, NOTHING, PAGE, cost, counts};
+use kernel::account::meter::measure;
 use kernel::heap::{self, usage};
 use kernel::layout::HEAP;
 use kernel::spaces;
-use kernel::tour::meter::measure;
 use memory::Outcome;
 use memory::space::{Backing, Region, Resident};
 

@@ -15,9 +15,9 @@ use common::{
     LARGE_PAGE, NOTHING, PAGE, allocate, cost, counts, direct, flags, free, level, pages_at,
     physical, read, write, zero_frame,
 };
+use kernel::account::meter::{Cost, measure};
 use kernel::cpu::access;
 use kernel::spaces;
-use kernel::tour::meter::{Cost, measure};
 use memory::paging::{Cache, LeafSize};
 use memory::space::{Backing, Placement, Region, Request, Resident, Rights};
 use x86_64::structures::paging::PageTableFlags;

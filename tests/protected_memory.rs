@@ -14,7 +14,6 @@ use alloc::boxed::Box;
 use common::{PAGE, allocate, direct, free, pages_at, physical, write};
 use core::hint::black_box;
 use kernel::cpu::access::{Refused, Stopped, try_fill, try_read};
-use kernel::cpu::descriptors::exception_stacks;
 use kernel::fault::{Reason, reason_of};
 use kernel::{spaces, stack};
 use memory::space::Backing;
@@ -102,15 +101,15 @@ fn the_low_half_of_a_fresh_space_is_empty() {
 fn the_guards_below_all_stacks_refuse() {
     let stacks: [_; 4] = core::array::from_fn(|index| match index {
         0 => stack::current().expect("known since boot"),
-        _ => exception_stacks()[index - 1],
+        _ => stack::exception_stacks()[index - 1],
     });
     for stack in stacks {
-        for address in [stack.guard().start, stack.bottom - 1] {
+        for address in [stack.guard().start, stack.bottom() - 1] {
             let guard = Some(Reason::Space(Refusal::Guard));
-            assert_eq!(read_refused(address.as_u64()), guard, "{}", stack.name);
+            assert_eq!(read_refused(address.as_u64()), guard, "{}", stack.name());
         }
         // SAFETY: the stack is mapped, and reading it changes nothing.
-        assert!(unsafe { try_read(stack.bottom.as_u64()) }.is_ok());
+        assert!(unsafe { try_read(stack.bottom().as_u64()) }.is_ok());
     }
 }
 

@@ -3,13 +3,14 @@
 #![no_main]
 
 use kernel::boot::BootInfo;
-use kernel::cpu::exit::{ExitStatus, exit};
+use kernel::exit::{ExitStatus, exit};
 use kernel::{println, testing};
 
 kernel::entry!(main);
 
 fn main(boot: BootInfo) -> ! {
-    testing::set_up(boot, answer)
+    // SAFETY: once, first, with what the boot loader handed over.
+    unsafe { testing::set_up(boot, answer) }
 }
 
 fn answer() -> ! {

@@ -6,10 +6,9 @@
 #![reexport_test_harness_main = "test_main"]
 
 use core::hint::black_box;
-use kernel::cpu::descriptors::{DOUBLE_FAULT_STACK, EXCEPTION_STACK_SIZE, exception_stack_top};
 use kernel::cpu::vector::Vector;
 use kernel::report::Report;
-use kernel::stack;
+use kernel::stack::{self, ExceptionStack};
 use kernel::testing::expect_report;
 use x86_64::VirtAddr;
 
@@ -25,8 +24,7 @@ fn a_stack_overflow_is_a_double_fault_that_names_the_stack() {
 
         let local = 0u8;
         let here = VirtAddr::from_ptr(&raw const local);
-        let top = exception_stack_top(DOUBLE_FAULT_STACK);
-        assert!((top - EXCEPTION_STACK_SIZE as u64..top).contains(&here));
+        assert!(ExceptionStack::DoubleFault.stack().contains(here));
     });
     recurse(0);
 }

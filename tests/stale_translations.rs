@@ -12,9 +12,9 @@ use common::{
     LARGE_PAGE, NOTHING, PAGE, allocate, cost, flags, free, level, pages_at, physical, read, write,
     zero_frame,
 };
+use kernel::account::meter::measure;
 use kernel::cpu::tlb::Processor;
 use kernel::spaces;
-use kernel::tour::meter::measure;
 use memory::paging::LeafSize;
 use memory::space::{Backing, Placement, Region, Request, Rights};
 use memory::{Access, Fault, Flush, Outcome, Scope, Tlb};

@@ -12,7 +12,7 @@ mod common;
 
 use alloc::vec::Vec;
 use common::{NOTHING, audit, cost, counts, physical, zero_frame};
-use kernel::tour::meter::Cost;
+use kernel::account::meter::Cost;
 use kernel::tour::policies::trial::{Policy, Trial, Workload};
 use kernel::tour::scenario::{Scenario, Step};
 use kernel::tour::{TOURS, straddle, zero};

@@ -18,8 +18,8 @@ use rustix::termios::{
 };
 use signal_hook::consts::SIGINT;
 
+use crate::event::Event;
 use crate::prompt::Prompts;
-use crate::run::Event;
 
 /// What Ctrl-C sends.
 const CTRL_C: u8 = 0x03;

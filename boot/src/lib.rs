@@ -7,6 +7,7 @@
 //! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view)
+//! what the threads report to run: event
 //! figures of a measured guest: figures -> baseline (environment)
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod baseline;
 pub mod control;
 pub mod display;
 pub mod environment;
+mod event;
 pub mod figures;
 pub mod firmware;
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use crate::event::Event;
 use crate::notice::Notice;
 use crate::opening::Opening;
 use crate::prompt::Prompts;
-use crate::run::Event;
 
 /// What the serial reader works with.
 pub(crate) struct Output<W> {
@@ -56,7 +56,7 @@ impl<W: Write> Output<W> {
         if let Some(text) = self.opening.unheard() {
             eprintln!("boot: no kernel started; the firmware said\n{text}");
         }
-        // The receiver may have gone, with nobody left to tell.
+        // The receiver may be gone, and then nobody needs to know.
         events.send(end).ok();
     }
 }

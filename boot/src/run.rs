@@ -1,12 +1,12 @@
 //! One run of QEMU: start, stream the guest's serial bytes, and end it, whatever happens.
 //!
-//! Threads send events to the one that owns QEMU: the serial reader (its end is
+//! Threads send events ([`Event`]) to the one that owns QEMU: the serial reader (its end is
 //! QEMU's end), the control connection, the signals, the typist and the
 //! keyboard; the clock is the receiver's timeout. Every way out of here ends
 //! QEMU (see [`Qemu`]) and gives the terminal back (see [`Keys`]).
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::control::{Control, Shutdown};
+use crate::event::Event;
 use crate::keyboard::{self, Keys};
 use crate::notice::Notice;
 use crate::opening::Opening;
@@ -34,22 +35,6 @@ const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
 /// How long QEMU may take to end after its control connection was closed.
 const CLOSING: Duration = Duration::from_secs(10);
-
-/// What the threads tell.
-pub(crate) enum Event {
-    /// QEMU closed the serial port: it ends or has ended
-    SerialClosed,
-    /// The guest's bytes can no longer be written to standard output
-    OutputFailed(io::Error),
-    /// The control connection is closed; the guest stopped for this reason, if QEMU told one
-    ControlClosed(Option<Shutdown>),
-    /// `boot` is told to end, by a signal or from the keyboard
-    Signal(i32),
-    /// The picture of the screen is written
-    PictureTaken,
-    /// What was asked for besides running cannot be done
-    Failed(Error),
-}
 
 /// The descriptors that connect `boot` with one QEMU.
 pub struct Connections {
@@ -75,7 +60,7 @@ pub struct Run {
     pub timeout: Option<u64>,
     /// Whether a firmware uses the serial port before the kernel does
     pub firmware_talks: bool,
-    /// Whether a person who waits for the kernel is told so
+    /// Whether a notice says that the kernel is awaited
     pub notice: bool,
     /// What is typed; nothing for test kernels
     pub script: Option<Script>,
@@ -259,7 +244,7 @@ fn await_last_bytes(events: &Receiver<Event>) {
     }
 }
 
-/// QEMU is gone, and the reason that it told is on its way through the control connection.
+/// QEMU is gone, and the reason that it gave is on its way through the control connection.
 fn last_shutdown(events: &Receiver<Event>) -> Option<Shutdown> {
     let deadline = Some(Instant::now() + LAST_MESSAGES);
     while let Some(event) = next_event(events, deadline) {

@@ -18,9 +18,9 @@ use std::sync::mpsc::Sender;
 use anyhow::Error;
 
 use crate::control::Control;
+use crate::event::Event;
 use crate::picture::Picture;
 use crate::prompt::{Gone, Prompts};
-use crate::run::Event;
 use crate::view::{self, View};
 
 /// What Ctrl-D sends: the end of the input.

@@ -1,10 +1,9 @@
 //! What the boot loader is asked for, and what it hands over.
 //!
-//! Every kernel of this project (the real one, the library's own tests, each
-//! test kernel) starts through [`entry!`](crate::entry), so that they all ask
-//! for the same machine: everything in the kernel half, where [`layout`] says.
-//! What the loader hands over lies in its own memory, which the kernel takes
-//! for itself later; what is needed then is copied first.
+//! Every kernel of this project asks for the same machine: everything in the
+//! kernel half, where [`layout`] says. What the loader hands over lies in its own
+//! memory, which the kernel takes for itself later; what is needed then is
+//! copied first.
 
 use crate::layout;
 use crate::stack::{self, Stack};
@@ -55,18 +54,21 @@ impl BootInfo {
     /// # Panics
     ///
     /// If the loader did not map physical memory, which [`CONFIG`] asks for.
+    ///
+    /// # Safety
+    ///
+    /// `loader` is what the boot loader passed to the kernel's entry point, and
+    /// its tables and its stack are in use.
     #[must_use]
-    pub fn take(loader: &'static mut bootloader_api::BootInfo) -> Self {
+    pub unsafe fn take(loader: &'static mut bootloader_api::BootInfo) -> Self {
         let offset = loader
             .physical_memory_offset
             .into_option()
             .expect("the boot loader should have mapped physical memory: boot::CONFIG asks for it");
-        let stack = Stack {
-            name: "the boot stack",
-            bottom: VirtAddr::new(loader.kernel_stack_bottom),
-            top: VirtAddr::new(loader.kernel_stack_bottom + loader.kernel_stack_len),
-        };
-        stack::set_current(stack);
+        let bottom = VirtAddr::new(loader.kernel_stack_bottom);
+        let stack = Stack::new("the boot stack", bottom, bottom + loader.kernel_stack_len);
+        // SAFETY: the loader mapped its stack, and the caller vouches that this is its word.
+        unsafe { stack::set_current(stack) };
         let file = PhysAddr::new(loader.kernel_addr);
         let mut framebuffer = loader.framebuffer.take();
         let screen = framebuffer.as_mut().map(|framebuffer| {
@@ -104,29 +106,12 @@ pub fn try_info() -> Option<&'static BootInfo> {
     INFO.get()
 }
 
-/// Keeps what the boot loader handed over for [`info`]. Nothing of it lies in
-/// the loader's memory any more.
-pub(crate) fn keep(boot: BootInfo) -> &'static BootInfo {
+/// Keeps what the boot loader handed over for [`info`].
+///
+/// # Safety
+///
+/// `boot` is what [`BootInfo::take`] returned, and nothing of it lies in the
+/// loader's memory any more.
+pub(crate) unsafe fn keep(boot: BootInfo) -> &'static BootInfo {
     INFO.call_once(|| boot)
-}
-
-/// Makes `$main: fn(BootInfo) -> !` the start of a kernel, and gives it its panic handler.
-#[macro_export]
-macro_rules! entry {
-    ($main:path) => {
-        const _: () = {
-            fn enter(loader: &'static mut $crate::boot::bootloader_api::BootInfo) -> ! {
-                $crate::cpu::tsc::start();
-                let main: fn($crate::boot::BootInfo) -> ! = $main;
-                main($crate::boot::BootInfo::take(loader))
-            }
-
-            $crate::boot::bootloader_api::entry_point!(enter, config = &$crate::boot::CONFIG);
-
-            #[panic_handler]
-            fn panic(info: &core::panic::PanicInfo) -> ! {
-                $crate::panic::panic(info)
-            }
-        };
-    };
 }

@@ -1,10 +1,10 @@
 //! From a page fault to its answer.
 //!
-//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`page_fault`]. The half
-//! that holds the address decides. An answer of `Resolved` goes back to the
-//! instruction that faulted; a refused fault goes on to
-//! [`report`](crate::report), with every register as it was, which asks
-//! [`reason_of`] for the reason.
+//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`page_fault`], through
+//! [`handlers`](crate::handlers). The half that holds the address decides. An
+//! answer of `Resolved` goes back to the instruction that faulted; a refused
+//! fault goes on to [`report`](crate::report), with every register as it was,
+//! which asks [`reason_of`] for the reason.
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
@@ -14,18 +14,9 @@ use memory::{Fault, Outcome, Refusal};
 use spin::Mutex;
 use x86_64::VirtAddr;
 
-use crate::cpu::exception::PageFaultFrame;
+use crate::cpu::entry::Answer;
+use crate::cpu::exception::PageFaultContext;
 use crate::spaces;
-
-/// What the stub does next; it looks at the number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Answer {
-    /// Back to the instruction named by the frame.
-    Resolved = 0,
-    /// On to the report, which does not return.
-    Refused = 1,
-}
 
 /// The last fault that was refused, and why.
 static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
@@ -46,11 +37,12 @@ pub enum Reason {
 }
 
 /// The last fault that left nothing to do.
-static SPURIOUS: Mutex<Option<PageFaultFrame>> = Mutex::new(None);
+static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 
 /// Where the stub of the page-fault exception arrives, on the stack that
 /// faulted, with interrupts off.
-pub extern "sysv64" fn page_fault(context: &PageFaultFrame) -> Answer {
+#[inline]
+pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     match spaces::resolve(context) {
         Some(
             Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy,
@@ -64,7 +56,7 @@ pub extern "sysv64" fn page_fault(context: &PageFaultFrame) -> Answer {
 
 /// Tries the access again once, and no more.
 #[cold]
-fn spurious(frame: &PageFaultFrame) -> Answer {
+fn spurious(frame: &PageFaultContext) -> Answer {
     if spaces::is_stuck() {
         return refuse(frame.fault(), Reason::NoProgress);
     }
@@ -84,7 +76,7 @@ fn refuse(fault: Fault, reason: Reason) -> Answer {
 
 /// The other page fault that a refusal has to do with: a name for it, and its frame.
 #[must_use]
-pub fn other_frame(reason: Reason) -> Option<(&'static str, PageFaultFrame)> {
+pub fn other_frame(reason: Reason) -> Option<(&'static str, PageFaultContext)> {
     match reason {
         Reason::Nested => Some(("resolving:", spaces::resolving()?)),
         Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),

@@ -11,14 +11,14 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 use memory::space::Rights;
 use object::LittleEndian;
-use object::elf::{FileHeader64, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD};
+use object::elf::{FileHeader64, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 use spin::Once;
 use x86_64::structures::paging::{OffsetPageTable, Translate};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
-use crate::cpu::descriptors::exception_stacks;
+use crate::stack::exception_stacks;
 
 static TEXT: Once<Range<VirtAddr>> = Once::new();
 
@@ -64,21 +64,15 @@ pub enum ImageError {
 ///
 /// # Safety
 ///
-/// `loader` describes the loaded tables, and the ELF file that `boot` names is
-/// still in memory.
+/// - `loader` describes the loaded tables, which show all physical memory where
+///   `boot` says.
+/// - The ELF file that `boot` names is still in memory.
 pub unsafe fn runs(
     boot: &BootInfo,
     loader: &OffsetPageTable<'_>,
 ) -> Result<ArrayVec<Run, MOST_RUNS>, ImageError> {
-    let file = boot.physical_memory_offset + boot.image_file.start.as_u64();
-    let length = boot.image_file.end - boot.image_file.start;
-    // SAFETY: the caller vouches that the file is there; the loader mapped all
-    // physical memory, and nobody writes to the file.
-    let file = unsafe { core::slice::from_raw_parts(file.as_ptr::<u8>(), length as usize) };
-    let header = FileHeader64::<LittleEndian>::parse(file).map_err(|_| ImageError::NotElf)?;
-    let segments = header
-        .program_headers(LittleEndian, file)
-        .map_err(|_| ImageError::NotElf)?;
+    // SAFETY: as the caller vouches.
+    let segments = unsafe { segments(boot) }?;
     let constant_after_loading = segments
         .iter()
         .find(|segment| segment.p_type(LittleEndian) == PT_GNU_RELRO)
@@ -86,6 +80,7 @@ pub unsafe fn runs(
 
     let guards = exception_stacks().map(|stack| stack.guard().start);
     let mut runs = ArrayVec::new();
+    let mut text = None;
     for segment in segments {
         if segment.p_type(LittleEndian) != PT_LOAD {
             continue;
@@ -103,7 +98,7 @@ pub unsafe fn runs(
         let end = (boot.image_start + address + segment.p_memsz(LittleEndian)).align_up(4096_u64);
         if rights == Rights::ReadExecute {
             let code = boot.image_start + address;
-            TEXT.call_once(|| code..code + segment.p_memsz(LittleEndian));
+            text.get_or_insert(code..code + segment.p_memsz(LittleEndian));
         }
         for page in (0..end - start).step_by(4096).map(|offset| start + offset) {
             if guards.contains(&page) {
@@ -115,7 +110,40 @@ pub unsafe fn runs(
             push(&mut runs, page, frame, rights)?;
         }
     }
+    if let Some(text) = text {
+        TEXT.call_once(|| text);
+    }
     Ok(runs)
+}
+
+/// The segments of the kernel's ELF file. No more of the file is read than its
+/// headers: the data of the running kernel lies in the rest.
+///
+/// # Safety
+///
+/// As for [`runs`].
+unsafe fn segments(boot: &BootInfo) -> Result<&[ProgramHeader64<LittleEndian>], ImageError> {
+    let file = boot.physical_memory_offset + boot.image_file.start.as_u64();
+    let length = boot.image_file.end - boot.image_file.start;
+    let start = |bytes: u64| {
+        if bytes > length {
+            return Err(ImageError::NotElf);
+        }
+        // SAFETY: the caller vouches that the file is there, and that all
+        // physical memory is mapped. The headers are the file's first bytes;
+        // the linker puts them into a segment that is read-only, and the loader
+        // copies a page before it changes it.
+        Ok(unsafe { core::slice::from_raw_parts(file.as_ptr::<u8>(), bytes as usize) })
+    };
+    let first = start(size_of::<FileHeader64<LittleEndian>>() as u64)?;
+    let header = FileHeader64::<LittleEndian>::parse(first).map_err(|_| ImageError::NotElf)?;
+    let count = u64::from(header.e_phnum(LittleEndian));
+    let table = count * size_of::<ProgramHeader64<LittleEndian>>() as u64;
+    let end = header.e_phoff(LittleEndian).checked_add(table);
+    let headers = start(end.ok_or(ImageError::NotElf)?)?;
+    header
+        .program_headers(LittleEndian, headers)
+        .map_err(|_| ImageError::NotElf)
 }
 
 /// Adds a page to the last run, if it continues it, or as a run of its own.

@@ -20,11 +20,10 @@ use x86_64::structures::paging::{OffsetPageTable, Translate};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::boot::BootInfo;
-use crate::cpu::descriptors::exception_stacks;
 use crate::image::{self, ImageError, MOST_RUNS, Run};
 use crate::layout::{DIRECT_MAP_SLOTS, IMAGE_SLOT, REGION_SLOTS, SLOT_SIZE, STACK_SIZE};
 use crate::physical;
-use crate::stack::{GUARD_SIZE, Stack};
+use crate::stack::{GUARD_SIZE, Stack, exception_stacks};
 
 /// Why the kernel half could not be built.
 #[derive(Debug)]
@@ -229,11 +228,7 @@ impl Builder<'_> {
         let bottom = guard + GUARD_SIZE;
         let request = Request::new(STACK_SIZE, Backing::Immediate).placement(Placement::At(bottom));
         self.allocate(request, "kernel stack")?;
-        Ok(Stack {
-            name: "the kernel stack",
-            bottom,
-            top: bottom + STACK_SIZE,
-        })
+        Ok(Stack::new("the kernel stack", bottom, bottom + STACK_SIZE))
     }
 }
 

@@ -4,23 +4,26 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | [`layout`], [`stack`], [`lock`] | what lies where, the stacks that are known, locks in order |
 //! | [`cpu`] | descriptors, exception entry, control registers, TLB, ports; all inline assembly |
-//! | [`console`] | the first serial port, the screen, the log |
-//! | [`boot`], [`command_line`] | what the boot loader and the runner hand over |
-//! | [`layout`], [`image`], [`kernel_half`] | what lies where, and the kernel's own tables |
-//! | [`lock`], [`physical`], [`spaces`], [`heap`] | the machine's memory: set up, locked in order, used |
-//! | [`stack`], [`report`], [`fault`] | from an exception to an answer, or to a report and the end |
-//! | [`picture`], [`dashboard`] | memory as blocks and bars, and the screen that shows them |
-//! | [`interrupts`] | the serial port's interrupt, by APIC or 8259 |
+//! | [`command_line`], [`boot`] | what the runner and the boot loader hand over |
+//! | [`console`], [`mod@exit`] | the first serial port, the screen, the log; how the machine ends |
+//! | [`image`], [`physical`], [`kernel_half`] | from what the loader left to the kernel's own tables |
+//! | [`spaces`], [`heap`] | the machine's memory behind its locks |
+//! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
+//! | [`interrupts`], [`handlers`] | the serial port's interrupt; who answers exceptions and interrupts |
+//! | [`account`], [`picture`] | what work on memory costs, and memory as blocks and bars |
+//! | [`dashboard`] | the screen that shows memory |
 //! | [`mod@bench`] | what the kernel's operations cost, in instructions |
-//! | [`crash`] | faults on purpose, to show their reports |
-//! | [`tour`] | demonstrations that explain while they run |
+//! | [`crash`], [`tour`] | faults on purpose; demonstrations that explain while they run |
 //! | [`monitor`] | the console that people drive the machine with |
-//! | [`panic`](mod@panic), [`testing`] | the end of a kernel that went wrong; the test framework |
+//! | [`testing`], [`panic`](mod@panic) | the test framework; the end of a kernel that went wrong |
+//! | [`start`] | the first lines of every kernel: [`entry!`], [`test_kernel!`] |
 //!
-//! Exceptions cross this order once: the stubs in [`cpu::entry`] call up into
-//! [`fault`] and [`report`]. What memory is, the `memory` crate decides; this
-//! crate asks the processor and does as it is told.
+//! The stubs in [`cpu::entry`] call up into [`fault`], [`report`] and
+//! [`interrupts`] without knowing them: [`handlers`] connects the two. What
+//! memory is, the `memory` crate decides; this crate asks the processor and does
+//! what `memory` answers.
 //! The book, `docs/README.md`, leads through all of it, from chapter 1 on.
 #![no_std]
 #![cfg_attr(test, no_main)]
@@ -34,6 +37,7 @@
 
 extern crate alloc;
 
+pub mod account;
 pub mod bench;
 pub mod boot;
 pub mod command_line;
@@ -41,7 +45,9 @@ pub mod console;
 pub mod cpu;
 pub mod crash;
 pub mod dashboard;
+pub mod exit;
 pub mod fault;
+pub mod handlers;
 pub mod heap;
 pub mod image;
 pub mod interrupts;
@@ -55,6 +61,7 @@ pub mod picture;
 pub mod report;
 pub mod spaces;
 pub mod stack;
+pub mod start;
 pub mod testing;
 pub mod tour;
 

@@ -5,9 +5,10 @@
 #![no_main]
 
 use kernel::boot::BootInfo;
-use kernel::cpu::exit::{ExitStatus, exit};
+use kernel::exit::{ExitStatus, exit};
 use kernel::monitor::start;
-use kernel::{bench, command_line, console, cpu, crash, dashboard, heap, interrupts, spaces};
+use kernel::{bench, command_line, console, cpu, crash, dashboard};
+use kernel::{handlers, heap, interrupts, spaces};
 
 kernel::entry!(main);
 
@@ -16,7 +17,7 @@ fn main(mut boot: BootInfo) -> ! {
     console::init(boot.framebuffer.take(), dashboard::page);
     log::info!("Faultline {}", env!("CARGO_PKG_VERSION"));
 
-    let features = cpu::init();
+    let features = cpu::init(&handlers::STUBS);
     log::info!("processor: {features:?}");
 
     // SAFETY: once, here, on the boot loader's tables; what follows uses

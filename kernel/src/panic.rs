@@ -3,9 +3,9 @@
 //!
 //! It never waits for a lock, since the panicking code may hold it. A panic
 //! inside a panic says so on the serial port and ends the machine all the
-//! same; one inside that ends it without a word.
+//! same; one inside that ends it silently.
 
-use crate::cpu::exit::{ExitStatus, exit};
+use crate::exit::{ExitStatus, exit};
 use crate::report::backtrace::{self, Start};
 use crate::{console, println, report, testing};
 use core::panic::PanicInfo;

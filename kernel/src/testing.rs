@@ -12,9 +12,9 @@
 
 use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
-use crate::cpu::exit::ExitStatus;
+use crate::exit::ExitStatus;
 use crate::report::{self, Report};
-use crate::{console, cpu, heap, print, println, spaces};
+use crate::{console, cpu, handlers, heap, print, println, spaces};
 use spin::Mutex;
 
 /// A test: a function without arguments that panics when it fails.
@@ -64,13 +64,18 @@ pub fn boot_info() -> &'static BootInfo {
 /// # Panics
 ///
 /// If the machine's memory cannot be set up.
-pub fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
+///
+/// # Safety
+///
+/// As for [`spaces::init`]: called once, first, on the boot loader's tables,
+/// with what it handed over.
+pub unsafe fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
     console::init(boot.framebuffer.take(), console::whole_screen);
     if command_line::get().value("log").is_none() {
         log::set_max_level(log::LevelFilter::Warn);
     }
-    let features = cpu::init();
-    // SAFETY: a test kernel calls this once, first, on the loader's tables.
+    let features = cpu::init(&handlers::STUBS);
+    // SAFETY: as the caller vouches; `then` takes nothing along.
     let Err(error) = unsafe { spaces::init(boot, features, then) };
     panic!("the machine's memory cannot be set up: {error:?}");
 }
@@ -202,24 +207,6 @@ fn summarize(result: &str) {
         print!("; {not_run} not run");
     }
     println!("\n");
-}
-
-/// Makes a crate with `#![reexport_test_harness_main = "..."]` a kernel that runs its tests.
-#[macro_export]
-macro_rules! test_kernel {
-    ($test_main:ident) => {
-        fn start_tests(boot: $crate::boot::BootInfo) -> ! {
-            $crate::testing::set_up(boot, run_tests)
-        }
-
-        fn run_tests() -> ! {
-            $crate::testing::start_heap();
-            $test_main();
-            $crate::cpu::exit::exit($crate::cpu::exit::ExitStatus::Success)
-        }
-
-        $crate::entry!(start_tests);
-    };
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 
 pub mod block;
 
+use kernel::account::meter::Cost;
 use kernel::cpu::access;
 use kernel::spaces;
-use kernel::tour::meter::Cost;
 use memory::frames::{Counts, Frames};
 use memory::space::{Backing, Placement, Region, Request};
 use x86_64::structures::paging::PageTableFlags;

@@ -6,14 +6,13 @@ use core::hint::black_box;
 use memory::paging::LeafSize;
 use memory::space::{Backing, Region, Request};
 use memory::{Access, Fault};
-use x86_64::VirtAddr;
 
-use super::place::{LARGE_PAGE, PAGE, make_tables, page, read, with_region, write};
+use super::place::{LARGE_PAGE, Low, PAGE, make_tables, page, read, with_region, write};
 use super::{Bench, SAMPLES};
 use crate::spaces;
 
-/// Those that most faults are, in tables that exist.
-pub(super) fn every_day(bench: &Bench) {
+/// The most common faults, in tables that exist.
+pub(super) fn common(bench: &Bench) {
     demand(bench);
     zero(bench);
 }
@@ -51,7 +50,7 @@ fn zero(bench: &Bench) {
 }
 
 /// [`SAMPLES`] pages that [`make_tables`] left alone.
-fn small_pages(region: &Region) -> impl Iterator<Item = VirtAddr> + '_ {
+fn small_pages(region: &Region) -> impl Iterator<Item = Low> + '_ {
     (0..)
         .filter(|index| index % 512 != 0)
         .map(|index| page(region, index))
@@ -69,7 +68,7 @@ fn around(bench: &Bench) {
         with_region(
             Request::new(size, Backing::Demand).fault_around(pages),
             |region| {
-                write(region.base);
+                write(page(region, 0));
                 let blocks = (1..faults).map(|block| page(region, block * usize::from(pages)));
                 bench.report(name, blocks, write);
             },
@@ -80,17 +79,17 @@ fn around(bench: &Bench) {
 fn large(bench: &Bench) {
     let request = Request::new(9 * LARGE_PAGE, Backing::Demand).page_size(LeafSize::Size2MiB);
     with_region(request, |region| {
-        write(region.base);
-        let blocks = (1..9).map(|block: u64| region.base + block * LARGE_PAGE);
+        write(page(region, 0));
+        let blocks = (1..9).map(|block: u64| Low::new(region.base + block * LARGE_PAGE));
         bench.report("demand write 2 MiB", blocks, write);
     });
 }
 
-/// QEMU walks the tables anew before it raises a page fault, so that a spurious
-/// one cannot be had at will. What is measured is the call.
+/// QEMU walks the tables anew before it raises a page fault, so a spurious
+/// one cannot be caused at will. What is measured is the call.
 fn spurious(bench: &Bench) {
     with_region(Request::new(PAGE, Backing::Demand), |region| {
-        write(region.base);
+        write(page(region, 0));
         let fault = Fault::supervisor(region.base, Access::Write);
         bench.report("spurious fault, without the exception", 0..SAMPLES, |_| {
             let outcome =

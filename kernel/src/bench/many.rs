@@ -9,7 +9,7 @@ use memory::space::{Backing, Placement, Request};
 use x86_64::VirtAddr;
 
 use super::Bench;
-use super::place::{PAGE, allocate, page, read, with_region};
+use super::place::{Low, PAGE, allocate, page, read, with_region};
 use crate::spaces;
 
 /// Faults that are measured in any of the regions.
@@ -25,7 +25,7 @@ pub(super) fn run(bench: &Bench) {
         let regions = Regions { count, pages };
         regions.allocate();
         with_region(Request::new(258 * PAGE, Backing::Zero), |region| {
-            read(region.base);
+            read(page(region, 0));
             let pages = (1..257).map(|index| page(region, index));
             bench.report(
                 &format!("zero-page read, {name} regions beside"),
@@ -74,20 +74,20 @@ impl Regions {
     /// Reads the first page of every leaf table, which no measured fault does.
     fn make_tables(self) {
         for index in (0..self.count * self.pages).step_by(512) {
-            read(BASE + index * PAGE);
+            read(Low::new(BASE + index * PAGE));
         }
     }
 
     /// Pages that nobody has read, each once, in an order without pattern: a
     /// walk over all pages in steps that have no divisor with their number.
-    fn random_pages(self) -> impl Iterator<Item = VirtAddr> {
+    fn random_pages(self) -> impl Iterator<Item = Low> {
         let all = self.count * self.pages;
         let step = (all * 618 / 1000) | 1;
         let step = (step..).step_by(2).find(|step| divisor(*step, all) == 1);
         let step = step.unwrap_or(1);
         let page = (1..all).map(move |index| index * step % all);
         page.filter(|page| page % 512 != 0)
-            .map(|page| BASE + page * PAGE)
+            .map(|page| Low::new(BASE + page * PAGE))
             .take(ANYWHERE)
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! The word `bench=instructions` says that it is so; beside `tour=NAME` that is
 //! all it says. Otherwise the unit is ticks, which say little under emulation.
-//! With `bench-part=faults` only the faults of every day are measured, with
+//! With `bench-part=faults` only common faults are measured, with
 //! `bench-part=memory` all but the screen.
 //! In the book: chapter 10, `docs/10-measuring.md`.
 
@@ -33,7 +33,7 @@ const SAMPLES: usize = 1024;
 /// Measures everything, and prints a line for each operation.
 pub fn run() {
     let bench = Bench::calibrated();
-    faults::every_day(&bench);
+    faults::common(&bench);
     let part = command_line::get().value("bench-part");
     if part == Some("faults") {
         return;

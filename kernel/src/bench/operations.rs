@@ -7,11 +7,11 @@ use core::hint::black_box;
 use memory::paging::LeafSize;
 use memory::space::{Backing, Request, Rights};
 
-use super::place::{PAGE, allocate, free, write};
+use super::place::{PAGE, allocate, free, page, write};
 use super::{Bench, SAMPLES};
 use crate::spaces;
 
-/// Pages of a region whose cost is told per page.
+/// Pages of a region whose cost is given per page.
 const PAGES: u64 = 512;
 
 pub(super) fn run(bench: &Bench) {
@@ -38,8 +38,8 @@ fn map_and_unmap(bench: &Bench) {
 /// One page of a resident demand region at a time.
 fn change(bench: &Bench) {
     let region = allocate(Request::new(SAMPLES as u64 * PAGE, Backing::Demand));
-    for index in 0..SAMPLES as u64 {
-        write(region.base + index * PAGE);
+    for index in 0..SAMPLES {
+        write(page(&region, index));
     }
     let protect = |index: usize, rights| {
         let page = region.base + index as u64 * PAGE;

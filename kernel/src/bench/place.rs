@@ -9,9 +9,24 @@ use crate::spaces;
 pub(super) const PAGE: u64 = 4096;
 pub(super) const LARGE_PAGE: u64 = 2 << 20;
 
+/// The last address of the low half.
+const LOW_HALF: u64 = (1 << 47) - 1;
+
+/// An address of the low half. No Rust value lies there, so that any access is
+/// harmless: it is allowed, or its report ends the machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Low(VirtAddr);
+
+impl Low {
+    /// The address, cut to the 47 bits that the low half has.
+    pub(super) fn new(address: VirtAddr) -> Self {
+        Self(VirtAddr::new_truncate(address.as_u64() & LOW_HALF))
+    }
+}
+
 /// The address of page `index` of the region.
-pub(super) fn page(region: &Region, index: usize) -> VirtAddr {
-    region.base + index as u64 * PAGE
+pub(super) fn page(region: &Region, index: usize) -> Low {
+    Low::new(region.base + index as u64 * PAGE)
 }
 
 /// A region in the low half.
@@ -43,13 +58,14 @@ pub(super) fn make_tables(region: &Region) {
 }
 
 #[inline(always)]
-pub(super) fn read(address: VirtAddr) {
-    // SAFETY: the address lies in the benchmark's own region.
-    unsafe { read_byte(address) };
+pub(super) fn read(address: Low) {
+    // SAFETY: the address is canonical and lies in the low half, where the
+    // benchmarks map no device.
+    unsafe { read_byte(address.0) };
 }
 
 #[inline(always)]
-pub(super) fn write(address: VirtAddr) {
-    // SAFETY: as above, and no Rust value stands there.
-    unsafe { write_byte(address, 1) };
+pub(super) fn write(address: Low) {
+    // SAFETY: as above, and no Rust value lies there.
+    unsafe { write_byte(address.0, 1) };
 }

@@ -2,9 +2,9 @@
 
 use memory::space::{Backing, Request};
 
+use super::place::{PAGE, allocate, free, page, write};
 use super::{Bench, SAMPLES};
-use crate::cpu::access::write_byte;
-use crate::{dashboard, spaces};
+use crate::dashboard;
 
 pub(super) fn run(bench: &Bench) {
     bench.report("dashboard first draw", 0..1, |_| dashboard::init());
@@ -12,18 +12,12 @@ pub(super) fn run(bench: &Bench) {
         return;
     }
     bench.report("dashboard nothing new", 0..16, |_| dashboard::refresh());
-    let request = Request::new(SAMPLES as u64 * 4096, Backing::Demand);
-    let region = spaces::current(|space, memory| space.allocate(request, memory))
-        .expect("a machine for benchmarks has room");
+    let request = Request::new(SAMPLES as u64 * PAGE, Backing::Demand);
+    let region = allocate(request);
     dashboard::refresh();
-    let touched = (0..SAMPLES as u64).map(|page| {
-        // SAFETY: the address lies in the benchmark's own region, where no
-        // Rust value stands.
-        unsafe { write_byte(region.base + page * 4096, 1) };
-    });
+    let touched = (0..SAMPLES).map(|index| write(page(&region, index)));
     bench.report("dashboard after a fault", touched, |()| {
         dashboard::refresh()
     });
-    spaces::current(|space, memory| space.free(region.base, memory))
-        .expect("the region is the benchmark's own");
+    free(&region);
 }

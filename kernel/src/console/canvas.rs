@@ -5,7 +5,6 @@
 
 use super::framebuffer::{Framebuffer, MAX_PIXEL_BYTES};
 use super::glyphs::{self, Glyphs};
-use super::screen::MAX_COLUMNS;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Line, Rectangle};
@@ -19,6 +18,9 @@ pub const PAPER: Rgb888 = Rgb888::new(0x10, 0x14, 0x1c);
 pub const CHARACTER_WIDTH: u32 = glyphs::WIDTH as u32;
 /// Height of a character in pixels.
 pub const CHARACTER_HEIGHT: u32 = glyphs::HEIGHT as u32;
+
+/// The most characters that are drawn at once.
+pub(super) const MAX_COLUMNS: usize = 240;
 
 /// Bytes of the longest row of pixels that text is drawn in.
 pub(super) const RUN_BYTES: usize = MAX_COLUMNS * glyphs::WIDTH * MAX_PIXEL_BYTES;

@@ -43,9 +43,9 @@ impl Framebuffer {
             return None;
         }
         let memory = NonNull::from(framebuffer.into_buffer());
-        // SAFETY: The loader mapped the whole slice for as long as the kernel
-        // runs, and gave it away with the value consumed here. Nobody else
-        // looks at it but the display.
+        // SAFETY: The loader mapped the whole slice and gave it away with the
+        // value consumed here. The kernel's own tables map it at the same
+        // addresses, and never unmap it. Nobody but the display looks at it.
         let memory = unsafe { VolatileRef::new_restricted(WriteOnly, memory) };
         Some(Self { memory, info })
     }

@@ -1,8 +1,8 @@
 //! Bytes in, from the first serial port, by interrupt.
 //!
 //! The handler moves bytes from the port into a queue. When the queue is full
-//! the port is told to keep quiet, and what the sender has still to say waits
-//! on its side; nothing is lost. Interrupts are on only inside [`read`], while
+//! the port's interrupt is switched off, and the rest waits on the sender's
+//! side; nothing is lost. Interrupts are on only inside [`read`], while
 //! the processor halts, so the handler never meets a held console.
 
 use heapless::Deque;

@@ -51,7 +51,7 @@ pub(super) fn init(wanted: Option<&str>) {
     let level = wanted.map(str::parse::<LevelFilter>);
     log::set_max_level(match level {
         Some(Ok(level)) => level,
-        _ => LevelFilter::Info,
+        Some(Err(_)) | None => LevelFilter::Info,
     });
     // Fails only when the log was started before, and then it is this one.
     let _ = log::set_logger(&ConsoleLog);

@@ -4,7 +4,7 @@
 //! written. A full page moves up by a quarter at once, which spreads the price
 //! of drawing it again over many lines.
 
-use super::canvas::{Canvas, INK, PAPER, RUN_BYTES};
+use super::canvas::{Canvas, INK, MAX_COLUMNS, PAPER, RUN_BYTES};
 use super::framebuffer::Framebuffer;
 use super::glyphs::{self, Glyphs};
 use embedded_graphics::prelude::*;
@@ -15,8 +15,8 @@ const BACKSPACE: char = '\x08';
 /// Empty pixels around the page.
 const MARGIN: usize = 8;
 
-/// The largest page that is kept; a larger screen is used in part.
-pub(super) const MAX_COLUMNS: usize = 240;
+/// The most lines that are kept, of [`MAX_COLUMNS`] characters each; a larger screen is used in
+/// part.
 const MAX_ROWS: usize = 120;
 
 #[derive(Clone, Copy)]

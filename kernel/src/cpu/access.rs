@@ -15,7 +15,7 @@ use memory::Fault;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 
-use super::exception::ExceptionFrame;
+use super::exception::ExceptionContext;
 use super::vector::Vector;
 
 /// Why the processor did not make an access.
@@ -36,7 +36,8 @@ pub struct Stopped {
     pub why: Refused,
 }
 
-type Routine = extern "sysv64" fn();
+/// A routine that is called by the assembly below alone.
+type Routine = unsafe extern "sysv64" fn();
 
 /// An instruction that may be refused, and where it goes on then.
 struct Recovery {
@@ -58,26 +59,26 @@ static RECOVERY: [Recovery; 2] = [
 
 /// AL = the byte at RDI; RCX, 1 before, becomes 0.
 #[unsafe(naked)]
-extern "sysv64" fn load() {
+unsafe extern "sysv64" fn load() {
     naked_asm!("mov al, byte ptr [rdi]", "xor ecx, ecx", "ret")
 }
 
 /// Writes AL to RCX bytes from RDI on; both registers move with each byte.
 #[unsafe(naked)]
-extern "sysv64" fn store() {
+unsafe extern "sysv64" fn store() {
     naked_asm!("rep stosb", "ret")
 }
 
 /// Where both go on when refused: RCX is the number of bytes that are left, and
 /// [`recover`] has put the reason into RDX, RSI and R8.
 #[unsafe(naked)]
-extern "sysv64" fn refused() {
+unsafe extern "sysv64" fn refused() {
     naked_asm!("ret")
 }
 
 /// Lets an exception at one of these instructions go on at its landing.
 /// `false`, and nothing changed, for every other exception.
-pub(crate) fn recover(frame: &mut ExceptionFrame) -> bool {
+pub(crate) fn recover(frame: &mut ExceptionContext) -> bool {
     if !matches!(
         frame.vector(),
         Vector::PAGE_FAULT | Vector::GENERAL_PROTECTION
@@ -98,7 +99,7 @@ pub(crate) fn recover(frame: &mut ExceptionFrame) -> bool {
     true
 }
 
-/// What the landing was told.
+/// The reason that [`recover`] left in the registers.
 fn why(routine: Routine, vector: u64, cr2: u64, error_code: u64) -> Refused {
     if vector == u64::from(Vector::PAGE_FAULT.number()) {
         Refused::PageFault(Fault {

@@ -20,7 +20,7 @@ const WRITE_COMBINING: u64 = 1;
 ///   mistake, and user programs learn nothing from SGDT and its kin (4.6, 2.5).
 /// - PAT entry 1: write-combining, as [`memory::paging::Cache`] has it; after a
 ///   reset it says write-through, which nothing here asks for (vol. 3A, 12.12).
-pub fn enable(features: &Features) {
+pub(super) fn enable(features: &Features) {
     // SAFETY: Setting WP takes away writes to read-only pages; every page that
     // the kernel writes to is mapped writable by the boot loader.
     unsafe { Cr0::update(|cr0| cr0.insert(Cr0Flags::WRITE_PROTECT)) };

@@ -1,31 +1,66 @@
 //! The first and the last instructions of every exception.
 //!
 //! All vectors but 14 go one way: they save every register and call
-//! [`report::exception`]. A page fault saves only what a call may change and
-//! calls [`fault::page_fault`]; when that refuses it, the registers are put back
-//! and the fault goes the common way, so that its report has them all.
+//! [`Handlers::exception`]. A page fault saves only what a call may change and
+//! calls [`Handlers::page_fault`]; when that refuses it, the registers are put
+//! back and the fault goes the common way, so that its report has them all.
+//!
+//! The stubs know nothing of the layers above: they are made for the type that
+//! implements [`Handlers`], and call its functions directly.
 //!
 //! The processor aligns the stack to 16 bytes before it pushes its frame, and
-//! the calling convention wants it so again at each call. Interrupts are off
+//! the calling convention asks for the same at each call. Interrupts are off
 //! throughout, as all gates are interrupt gates.
+#![expect(
+    named_asm_labels,
+    reason = "a kernel has one set of handlers; stubs for two would not assemble"
+)]
 
+use super::exception::{ExceptionContext, PageFaultContext};
 use super::vector::Vector;
-use crate::{fault, interrupts, report};
 use core::arch::naked_asm;
 use x86_64::VirtAddr;
 
-// The instructions after the calls below: return addresses that a backtrace meets.
-unsafe extern "sysv64" {
-    safe fn exception_reported();
-    safe fn page_fault_answered();
+/// What the stubs call, with interrupts off.
+///
+/// # Safety
+///
+/// When [`exception`](Self::exception) returns, the context is one that the
+/// interrupted code can go on with.
+pub unsafe trait Handlers {
+    /// A page fault, on the stack that faulted. Refused, it goes to
+    /// [`exception`](Self::exception).
+    extern "sysv64" fn page_fault(context: &PageFaultContext) -> Answer;
+
+    /// Every other exception. When it returns, the context's registers are loaded.
+    extern "sysv64" fn exception(context: &mut ExceptionContext);
+
+    /// The interrupt of the serial port.
+    extern "sysv64" fn serial_interrupt();
 }
 
-/// Where, above the return address into a stub, the frame of the exception lies.
+/// What the stub of a page fault does next; it looks at the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Answer {
+    /// Back to the instruction that faulted.
+    Resolved = 0,
+    /// On to the report, which does not return.
+    Refused = 1,
+}
+
+// The instructions after the calls below: return addresses that a backtrace meets.
+unsafe extern "sysv64" {
+    fn exception_reported();
+    fn page_fault_answered();
+}
+
+/// Where, above the return address into a stub, the frame of the exception lies, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupted {
-    /// An [`ExceptionFrame`](super::exception::ExceptionFrame), so many bytes above.
+    /// An [`ExceptionContext`].
     Exception(u64),
-    /// A [`PageFaultFrame`](super::exception::PageFaultFrame), so many bytes above.
+    /// A [`PageFaultContext`].
     PageFault(u64),
 }
 
@@ -33,7 +68,9 @@ impl Interrupted {
     /// What a function was called for that returns to `address`, if a stub called it.
     #[must_use]
     pub fn by_return_address(address: VirtAddr) -> Option<Self> {
-        let is = |after_call: extern "sysv64" fn()| after_call as usize as u64 == address.as_u64();
+        let is = |after_call: unsafe extern "sysv64" fn()| {
+            after_call as usize as u64 == address.as_u64()
+        };
         if is(exception_reported) {
             Some(Self::Exception(16))
         } else if is(page_fault_answered) {
@@ -44,66 +81,94 @@ impl Interrupted {
     }
 }
 
-/// An exception's first instruction; only the processor jumps to it.
-pub type Stub = extern "sysv64" fn();
+/// The first instruction of a vector. It can be pointed to by a gate, and not called.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stub(unsafe extern "sysv64" fn());
 
-/// The stub of each vector. Vectors 8, 10 to 14, 17, 21, 29 and 30 push an
-/// error code (Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, 8.2).
-pub static STUBS: [Stub; 32] = [
-    without_code::<0>,
-    without_code::<1>,
-    without_code::<2>,
-    without_code::<3>,
-    without_code::<4>,
-    without_code::<5>,
-    without_code::<6>,
-    without_code::<7>,
-    with_code::<8>,
-    without_code::<9>,
-    with_code::<10>,
-    with_code::<11>,
-    with_code::<12>,
-    with_code::<13>,
-    page_fault,
-    without_code::<15>,
-    without_code::<16>,
-    with_code::<17>,
-    without_code::<18>,
-    without_code::<19>,
-    without_code::<20>,
-    with_code::<21>,
-    without_code::<22>,
-    without_code::<23>,
-    without_code::<24>,
-    without_code::<25>,
-    without_code::<26>,
-    without_code::<27>,
-    without_code::<28>,
-    with_code::<29>,
-    with_code::<30>,
-    without_code::<31>,
-];
+impl Stub {
+    /// Where it lies.
+    pub(super) fn address(self) -> VirtAddr {
+        VirtAddr::new(self.0 as usize as u64)
+    }
+}
+
+/// The stubs of all vectors that have one.
+#[derive(Debug)]
+pub struct Stubs {
+    /// Of the exceptions, by vector.
+    pub(super) exceptions: [Stub; 32],
+    /// Of the serial port's interrupt.
+    pub(super) serial: Stub,
+    /// Of an interrupt that went away before it was taken.
+    pub(super) spurious: Stub,
+}
+
+impl Stubs {
+    /// The stubs that call `H`. Vectors 8, 10 to 14, 17, 21, 29 and 30 push an
+    /// error code (Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, 8.2).
+    #[must_use]
+    pub const fn calling<H: Handlers>() -> Self {
+        Self {
+            exceptions: [
+                Stub(without_code::<H, 0>),
+                Stub(without_code::<H, 1>),
+                Stub(without_code::<H, 2>),
+                Stub(without_code::<H, 3>),
+                Stub(without_code::<H, 4>),
+                Stub(without_code::<H, 5>),
+                Stub(without_code::<H, 6>),
+                Stub(without_code::<H, 7>),
+                Stub(with_code::<H, 8>),
+                Stub(without_code::<H, 9>),
+                Stub(with_code::<H, 10>),
+                Stub(with_code::<H, 11>),
+                Stub(with_code::<H, 12>),
+                Stub(with_code::<H, 13>),
+                Stub(page_fault::<H>),
+                Stub(without_code::<H, 15>),
+                Stub(without_code::<H, 16>),
+                Stub(with_code::<H, 17>),
+                Stub(without_code::<H, 18>),
+                Stub(without_code::<H, 19>),
+                Stub(without_code::<H, 20>),
+                Stub(with_code::<H, 21>),
+                Stub(without_code::<H, 22>),
+                Stub(without_code::<H, 23>),
+                Stub(without_code::<H, 24>),
+                Stub(without_code::<H, 25>),
+                Stub(without_code::<H, 26>),
+                Stub(without_code::<H, 27>),
+                Stub(without_code::<H, 28>),
+                Stub(with_code::<H, 29>),
+                Stub(with_code::<H, 30>),
+                Stub(without_code::<H, 31>),
+            ],
+            serial: Stub(serial_interrupt::<H>),
+            spurious: Stub(spurious_interrupt),
+        }
+    }
+}
 
 /// Begins an exception for which the processor pushes no error code: 0 takes its place.
 #[unsafe(naked)]
-extern "sysv64" fn without_code<const VECTOR: u8>() {
+unsafe extern "sysv64" fn without_code<H: Handlers, const VECTOR: u8>() {
     naked_asm!(
         "push 0",
         "push {vector}",
         "jmp {all_registers}",
         vector = const VECTOR,
-        all_registers = sym all_registers,
+        all_registers = sym all_registers::<H>,
     )
 }
 
 /// Begins an exception for which the processor pushes an error code.
 #[unsafe(naked)]
-extern "sysv64" fn with_code<const VECTOR: u8>() {
+unsafe extern "sysv64" fn with_code<H: Handlers, const VECTOR: u8>() {
     naked_asm!(
         "push {vector}",
         "jmp {all_registers}",
         vector = const VECTOR,
-        all_registers = sym all_registers,
+        all_registers = sym all_registers::<H>,
     )
 }
 
@@ -114,11 +179,11 @@ extern "sysv64" fn with_code<const VECTOR: u8>() {
 ///   rsp+144   error code, or 0             16-byte aligned above ss
 ///   rsp+136   vector                     pushed by the vector's stub
 ///   rsp+16    rax ... r15                15 registers
-///   rsp+8     cr2                        = &mut ExceptionFrame
+///   rsp+8     cr2                        = &mut ExceptionContext
 ///   rsp       (padding)                  16-byte aligned
 /// ```
 #[unsafe(naked)]
-extern "sysv64" fn all_registers() {
+unsafe extern "sysv64" fn all_registers<H: Handlers>() {
     naked_asm!(
         "push rax",
         "push rbx",
@@ -161,7 +226,7 @@ extern "sysv64" fn all_registers() {
         "pop rax",
         "add rsp, 16", // vector, error code
         "iretq",
-        exception = sym report::exception,
+        exception = sym H::exception,
     )
 }
 
@@ -188,12 +253,12 @@ macro_rules! restore {
 ///   rsp+80       error code                 pushed by the processor, 16-byte aligned
 ///   rsp+72       rdi                        needed to hold cr2
 ///   rsp+8..72    rax, rcx, rdx, rsi, r8, r9, r10, r11 (lowest)
-///   rsp          cr2                        = &PageFaultFrame, 16-byte aligned
+///   rsp          cr2                        = &PageFaultContext, 16-byte aligned
 /// ```
 ///
 /// CR2 is read as soon as there is a register for it.
 #[unsafe(naked)]
-extern "sysv64" fn page_fault() {
+unsafe extern "sysv64" fn page_fault<H: Handlers>() {
     naked_asm!(
         "push rdi",
         "mov rdi, cr2",
@@ -221,14 +286,14 @@ extern "sysv64" fn page_fault() {
         restore!(),
         "push {vector}",
         "jmp {all_registers}",
-        page_fault = sym fault::page_fault,
+        page_fault = sym H::page_fault,
         vector = const Vector::PAGE_FAULT.number(),
-        all_registers = sym all_registers,
+        all_registers = sym all_registers::<H>,
     )
 }
 
-/// The interrupt of the serial port. It comes only while the kernel halts, so
-/// that it costs nobody anything to save what a call may change:
+/// The interrupt of the serial port. It comes only while the kernel halts. The
+/// stack at the call:
 ///
 /// ```text
 ///   rsp+80..120  rip, cs, rflags, rsp, ss   pushed by the processor
@@ -236,7 +301,7 @@ extern "sysv64" fn page_fault() {
 ///   rsp          (padding)                  16-byte aligned
 /// ```
 #[unsafe(naked)]
-pub(super) extern "sysv64" fn serial_interrupt() {
+unsafe extern "sysv64" fn serial_interrupt<H: Handlers>() {
     naked_asm!(
         "push rdi",
         "push rax",
@@ -253,13 +318,13 @@ pub(super) extern "sysv64" fn serial_interrupt() {
         "add rsp, 8",
         restore!(),
         "iretq",
-        serial = sym interrupts::serial,
+        serial = sym H::serial_interrupt,
     )
 }
 
-/// An interrupt that went away before it was taken: nothing is to be done, and
-/// no end of it is to be told.
+/// An interrupt that went away before it was taken: there is nothing to do, and
+/// no end of interrupt is due.
 #[unsafe(naked)]
-pub(super) extern "sysv64" fn spurious_interrupt() {
+unsafe extern "sysv64" fn spurious_interrupt() {
     naked_asm!("iretq")
 }

@@ -15,7 +15,7 @@ use super::vector::Vector;
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the registers of those names")]
-pub struct ExceptionFrame {
+pub struct ExceptionContext {
     /// CR2 at the time; the address of the last page fault, whatever this exception is.
     pub cr2: u64,
     pub r15: u64,
@@ -44,14 +44,14 @@ pub struct ExceptionFrame {
     pub ss: u64,
 }
 
-impl ExceptionFrame {
+impl ExceptionContext {
     /// Which exception it is.
     #[must_use]
     pub const fn vector(&self) -> Vector {
         Vector::from_stub(self.vector)
     }
 
-    /// The fault that the processor tells of; meaningful for a page fault.
+    /// The fault that the processor reports; meaningful for a page fault.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         Fault {
@@ -91,7 +91,7 @@ impl ExceptionFrame {
     }
 }
 
-impl fmt::Display for ExceptionFrame {
+impl fmt::Display for ExceptionContext {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let further = [
             ("rip", self.rip),
@@ -149,7 +149,7 @@ impl fmt::Display for SelectorErrorCode {
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the registers of those names")]
-pub struct PageFaultFrame {
+pub struct PageFaultContext {
     /// The address that was accessed.
     pub cr2: VirtAddr,
     pub r11: u64,
@@ -171,8 +171,8 @@ pub struct PageFaultFrame {
     pub ss: u64,
 }
 
-impl PageFaultFrame {
-    /// The fault that the processor tells of.
+impl PageFaultContext {
+    /// The fault that the processor reports.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         Fault {
@@ -183,7 +183,7 @@ impl PageFaultFrame {
     }
 }
 
-impl fmt::Display for PageFaultFrame {
+impl fmt::Display for PageFaultContext {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let registers = [
             ("rax", self.rax),
@@ -206,5 +206,5 @@ impl fmt::Display for PageFaultFrame {
     }
 }
 
-const _: () = assert!(size_of::<ExceptionFrame>() == 23 * 8);
-const _: () = assert!(size_of::<PageFaultFrame>() == 16 * 8);
+const _: () = assert!(size_of::<ExceptionContext>() == 23 * 8);
+const _: () = assert!(size_of::<PageFaultContext>() == 16 * 8);

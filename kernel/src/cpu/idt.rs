@@ -4,47 +4,53 @@
 //! All are interrupt gates, so that a handler runs with interrupts off. Using
 //! a vector without a gate is a #GP that names it.
 
-use super::descriptors::{DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
-use super::entry::{STUBS, Stub, serial_interrupt, spurious_interrupt};
-use crate::interrupts::{PIC_SPURIOUS_VECTORS, SERIAL_VECTOR, SPURIOUS_VECTOR};
+use super::entry::Stubs;
+use crate::stack::ExceptionStack;
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::idt::{Entry, HandlerFunc};
 
+/// The first vector behind the exceptions; the 8259s' sixteen lines come here.
+pub const FIRST_INTERRUPT: u8 = 32;
+/// The vector of the serial port's line, IRQ 4.
+pub const SERIAL_VECTOR: u8 = FIRST_INTERRUPT + 4;
+/// Where the local APIC delivers an interrupt that went away again.
+pub const SPURIOUS_VECTOR: u8 = 255;
+/// The same of the two 8259s: their lines 7 and 15.
+pub const PIC_SPURIOUS_VECTORS: [u8; 2] = [FIRST_INTERRUPT + 7, FIRST_INTERRUPT + 15];
+
 type Table = [Entry<HandlerFunc>; 256];
 
 static TABLE: Once<Table> = Once::new();
 
-fn table() -> Table {
+fn table(stubs: &Stubs) -> Table {
     let mut table: Table = [Entry::missing(); 256];
-    for (vector, (gate, &stub)) in table.iter_mut().zip(&STUBS).enumerate() {
+    for (vector, (gate, stub)) in table.iter_mut().zip(&stubs.exceptions).enumerate() {
         // SAFETY: The stub is written for exactly this vector: it takes the
         // frame with or without an error code as the processor pushes it, and
         // leaves with IRETQ.
-        let options = unsafe { gate.set_handler_addr(VirtAddr::new(stub as usize as u64)) };
+        let options = unsafe { gate.set_handler_addr(stub.address()) };
         let stack = match vector {
-            2 => NMI_STACK,
-            8 => DOUBLE_FAULT_STACK,
-            18 => MACHINE_CHECK_STACK,
+            2 => ExceptionStack::Nmi,
+            8 => ExceptionStack::DoubleFault,
+            18 => ExceptionStack::MachineCheck,
             _ => continue,
         };
         // SAFETY: The TSS holds a stack at this index, and only this vector uses it.
-        unsafe { options.set_stack_index(stack) };
+        unsafe { options.set_stack_index(stack as u16) };
     }
-    let interrupts: [(u8, Stub); 4] = [
-        (SERIAL_VECTOR, serial_interrupt),
-        (SPURIOUS_VECTOR, spurious_interrupt),
-        (PIC_SPURIOUS_VECTORS[0], spurious_interrupt),
-        (PIC_SPURIOUS_VECTORS[1], spurious_interrupt),
+    let interrupts = [
+        (SERIAL_VECTOR, stubs.serial),
+        (SPURIOUS_VECTOR, stubs.spurious),
+        (PIC_SPURIOUS_VECTORS[0], stubs.spurious),
+        (PIC_SPURIOUS_VECTORS[1], stubs.spurious),
     ];
     for (vector, stub) in interrupts {
         // SAFETY: these stubs take the frame without an error code, as the
         // processor pushes it for interrupts, and leave with IRETQ.
-        unsafe {
-            table[usize::from(vector)].set_handler_addr(VirtAddr::new(stub as usize as u64));
-        }
+        unsafe { table[usize::from(vector)].set_handler_addr(stub.address()) };
     }
     table
 }
@@ -53,8 +59,8 @@ fn table() -> Table {
 ///
 /// [`descriptors::load`](super::descriptors::load) comes first: the gates name
 /// the code segment that is current, and the stacks of its TSS.
-pub fn load() {
-    let table = TABLE.call_once(table);
+pub(super) fn load(stubs: &Stubs) {
+    let table = TABLE.call_once(|| table(stubs));
     let pointer = DescriptorTablePointer {
         base: VirtAddr::from_ptr(table),
         limit: (size_of::<Table>() - 1) as u16,
@@ -77,8 +83,8 @@ mod tests {
         let (base, limit) = (loaded.base, loaded.limit);
         assert_eq!(base, VirtAddr::from_ptr(table));
         assert_eq!(limit, 256 * 16 - 1);
-        for (gate, &stub) in table.iter().zip(&STUBS) {
-            assert_eq!(gate.handler_addr(), VirtAddr::new(stub as usize as u64));
+        for (gate, stub) in table.iter().zip(&crate::handlers::STUBS.exceptions) {
+            assert_eq!(gate.handler_addr(), stub.address());
         }
     }
 
@@ -93,9 +99,9 @@ mod tests {
         };
         for (vector, gate) in TABLE.get().expect("loaded at boot").iter().enumerate() {
             let expected = match vector {
-                2 => NMI_STACK + 1,
-                8 => DOUBLE_FAULT_STACK + 1,
-                18 => MACHINE_CHECK_STACK + 1,
+                2 => ExceptionStack::Nmi as u16 + 1,
+                8 => ExceptionStack::DoubleFault as u16 + 1,
+                18 => ExceptionStack::MachineCheck as u16 + 1,
                 _ => 0,
             };
             assert_eq!(stack_of(gate), expected, "vector {vector}");

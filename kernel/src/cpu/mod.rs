@@ -1,14 +1,13 @@
 //! The processor: its descriptors, exceptions, control registers and ports.
 //!
 //! The kernel's inline assembly lives here and nowhere else. [`init`] is
-//! called once, early: before it, an exception is a reset without a word.
+//! called once, early: before it, an exception is a silent reset.
 
 pub mod access;
 pub mod control;
 pub mod descriptors;
 pub mod entry;
 pub mod exception;
-pub mod exit;
 pub mod features;
 pub mod fw_cfg;
 pub mod idt;
@@ -18,13 +17,14 @@ pub mod tsc;
 pub mod vector;
 pub mod wrong;
 
+use entry::Stubs;
 use memory::Features;
 
-/// Loads descriptors and exception handlers, switches on what protects memory,
-/// and says what this processor can do.
-pub fn init() -> Features {
+/// Loads the descriptors, leads every exception to its stub, switches on what
+/// protects memory, and says what this processor can do.
+pub fn init(stubs: &Stubs) -> Features {
     descriptors::load();
-    idt::load();
+    idt::load(stubs);
     let features = features::detect();
     control::enable(&features);
     features

@@ -10,7 +10,7 @@ pub fn start() {
     START.store(now(), Ordering::Relaxed);
 }
 
-/// Ticks since [`start`]; their length is the processor's own matter.
+/// Ticks since [`start`]; how long one is depends on the processor.
 #[must_use]
 pub fn elapsed() -> u64 {
     now().wrapping_sub(START.load(Ordering::Relaxed))
@@ -19,7 +19,7 @@ pub fn elapsed() -> u64 {
 /// The counter itself.
 #[must_use]
 pub fn now() -> u64 {
-    // SAFETY: Every 64-bit processor has RDTSC, and CR4.TSD is off in ring 0's way only.
+    // SAFETY: Every 64-bit processor has RDTSC, and CR4.TSD restricts it in ring 3 only.
     unsafe { _rdtsc() }
 }
 

@@ -32,7 +32,7 @@ impl Vector {
     }
 
     /// Whether a non-canonical address may be behind it, for which the processor
-    /// tells no address (Intel SDM vol. 3A, 6.15).
+    /// reports no address (Intel SDM vol. 3A, 6.15).
     #[must_use]
     pub const fn may_be_non_canonical(self) -> bool {
         matches!(self, Self::STACK_SEGMENT | Self::GENERAL_PROTECTION)

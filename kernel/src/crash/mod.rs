@@ -7,7 +7,7 @@
 mod memory;
 mod sabotage;
 
-use crate::cpu::exit::{ExitStatus, exit};
+use crate::exit::{ExitStatus, exit};
 use crate::println;
 use crate::report;
 

@@ -12,7 +12,12 @@ use crate::{boot, interrupts, spaces};
 
 /// Changes the entry of `level` on the way to `address` behind everybody's
 /// back, and makes the processor see it.
-fn damage(address: VirtAddr, level: u8, change: impl FnOnce(u64) -> u64) {
+///
+/// # Safety
+///
+/// The address lies in a region of the caller's own, and the machine ends by
+/// the access that follows.
+unsafe fn damage(address: VirtAddr, level: u8, change: impl FnOnce(u64) -> u64) {
     let walk = spaces::current(|space, _| space.walk(address));
     let mut table = x86_64::registers::control::Cr3::read().0.start_address();
     for step in walk.steps() {
@@ -20,7 +25,7 @@ fn damage(address: VirtAddr, level: u8, change: impl FnOnce(u64) -> u64) {
             let place = boot::info().physical_memory_offset + table.as_u64();
             let entry = place.as_mut_ptr::<u64>().wrapping_add(step.index.into());
             // SAFETY: an entry of a live table, mapped and aligned. What the
-            // change does to the translation is the point: the machine ends.
+            // change does to the translation is the point, and the caller's to answer for.
             unsafe { entry.write_volatile(change(step.entry.bits())) };
             tlb::flush_all();
             return;
@@ -43,14 +48,16 @@ fn page(number: u64) -> VirtAddr {
 pub(super) fn reserved_bit() {
     let page = page(0);
     // No processor that this kernel runs on has all 52 bits of a physical address.
-    damage(page, 1, |entry| entry | 1 << 51);
+    // SAFETY: the page is this function's own, and the read below ends the machine.
+    unsafe { damage(page, 1, |entry| entry | 1 << 51) };
     // SAFETY: the page is this function's own.
     unsafe { wrong::read(page.as_u64()) };
 }
 
 pub(super) fn no_progress() {
     let page = page(0);
-    damage(page, 3, |entry| entry & !PageTableFlags::WRITABLE.bits());
+    // SAFETY: the page is this function's own, and the write below ends the machine.
+    unsafe { damage(page, 3, |entry| entry & !PageTableFlags::WRITABLE.bits()) };
     // SAFETY: as above.
     unsafe { wrong::write(page.as_u64()) };
 }
@@ -62,10 +69,12 @@ pub(super) fn nested() {
 
     let far = page(GIGABYTE);
     page(0); // so that the way to the far page has to be walked anew
-    damage(far, 3, |entry| {
+    let nowhere = |entry: u64| {
         let address = 0x000f_ffff_ffff_f000;
         entry & !address | NOWHERE.as_u64()
-    });
+    };
+    // SAFETY: the page is this function's own, and the read below ends the machine.
+    unsafe { damage(far, 3, nowhere) };
     // SAFETY: the two pages are this function's own; nothing backs the second.
     unsafe { wrong::read(far.as_u64() + 4096) };
 }

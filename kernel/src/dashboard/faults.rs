@@ -7,8 +7,8 @@ use memory::Outcome;
 use super::caption::Caption;
 use super::colors;
 use super::layout::{FAULT_LINES, LINE, TITLE};
+use crate::account::words;
 use crate::console::{CHARACTER_WIDTH, Canvas, INK};
-use crate::monitor::ledger;
 use crate::spaces;
 
 const OUTCOMES: usize = Outcome::ALL.len();
@@ -77,7 +77,7 @@ impl Faults {
                 Outcome::Refused(_) => colors::REFUSED,
                 _ => INK,
             };
-            let name = ledger::outcome(outcome);
+            let name = words::outcome(outcome);
             let name = match name.strip_prefix("refused_") {
                 Some(rest) if columns < WHOLE_NAMES => {
                     caption.show(canvas, at, columns, ink, format_args!("no: {rest} {count}"));

@@ -11,8 +11,8 @@ use embedded_graphics::primitives::Rectangle;
 use super::caption::Caption;
 use super::colors;
 use super::layout::{ADDRESSES, LEGEND_LINES, LINE, TITLE};
+use crate::account::unit::Size as Bytes;
 use crate::console::{CHARACTER_HEIGHT, CHARACTER_WIDTH, Canvas, INK, PAPER};
-use crate::monitor::number::Size as Bytes;
 use crate::picture::blocks::MOST_ROWS;
 use crate::picture::{Block, Blocks, COLUMNS, FrameState, Row};
 

@@ -15,8 +15,8 @@ use memory::space::{Backing, Half, Region};
 use super::caption::Caption;
 use super::colors;
 use super::layout::{LINE, TITLE};
+use crate::account::unit::Size;
 use crate::console::{CHARACTER_WIDTH, Canvas, INK, PAPER};
-use crate::monitor::number::Size;
 use crate::picture::Bar;
 use crate::picture::bar::{MOST_PARTS, Part, PartState};
 use crate::spaces;
@@ -193,7 +193,7 @@ fn rank_of(region: &Region) -> u8 {
     match region.backing {
         Backing::Fixed => 2,
         Backing::Guard => 1,
-        _ => 0,
+        Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Device(..) => 0,
     }
 }
 
@@ -273,7 +273,11 @@ impl fmt::Display for RegionLine<'_> {
         if self.is_wide {
             let rights = match region.backing {
                 Backing::Guard => word("--"),
-                _ => word(region.rights),
+                Backing::Immediate
+                | Backing::Demand
+                | Backing::Zero
+                | Backing::Device(..)
+                | Backing::Fixed => word(region.rights),
             };
             write!(f, " {rights:<2} {}", region.label)?;
         }

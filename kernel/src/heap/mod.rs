@@ -14,6 +14,7 @@ mod apart;
 mod source;
 
 pub use apart::{LABEL as APART_LABEL, keep_blocks_apart};
+pub use source::LABEL;
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
@@ -24,9 +25,6 @@ use x86_64::instructions::interrupts::without_interrupts;
 use crate::lock::{Lock, Rank};
 use crate::{command_line, spaces};
 use source::DemandRegions;
-
-/// What the heap's regions are called in reports.
-pub const LABEL: &str = "heap";
 
 /// The most that is reserved at once, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -128,8 +126,8 @@ unsafe impl GlobalAlloc for KernelHeap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::meter::measure;
     use crate::cpu::access;
-    use crate::tour::meter::measure;
     use memory::Outcome;
     use x86_64::VirtAddr;
 

@@ -8,9 +8,11 @@ use memory::heap::{GRAIN, Pages, Source};
 use memory::space::{Backing, Placement, Request};
 use x86_64::VirtAddr;
 
-use super::LABEL;
 use crate::layout::{HEAP, SLOT_SIZE};
 use crate::spaces::{kernel_half, memory};
+
+/// What the heap's regions are called in reports.
+pub const LABEL: &str = "heap";
 
 /// Demand regions from [`HEAP`] on.
 pub(super) struct DemandRegions;

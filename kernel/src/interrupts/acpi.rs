@@ -1,4 +1,4 @@
-//! What the firmware says of the serial port's interrupt: RSDP, MADT, overrides.
+//! What the firmware says about the serial port's interrupt: RSDP, MADT, overrides.
 //!
 //! An ISA line is wired to the I/O APIC input of the same number, active high
 //! and edge-triggered, unless an override of the MADT says otherwise (ACPI
@@ -12,7 +12,8 @@ use memory::paging::Cache;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::SERIAL_IRQ;
-use crate::{boot, spaces};
+use crate::boot;
+use crate::spaces::{self, Mapping};
 
 /// How the serial port's line comes to the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,8 @@ pub(super) enum RouteError {
 /// Looks the route of the serial port's line up.
 pub(super) fn serial_route() -> Result<Route, RouteError> {
     let rsdp = boot::info().rsdp.ok_or(RouteError::NoRsdp)?;
-    // SAFETY: the boot loader found the RSDP at this physical address.
+    // SAFETY: the boot loader found the RSDP at this physical address, and
+    // `Window` maps what the tables name.
     let tables = unsafe { AcpiTables::from_rsdp(Window, rsdp.as_u64() as usize) }
         .map_err(RouteError::Tables)?;
     let madt = tables.find_table::<Madt>().map_err(RouteError::Tables)?;
@@ -95,13 +97,17 @@ impl AcpiHandler for Window {
             "ACPI table",
         )
         .expect("a table of the firmware can be mapped");
-        let pointer = NonNull::new(mapped.as_mut_ptr()).expect("the kernel half is not null");
+        let pointer =
+            NonNull::new(mapped.into_address().as_mut_ptr()).expect("the kernel half is not null");
         // SAFETY: the pages from `start` to the end of `size` are mapped there
         // until `unmap_physical_region`; the caller vouches that a `T` lies there.
         unsafe { PhysicalMapping::new(start, pointer, size, size, self.clone()) }
     }
 
     fn unmap_physical_region<T>(region: &PhysicalMapping<Self, T>) {
-        spaces::unmap_device(VirtAddr::from_ptr(region.virtual_start().as_ptr()));
+        let address = VirtAddr::from_ptr(region.virtual_start().as_ptr());
+        // SAFETY: the region was made by `map_physical_region`, and this is
+        // called once for it, when it is dropped.
+        unsafe { Mapping::from_address(address) }.unmap();
     }
 }

@@ -19,14 +19,19 @@ const LEVEL_TRIGGERED: u32 = 1 << 15;
 
 /// Routes one input to `vector` of the processor with this local APIC id:
 /// fixed delivery, physical destination, not masked.
-pub(super) fn route(route: &Route, vector: u8, processor: u8) {
+///
+/// # Safety
+///
+/// - The I/O APIC's registers lie where `route` says, and nobody else uses them.
+/// - The vector has a gate, whose stub takes no error code.
+pub(super) unsafe fn route(route: &Route, vector: u8, processor: u8) {
     let registers = spaces::map_device(route.io_apic, 0x20, Cache::Uncached, "I/O APIC")
         .expect("the I/O APIC can be mapped");
     let register = |offset: usize| {
-        let pointer = (registers + offset as u64).as_mut_ptr::<u32>();
+        let pointer = (registers.address() + offset as u64).as_mut_ptr::<u32>();
         let pointer = NonNull::new(pointer).expect("the kernel half is not null");
-        // SAFETY: the registers are mapped, uncached, for as long as the kernel
-        // runs, and nobody else uses them.
+        // SAFETY: both registers are mapped, uncached, until `registers` is
+        // unmapped, and nobody else uses them, as the caller vouches.
         unsafe { VolatilePtr::new(pointer) }
     };
     let (select, window) = (register(SELECT), register(WINDOW));

@@ -4,7 +4,8 @@
 //! UART ─ IRQ 4 ─> I/O APIC ─> local APIC ─ vector 36 ─> stub ─> console input
 //! ```
 //!
-//! The line is routed as the firmware's tables say; the two 8259 controllers are masked, and used only on a machine without those tables.
+//! The line is routed as the firmware's tables say. The two 8259 controllers are
+//! masked, and used only on a machine without those tables.
 //!
 //! What must always hold: interrupts are on in one place, while the kernel
 //! waits for input, and nowhere else. So no handler ever meets a held lock, and
@@ -18,17 +19,10 @@ mod pic;
 use spin::Once;
 
 use crate::console;
+use crate::cpu::idt::{FIRST_INTERRUPT, SERIAL_VECTOR};
 
-/// The first vector behind the exceptions; the 8259s' sixteen lines come here.
-const FIRST_VECTOR: u8 = 32;
-/// The vector of the serial port's line, IRQ 4.
-pub const SERIAL_VECTOR: u8 = FIRST_VECTOR + SERIAL_IRQ;
-/// Where the local APIC delivers an interrupt that went away again.
-pub const SPURIOUS_VECTOR: u8 = 255;
-/// The same of the two 8259s: their lines 7 and 15.
-pub const PIC_SPURIOUS_VECTORS: [u8; 2] = [FIRST_VECTOR + 7, FIRST_VECTOR + 15];
 /// The first serial port's line on the ISA bus.
-const SERIAL_IRQ: u8 = 4;
+const SERIAL_IRQ: u8 = SERIAL_VECTOR - FIRST_INTERRUPT;
 
 /// Who delivers the serial port's interrupts.
 #[derive(Debug)]
@@ -46,8 +40,11 @@ pub fn init() {
     pic::mask_all();
     let controller = match acpi::serial_route() {
         Ok(route) => {
-            let local = local_apic::LocalApic::enable(route.local_apic);
-            io_apic::route(&route, SERIAL_VECTOR, local.id());
+            // SAFETY: the firmware's tables say where the registers lie, and
+            // nobody uses them but this module.
+            let local = unsafe { local_apic::LocalApic::enable(route.local_apic) };
+            // SAFETY: as above; the vector's stub takes no error code.
+            unsafe { io_apic::route(&route, SERIAL_VECTOR, local.id()) };
             log::info!(
                 "serial line: {} of the I/O APIC at {:#x}",
                 route.input,
@@ -71,12 +68,12 @@ pub fn init() {
 pub fn nmi_to_self() -> Option<(*mut u32, u32)> {
     match CONTROLLER.get() {
         Some(Controller::Apic(local)) => local.nmi_to_self(),
-        _ => None,
+        Some(Controller::Pic) | None => None,
     }
 }
 
 /// Where the stub of [`SERIAL_VECTOR`] arrives, with interrupts off.
-pub(crate) extern "sysv64" fn serial() {
+pub(crate) fn serial() {
     console::input::take();
     match CONTROLLER.get() {
         Some(Controller::Apic(local)) => local.end_of_interrupt(),

@@ -3,12 +3,13 @@
 use pic8259::ChainedPics;
 use spin::Mutex;
 
-use super::{FIRST_VECTOR, SERIAL_IRQ};
+use super::SERIAL_IRQ;
+use crate::cpu::idt::FIRST_INTERRUPT;
 
-// SAFETY: the vectors from `FIRST_VECTOR` on are no exceptions', and nobody
+// SAFETY: the vectors from `FIRST_INTERRUPT` on are no exceptions', and nobody
 // else uses the controllers' ports.
 static PICS: Mutex<ChainedPics> =
-    Mutex::new(unsafe { ChainedPics::new(FIRST_VECTOR, FIRST_VECTOR + 8) });
+    Mutex::new(unsafe { ChainedPics::new(FIRST_INTERRUPT, FIRST_INTERRUPT + 8) });
 
 const NONE: u8 = 0xff;
 

@@ -14,11 +14,12 @@ use memory::Access;
 use super::arguments::{self, Arguments};
 use super::error::Error;
 use super::ledger::{ACCESSES, Ledger};
-use super::number::{self, Address, canonical};
+use super::number::{self, canonical};
 use super::output::Output;
 use super::refusal::Refusal;
 use super::span::{PAGE, Span, Stride};
 use super::{LONGEST, Monitor};
+use crate::account::unit::Address;
 use crate::cpu::access::{self, Refused};
 use crate::layout::KERNEL_HALF;
 use crate::spaces;
@@ -67,9 +68,14 @@ fn load(place: u64) -> Result<u8, Refused> {
 }
 
 fn store(place: u64, count: u64, byte: u8) -> Result<(), access::Stopped> {
-    // SAFETY: every caller has been through `check`: the bytes are not in
-    // the kernel half. The low half holds the monitor's regions and no Rust
-    // value; where it holds nothing, the processor refuses.
+    assert!(
+        place < KERNEL_HALF.as_u64(),
+        "{place:#x} is in the kernel half"
+    );
+    // SAFETY: the first byte lies below the kernel half, and the others do too:
+    // before it come numbers that are no address, where the processor stops.
+    // The low half holds the monitor's regions and no Rust value; where it
+    // holds nothing, the processor refuses.
     unsafe { access::try_fill(place, count, byte) }
 }
 

@@ -2,23 +2,19 @@
 
 use x86_64::VirtAddr;
 
-use super::commands::Command;
 use super::error::Error;
 use super::number::{self, NumberError, canonical};
 
-/// The words of a line that were not taken yet, and whose they are.
+/// The words of a line that were not taken yet, and the usage of their command.
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
-    command: &'static Command,
+    usage: &'static str,
     words: core::str::SplitAsciiWhitespace<'a>,
 }
 
 impl<'a> Arguments<'a> {
-    pub(super) fn new(
-        command: &'static Command,
-        words: core::str::SplitAsciiWhitespace<'a>,
-    ) -> Self {
-        Self { command, words }
+    pub(super) fn new(usage: &'static str, words: core::str::SplitAsciiWhitespace<'a>) -> Self {
+        Self { usage, words }
     }
 
     /// The next word, if there is one.
@@ -28,7 +24,7 @@ impl<'a> Arguments<'a> {
 
     /// The next word, called `what` where it is missing.
     pub(super) fn word(&mut self, what: &'static str) -> Result<&'a str, Error<'a>> {
-        self.optional().ok_or(Error::Missing(what, self.command))
+        self.optional().ok_or(Error::Missing(what, self.usage))
     }
 
     /// The next word as a number.
@@ -80,14 +76,14 @@ impl<'a> Arguments<'a> {
     /// Makes sure that no word is left.
     pub(super) fn end(&mut self) -> Result<(), Error<'a>> {
         match self.optional() {
-            Some(word) => Err(Error::Surplus(word, self.command)),
+            Some(word) => Err(Error::Surplus(word, self.usage)),
             None => Ok(()),
         }
     }
 
     /// The error for a word that fits nowhere.
     pub(super) fn surplus(&self, word: &'a str) -> Error<'a> {
-        Error::Surplus(word, self.command)
+        Error::Surplus(word, self.usage)
     }
 }
 

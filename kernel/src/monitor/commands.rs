@@ -3,6 +3,7 @@
 
 use super::arguments::Arguments;
 use super::error::Error;
+use super::nearest::{LONGEST, nearest};
 use super::output::Output;
 use super::{Monitor, accesses, control, demos, frames, look, picture, regions, spaces};
 
@@ -29,42 +30,19 @@ pub fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
-/// The name of a command that is nearest to `word`: the fewest letters to add,
-/// to take away or to change.
-#[must_use]
-pub fn nearest(word: &str) -> &'static str {
-    let distance = |command: &&Command| distance(word.as_bytes(), command.name.as_bytes());
-    COMMANDS
-        .iter()
-        .min_by_key(distance)
-        .map_or("help", |command| command.name)
+/// The error for a name that no command has.
+pub(super) fn unknown(name: &str) -> Error<'_> {
+    let names = COMMANDS.iter().map(|command| command.name);
+    Error::UnknownCommand(name, nearest(name, names).unwrap_or("help"))
 }
-
-/// The longest name of a command.
-const LONGEST_NAME: usize = 16;
 
 const _: () = {
     let mut index = 0;
     while index < COMMANDS.len() {
-        assert!(COMMANDS[index].name.len() <= LONGEST_NAME);
+        assert!(COMMANDS[index].name.len() <= LONGEST);
         index += 1;
     }
 };
-
-/// The edit distance (Levenshtein) of a word to a name, one row of the table at a time.
-fn distance(word: &[u8], name: &[u8]) -> usize {
-    let mut row: [usize; LONGEST_NAME + 1] = core::array::from_fn(|index| index);
-    for (deleted, letter) in word.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = deleted + 1;
-        for (index, other) in name.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != other);
-            diagonal = row[index + 1];
-            row[index + 1] = changed.min(diagonal + 1).min(row[index] + 1);
-        }
-    }
-    row[name.len()]
-}
 
 /// All commands, in the order in which `help` lists them.
 pub static COMMANDS: [Command; 26] = [
@@ -73,7 +51,7 @@ pub static COMMANDS: [Command; 26] = [
         usage: "help [command]",
         does: "lists the commands, or tells of one",
         example: "help alloc",
-        run: control::help,
+        run: help,
     },
     Command {
         name: "tour",
@@ -252,6 +230,30 @@ pub static COMMANDS: [Command; 26] = [
     },
 ];
 
+/// `help [command]`
+fn help<'a>(
+    _: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let Some(name) = arguments.optional() else {
+        for Command { usage, does, .. } in &COMMANDS {
+            writeln!(out, "{usage}\n    {does}");
+        }
+        writeln!(
+            out,
+            "Numbers are decimal or 0x hexadecimal, with _ between digits; sizes take K, M, G."
+        );
+        return Ok(());
+    };
+    arguments.end()?;
+    let command = find(name).ok_or_else(|| unknown(name))?;
+    writeln!(out, "usage: {}", command.usage);
+    writeln!(out, "does: {}", command.does);
+    writeln!(out, "example: {}", command.example);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,17 +269,9 @@ mod tests {
             ("exi", "exit"),
             ("wirte", "write"),
         ] {
-            assert_eq!(nearest(word), name, "{word}");
+            let names = COMMANDS.iter().map(|command| command.name);
+            assert_eq!(nearest(word, names), Some(name), "{word}");
         }
-    }
-
-    #[test_case]
-    fn the_distance_counts_letters_added_taken_away_and_changed() {
-        assert_eq!(distance(b"", b"frames"), 6);
-        assert_eq!(distance(b"frames", b"frames"), 0);
-        assert_eq!(distance(b"frame", b"frames"), 1);
-        assert_eq!(distance(b"frbmes", b"frames"), 1);
-        assert_eq!(distance(b"fframess", b"frames"), 2);
     }
 
     #[test_case]

@@ -1,11 +1,10 @@
-//! `help`, `trace`, `limit`, `audit`, `exit`.
+//! `trace`, `limit`, `audit`, `exit`.
 
 use heapless::Vec;
 use memory::Space;
 
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
-use super::commands::{self, COMMANDS, Command};
 use super::error::Error;
 use super::frames::tell_limit;
 use super::number;
@@ -15,31 +14,6 @@ use crate::spaces;
 
 /// The highest status of `exit`.
 const MOST_STATUS: u64 = 63;
-
-/// `help [command]`
-pub(super) fn help<'a>(
-    _: &mut Monitor,
-    arguments: &mut Arguments<'a>,
-    out: &mut Output<'_>,
-) -> Result<(), Error<'a>> {
-    let Some(name) = arguments.optional() else {
-        for Command { usage, does, .. } in &COMMANDS {
-            writeln!(out, "{usage}\n    {does}");
-        }
-        writeln!(
-            out,
-            "Numbers are decimal or 0x hexadecimal, with _ between digits; sizes take K, M, G."
-        );
-        return Ok(());
-    };
-    arguments.end()?;
-    let command =
-        commands::find(name).ok_or_else(|| Error::UnknownCommand(name, commands::nearest(name)))?;
-    writeln!(out, "usage: {}", command.usage);
-    writeln!(out, "does: {}", command.does);
-    writeln!(out, "example: {}", command.example);
-    Ok(())
-}
 
 /// `trace <on|off>`
 pub(super) fn trace<'a>(

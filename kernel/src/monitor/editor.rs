@@ -138,7 +138,13 @@ impl Editor {
                 }
             }
             Key::Garbage(byte) => self.garbage = self.garbage.or(Some(byte)),
-            _ => {}
+            Key::Backspace
+            | Key::Delete
+            | Key::EndOfInput
+            | Key::Left
+            | Key::Right
+            | Key::Enter
+            | Key::Cancel => {}
         }
     }
 

@@ -6,11 +6,10 @@ use memory::frames::OutOfFrames;
 use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
 use x86_64::VirtAddr;
 
-use super::commands::Command;
 use super::history::LONGEST;
-use super::number::{Address, NumberError};
+use super::number::NumberError;
 use super::refusal::Refusal;
-use super::spaces::MOST_SPACES;
+use crate::account::unit::Address;
 use crate::crash::CRASHES;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
@@ -25,15 +24,15 @@ pub enum Error<'a> {
     Garbage(u8),
     /// No command has this name; the second one is the nearest that does.
     UnknownCommand(&'a str, &'static str),
-    /// This argument is missing.
-    Missing(&'static str, &'static Command),
-    /// The command takes no argument here.
-    Surplus(&'a str, &'static Command),
+    /// This argument is missing from a command of that usage.
+    Missing(&'static str, &'static str),
+    /// A command of that usage takes no such argument here.
+    Surplus(&'a str, &'static str),
     /// The word, an argument of this name, is no number.
     Number(&'static str, &'a str, NumberError),
     /// The argument of this name is out of its range, which is the last two.
     OutOfRange(&'static str, u64, u64, u64),
-    /// The word, an argument of this name, is none of those that may stand there.
+    /// The word, an argument of this name, is not one of those allowed there.
     NotOneOf(&'static str, &'a str, &'static str),
     /// The number is no virtual address.
     NotCanonical(u64),
@@ -57,8 +56,8 @@ pub enum Error<'a> {
     Discard(DiscardError),
     /// `space new`.
     SpaceFrames(OutOfFrames),
-    /// There are as many spaces as there may be.
-    TooManySpaces,
+    /// There are so many spaces, as many as there may be.
+    TooManySpaces(usize),
     /// There is no space of this number.
     NoSpace(u64),
     /// The space of this number is the one that is loaded.
@@ -108,16 +107,9 @@ impl fmt::Display for Error<'_> {
                 "there is no command {}: did you mean `{nearest}`? `help` lists all",
                 Quoted(name)
             ),
-            Self::Missing(what, command) => {
-                write!(f, "{what} is missing: {}", command.usage)
-            }
-            Self::Surplus(word, command) => {
-                write!(
-                    f,
-                    "{} is one word too many: {}",
-                    Quoted(word),
-                    command.usage
-                )
+            Self::Missing(what, usage) => write!(f, "{what} is missing: {usage}"),
+            Self::Surplus(word, usage) => {
+                write!(f, "{} is one word too many: {usage}", Quoted(word))
             }
             Self::Number(what, word, error) => write!(f, "{what}: {} {error}", Quoted(word)),
             Self::OutOfRange(what, value, low, high) => {
@@ -162,9 +154,9 @@ impl fmt::Display for Error<'_> {
             Self::Protect(error) => error.fmt(f),
             Self::Discard(error) => error.fmt(f),
             Self::SpaceFrames(error) => error.fmt(f),
-            Self::TooManySpaces => write!(
+            Self::TooManySpaces(most) => write!(
                 f,
-                "there are {MOST_SPACES} spaces, and no room for more: `space free <n>` makes some"
+                "there are {most} spaces, and no room for more: `space free <n>` makes some"
             ),
             Self::NoSpace(number) => {
                 write!(

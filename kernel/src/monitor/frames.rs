@@ -6,9 +6,9 @@ use memory::fault::Cause;
 use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
-use super::ledger;
 use super::look::Half;
 use super::output::Output;
+use crate::account::words;
 use crate::{heap as kernel_heap, spaces};
 
 /// A number, or `off` without one.
@@ -74,14 +74,14 @@ pub(super) fn faults<'a>(
     });
     write!(out, "faults={all}");
     for (cause, count) in CAUSES.into_iter().zip(causes) {
-        write!(out, " {}={count}", ledger::cause(cause));
+        write!(out, " {}={count}", words::cause(cause));
     }
     writeln!(out);
     for refused in [false, true] {
         let mut separator = "";
         for (outcome, count) in Outcome::ALL.into_iter().zip(outcomes) {
             if matches!(outcome, Outcome::Refused(_)) == refused {
-                write!(out, "{separator}{}={count}", ledger::outcome(outcome));
+                write!(out, "{separator}{}={count}", words::outcome(outcome));
                 separator = " ";
             }
         }

@@ -15,7 +15,7 @@ pub(super) type Line = Vec<u8, LONGEST>;
 pub(super) struct History {
     /// The oldest first.
     lines: Deque<Line, REMEMBERED>,
-    /// How many lines back the one is that is looked at; 0 is none of them.
+    /// How many lines back the shown line lies; 0 if none of them is shown.
     back: usize,
     /// What was typed before the first look back.
     draft: Line,

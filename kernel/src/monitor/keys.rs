@@ -51,7 +51,7 @@ enum State {
     Single,
 }
 
-/// Takes bytes, and tells keys.
+/// Turns bytes into keys.
 #[derive(Debug)]
 pub(super) struct Keys {
     state: State,

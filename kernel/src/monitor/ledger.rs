@@ -6,13 +6,12 @@
 
 use core::fmt;
 
-use memory::fault::{Cause, Refusal};
 use memory::fault_log::Event;
-use memory::{Access, Outcome};
 
-use super::number::Address;
 use super::output::Output;
-use crate::tour::meter::{Cost, measure};
+use crate::account::meter::{Cost, measure};
+use crate::account::unit::Address;
+use crate::account::words::{cause, outcome};
 
 /// Accesses whose faults one part may hold: the meter keeps 16, and no access
 /// of one byte causes more than two.
@@ -34,7 +33,7 @@ impl Ledger {
         }
     }
 
-    /// Does a part of the work, and tells its faults if they are traced.
+    /// Does a part of the work, and prints its faults if they are traced.
     pub(super) fn run<R>(&mut self, out: &mut Output<'_>, work: impl FnOnce() -> R) -> R {
         let (result, measured) = measure(work);
         self.cost += measured.cost;
@@ -77,36 +76,5 @@ impl fmt::Display for OrNone {
             0 => f.write_str("none"),
             address => Address(address).fmt(f),
         }
-    }
-}
-
-/// A cause in one word.
-pub(super) fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Absent => "absent",
-        Cause::Protection => "protection",
-        Cause::ReservedBit => "reserved_bit",
-    }
-}
-
-/// An outcome in one word.
-pub(crate) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Demand => "demand",
-        Outcome::ZeroRead => "zero_read",
-        Outcome::ZeroWrite => "zero_write",
-        Outcome::PrivateCopy => "private_copy",
-        Outcome::Spurious => "spurious",
-        Outcome::Refused(refusal) => match refusal {
-            Refusal::NoRegion => "refused_no_region",
-            Refusal::NullPage => "refused_null_page",
-            Refusal::Guard => "refused_guard",
-            Refusal::Protection(Access::Read) => "refused_read",
-            Refusal::Protection(Access::Write) => "refused_write",
-            Refusal::Protection(Access::Execute) => "refused_execute",
-            Refusal::NotBacked => "refused_not_backed",
-            Refusal::ReservedBit => "refused_reserved_bit",
-            Refusal::OutOfFrames => "refused_out_of_frames",
-        },
     }
 }

@@ -7,8 +7,8 @@ use x86_64::VirtAddr;
 use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
-use super::number::Address;
 use super::output::Output;
+use crate::account::unit::Address;
 use crate::spaces;
 
 /// `walk <address>`

@@ -23,8 +23,9 @@ pub mod error;
 mod frames;
 mod history;
 mod keys;
-pub(crate) mod ledger;
+mod ledger;
 mod look;
+mod nearest;
 pub mod number;
 pub mod output;
 mod picture;
@@ -49,7 +50,7 @@ use spaces::Spaces;
 /// What lives on from command to command.
 pub struct Monitor {
     spaces: Spaces,
-    /// Whether each fault is told.
+    /// Whether each fault is printed.
     is_traced: bool,
     /// The status that `exit` has set.
     ending: Option<u8>,
@@ -100,9 +101,8 @@ impl Monitor {
         let Some(name) = words.next() else {
             return Ok(ControlFlow::Continue(()));
         };
-        let command = commands::find(name)
-            .ok_or_else(|| Error::UnknownCommand(name, commands::nearest(name)))?;
-        (command.run)(self, &mut Arguments::new(command, words), out)?;
+        let command = commands::find(name).ok_or_else(|| commands::unknown(name))?;
+        (command.run)(self, &mut Arguments::new(command.usage, words), out)?;
         Ok(match self.ending.take() {
             Some(status) => ControlFlow::Break(status),
             None => ControlFlow::Continue(()),

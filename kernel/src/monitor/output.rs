@@ -15,7 +15,7 @@ impl<'a> Output<'a> {
 
     /// Writes formatted text; the work behind `write!` and `writeln!`.
     pub fn write_fmt(&mut self, text: fmt::Arguments<'_>) {
-        // An error is the sink's: there is nobody else to tell it to.
+        // An error is the sink's own, and there is nowhere else to report it.
         let _ = self.0.write_fmt(text);
     }
 

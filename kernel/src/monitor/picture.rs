@@ -11,8 +11,8 @@ use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
 use super::look::{self, Half};
-use super::number::{Address, Size};
 use super::output::Output;
+use crate::account::unit::{Address, Size};
 use crate::picture::bar::{MOST_PARTS, Part, PartState};
 use crate::picture::{Bar, Block, Blocks, COLUMNS, FrameState, blocks};
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use memory::Access;
 
-use super::number::Address;
+use crate::account::unit::Address;
 use crate::cpu::access::Refused;
 use crate::fault::{self, Reason, Whereabouts};
 

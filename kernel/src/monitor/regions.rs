@@ -8,8 +8,9 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
-use super::number::{self, Address};
+use super::number;
 use super::output::Output;
+use crate::account::unit::Address;
 use crate::layout::KERNEL_HALF;
 use crate::spaces;
 
@@ -97,12 +98,15 @@ fn kernel_device(start: u64, size: u64) -> Option<(VirtAddr, &'static str)> {
     let end = start.saturating_add(size);
     spaces::kernel_half(|space, _| {
         space.regions().find_map(|region| match region.backing {
-            Backing::Device(device, _)
-                if device.as_u64() < end && start < device.as_u64() + region.size =>
-            {
-                Some((region.base, region.label))
+            Backing::Device(device, _) => {
+                let overlaps = device.as_u64() < end && start < device.as_u64() + region.size;
+                overlaps.then_some((region.base, region.label))
             }
-            _ => None,
+            Backing::Immediate
+            | Backing::Demand
+            | Backing::Zero
+            | Backing::Guard
+            | Backing::Fixed => None,
         })
     })
 }

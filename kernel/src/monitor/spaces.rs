@@ -8,8 +8,9 @@ use memory::Space;
 use super::Monitor;
 use super::arguments::{self, Arguments};
 use super::error::Error;
-use super::number::{self, Address};
+use super::number;
 use super::output::Output;
+use crate::account::unit::Address;
 use crate::spaces;
 
 /// The most spaces that there may be.
@@ -91,7 +92,7 @@ fn line(number: usize, is_current: bool, space: &Summary, out: &mut Output<'_>) 
     );
 }
 
-/// What is told of a space.
+/// What is printed about a space.
 struct Summary {
     root: u64,
     regions: u64,
@@ -139,7 +140,9 @@ pub(super) fn space<'a>(
     match arguments.word("<new | n | free n>")? {
         "new" => {
             arguments.end()?;
-            let number = known.free_number().ok_or(Error::TooManySpaces)?;
+            let number = known
+                .free_number()
+                .ok_or(Error::TooManySpaces(MOST_SPACES))?;
             let space = spaces::create()?;
             let root = space.root().start_address();
             known.kept[number] = Some(space);

@@ -7,7 +7,7 @@
 
 use crate::command_line::CommandLine;
 use crate::console::input;
-use crate::cpu::exit::ExitStatus;
+use crate::exit::ExitStatus;
 use crate::monitor::Monitor;
 use crate::monitor::output::{Console, Output};
 use crate::tour::{self, TOURS};

@@ -16,7 +16,7 @@ use core::arch::asm;
 use x86_64::VirtAddr;
 
 use crate::cpu::entry::Interrupted;
-use crate::cpu::exception::{ExceptionFrame, PageFaultFrame};
+use crate::cpu::exception::{ExceptionContext, PageFaultContext};
 use crate::layout::IMAGE;
 use crate::stack::{self, Stack};
 use crate::{image, println};
@@ -38,8 +38,8 @@ pub struct Start {
     pub rbp: u64,
 }
 
-impl From<&ExceptionFrame> for Start {
-    fn from(frame: &ExceptionFrame) -> Self {
+impl From<&ExceptionContext> for Start {
+    fn from(frame: &ExceptionContext) -> Self {
         Self {
             rip: frame.rip,
             rsp: frame.rsp,
@@ -130,12 +130,12 @@ fn frame(rbp: u64) -> Option<(u64, u64)> {
 fn interrupted_by(by: Interrupted, place: u64, rbp: u64) -> Option<Start> {
     match by {
         Interrupted::Exception(above) => {
-            let frame: ExceptionFrame = value(place + above)?;
+            let frame: ExceptionContext = value(place + above)?;
             Some(Start::from(&frame))
         }
         Interrupted::PageFault(above) => {
-            let frame: PageFaultFrame = value(place + above)?;
-            let PageFaultFrame { rip, rsp, .. } = frame;
+            let frame: PageFaultContext = value(place + above)?;
+            let PageFaultContext { rip, rsp, .. } = frame;
             let rip = rip.as_u64();
             Some(Start { rip, rsp, rbp })
         }
@@ -192,20 +192,22 @@ pub fn word(address: u64) -> Option<u64> {
 /// Numbers that any bytes are: all a backtrace reads.
 trait Numbers: Copy {}
 impl Numbers for u64 {}
-impl Numbers for ExceptionFrame {}
-impl Numbers for PageFaultFrame {}
+impl Numbers for ExceptionContext {}
+impl Numbers for PageFaultContext {}
 
 /// The numbers at an address, if they lie whole within a known stack.
 fn value<T: Numbers>(address: u64) -> Option<T> {
     let stack = stack_of(address)?;
-    let room = stack.top.as_u64() - address;
+    let room = stack.top().as_u64() - address;
     if !address.is_multiple_of(8) || room < size_of::<T>() as u64 {
         return None;
     }
     let pointer = core::ptr::with_exposed_provenance::<T>(address as usize);
-    // SAFETY: the bytes lie within a stack, which is mapped and never unmapped;
-    // they are aligned, and any bytes are a value of the type. The read is
-    // volatile: the stack is in use.
+    // SAFETY:
+    // - The bytes lie within a stack that is known, which is mapped as long as
+    //   it is known (see `stack::set_current`), and nothing here changes that.
+    // - They are aligned, and any bytes are a value of the type.
+    // - The read is volatile, through no reference: the stack is in use.
     Some(unsafe { pointer.read_volatile() })
 }
 
@@ -216,7 +218,7 @@ mod tests {
     #[test_case]
     fn nothing_outside_of_a_stack_is_read() {
         let stack = stack::current().expect("known since boot");
-        let (bottom, top) = (stack.bottom.as_u64(), stack.top.as_u64());
+        let (bottom, top) = (stack.bottom().as_u64(), stack.top().as_u64());
         assert!(word(bottom).is_some() && word(top - 8).is_some());
         for outside in [
             0,
@@ -230,7 +232,7 @@ mod tests {
         ] {
             assert_eq!(word(outside), None, "{outside:#x}");
         }
-        assert!(value::<ExceptionFrame>(top - 8).is_none());
+        assert!(value::<ExceptionContext>(top - 8).is_none());
     }
 
     #[test_case]

@@ -11,7 +11,7 @@ use x86_64::VirtAddr;
 use yaxpeax_x86::long_mode::{InstDecoder, Instruction as Decoded, Opcode, Operand, RegSpec};
 
 use super::backtrace;
-use crate::cpu::exception::ExceptionFrame;
+use crate::cpu::exception::ExceptionContext;
 use crate::image;
 
 /// The longest instruction, in bytes (Intel SDM vol. 2A, 2.3.11).
@@ -20,14 +20,14 @@ const LONGEST: u64 = 15;
 /// A decoded instruction of the kernel, and the registers at it.
 pub(super) struct Instruction<'a> {
     decoded: Decoded,
-    frame: &'a ExceptionFrame,
+    frame: &'a ExceptionContext,
 }
 
 impl<'a> Instruction<'a> {
     /// Decodes the instruction that the frame points to. `None` outside of the
     /// kernel's text, or if the bytes there are none.
     #[must_use]
-    pub(super) fn at(frame: &'a ExceptionFrame) -> Option<Self> {
+    pub(super) fn at(frame: &'a ExceptionContext) -> Option<Self> {
         let start = VirtAddr::try_new(frame.rip).ok()?;
         let text = image::text().filter(|text| text.contains(&start))?;
         let length = LONGEST.min(text.end - start) as usize;
@@ -118,7 +118,7 @@ pub(super) fn is_canonical(address: u64) -> bool {
 }
 
 /// The general registers whose values are no addresses, by name.
-pub(super) struct NonCanonicalRegisters<'a>(pub(super) &'a ExceptionFrame);
+pub(super) struct NonCanonicalRegisters<'a>(pub(super) &'a ExceptionContext);
 
 impl fmt::Display for NonCanonicalRegisters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

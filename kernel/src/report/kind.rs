@@ -4,7 +4,7 @@ use core::fmt;
 
 use memory::{Access, Refusal};
 
-use crate::cpu::exception::ExceptionFrame;
+use crate::cpu::exception::ExceptionContext;
 use crate::cpu::vector::Vector;
 use crate::fault::{Reason, is_kept_from_user_page};
 use crate::stack::Stack;
@@ -56,7 +56,7 @@ impl Kind {
     /// instruction asked for.
     #[must_use]
     pub fn of(
-        frame: &ExceptionFrame,
+        frame: &ExceptionContext,
         refused: Option<Reason>,
         overflowed: Option<Stack>,
         non_canonical: Option<u64>,
@@ -103,7 +103,7 @@ impl fmt::Display for Kind {
         let name = match self {
             Self::NullPointer => "null pointer",
             Self::GuardPage => "guard page",
-            Self::StackOverflow(stack) => return write!(f, ": stack overflow of {}", stack.name),
+            Self::StackOverflow(stack) => return write!(f, ": stack overflow of {}", stack.name()),
             Self::WriteToReadOnly => "write to read-only memory",
             Self::ExecutionOfData => "execution of data",
             Self::ForbiddenRead => "read of memory that may not be read",

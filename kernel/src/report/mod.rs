@@ -1,11 +1,11 @@
 //! The report of an exception that nobody can resolve, and the end after it.
 //!
-//! It takes no memory and waits for no lock. Breakpoints are reported and
-//! returned from, and an access that may be refused is told so. Anything else ends the machine as a refused
-//! fault, unless a test said beforehand that it expects it (see
+//! It takes no memory and waits for no lock. Breakpoints are logged and returned
+//! from, and a refused access that has a landing goes on there. Anything else
+//! ends the machine as a refused fault, unless a test announced it (see
 //! [`testing::expect_report`](crate::testing::expect_report)). An exception
-//! inside a report is told shortly, with the registers of both, and ends it;
-//! one inside that ends it without a word.
+//! inside a report is described briefly, with the registers of both, and ends the
+//! machine; one inside that ends it silently.
 //!
 //! | file | is |
 //! |---|---|
@@ -24,10 +24,10 @@ mod words;
 pub use kind::Kind;
 
 use crate::cpu::access;
-use crate::cpu::exception::ExceptionFrame;
-use crate::cpu::exit::{ExitStatus, exit};
+use crate::cpu::exception::ExceptionContext;
 use crate::cpu::features;
 use crate::cpu::vector::Vector;
+use crate::exit::{ExitStatus, exit};
 use crate::fault::{self, Reason, Whereabouts};
 use crate::stack::{self, Stack};
 use crate::{console, println, spaces};
@@ -41,7 +41,7 @@ use x86_64::VirtAddr;
 #[derive(Debug)]
 pub struct Report<'a> {
     /// The exception and the registers at it.
-    pub frame: &'a ExceptionFrame,
+    pub frame: &'a ExceptionContext,
     /// What it was, by name.
     pub kind: Kind,
     /// Why the fault was refused, for a page fault.
@@ -60,7 +60,7 @@ static ENDING: Once<Ending> = Once::new();
 
 /// Exceptions that are being reported: the second came inside the report of the first.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
-static FIRST: Once<ExceptionFrame> = Once::new();
+static FIRST: Once<ExceptionContext> = Once::new();
 
 /// Lets `ending` choose the exit status after a report; only the first call counts.
 pub fn set_ending(ending: Ending) {
@@ -69,7 +69,7 @@ pub fn set_ending(ending: Ending) {
 
 /// The exception that is being reported, if one is.
 #[must_use]
-pub fn under_way() -> Option<&'static ExceptionFrame> {
+pub fn under_way() -> Option<&'static ExceptionContext> {
     FIRST.get()
 }
 
@@ -77,7 +77,7 @@ pub fn under_way() -> Option<&'static ExceptionFrame> {
 ///
 /// Returns for a breakpoint, and for an access that may be refused (see
 /// [`access`]); for all others it reports and ends the machine.
-pub extern "sysv64" fn exception(frame: &mut ExceptionFrame) {
+pub(crate) fn exception(frame: &mut ExceptionContext) {
     if frame.vector() == Vector::BREAKPOINT {
         log::info!("{} at {:#x}", frame.vector(), frame.rip);
         return;
@@ -109,7 +109,7 @@ pub extern "sysv64" fn exception(frame: &mut ExceptionFrame) {
 }
 
 impl<'a> Report<'a> {
-    fn of(frame: &'a ExceptionFrame) -> Self {
+    fn of(frame: &'a ExceptionContext) -> Self {
         let vector = frame.vector();
         let reason = (vector == Vector::PAGE_FAULT)
             .then(|| fault::reason_of(&frame.fault()))
@@ -156,14 +156,16 @@ fn print(report: &Report) {
         println!("{}", Fact("not canonical:", NonCanonicalRegisters(frame)));
     }
     if let Some(stack) = report.overflowed {
-        let below = stack.bottom.as_u64() - frame.cr2;
+        let below = stack.bottom().as_u64() - frame.cr2;
         println!(
             "{}",
             Fact(
                 "address:",
                 format_args!(
                     "{:#018x}: in the guard page, {below} bytes below the end of {} at {:#018x}",
-                    frame.cr2, stack.name, stack.bottom
+                    frame.cr2,
+                    stack.name(),
+                    stack.bottom()
                 )
             )
         );
@@ -231,7 +233,7 @@ fn print_walk(address: VirtAddr) {
     }
 }
 
-fn print_instruction(frame: &ExceptionFrame) {
+fn print_instruction(frame: &ExceptionContext) {
     let rip = frame.rip;
     match Instruction::at(frame) {
         Some(text) => println!(
@@ -242,8 +244,8 @@ fn print_instruction(frame: &ExceptionFrame) {
     }
 }
 
-/// Tells of an exception inside a report, with the registers of both.
-fn print_inner(frame: &ExceptionFrame) {
+/// Prints an exception inside a report, with the registers of both.
+fn print_inner(frame: &ExceptionContext) {
     let vector = frame.vector();
     println!("\n{vector}, inside the report of another exception");
     print_instruction(frame);

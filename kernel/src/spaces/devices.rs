@@ -7,8 +7,50 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::kernel_half;
 
+/// Memory of a device, or of the firmware, that is mapped in the kernel half.
+/// It stays mapped until [`unmap`](Self::unmap) consumes it.
+#[derive(Debug)]
+#[must_use = "what is mapped stays mapped until it is unmapped"]
+pub struct Mapping {
+    address: VirtAddr,
+}
+
+impl Mapping {
+    /// Where the first byte that was asked for is mapped.
+    #[must_use]
+    pub fn address(&self) -> VirtAddr {
+        self.address
+    }
+
+    /// Gives the region back. The device's memory itself is left alone.
+    ///
+    /// # Panics
+    ///
+    /// If the region was freed behind this value's back.
+    pub fn unmap(self) {
+        let base = self.address.align_down(4096_u64);
+        // SAFETY: the mapping is consumed: whoever had it uses it no more.
+        kernel_half(|half, memory| unsafe { half.free(base, memory) })
+            .expect("the region is the mapping's own");
+    }
+
+    /// The address alone, for interfaces that carry nothing else.
+    pub(crate) fn into_address(self) -> VirtAddr {
+        self.address
+    }
+
+    /// The mapping that [`into_address`](Self::into_address) took apart.
+    ///
+    /// # Safety
+    ///
+    /// `address` comes from `into_address`, and makes a mapping once only.
+    pub(crate) unsafe fn from_address(address: VirtAddr) -> Self {
+        Self { address }
+    }
+}
+
 /// Maps `size` bytes of a device's memory, or of the firmware's, from `start`
-/// on; returns where. Neither needs to be a multiple of the page size.
+/// on. Neither needs to be a multiple of the page size.
 ///
 /// # Errors
 ///
@@ -22,7 +64,7 @@ pub fn map_device(
     size: u64,
     cache: Cache,
     label: &'static str,
-) -> Result<VirtAddr, AllocateError> {
+) -> Result<Mapping, AllocateError> {
     let first = start.align_down(4096_u64);
     let offset = start - first;
     let rights = match cache {
@@ -32,21 +74,31 @@ pub fn map_device(
     let request = Request::new(size + offset, Backing::Device(first, cache))
         .rights(rights)
         .label(label);
-    // SAFETY: (temporary)
+    // SAFETY: the memory is a device's or the firmware's, as the allocator does
+    // not manage it, and no Rust reference covers it.
     let region = kernel_half(|half, memory| unsafe { half.map_device(request, memory) })?;
-    Ok(region.base + offset)
+    Ok(Mapping {
+        address: region.base + offset,
+    })
 }
 
-/// Gives back what [`map_device`] mapped. Nothing happens if it was not that.
-///
-/// # Panics
-///
-/// Before [`init`](super::init).
-pub fn unmap_device(address: VirtAddr) {
-    let base = address.align_down(4096_u64);
-    // SAFETY: (temporary)
-    let freed = kernel_half(|half, memory| unsafe { half.free(base, memory) });
-    if let Err(error) = freed {
-        log::warn!("nothing was mapped for a device there: {error}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The registers of the I/O APIC, which every machine here has.
+    const DEVICE: PhysAddr = PhysAddr::new(0xfec0_0000);
+
+    #[test_case]
+    fn a_mapping_is_a_region_until_it_is_unmapped() {
+        let mapping = map_device(DEVICE + 0x10, 4, Cache::Uncached, "device of a test")
+            .expect("the kernel half has room");
+        let address = mapping.address();
+        let look = || kernel_half(|half, _| (half.region_at(address), half.translate(address)));
+        let (region, place) = look();
+        assert_eq!(region.map(|region| region.label), Some("device of a test"));
+        assert_eq!(place, Some(DEVICE + 0x10));
+        mapping.unmap();
+        assert_eq!(look(), (None, None));
     }
 }

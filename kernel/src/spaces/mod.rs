@@ -12,7 +12,7 @@ mod devices;
 mod setup;
 
 pub use audit::{AuditError, audit};
-pub use devices::{map_device, unmap_device};
+pub use devices::{Mapping, map_device};
 pub use setup::{InitError, init};
 
 use memory::frames::OutOfFrames;
@@ -23,7 +23,7 @@ use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 
-use crate::cpu::exception::PageFaultFrame;
+use crate::cpu::exception::PageFaultContext;
 use crate::lock::{Lock, Rank};
 
 /// What all halves share.
@@ -128,7 +128,7 @@ pub fn destroy(space: Space) -> u64 {
 /// or that of the memory is held, so that the fault came out of the memory
 /// manager itself, or if there is no memory yet. Called with interrupts off.
 #[inline]
-pub(crate) fn resolve(context: &PageFaultFrame) -> Option<Outcome> {
+pub(crate) fn resolve(context: &PageFaultContext) -> Option<Outcome> {
     let memory = MEMORY.get().filter(|memory| !memory.is_locked())?;
     let fault = context.fault();
     if is_kernels(fault.address) {
@@ -142,11 +142,11 @@ pub(crate) fn resolve(context: &PageFaultFrame) -> Option<Outcome> {
 
 /// The frame of the page fault that is being resolved.
 #[must_use]
-pub(crate) fn resolving() -> Option<PageFaultFrame> {
+pub(crate) fn resolving() -> Option<PageFaultContext> {
     let context = KERNEL.purpose().or(CURRENT.purpose())?;
     // SAFETY: the locks are held for page faults only with their frame, on the
     // stack of a handler that has not returned.
-    Some(unsafe { *context.cast::<PageFaultFrame>().as_ref() })
+    Some(unsafe { *context.cast::<PageFaultContext>().as_ref() })
 }
 
 /// True if the last two faults were the same spurious one.

@@ -20,7 +20,7 @@ use crate::cpu::switch::switch;
 use crate::cpu::tlb;
 use crate::image::{MOST_RUNS, Run};
 use crate::kernel_half::{self, BuildError, Built};
-use crate::stack;
+use crate::stack::{self, Stack};
 
 /// What goes on when memory is set up.
 static NEXT: Once<Next> = Once::new();
@@ -28,6 +28,7 @@ static NEXT: Once<Next> = Once::new();
 struct Next {
     boot: &'static BootInfo,
     image: ArrayVec<Run, MOST_RUNS>,
+    stack: Stack,
     then: fn() -> !,
 }
 
@@ -81,22 +82,30 @@ pub unsafe fn init(
         crate::physical::keep(boot.memory_regions, memory).map_err(InitError::BootInfo)?;
     let space = Space::new(&half, memory).map_err(InitError::Space)?;
     let root = space.root();
-    let boot = boot::keep(boot);
-    NEXT.call_once(|| Next { boot, image, then });
-    stack::set_current(stack);
+    // SAFETY: as the caller vouches; its list of regions was copied just now.
+    let boot = unsafe { boot::keep(boot) };
+    NEXT.call_once(|| Next {
+        boot,
+        image,
+        stack,
+        then,
+    });
+    stack::leave_current();
     KERNEL.fill(half);
     CURRENT.fill(space);
     // SAFETY:
     // - The new root maps the image where it is, and the direct map and the
     //   framebuffer at the same addresses as the loader does.
     // - The stack is new. What `finish` uses are statics, in the image.
-    unsafe { switch(root, stack.top, finish) }
+    unsafe { switch(root, stack.top(), finish) }
 }
 
 /// The first thing on the kernel's own tables and stack.
 extern "sysv64" fn finish() -> ! {
     tlb::flush_all();
     let next = NEXT.get().expect("`init` says what goes on");
+    // SAFETY: the kernel half maps its stack, and never frees it.
+    unsafe { stack::set_current(next.stack) };
     // SAFETY: the loader's tables and stack are left for good, and what it
     // said was copied.
     let reclaimed = unsafe { kernel_half::reclaim(next.boot, &next.image, memory()) };

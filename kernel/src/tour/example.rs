@@ -9,9 +9,9 @@
 
 use memory::space::Backing;
 
-use super::meter::Cost;
 use super::scenario::{Bytes, Scenario, Touch};
 use super::tell;
+use crate::account::meter::Cost;
 use crate::println;
 
 const IN_ORDER: [usize; 3] = [0, 1, 2];
@@ -65,7 +65,7 @@ const SCENARIOS: [(&str, Scenario); 7] = [
     ),
 ];
 
-/// Runs the whole example and tells of it.
+/// Runs the whole example and describes it.
 ///
 /// # Panics
 ///

@@ -4,7 +4,6 @@
 //! [`TOURS`] lists those that people can ask for.
 
 pub mod example;
-pub mod meter;
 pub mod policies;
 pub mod scenario;
 pub mod stage;

@@ -13,8 +13,8 @@
 use memory::space::{Backing, Placement, Region, Request};
 use x86_64::VirtAddr;
 
-use super::meter::{Measured, measure};
 use super::stage::Stage;
+use crate::account::meter::{Measured, measure};
 
 /// Where the region lies.
 pub const BASE: VirtAddr = VirtAddr::new(0x10000);

@@ -2,7 +2,7 @@
 //! of the space that is loaded, and real accesses to its bytes.
 //!
 //! A stage is the only owner of its region, so that an access through it can
-//! disturb nobody. [`meter`](super::meter) says what the accesses cost.
+//! disturb nobody. [`meter`](crate::account::meter) says what the accesses cost.
 
 use memory::paging::Walk;
 use memory::space::{Region, Request, Resident};

@@ -7,9 +7,9 @@
 use memory::space::Backing;
 use x86_64::VirtAddr;
 
-use super::meter::Cost;
 use super::scenario::{Block, Bytes, Scenario, Step, Touch};
 use super::{stage, tell};
+use crate::account::meter::Cost;
 use crate::{print, println};
 
 const PAGE: u64 = 4096;
@@ -28,7 +28,7 @@ const fn on_demand(bytes: Bytes) -> Scenario {
     }
 }
 
-/// Runs both, and tells of them.
+/// Runs both, and describes them.
 ///
 /// # Panics
 ///

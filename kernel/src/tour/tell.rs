@@ -6,8 +6,8 @@ use core::fmt;
 use memory::fault_log::Event;
 use memory::paging::{LeafSize, Walk, index_at, offset_in_page};
 
-use super::meter::{Cost, Measured};
 use super::scenario::{Block, Step, Touch};
+use crate::account::meter::{Cost, Measured};
 use crate::{dashboard, println};
 
 /// Tells of one step of a scenario, its faults first; before the region is

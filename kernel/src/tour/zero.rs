@@ -7,9 +7,9 @@
 use memory::space::{Backing, Placement, Region, Request, Resident};
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::meter::{Cost, Measured, measure};
 use super::stage::{self, Stage};
 use super::tell;
+use crate::account::meter::{Cost, Measured, measure};
 use crate::{println, spaces};
 
 /// Where the region lies.
@@ -69,7 +69,7 @@ pub fn steps(mut tell: impl FnMut(Step, &Measured, Resident)) {
     tell(Step::Free, &measured, Resident::default());
 }
 
-/// Runs it, and tells of it.
+/// Runs it, and describes it.
 ///
 /// # Panics
 ///

@@ -27,7 +27,7 @@ fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
 
 #[test_case]
 fn blocks_are_as_small_as_their_number_allows() {
-    let total = spaces::physical(|physical| physical.frames().counts().total) * FRAME;
+    let total = spaces::memory().counts().total * FRAME;
     with(|blocks| {
         let most = (MANAGED_ROWS * COLUMNS) as u64;
         assert!(blocks.block_size().is_power_of_two());

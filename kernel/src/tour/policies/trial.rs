@@ -8,9 +8,9 @@ use memory::paging::LeafSize;
 use memory::space::{Backing, Placement, Request};
 use x86_64::VirtAddr;
 
+use crate::account::meter::{Cost, measure};
 use crate::bench::Bench;
 use crate::spaces;
-use crate::tour::meter::{Cost, measure};
 use crate::tour::stage::Stage;
 
 /// Pages of 4 KiB that the workloads know of.

@@ -1,7 +1,7 @@
 //! What a piece of work cost: counters read before and after it, and the
 //! faults that it caused, one by one.
 //!
-//! Tour and tests measure with the same hands, so that what the tour tells is
+//! Tour and tests measure with the same code, so that what the tour shows is
 //! what the tests assert. Reading a counter allocates nothing and touches
 //! nothing that is demand-backed; a measurement never measures itself.
 

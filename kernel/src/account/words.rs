@@ -1,0 +1,35 @@
+//! What became of a fault, in one word each.
+
+use memory::fault::{Cause, Refusal};
+use memory::{Access, Outcome};
+
+/// A cause in one word.
+pub(crate) fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Absent => "absent",
+        Cause::Protection => "protection",
+        Cause::ReservedBit => "reserved_bit",
+    }
+}
+
+/// An outcome in one word.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Demand => "demand",
+        Outcome::ZeroRead => "zero_read",
+        Outcome::ZeroWrite => "zero_write",
+        Outcome::PrivateCopy => "private_copy",
+        Outcome::Spurious => "spurious",
+        Outcome::Refused(refusal) => match refusal {
+            Refusal::NoRegion => "refused_no_region",
+            Refusal::NullPage => "refused_null_page",
+            Refusal::Guard => "refused_guard",
+            Refusal::Protection(Access::Read) => "refused_read",
+            Refusal::Protection(Access::Write) => "refused_write",
+            Refusal::Protection(Access::Execute) => "refused_execute",
+            Refusal::NotBacked => "refused_not_backed",
+            Refusal::ReservedBit => "refused_reserved_bit",
+            Refusal::OutOfFrames => "refused_out_of_frames",
+        },
+    }
+}
