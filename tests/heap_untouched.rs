@@ -33,7 +33,7 @@ fn region() -> Region {
 /// Asserts that so many pages of the heap have a frame, and so many a promise.
 fn assert_pages(private: u64, promised: u64) {
     let region = region();
-    let resident = spaces::kernel_half(|space, memory| space.resident(&region));
+    let resident = spaces::kernel_half(|space, _| space.resident(&region));
     let expected = Resident {
         private,
         ..Resident::default()

@@ -48,7 +48,6 @@ static RANKS: AtomicU8 = AtomicU8::new(0);
 ///
 /// One word says whether something is in it, whether it is held, and for which
 /// page fault.
-
 pub struct Lock<T> {
     value: UnsafeCell<MaybeUninit<T>>,
     /// [`FREE`], [`EMPTY`], [`HELD`], or what it is held for.
