@@ -23,7 +23,8 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::direct_map::DirectMap;
-use crate::fault_log::{Event, FaultLog, RING};
+use crate::fault::{Fault, Outcome};
+use crate::fault_log::{Event, FaultLog, RING, Resolved};
 use crate::features::Features;
 use crate::frames::{
     Counts, Frame, FrameKind, Frames, Layout, OutOfFrames, ReclaimError, Run, RunError,
@@ -296,9 +297,11 @@ impl Memory {
         look(&self.lock().log)
     }
 
+    /// Counts a fault, and writes it to the log.
     #[inline]
-    pub(crate) fn record(&self, event: Event) {
-        self.lock().log.record(event);
+    pub(crate) fn record(&self, fault: &Fault, resolved: Resolved) -> Outcome {
+        self.lock().log.record(fault, resolved);
+        resolved.outcome
     }
 
     // --- for the halves -------------------------------------------------------
