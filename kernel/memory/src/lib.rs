@@ -132,7 +132,6 @@ pub mod heap;
 pub mod memory;
 pub mod memory_map;
 pub mod paging;
-mod pool;
 pub mod space;
 pub mod tlb;
 
