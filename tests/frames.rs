@@ -14,7 +14,7 @@ use common::{LARGE_PAGE, PAGE, counts, direct, frames};
 use kernel::cpu::{access, features};
 use kernel::println;
 use kernel::testing::boot_info;
-use memory::frames::{Counts, Frame, FreeError, OutOfFrames, RunError, State, Use};
+use memory::frames::{Counts, Frame, FrameKind, FreeError, OutOfFrames, RunError, State};
 use memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
@@ -23,12 +23,13 @@ kernel::test_kernel!(test_main);
 
 const GIB: u64 = 1 << 30;
 
-fn take(usage: Use) -> Frame {
+fn take(usage: FrameKind) -> Frame {
     frames(|frames| frames.allocate::<Size4KiB>(usage)).expect("a frame is free")
 }
 
 fn take_large() -> Frame<Size2MiB> {
-    frames(|frames| frames.allocate::<Size2MiB>(Use::Kernel)).expect("2 MiB are free in a row")
+    frames(|frames| frames.allocate::<Size2MiB>(FrameKind::Kernel))
+        .expect("2 MiB are free in a row")
 }
 
 /// Writes the first and the last byte of memory that the test owns, and reads them back.
@@ -48,8 +49,8 @@ fn holds_what_is_written(start: PhysAddr, bytes: u64, seed: u8) -> bool {
 #[test_case]
 fn what_is_handed_out_is_counted_by_use_and_what_comes_back_is_free() {
     let before = counts();
-    let taken = [(); 100].map(|()| take(Use::Kernel));
-    let table = take(Use::Table);
+    let taken = [(); 100].map(|()| take(FrameKind::Kernel));
+    let table = take(FrameKind::Table);
     let expected = Counts {
         free: before.free - 101,
         used: before.used + 101,
@@ -67,7 +68,7 @@ fn what_is_handed_out_is_counted_by_use_and_what_comes_back_is_free() {
 
 #[test_case]
 fn total_is_free_and_used_and_used_is_the_sum_of_the_uses() {
-    let frame = take(Use::Shared);
+    let frame = take(FrameKind::Shared);
     let counts = counts();
     assert_eq!(counts.total, counts.free + counts.used);
     let uses = counts.tables + counts.kernel + counts.private + counts.shared + counts.zero;
@@ -78,7 +79,7 @@ fn total_is_free_and_used_and_used_is_the_sum_of_the_uses() {
 
 #[test_case]
 fn no_frame_is_handed_out_twice_or_from_the_first_mib() {
-    let taken: Vec<Frame> = (0..2000).map(|_| take(Use::Kernel)).collect();
+    let taken: Vec<Frame> = (0..2000).map(|_| take(FrameKind::Kernel)).collect();
     let mut starts: Vec<u64> = taken.iter().map(|frame| frame.start().as_u64()).collect();
     starts.sort_unstable();
     assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
@@ -90,7 +91,7 @@ fn no_frame_is_handed_out_twice_or_from_the_first_mib() {
 
 #[test_case]
 fn a_frame_can_really_be_written() {
-    let taken: Vec<Frame> = (0..64).map(|_| take(Use::Kernel)).collect();
+    let taken: Vec<Frame> = (0..64).map(|_| take(FrameKind::Kernel)).collect();
     for (seed, frame) in taken.iter().enumerate() {
         assert!(
             holds_what_is_written(frame.start(), PAGE, seed as u8),
@@ -117,14 +118,14 @@ fn a_frame_of_2_mib_is_aligned_counts_512_and_can_be_written() {
 #[test_case]
 fn the_raw_free_refuses_what_is_free_foreign_or_misaligned_and_changes_nothing() {
     // One frame stays in use, so that it is the frame that is refused and not its use.
-    let kept = take(Use::Shared);
-    let free = take(Use::Shared);
+    let kept = take(FrameKind::Shared);
+    let free = take(FrameKind::Shared);
     let gone = free.as_phys_frame();
     frames(|frames| frames.free(free));
     let before = counts();
     let raw = |frame: PhysFrame| {
         // SAFETY: not one of them is in use by anybody, and each is refused.
-        frames(|frames| unsafe { frames.free_raw(frame, Use::Shared) })
+        frames(|frames| unsafe { frames.free_raw(frame, FrameKind::Shared) })
     };
     let at = |start| PhysFrame::containing_address(PhysAddr::new(start));
     let foreign = |start| {
@@ -158,9 +159,9 @@ fn the_raw_free_refuses_what_is_free_foreign_or_misaligned_and_changes_nothing()
 #[test_case]
 fn the_raw_free_takes_back_a_frame_of_which_only_the_address_is_left() {
     let before = counts();
-    let start = take(Use::Shared).as_phys_frame();
+    let start = take(FrameKind::Shared).as_phys_frame();
     // SAFETY: the owned frame is gone, and nothing used the memory.
-    let freed = frames(|frames| unsafe { frames.free_raw(start, Use::Shared) });
+    let freed = frames(|frames| unsafe { frames.free_raw(start, FrameKind::Shared) });
     assert_eq!(freed, Ok(()));
     assert_eq!(counts(), before);
 }
@@ -169,14 +170,14 @@ fn the_raw_free_takes_back_a_frame_of_which_only_the_address_is_left() {
 fn after_the_limit_is_spent_nothing_is_handed_out_until_something_comes_back() {
     let before = counts();
     frames(|frames| frames.set_limit(Some(3)));
-    let [a, b, c] = [(); 3].map(|()| take(Use::Kernel));
-    let refused = frames(|frames| frames.allocate::<Size4KiB>(Use::Kernel));
+    let [a, b, c] = [(); 3].map(|()| take(FrameKind::Kernel));
+    let refused = frames(|frames| frames.allocate::<Size4KiB>(FrameKind::Kernel));
     assert_eq!(refused, Err(OutOfFrames));
     assert_eq!(counts().limit, Some(0));
     frames(|frames| frames.free(b));
-    let large = frames(|frames| frames.allocate::<Size2MiB>(Use::Kernel));
+    let large = frames(|frames| frames.allocate::<Size2MiB>(FrameKind::Kernel));
     assert_eq!(large, Err(OutOfFrames));
-    let b = take(Use::Kernel);
+    let b = take(FrameKind::Kernel);
     frames(|frames| frames.set_limit(None));
     for frame in [a, b, c] {
         frames(|frames| frames.free(frame));
@@ -187,11 +188,11 @@ fn after_the_limit_is_spent_nothing_is_handed_out_until_something_comes_back() {
 #[test_case]
 fn a_run_lies_in_a_row_below_its_bound_and_at_its_alignment() {
     let before = counts();
-    let below = PhysAddr::new(16 << 20);
-    let run = frames(|frames| frames.allocate_run(48, 0x1_0000, below, Use::Kernel))
+    let below = 16 << 20;
+    let run = frames(|frames| frames.allocate_run(48, 0x1_0000, below, FrameKind::Kernel))
         .expect("there is room for a run for old devices");
     assert!(run.start().is_aligned(0x1_0000_u64));
-    assert!(run.range().end <= below);
+    assert!(run.range().end() <= below);
     assert_eq!(counts().free, before.free - 48);
     assert!(holds_what_is_written(run.start(), 48 * PAGE, 0x33));
     frames(|frames| frames.free_run(run));
@@ -201,19 +202,19 @@ fn a_run_lies_in_a_row_below_its_bound_and_at_its_alignment() {
 /// The usable memory that lies above 4 GiB.
 fn above_4_gib() -> Option<FrameRange> {
     let map = kernel::physical::map(boot_info().memory_regions, features::detect());
-    map.usable().find(|range| range.start.as_u64() >= 4 * GIB)
+    map.usable().find(|range| range.start().as_u64() >= 4 * GIB)
 }
 
 #[test_case]
 fn memory_above_4_gib_is_handed_out_and_written_where_the_machine_has_it() {
-    let highest = PhysAddr::new((1 << 52) - PAGE);
-    let take = || frames(|frames| frames.allocate_run(512, 4 * GIB, highest, Use::Kernel));
+    let highest = 1 << 52;
+    let take = || frames(|frames| frames.allocate_run(512, 4 * GIB, highest, FrameKind::Kernel));
     let Some(range) = above_4_gib() else {
         assert_eq!(take(), Err(RunError::NoRun { count: 512 }));
         return;
     };
     let run = take().expect("memory above 4 GiB begins at 4 GiB");
-    assert_eq!(run.start(), range.start);
+    assert_eq!(run.start(), range.start());
     assert!(holds_what_is_written(
         run.start(),
         run.frames() * PAGE,
@@ -223,6 +224,6 @@ fn memory_above_4_gib_is_handed_out_and_written_where_the_machine_has_it() {
     assert_eq!(state, Some(State::Used));
     println!("\nframes from {:#x} on hold what was written", run.start());
     frames(|frames| frames.free_run(run));
-    let state = frames(|frames| frames.state_of(range.start));
+    let state = frames(|frames| frames.state_of(range.start()));
     assert_eq!(state, Some(State::Free));
 }

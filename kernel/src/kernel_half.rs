@@ -66,11 +66,8 @@ pub unsafe fn build(
     physical: &mut Physical<'static>,
 ) -> Result<KernelHalf, BuildError> {
     let memory = physical::managed(boot.memory_regions, physical.features());
-    let end = memory
-        .clone()
-        .last()
-        .map_or(PhysAddr::zero(), |range| range.end);
-    let slots = end.as_u64().div_ceil(SLOT_SIZE) as usize;
+    let end = memory.clone().last().map_or(0, |range| range.end());
+    let slots = end.div_ceil(SLOT_SIZE) as usize;
     if slots > DIRECT_MAP_SLOTS.len() {
         return Err(BuildError::TooMuchMemory(end));
     }
@@ -174,7 +171,7 @@ impl Builder<'_> {
             .map(|run| run.frame.as_u64()..run.frame.as_u64() + run.size)
             .chain(core::iter::once(zero..zero + 4096));
         for range in memory {
-            let (mut start, end) = (range.start.as_u64(), range.end.as_u64());
+            let (mut start, end) = (range.start().as_u64(), range.end());
             while start < end {
                 let (stop, is_constant) = next_change(constant.clone(), start, end);
                 let (label, rights) = if is_constant {
@@ -277,12 +274,13 @@ pub unsafe fn reclaim(
         .entries()
         .filter(|entry| entry.kind == Kind::Reclaimable)
     {
-        let (mut start, end) = (entry.range.start.as_u64(), entry.range.end.as_u64());
+        let (mut start, end) = (entry.range.start().as_u64(), entry.range.end());
         while start < end {
             let (stop, is_kept) = next_change(kept.clone(), start, end);
             if !is_kept {
-                let range = FrameRange::new(PhysAddr::new(start), PhysAddr::new(stop));
-                reclaimed += physical.frames_mut().reclaim(range)?;
+                let range = FrameRange::new(PhysAddr::new(start), stop);
+                // SAFETY: the caller says that nothing but what is kept is in use.
+                reclaimed += unsafe { physical.frames_mut().reclaim(range)? };
             }
             start = stop;
         }

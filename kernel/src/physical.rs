@@ -8,7 +8,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
-use memory::frames::{Frames, Layout, NewError, RunError, Use};
+use memory::frames::{FrameKind, Frames, Layout, NewError, RunError};
 use memory::journal::{Event, RING};
 use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
 use memory::{DirectMap, Features, Physical};
@@ -48,11 +48,11 @@ pub fn managed(
     core::iter::from_fn(move || {
         let mut merged = next.take()?;
         for range in ranges.by_ref() {
-            if range.start != merged.end {
+            if range.start().as_u64() != merged.end() {
                 next = Some(range);
                 break;
             }
-            merged.end = range.end;
+            merged = FrameRange::new(merged.start(), range.end());
         }
         Some(merged)
     })
@@ -77,10 +77,9 @@ pub fn keep<T: Copy>(
     physical: &mut Physical<'static>,
 ) -> Result<&'static [T], RunError> {
     let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
-    let run =
-        physical
-            .frames_mut()
-            .allocate_run(frames, 4096, PhysAddr::new(1 << 51), Use::Kernel)?;
+    let run = physical
+        .frames_mut()
+        .allocate_run(frames, 4096, 1 << 51, FrameKind::Kernel)?;
     KEPT.fetch_add(frames, Relaxed);
     let copy = physical
         .direct_map()
@@ -105,8 +104,8 @@ fn log_map(map: &MemoryMap<impl Iterator<Item = Region> + Clone>) {
         };
         log::info!(
             "  {:#014x}..{:#014x} {}  {kind}",
-            entry.range.start.as_u64(),
-            entry.range.end.as_u64(),
+            entry.range.start().as_u64(),
+            entry.range.end(),
             Size(entry.range.bytes())
         );
     }
@@ -145,12 +144,15 @@ pub unsafe fn init(
     // SAFETY: the loader mapped all physical memory at this offset, and what
     // is usable in its map is used by nobody but the allocator from now on.
     let direct_map = unsafe { DirectMap::new(boot.physical_memory_offset) };
-    let words: VirtAddr = direct_map.address_of(held.start);
+    let words: VirtAddr = direct_map.address_of(held.start());
     // SAFETY: the frames of `held` are usable, so nobody uses them; they are
     // mapped and page-aligned, `layout` is at most as long as they are, and
     // `Frames::new` keeps them reserved for ever. Any bits are valid words.
     let storage = unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr(), layout.words()) };
-    let frames = Frames::new(map.managed(), storage, held).map_err(PhysicalError::Frames)?;
+    // SAFETY: nothing but the allocator uses what is usable in the map, and the
+    // storage lies in `held`.
+    let frames =
+        unsafe { Frames::new(map.managed(), storage, held) }.map_err(PhysicalError::Frames)?;
     let counts = frames.counts();
     log::info!(
         "frames: {} in all, {} free, {} reserved; the bitmap takes {}",

@@ -16,6 +16,7 @@
 //! In the book: chapter 2, `docs/02-what-memory-there-is.md`.
 
 use core::fmt;
+use core::ops::Range;
 
 use x86_64::PhysAddr;
 
@@ -25,9 +26,10 @@ pub(crate) const FRAME_SHIFT: u32 = 12;
 /// Firmware, real-mode code and device memory live below 1 MiB (in frames).
 const LOW_MEMORY_END: u64 = 0x10_0000 >> FRAME_SHIFT;
 
-/// One past the last frame a [`FrameRange`] can hold: the end of the frame
-/// below 2^52 is no `PhysAddr` (Intel SDM volume 3A, section 4.1.4).
-const LAST_END: u64 = (1 << (52 - FRAME_SHIFT)) - 1;
+/// How many frames there are below 2^52, which no physical address reaches
+/// (Intel SDM volume 3A, section 4.1.4). As an end it is no `PhysAddr`, so ends
+/// are plain numbers.
+pub(crate) const FRAMES: u64 = 1 << (52 - FRAME_SHIFT);
 
 /// What a piece of memory is, in rising order of who wins in an overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,54 +53,60 @@ pub struct Region {
     pub kind: Kind,
 }
 
-/// Whole 4 KiB frames, from `start` up to and without `end`.
+/// Whole 4 KiB frames in a row, up to the last one below 2^52.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FrameRange {
-    /// The first byte of the first frame.
-    pub start: PhysAddr,
-    /// One past the last byte of the last frame.
-    pub end: PhysAddr,
+    /// The number of the first frame.
+    first: u64,
+    /// One past the number of the last frame; both are 0 if there is none.
+    end: u64,
 }
 
 impl FrameRange {
-    /// The whole frames inside the bytes `start..end`; none if `end` lies before `start`.
+    /// The whole frames inside the bytes `start..end`; none if `end` does not lie
+    /// past the first of them. An `end` above 2^52 is one of 2^52.
     #[must_use]
-    pub fn new(start: PhysAddr, end: PhysAddr) -> Self {
-        let range = Self { start, end };
-        Self::of_numbers(range.first(), range.last_end())
+    pub fn new(start: PhysAddr, end: u64) -> Self {
+        Self::of_numbers(frame_above(start.as_u64())..(end >> FRAME_SHIFT).min(FRAMES))
     }
 
     /// No frame at all.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            start: PhysAddr::zero(),
-            end: PhysAddr::zero(),
+        Self { first: 0, end: 0 }
+    }
+
+    /// The frames with these numbers, which are at most [`FRAMES`].
+    pub(crate) fn of_numbers(numbers: Range<u64>) -> Self {
+        let Range { start: first, end } = numbers;
+        if first < end {
+            Self { first, end }
+        } else {
+            Self::empty()
         }
     }
 
-    /// The frames with numbers `first..end`; `end` is at most `LAST_END`.
-    pub(crate) fn of_numbers(first: u64, end: u64) -> Self {
-        Self {
-            start: PhysAddr::new(first << FRAME_SHIFT),
-            end: PhysAddr::new(end << FRAME_SHIFT),
-        }
+    /// The numbers of its frames.
+    pub(crate) fn numbers(&self) -> Range<u64> {
+        self.first..self.end
     }
 
-    /// The number of the first frame.
-    pub(crate) fn first(&self) -> u64 {
-        frame_above(self.start.as_u64())
+    /// The first byte of the first frame; 0 if there is none.
+    #[must_use]
+    pub fn start(&self) -> PhysAddr {
+        PhysAddr::new(self.first << FRAME_SHIFT)
     }
 
-    /// One past the number of the last frame.
-    pub(crate) fn last_end(&self) -> u64 {
-        (self.end.as_u64() >> FRAME_SHIFT).max(self.first())
+    /// One past the last byte of the last frame, at most 2^52; 0 if there is none.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.end << FRAME_SHIFT
     }
 
     /// How many 4 KiB frames it holds.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.last_end() - self.first()
+        self.end - self.first
     }
 
     /// How many bytes its frames hold.
@@ -110,19 +118,19 @@ impl FrameRange {
     /// Whether it holds no frame.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.frames() == 0
+        self.first == self.end
     }
 
     /// Whether the byte at `address` lies in one of its frames.
     #[must_use]
     pub fn contains(&self, address: PhysAddr) -> bool {
-        (self.first()..self.last_end()).contains(&(address.as_u64() >> FRAME_SHIFT))
+        self.numbers().contains(&(address.as_u64() >> FRAME_SHIFT))
     }
 }
 
 impl fmt::Debug for FrameRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}..{:#x}", self.start, self.end)
+        write!(f, "{:#x}..{:#x}", self.start(), self.end())
     }
 }
 
@@ -158,7 +166,7 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
     pub fn new(regions: impl IntoIterator<Item = Region, IntoIter = I>) -> Self {
         Self {
             regions: regions.into_iter(),
-            usable_end: LAST_END,
+            usable_end: FRAMES,
         }
     }
 
@@ -171,7 +179,7 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
                 .clamp(FRAME_SHIFT, 52)
                 .saturating_sub(FRAME_SHIFT);
         Self {
-            usable_end: end.min(LAST_END),
+            usable_end: end.min(FRAMES),
             ..self
         }
     }
@@ -200,7 +208,7 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
     /// What the frame `number` is, and the number, past it, up to which the same regions say so.
     fn look_at(&self, number: u64) -> (Option<Kind>, u64) {
         let mut found = None;
-        let mut same_until = LAST_END;
+        let mut same_until = FRAMES;
         let mut note = |start: u64, end: u64, kind: Kind| {
             if (start..end).contains(&number) {
                 found = found.max(Some(kind));
@@ -257,12 +265,12 @@ impl<I: Iterator<Item = Region> + Clone> Iterator for Entries<I> {
     type Item = MapEntry;
 
     fn next(&mut self) -> Option<MapEntry> {
-        while self.position < LAST_END {
+        while self.position < FRAMES {
             let start = self.position;
             let (kind, mut end) = self.map.look_at(start);
             self.position = end;
             let Some(kind) = kind else { continue };
-            while end < LAST_END {
+            while end < FRAMES {
                 let (next, next_end) = self.map.look_at(end);
                 if next != Some(kind) {
                     break;
@@ -271,7 +279,7 @@ impl<I: Iterator<Item = Region> + Clone> Iterator for Entries<I> {
             }
             self.position = end;
             return Some(MapEntry {
-                range: FrameRange::of_numbers(start, end),
+                range: FrameRange::of_numbers(start..end),
                 kind,
             });
         }

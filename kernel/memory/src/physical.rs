@@ -11,7 +11,7 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 
 use crate::Features;
 use crate::direct_map::DirectMap;
-use crate::frames::{AtHand, Frame, Frames, OutOfFrames, Use};
+use crate::frames::{Frame, FrameKind, Frames, OutOfFrames};
 use crate::journal::{Event, Journal, RING};
 use crate::paging::{LeafSize, Table};
 
@@ -40,7 +40,7 @@ impl<'m> Physical<'m> {
         features: Features,
         events: &'m mut [Event; RING],
     ) -> Result<Self, OutOfFrames> {
-        let zero = frames.allocate::<Size4KiB>(Use::Zero)?;
+        let zero = frames.allocate::<Size4KiB>(FrameKind::Zero)?;
         direct_map.zero(&zero);
         Ok(Self {
             zero: zero.into_entry(),
@@ -134,21 +134,22 @@ impl<'m> Physical<'m> {
     /// A private frame of 4 KiB, zeroed, its ownership passing to an entry.
     #[inline(always)]
     pub(crate) fn new_private_page(&mut self) -> Result<PhysAddr, OutOfFrames> {
-        let frame = self.frames.allocate::<Size4KiB>(Use::Private)?;
+        let frame = self.frames.allocate::<Size4KiB>(FrameKind::Private)?;
         Ok(self.zeroed(frame))
     }
 
     /// The same out of the promised frames.
     pub(crate) fn new_promised_page(&mut self) -> Result<PhysAddr, OutOfFrames> {
-        let frame = self.frames.redeem(Use::Private)?;
+        let frame = self.frames.take_reserved(FrameKind::Private)?;
         Ok(self.zeroed(frame))
     }
 
     /// What a fault needs that takes a frame out of the allocator's hand: the
     /// hand, if it is not empty, and the journal.
     #[inline(always)]
-    pub(crate) fn at_hand(&mut self) -> Option<(AtHand<'_, 'm>, &mut Journal<'m>)> {
-        Some((self.frames.at_hand()?, &mut self.journal))
+    pub(crate) fn at_hand(&mut self) -> Option<(Frame, &mut Journal<'m>)> {
+        let frame = self.frames.allocate(FrameKind::Private).ok()?;
+        Some((frame, &mut self.journal))
     }
 
     /// The same of any size.
@@ -156,11 +157,11 @@ impl<'m> Physical<'m> {
         match size {
             LeafSize::Size4KiB => self.new_private_page(),
             LeafSize::Size2MiB => {
-                let frame = self.frames.allocate::<Size2MiB>(Use::Private)?;
+                let frame = self.frames.allocate::<Size2MiB>(FrameKind::Private)?;
                 Ok(self.zeroed(frame))
             }
             LeafSize::Size1GiB => {
-                let frame = self.frames.allocate::<Size1GiB>(Use::Private)?;
+                let frame = self.frames.allocate::<Size1GiB>(FrameKind::Private)?;
                 Ok(self.zeroed(frame))
             }
         }
@@ -175,24 +176,27 @@ impl<'m> Physical<'m> {
 
     pub(crate) fn free_private(&mut self, start: PhysAddr, size: LeafSize) {
         match size {
-            LeafSize::Size4KiB => self.free::<Size4KiB>(start, Use::Private),
-            LeafSize::Size2MiB => self.free::<Size2MiB>(start, Use::Private),
-            LeafSize::Size1GiB => self.free::<Size1GiB>(start, Use::Private),
+            LeafSize::Size4KiB => self.free::<Size4KiB>(start, FrameKind::Private),
+            LeafSize::Size2MiB => self.free::<Size2MiB>(start, FrameKind::Private),
+            LeafSize::Size1GiB => self.free::<Size1GiB>(start, FrameKind::Private),
         }
     }
 
     /// An empty table.
     pub(crate) fn new_table(&mut self) -> Result<Table, OutOfFrames> {
-        let frame = self.frames.allocate::<Size4KiB>(Use::Table)?;
+        let frame = self.frames.allocate::<Size4KiB>(FrameKind::Table)?;
         Ok(Table::new(frame, self.direct_map))
     }
 
     pub(crate) fn free_table(&mut self, table: Table) {
-        self.free::<Size4KiB>(PhysAddr::new_truncate(table.address()), Use::Table);
+        self.free::<Size4KiB>(PhysAddr::new_truncate(table.address()), FrameKind::Table);
     }
 
-    fn free<S: PageSize>(&mut self, start: PhysAddr, usage: Use) {
+    #[allow(unsafe_code)]
+    fn free<S: PageSize>(&mut self, start: PhysAddr, usage: FrameKind) {
         let frame = PhysFrame::<S>::containing_address(start);
-        self.frames.free(Frame::from_entry(frame, usage));
+        // SAFETY: it was taken out of the tables, which owned it alone.
+        let frame = unsafe { Frame::from_entry(frame, usage) };
+        self.frames.free(frame);
     }
 }

@@ -16,7 +16,7 @@ use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size4KiB};
 
 use crate::direct_map::DirectMap;
-use crate::frames::{Frame, Frames, OutOfFrames, Use};
+use crate::frames::{Frame, FrameKind, Frames, OutOfFrames};
 
 /// Names one record of a pool: its physical address.
 pub(crate) struct Handle<T>(NonZeroU64, PhantomData<fn() -> T>);
@@ -105,7 +105,7 @@ impl<T> Pool<T> {
         value: T,
     ) -> Result<Handle<T>, OutOfFrames> {
         if self.partial == 0 {
-            self.add_slab(frames.allocate::<Size4KiB>(Use::Kernel)?);
+            self.add_slab(frames.allocate::<Size4KiB>(FrameKind::Kernel)?);
         }
         let slab = self.partial;
         let header = self.header(slab);
@@ -140,7 +140,8 @@ impl<T> Pool<T> {
             }
             self.frames -= 1;
             let frame = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new_truncate(slab));
-            frames.free(Frame::from_entry(frame, Use::Kernel));
+            // SAFETY: the pool owned the slab alone, and nothing is left in it.
+            frames.free(unsafe { Frame::from_entry(frame, FrameKind::Kernel) });
         } else if was_full {
             self.list(slab);
         }

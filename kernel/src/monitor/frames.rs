@@ -115,7 +115,7 @@ pub(super) fn heap<'a>(
         let resident: u64 = regions
             .map(|region| space.resident(&region, physical).private)
             .sum();
-        (resident, physical.frames().counts().promised)
+        (resident, physical.frames().counts().kept_back)
     });
     writeln!(
         out,

@@ -97,7 +97,7 @@ impl Blocks {
     fn gather_managed(&mut self, physical: &Physical) {
         let runs = || {
             let states = physical.frames().states();
-            states.map(|(run, state)| (run.start.as_u64(), run.end.as_u64(), state))
+            states.map(|(run, state)| (run.start().as_u64(), run.end(), state))
         };
         if self.used == 0 {
             let total = physical.frames().counts().total * FRAME;

@@ -27,9 +27,10 @@ fn pool() -> (Frames<'static>, Pool<Record>) {
     let offset = VirtAddr::from_ptr(memory.as_mut_ptr());
     // SAFETY: the memory lasts, and only the pool uses it.
     let direct_map = unsafe { DirectMap::new(offset) };
-    let range = FrameRange::new(PhysAddr::new(4096), PhysAddr::new((FRAMES + 1) * 4096));
+    let range = FrameRange::new(PhysAddr::new(4096), (FRAMES + 1) * 4096);
     let storage = vec![0; Layout::of([range].into_iter()).words()].leak();
-    let frames = Frames::new([range].into_iter(), storage, FrameRange::empty());
+    // SAFETY: the memory is ours, and the storage lies elsewhere.
+    let frames = unsafe { Frames::new([range].into_iter(), storage, FrameRange::empty()) };
     (frames.expect("one range"), Pool::new(direct_map))
 }
 

@@ -183,7 +183,7 @@ impl Space {
                 let count = self.cursor.row_before(end);
                 self.cursor.clear_row(count, |old, address| {
                     if old == Entry::PROMISED {
-                        gather.physical.frames_mut().withdraw(1);
+                        gather.physical.frames_mut().unreserve(1);
                     } else {
                         gather.leaf(old, address, LeafSize::Size4KiB);
                     }

@@ -76,7 +76,7 @@ impl Space {
         }
         physical
             .frames_mut()
-            .promise(pages)
+            .reserve(pages)
             .map_err(|_| PromiseError::OutOfFrames)?;
         let mut address = start;
         while address < end {
@@ -106,7 +106,7 @@ impl Space {
         tlb: &mut impl Tlb,
     ) -> Result<u64, PromiseError> {
         let (start, end) = self.pages_on_demand(start, size)?;
-        let before = physical.frames().counts().promised;
+        let before = physical.frames().counts().kept_back;
         let mut gather = self.gather(physical, tlb);
         let mut address = start;
         while address < end {
@@ -118,7 +118,7 @@ impl Space {
             address = next;
         }
         gather.finish();
-        Ok(before - physical.frames().counts().promised)
+        Ok(before - physical.frames().counts().kept_back)
     }
 
     /// The first pages in a row, from `start` on and below `end` (both
@@ -143,7 +143,7 @@ impl Space {
     /// Takes the promise that is stood on away, and the tables that are empty then.
     fn break_promise<T: Tlb>(&mut self, gather: &mut Gather<'_, '_, T>) {
         self.cursor.replace(Entry::UNUSED);
-        gather.physical.frames_mut().withdraw(1);
+        gather.physical.frames_mut().unreserve(1);
         self.cursor.prune(gather);
     }
 

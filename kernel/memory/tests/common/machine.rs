@@ -104,8 +104,9 @@ impl Machine {
         let held = layout.place(map.managed()).expect("room for the bitmap");
         // SAFETY: the place is reserved by the allocator that gets the words,
         // and a machine drops it before its memory.
-        let storage = unsafe { memory.words(held.start, layout.words()) };
-        let frames = Frames::new(map.managed(), storage, held).expect("a sorted map");
+        let storage = unsafe { memory.words(held.start(), layout.words()) };
+        // SAFETY: the memory is this machine's alone, and the storage lies in `held`.
+        let frames = unsafe { Frames::new(map.managed(), storage, held) }.expect("a sorted map");
         // SAFETY: as above, and this is the memory's one machine.
         let events = unsafe { memory.events() };
         let mut physical = Physical::new(frames, memory.direct_map(), features, events)

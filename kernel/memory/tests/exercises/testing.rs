@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use memory::frames::Use;
+use memory::frames::FrameKind;
 use memory::paging::EntryKind;
 use memory::space::{Backing, Broken, Conflict, Counter, LeafDefect, Request};
 use memory::{Flush, Scope, Tlb};
@@ -117,7 +117,12 @@ fn a_discard_that_keeps_the_leaf_is_told_with_its_address() {
     let frame = frame.expect("it was written");
     let whole = PhysFrame::<Size4KiB>::containing_address(frame);
     // SAFETY: nothing accesses the memory from here on; that a leaf still maps it is the point.
-    let freed = unsafe { machine.physical.frames_mut().free_raw(whole, Use::Private) };
+    let freed = unsafe {
+        machine
+            .physical
+            .frames_mut()
+            .free_raw(whole, FrameKind::Private)
+    };
     assert_eq!(freed, Ok(()));
     let broken = Broken::Leaf {
         space: Scope::Space(machine.space(0).root()),

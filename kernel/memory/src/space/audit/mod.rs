@@ -91,7 +91,7 @@ impl Space {
 }
 
 impl<'a> Audit<'a, '_> {
-    /// Says how many frames of [`Use::Kernel`](crate::frames::Use::Kernel) the
+    /// Says how many frames of [`FrameKind::Kernel`](crate::frames::FrameKind::Kernel) the
     /// kernel holds itself, besides those of the region records.
     pub fn held(self, frames: u64) -> Self {
         Self {
@@ -220,7 +220,7 @@ impl Auditor<'_, '_> {
         let report = self.report;
         self.equal(Counter::Tables, counts.tables, report.tables)?;
         self.equal(Counter::Private, counts.private, report.private)?;
-        self.equal(Counter::Promised, counts.promised, report.promised)?;
+        self.equal(Counter::Promised, counts.kept_back, report.promised)?;
         self.equal(Counter::Shared, counts.shared, 0)?;
         self.equal(Counter::Zero, counts.zero, 1)?;
         self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;

@@ -8,7 +8,6 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::{PRESENT, WRITE};
 use crate::fault::{Cause, Fault, Outcome};
-use crate::frames::Use;
 use crate::journal::Row;
 use crate::paging::Entry;
 use crate::physical::Physical;
@@ -72,7 +71,7 @@ impl Space {
         event.fault = fault;
         event.outcome = spot.filled;
         event.region = spot.region;
-        let frame = at_hand.take(Use::Private);
+        let frame = at_hand;
         event.frame = frame.start();
         journal.count_fault(spot.filled_row);
         let is_write = fault.code.contains(WRITE);
@@ -117,7 +116,7 @@ impl Space {
         event.fault = fault;
         event.outcome = OUTCOME;
         event.region = spot.region;
-        let frame = at_hand.take(Use::Private);
+        let frame = at_hand;
         event.frame = frame.start();
         journal.count_fault(ROW);
         let new = spot.private.at(frame.start(), true);

@@ -137,7 +137,7 @@ impl Space {
     #[inline(never)]
     pub(super) fn open_spot(&mut self, address: u64, physical: &mut Physical) -> bool {
         if address.wrapping_sub(self.spot.base) < self.spot.size {
-            return physical.frames_mut().fill_hand();
+            return false;
         }
         let Some(node) = self.lookup(address) else {
             return false;
@@ -154,7 +154,6 @@ impl Space {
         }
         self.spot
             .lie_around(&self.cursor, self.regions.region(node));
-        physical.frames_mut().fill_hand();
         true
     }
 
