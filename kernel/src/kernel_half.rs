@@ -37,7 +37,7 @@ pub enum BuildError {
     /// This part of it could not be mapped.
     Region(&'static str, AllocateError),
     /// There is memory past the end of the direct map's slots.
-    TooMuchMemory(PhysAddr),
+    TooMuchMemory(u64),
 }
 
 /// The kernel half, not yet loaded.

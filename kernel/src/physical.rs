@@ -13,7 +13,7 @@ use memory::journal::{Event, RING};
 use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
 use memory::{DirectMap, Features, Physical};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
-use x86_64::{PhysAddr, VirtAddr};
+use x86_64::VirtAddr;
 
 use crate::boot::BootInfo;
 

@@ -32,6 +32,24 @@ const LOW_MEMORY_END: u64 = 0x10_0000 >> FRAME_SHIFT;
 pub(crate) const FRAMES: u64 = 1 << (52 - FRAME_SHIFT);
 
 /// What a piece of memory is, in rising order of who wins in an overlap.
+///
+/// What boot loaders call it; every kind that is not named here is `Reserved`:
+///
+/// | boot loader | `Usable` | `Reclaimable` | `Reserved` |
+/// |---|---|---|---|
+/// | `bootloader_api` 0.11 | `Usable` | `Bootloader` | `UnknownUefi`, `UnknownBios` |
+/// | `bootloader` 0.9 | `Usable` | `Bootloader`, `PageTable`, `KernelStack`, `BootInfo`, `AcpiReclaimable` | `Kernel`, `InUse`, `Package`, `FrameZero`, `AcpiNvs`, `BadMemory` |
+/// | Multiboot2 | 1 (available) | 3 (ACPI) | 2, 4 (kept over hibernation), 5 (defective) |
+/// | Limine | usable | bootloader reclaimable, ACPI reclaimable | executable and modules, framebuffer, ACPI NVS, bad memory |
+/// | UEFI | conventional | boot services code and data, ACPI reclaim | loader code and data, runtime services, all others |
+///
+/// - Reclaimable memory holds what the kernel still runs on: tables, stack, boot
+///   information, with `bootloader_api` also the image. Reclaim it when they have been
+///   replaced, or around them; ACPI memory when its tables have been read.
+/// - Multiboot2 counts the image, the modules and its own boot information as
+///   available: add a reserved [`Region`] for each, which wins.
+/// - UEFI's kinds are those after `ExitBootServices`. Its loader code and data are
+///   the image and whatever the loader allocated: reclaimable in part, if you know which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Free memory.
@@ -174,12 +192,9 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
     /// 52; CPUID leaf 0x8000_0008). Nothing above them is usable.
     #[must_use]
     pub fn physical_bits(self, bits: u8) -> Self {
-        let end = 1_u64
-            << u32::from(bits)
-                .clamp(FRAME_SHIFT, 52)
-                .saturating_sub(FRAME_SHIFT);
+        let bits = u32::from(bits).clamp(FRAME_SHIFT, 52);
         Self {
-            usable_end: end.min(FRAMES),
+            usable_end: 1 << (bits - FRAME_SHIFT),
             ..self
         }
     }
@@ -235,15 +250,11 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
                 Kind::Reclaimable | Kind::Reserved => note(outer, outer_end, Kind::Reserved),
             }
         }
-        if number < LOW_MEMORY_END {
-            (
-                found.map(|_| Kind::Reserved),
-                same_until.min(LOW_MEMORY_END),
-            )
-        } else if number >= self.usable_end {
-            (found.map(|_| Kind::Reserved), same_until)
-        } else {
-            (found, same_until.min(self.usable_end))
+        let reserved = found.map(|_| Kind::Reserved);
+        match number {
+            ..LOW_MEMORY_END => (reserved, same_until.min(LOW_MEMORY_END)),
+            _ if number >= self.usable_end => (reserved, same_until),
+            _ => (found, same_until.min(self.usable_end)),
         }
     }
 }

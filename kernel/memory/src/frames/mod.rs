@@ -113,7 +113,8 @@ impl<'m> Frames<'m> {
     #[inline]
     pub fn free<S: PageSize>(&mut self, frame: Frame<S>) {
         let kind = frame.kind();
-        if self.give_back(frame.into_entry(), kind).is_err() {
+        // SAFETY: the frame was owned by this value, which ends here.
+        if unsafe { self.give_back(frame.into_entry(), kind) }.is_err() {
             self.ledger.refuse(S::SIZE >> FRAME_SHIFT);
         }
     }
@@ -142,7 +143,8 @@ impl<'m> Frames<'m> {
         if !start.is_aligned(S::SIZE) {
             return Err(FreeError::Misaligned { start });
         }
-        self.give_back(frame, kind)
+        // SAFETY: the caller says that nobody owns it any more.
+        unsafe { self.give_back(frame, kind) }
     }
 
     /// Counts a frame as in use for something else from now on.
@@ -193,13 +195,17 @@ impl<'m> Frames<'m> {
     /// The same for `count` frames at a multiple of `count`.
     fn take_large(&mut self, count: u64) -> Option<u64> {
         let first = self.find_run(count, count, u64::MAX)?;
-        self.set_free(first..first + count, false);
+        // SAFETY: none becomes free.
+        unsafe { self.set_free(first..first + count, false) };
         Some(first)
     }
 
     /// Takes a frame back, if it is in use.
+    ///
+    /// # Safety
+    /// It has no owner any more.
     #[inline]
-    fn give_back<S: PageSize>(
+    unsafe fn give_back<S: PageSize>(
         &mut self,
         frame: PhysFrame<S>,
         kind: FrameKind,
@@ -221,7 +227,8 @@ impl<'m> Frames<'m> {
             _ => false,
         };
         if !is_free {
-            return self.give_back_row(number..number + count, kind);
+            // SAFETY: the caller says so.
+            return unsafe { self.give_back_row(number..number + count, kind) };
         }
         self.ledger.take_back(count, kind);
         Ok(())

@@ -5,6 +5,8 @@
 //! word of the bitmap between the start of memory and the run, skipping blocks
 //! that are used up or whole, so it is linear in fragmented memory.
 
+#![allow(unsafe_code, reason = "frames get their owners here, and lose them")]
+
 use core::ops::Range;
 
 use super::{AllocateAtError, FrameKind, Frames, FreeError, Run, RunError, State};
@@ -40,7 +42,8 @@ impl Frames<'_> {
         let first = self
             .find_run(count, align, below >> FRAME_SHIFT)
             .ok_or(RunError::NoRun { count })?;
-        Ok(self.take_row(first..first + count, kind))
+        // SAFETY: the run was found to be free.
+        Ok(unsafe { self.take_row(first..first + count, kind) })
     }
 
     /// Hands out the frames of `range`, all or none.
@@ -73,13 +76,15 @@ impl Frames<'_> {
         if range.frames() > available {
             return Err(AllocateAtError::OutOfFrames { available });
         }
-        Ok(self.take_row(start..end, kind))
+        // SAFETY: each of the frames was found to be free.
+        Ok(unsafe { self.take_row(start..end, kind) })
     }
 
     /// Takes all frames of a run back, as [`free`](Self::free) does with one.
     pub fn free_run(&mut self, run: Run) {
         let range = run.range();
-        if self.give_back_row(range.numbers(), run.kind()).is_err() {
+        // SAFETY: the run owned the frames and ends here.
+        if unsafe { self.give_back_row(range.numbers(), run.kind()) }.is_err() {
             self.ledger.refuse(range.frames());
         }
     }
@@ -98,19 +103,25 @@ impl Frames<'_> {
         longest
     }
 
-    /// Takes frames, all of them free and available.
-    #[allow(unsafe_code, reason = "frames get their owner here")]
-    fn take_row(&mut self, frames: Range<u64>, kind: FrameKind) -> Run {
+    /// Takes frames, which are available.
+    ///
+    /// # Safety
+    /// All of them are free.
+    unsafe fn take_row(&mut self, frames: Range<u64>, kind: FrameKind) -> Run {
         self.ledger.hand_out(frames.end - frames.start, kind);
-        self.set_free(frames.clone(), false);
-        // SAFETY: the frames were free until now, so nobody owns one, and the
-        // ledger counts them as this kind.
-        unsafe { Run::new(FrameRange::of_numbers(frames), kind) }
+        // SAFETY: none becomes free. They were free until now, so nobody owns
+        // one, and the ledger counts them as this kind.
+        unsafe {
+            self.set_free(frames.clone(), false);
+            Run::new(FrameRange::of_numbers(frames), kind)
+        }
     }
 
     /// Takes frames back, if all of them are in use.
-    #[cold]
-    pub(super) fn give_back_row(
+    ///
+    /// # Safety
+    /// Those that are in use have no owner any more.
+    pub(super) unsafe fn give_back_row(
         &mut self,
         frames: Range<u64>,
         kind: FrameKind,
@@ -126,13 +137,17 @@ impl Frames<'_> {
         if self.ledger.used(kind) < count {
             return Err(FreeError::WrongKind { kind });
         }
-        self.set_free(frames, true);
+        // SAFETY: the caller says so.
+        unsafe { self.set_free(frames, true) };
         self.ledger.take_back(count, kind);
         Ok(())
     }
 
     /// Makes managed frames free in the bitmap, or not.
-    pub(super) fn set_free(&mut self, frames: Range<u64>, is_free: bool) {
+    ///
+    /// # Safety
+    /// Those that become free have no owner.
+    pub(super) unsafe fn set_free(&mut self, frames: Range<u64>, is_free: bool) {
         for span in self.ranges.spans(frames) {
             self.bitmap.set_span(span.start, span.end, is_free);
         }

@@ -3,7 +3,7 @@
 extern crate std;
 
 #[path = "../../tests/frames_model/mod.rs"]
-mod model;
+mod random;
 
 use std::vec;
 

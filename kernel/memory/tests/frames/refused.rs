@@ -179,10 +179,8 @@ fn a_frame_of_the_loaders_is_foreign_until_it_is_reclaimed() {
     }
     let frame = PhysFrame::<Size4KiB>::containing_address(last_reclaimed);
     // SAFETY: it was handed out, and nobody has a `Frame` of it.
-    assert_eq!(
-        unsafe { frames.free_raw(frame, FrameKind::Private) },
-        Ok(())
-    );
+    let freed = unsafe { frames.free_raw(frame, FrameKind::Private) };
+    assert_eq!(freed, Ok(()));
     assert_eq!((frames.counts().free, frames.counts().private), (1, 767));
 }
 

@@ -88,8 +88,20 @@ impl<'m> FreeCounts<'m> {
 
     #[inline]
     pub(super) fn set(&mut self, block: usize, count: FreeCount) {
-        let word = &mut self.0[block / PER_WORD];
-        *word = *word & !(0xffff_ffff << shift(block)) | count.0 << shift(block);
+        self.update(block, |_| count);
+    }
+
+    /// Replaces a count by what `change` makes of it, and returns that.
+    #[inline]
+    pub(super) fn update(
+        &mut self,
+        block: usize,
+        change: impl FnOnce(FreeCount) -> FreeCount,
+    ) -> FreeCount {
+        let (word, shift) = (&mut self.0[block / PER_WORD], shift(block));
+        let count = change(FreeCount(*word >> shift & 0xffff_ffff));
+        *word = *word & !(0xffff_ffff << shift) | count.0 << shift;
+        count
     }
 }
 

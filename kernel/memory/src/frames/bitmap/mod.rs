@@ -13,6 +13,7 @@
 //!   but some. Single frames come from the lowest partial block as long as there
 //!   is one, so that whole blocks stay whole.
 //!
+//! Nothing here knows an owner: [`Frames`](super::Frames) frees what has none.
 //! `search` reads the bitmap without changing it.
 
 mod free_count;
@@ -104,16 +105,13 @@ impl<'m> Bitmap<'m> {
             Some(block) => block,
             None => self.break_whole_block()?,
         };
-        let count = self.counts.get(block);
-        let at = count.first_word();
+        let at = self.counts.get(block).first_word();
         let bits = core::mem::take(&mut self.words[block][at]);
-        let count = count.without_word(at, bits.count_ones());
-        self.counts.set(block, count);
+        let lose_word = |count: FreeCount| count.without_word(at, bits.count_ones());
+        let count = self.counts.update(block, lose_word);
         self.partial.set(block, count.free() != 0);
-        let (word, lowest) = (
-            (block * BLOCK_WORDS + at) as u64,
-            u64::from(bits.trailing_zeros()),
-        );
+        let word = (block * BLOCK_WORDS + at) as u64;
+        let lowest = u64::from(bits.trailing_zeros());
         let first = number_of(word * 64 + lowest) - lowest;
         self.cache = Cache { bits, word, first };
         Some(())
@@ -151,12 +149,13 @@ impl<'m> Bitmap<'m> {
             return true;
         }
         *word |= bit;
-        let count = self.counts.get(block).with_one(at);
-        self.counts.set(block, count);
-        self.partial.set(block, !count.is_whole());
+        let count = self.counts.update(block, |count| count.with_one(at));
         if count.is_whole() {
+            self.partial.set(block, false);
             self.whole.set(block, true);
             self.whole_count += 1;
+        } else {
+            self.partial.set(block, true);
         }
         true
     }

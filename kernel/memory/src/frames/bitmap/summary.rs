@@ -95,8 +95,12 @@ impl<'m> BlockSet<'m> {
         if self.words.get(self.near).is_none_or(|&word| word == 0) {
             self.near = self.first()? / WIDTH;
         }
-        let block = self.near * WIDTH + self.words[self.near].trailing_zeros() as usize;
-        self.set(block, false);
+        let word = &mut self.words[self.near];
+        let block = self.near * WIDTH + word.trailing_zeros() as usize;
+        *word &= word.wrapping_sub(1);
+        if *word == 0 {
+            self.tell_above(self.near, false);
+        }
         Some(block)
     }
 
