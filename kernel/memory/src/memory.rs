@@ -433,6 +433,12 @@ impl Memory {
         self.tlb.flush(scope, flush);
     }
 
+    /// Makes the processor forget one page; no lock is held.
+    #[inline]
+    pub(crate) fn flush_page(&self, scope: Scope, page: VirtAddr) {
+        self.tlb.flush_page(scope, page);
+    }
+
     /// Gives back what no translation leads to any more. Returns how many
     /// private frames (4 KiB) went back.
     ///

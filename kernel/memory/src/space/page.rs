@@ -19,7 +19,7 @@ use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
 use crate::memory::{Memory, Private};
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
-use crate::tlb::{Flush, Scope};
+use crate::tlb::Scope;
 
 /// What became of the page.
 type Backed = Result<Resolved, OutOfFrames>;
@@ -105,7 +105,7 @@ impl<'a> Page<'a> {
     pub(super) fn take_reserved(self, written: bool) -> Backed {
         let content = Content::Private(self.memory.take_private()?.into_leaf());
         let leaf = content.leaf(LeafSize::Size4KiB, self.record.rights, written);
-        self.cursor.replace(leaf);
+        self.cursor.overwrite(leaf);
         self.done(Outcome::Demand, content.start())
     }
 
@@ -121,9 +121,9 @@ impl<'a> Page<'a> {
         }
         let content = Content::Private(self.memory.new_private(size)?.into_leaf());
         let leaf = content.leaf(size, self.record.rights, true);
-        self.cursor.replace(leaf);
+        self.cursor.overwrite(leaf);
         let page = VirtAddr::new_truncate(self.cursor.address());
-        self.memory.flush(*self.scope, Flush::Pages(&[page]));
+        self.memory.flush_page(*self.scope, page);
         self.done(Outcome::PrivateCopy, content.start())
     }
 

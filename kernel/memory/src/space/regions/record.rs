@@ -1,6 +1,5 @@
 //! What is kept of a region.
 
-use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 use x86_64::structures::paging::PageTableFlags;
 
@@ -46,7 +45,7 @@ impl Record {
     /// True if `address` lies in the region.
     #[inline]
     pub(crate) fn contains(&self, address: u64) -> bool {
-        self.region.contains(VirtAddr::new_truncate(address))
+        address.wrapping_sub(self.base()) < self.region.size
     }
 }
 
