@@ -93,7 +93,7 @@ fn small_blocks_end_with_the_frames_and_come_back_with_them() {
         drop(other);
         chain.free(chain.count);
         set_limit(None);
-        assert_eq!((usage().in_use, counts().promised), (0, 0));
+        assert_eq!((usage().in_use, counts().kept_back), (0, 0));
     }
     audit();
 }
@@ -111,7 +111,7 @@ fn a_promise_outlasts_a_limit_that_is_set_later() {
     heap::trim();
     set_limit(Some(700));
     let block = Block::new(500 * PAGE, PAGE);
-    assert!(counts().promised >= 499);
+    assert!(counts().kept_back >= 499);
     assert!(
         Vec::<u8>::new()
             .try_reserve_exact(500 * PAGE as usize)
@@ -122,10 +122,10 @@ fn a_promise_outlasts_a_limit_that_is_set_later() {
         block.write(page * PAGE, page as u8);
     }
     assert!((0..500).all(|page| block.read(page * PAGE) == page as u8));
-    assert!(counts().promised <= 1);
+    assert!(counts().kept_back <= 1);
     drop(block);
     set_limit(None);
-    assert_eq!((usage().in_use, counts().promised), (0, 0));
+    assert_eq!((usage().in_use, counts().kept_back), (0, 0));
 }
 
 #[test_case]
@@ -145,7 +145,7 @@ fn the_whole_machine_can_be_promised_and_touched_and_lives_on() {
     }
     let full = counts();
     assert!(count > 20 && count < blocks.len(), "{count}");
-    assert!(full.free - full.promised < 300, "{full:?}");
+    assert!(full.free - full.kept_back < 300, "{full:?}");
     assert!(usage().growths > 1);
     for &block in &blocks[..count] {
         for page in 0..256 {
@@ -160,7 +160,7 @@ fn the_whole_machine_can_be_promised_and_touched_and_lives_on() {
         unsafe { dealloc(block, layout) };
     }
     heap::trim();
-    assert_eq!((usage().in_use, counts().promised), (0, 0));
+    assert_eq!((usage().in_use, counts().kept_back), (0, 0));
     assert!(
         counts().free + 16 >= before.free,
         "{:?} {before:?}",

@@ -47,7 +47,7 @@ fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
         left * 100 <= taken,
         "{left} of {taken} frames are still taken"
     );
-    assert_eq!(counts().promised, 0);
+    assert_eq!(counts().kept_back, 0);
     assert!(usage().trims > 0);
 
     // What is left was kept for the next blocks; now nobody wants it.

@@ -39,7 +39,7 @@ fn assert_pages(private: u64, promised: u64) {
         ..Resident::default()
     };
     assert_eq!(resident, expected);
-    assert_eq!(counts().promised, promised);
+    assert_eq!(counts().kept_back, promised);
 }
 
 #[test_case]

@@ -45,16 +45,16 @@ fn own_frames(map: &[MapEntry]) -> u64 {
 
 /// Whether ranges are whole, sorted and apart, and as few as can be.
 fn is_clean(map: &[MapEntry]) -> bool {
-    let whole = |address: PhysAddr| address.is_aligned(PAGE);
+    let whole = |address: u64| address.is_multiple_of(PAGE);
     let alone = map.iter().all(|entry| {
-        whole(entry.range.start) && whole(entry.range.end) && entry.range.frames() > 0
+        whole(entry.range.start().as_u64()) && whole(entry.range.end()) && entry.range.frames() > 0
     });
     let in_pairs = map.windows(2).all(|pair| {
         let gap = pair[1]
             .range
-            .start
+            .start()
             .as_u64()
-            .checked_sub(pair[0].range.end.as_u64());
+            .checked_sub(pair[0].range.end());
         gap.is_some_and(|gap| gap > 0 || pair[0].kind != pair[1].kind)
     });
     alone && in_pairs
@@ -70,7 +70,7 @@ fn the_machines_map_is_sorted_whole_and_without_overlaps() {
 #[test_case]
 fn the_first_mib_is_not_usable_and_not_managed() {
     let map = machine();
-    let low = |entry: &&MapEntry| entry.range.start.as_u64() < MIB;
+    let low = |entry: &&MapEntry| entry.range.start().as_u64() < MIB;
     let below: Vec<&MapEntry> = map.iter().filter(low).collect();
     assert!(!below.is_empty());
     assert!(
@@ -110,13 +110,13 @@ fn the_frame_allocator_has_exactly_the_frames_of_the_map() {
 #[test_case]
 fn every_frame_has_the_state_that_the_map_gives_it() {
     for entry in machine() {
-        let inside = [entry.range.start, entry.range.end - PAGE];
+        let inside = [entry.range.start(), PhysAddr::new(entry.range.end() - PAGE)];
         for address in inside {
             let state = frames(|frames| frames.state_of(address));
             assert_eq!(state.is_none(), entry.kind == Kind::Reserved, "{entry:?}");
         }
         if entry.kind == Kind::Reserved {
-            let (start, end) = (entry.range.start.as_u64(), entry.range.end.as_u64());
+            let (start, end) = (entry.range.start().as_u64(), entry.range.end());
             assert!(
                 !frames(|frames| frames.manages_any(start, end)),
                 "{entry:?}"
@@ -132,9 +132,9 @@ fn the_bitmap_and_the_fault_log_are_reserved_in_usable_memory() {
     let end = map
         .iter()
         .rfind(|entry| entry.kind == Kind::Usable && entry.range.frames() >= own)
-        .map(|entry| entry.range.end)
+        .map(|entry| entry.range.end())
         .expect("the kernel found room");
-    let state = |address| frames(|frames| frames.state_of(address));
+    let state = |address| frames(|frames| frames.state_of(PhysAddr::new(address)));
     for frame in 1..=own {
         assert_eq!(state(end - frame * PAGE), Some(State::Reserved), "{frame}");
     }
@@ -151,13 +151,9 @@ fn cleaned(regions: &[(u64, u64, Kind)], bits: u8) -> Vec<(u64, u64, Kind)> {
         .entries()
         .collect();
     assert!(is_clean(&entries), "{entries:?}");
-    let flat = entries.iter().map(|entry| {
-        (
-            entry.range.start.as_u64(),
-            entry.range.end.as_u64(),
-            entry.kind,
-        )
-    });
+    let flat = entries
+        .iter()
+        .map(|entry| (entry.range.start().as_u64(), entry.range.end(), entry.kind));
     flat.collect()
 }
 

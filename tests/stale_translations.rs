@@ -182,11 +182,11 @@ fn zero_to_private_flushes_its_page_and_absent_to_present_flushes_nothing() {
     // counted: by a memory of the test's own, over a run of the machine's frames.
     let machine = spaces::memory();
     let run = machine
-        .allocate_run(64, PAGE, PhysAddr::new(1 << 51), FrameKind::Kernel)
+        .allocate_run(64, PAGE, 1 << 51, FrameKind::Kernel)
         .expect("64 frames are free in a row");
     let region = memory_map::Region {
-        start: run.range().start.as_u64(),
-        end: run.range().end.as_u64(),
+        start: run.start().as_u64(),
+        end: run.range().end(),
         kind: memory_map::Kind::Usable,
     };
     let offset = machine.direct_map().address_of(PhysAddr::zero());
@@ -203,7 +203,7 @@ fn zero_to_private_flushes_its_page_and_absent_to_present_flushes_nothing() {
         .allocate(pages_at(0x10000, 2, Backing::Zero), &memory)
         .expect("the space is empty");
 
-    let mut resolve = |address, access| space.resolve(Fault::supervisor(address, access), &memory);
+    let mut resolve = |address, access| space.resolve(&Fault::supervisor(address, access), &memory);
     let page = region.base + PAGE;
     assert_eq!(resolve(page, Access::Read), Outcome::ZeroRead);
     assert_eq!(NOTED.counts(), (0, 0));
@@ -225,7 +225,7 @@ fn zero_to_private_makes_the_processor_forget_the_zero_frame() {
     let region = allocate(pages_at(0x10000, 1, Backing::Zero));
     assert_eq!(read(&region, 9), 0);
     let fault = Fault::supervisor(region.base, Access::Write);
-    let outcome = spaces::current(|space, memory| space.resolve(fault, memory));
+    let outcome = spaces::current(|space, memory| space.resolve(&fault, memory));
     assert_eq!(outcome, Outcome::PrivateCopy);
     let place = direct(physical(region.base + 9).expect("the page is mapped"));
     // SAFETY: the frame is the region's own, where no Rust value stands.

@@ -48,9 +48,9 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
             Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy,
         ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
-        Some(Outcome::Refused(refusal)) => refuse(context.fault(), Reason::Space(refusal)),
-        None if spaces::resolving().is_some() => refuse(context.fault(), Reason::Nested),
-        None => refuse(context.fault(), Reason::Locked),
+        Some(Outcome::Refused(refusal)) => refuse(context.fault, Reason::Space(refusal)),
+        None if spaces::resolving().is_some() => refuse(context.fault, Reason::Nested),
+        None => refuse(context.fault, Reason::Locked),
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
 #[cold]
 fn spurious(frame: &PageFaultContext) -> Answer {
     if spaces::is_stuck() {
-        return refuse(frame.fault(), Reason::NoProgress);
+        return refuse(frame.fault, Reason::NoProgress);
     }
     if let Some(mut spurious) = SPURIOUS.try_lock() {
         *spurious = Some(*frame);

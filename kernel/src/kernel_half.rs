@@ -35,7 +35,7 @@ pub enum BuildError {
     /// This part of it could not be mapped.
     Region(&'static str, AllocateError),
     /// There is memory past the end of the direct map's slots.
-    TooMuchMemory(PhysAddr),
+    TooMuchMemory(u64),
 }
 
 /// The kernel half, not yet loaded.
@@ -64,11 +64,8 @@ pub unsafe fn build(
     memory: &Memory,
 ) -> Result<Built, BuildError> {
     let managed = physical::managed(boot.memory_regions, memory.features());
-    let end = managed
-        .clone()
-        .last()
-        .map_or(PhysAddr::zero(), |range| range.end);
-    let slots = end.as_u64().div_ceil(SLOT_SIZE) as usize;
+    let end = managed.clone().last().map_or(0, |range| range.end());
+    let slots = end.div_ceil(SLOT_SIZE) as usize;
     if slots > DIRECT_MAP_SLOTS.len() {
         return Err(BuildError::TooMuchMemory(end));
     }
@@ -171,7 +168,7 @@ impl Builder<'_> {
             .map(|run| run.frame.as_u64()..run.frame.as_u64() + run.size)
             .chain(core::iter::once(zero..zero + 4096));
         for range in memory {
-            let (mut start, end) = (range.start.as_u64(), range.end.as_u64());
+            let (mut start, end) = (range.start().as_u64(), range.end());
             while start < end {
                 let (stop, is_constant) = next_change(constant.clone(), start, end);
                 let (label, rights) = if is_constant {
@@ -275,11 +272,11 @@ pub unsafe fn reclaim(
         .entries()
         .filter(|entry| entry.kind == Kind::Reclaimable)
     {
-        let (mut start, end) = (entry.range.start.as_u64(), entry.range.end.as_u64());
+        let (mut start, end) = (entry.range.start().as_u64(), entry.range.end());
         while start < end {
             let (stop, is_kept) = next_change(kept.clone(), start, end);
             if !is_kept {
-                let range = FrameRange::new(PhysAddr::new(start), PhysAddr::new(stop));
+                let range = FrameRange::new(PhysAddr::new(start), stop);
                 // SAFETY: only the loader used these frames, and nothing of it
                 // is used any more, as the caller vouches.
                 reclaimed += unsafe { memory.reclaim(range) }?;

@@ -9,7 +9,6 @@ use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 use memory::frames::{FrameKind, RunError};
 use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
 use memory::{Features, Memory, NewMemoryError};
-use x86_64::PhysAddr;
 
 use crate::boot::BootInfo;
 use crate::cpu::tlb::Processor;
@@ -46,11 +45,11 @@ pub fn managed(
     core::iter::from_fn(move || {
         let mut merged = next.take()?;
         for range in ranges.by_ref() {
-            if range.start != merged.end {
+            if range.start().as_u64() != merged.end() {
                 next = Some(range);
                 break;
             }
-            merged.end = range.end;
+            merged = FrameRange::new(merged.start(), range.end());
         }
         Some(merged)
     })
@@ -75,7 +74,7 @@ pub fn keep<T: Copy>(
     memory: &Memory,
 ) -> Result<&'static [T], RunError> {
     let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
-    let run = memory.allocate_run(frames, 4096, PhysAddr::new(1 << 51), FrameKind::Kernel)?;
+    let run = memory.allocate_run(frames, 4096, 1 << 52, FrameKind::Kernel)?;
     KEPT.fetch_add(frames, Relaxed);
     let copy = memory
         .direct_map()
@@ -100,8 +99,8 @@ fn log_map(map: &MemoryMap<impl Iterator<Item = Region> + Clone>) {
         };
         log::info!(
             "  {:#014x}..{:#014x} {}  {kind}",
-            entry.range.start.as_u64(),
-            entry.range.end.as_u64(),
+            entry.range.start().as_u64(),
+            entry.range.end(),
             Size(entry.range.bytes())
         );
     }

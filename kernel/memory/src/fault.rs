@@ -42,6 +42,10 @@ impl Cause {
 }
 
 /// A page fault: CR2, the error code, and the instruction that was at it.
+///
+/// In C's order, so that a handler's stub can leave one on the stack: the
+/// processor pushes the instruction and, below it, the error code.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The address that was accessed (CR2).

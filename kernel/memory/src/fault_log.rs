@@ -33,6 +33,14 @@ pub struct Event {
     pub frame: PhysAddr,
 }
 
+/// What became of a fault: what an [`Event`] says besides the fault itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resolved {
+    pub(crate) outcome: Outcome,
+    pub(crate) region: VirtAddr,
+    pub(crate) frame: PhysAddr,
+}
+
 impl Event {
     /// No event: what the ring, or a buffer for events, is filled with at first.
     pub const NONE: Self = Self {
@@ -71,10 +79,20 @@ impl FaultLog {
 
     /// Counts a fault, and writes its event over the oldest.
     #[inline]
-    pub(crate) fn record(&mut self, event: Event) {
-        self.by_outcome[event.outcome.index()] += 1;
-        self.by_code[event.fault.code.bits() as usize % CODES] += 1;
-        self.ring[Self::index(self.written)] = event;
+    pub(crate) fn record(&mut self, fault: &Fault, resolved: Resolved) {
+        let Resolved {
+            outcome,
+            region,
+            frame,
+        } = resolved;
+        self.by_outcome[outcome.index()] += 1;
+        self.by_code[fault.code.bits() as usize % CODES] += 1;
+        self.ring[Self::index(self.written)] = Event {
+            fault: *fault,
+            outcome,
+            region,
+            frame,
+        };
         self.written += 1;
     }
 

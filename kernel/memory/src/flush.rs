@@ -20,7 +20,7 @@ use crate::paging::Table;
 use crate::tlb::{Flush, Scope};
 
 /// Above this many pages everything is flushed instead.
-pub const MOST_PAGES: usize = 32;
+const MOST_PAGES: usize = 32;
 /// Frames and tables that a batch holds before it finishes early.
 const MOST_REMOVED: usize = 256;
 

@@ -72,10 +72,11 @@
 //! // The frame allocator keeps its bitmap in frames of its own.
 //! let layout = Layout::of(map.managed());
 //! let held = layout.place(map.managed()).ok_or("no room for the bitmap")?;
-//! let words: *mut u64 = direct_map.address_of(held.start).as_mut_ptr();
+//! let words: *mut u64 = direct_map.address_of(held.start()).as_mut_ptr();
 //! // SAFETY: the place lies in the memory above, and the allocator reserves it.
 //! let storage = unsafe { core::slice::from_raw_parts_mut(words, layout.words()) };
-//! let frames = Frames::new(map.managed(), storage, held)?;
+//! // SAFETY: nothing else uses what is usable in the map, and `held` holds the storage.
+//! let frames = unsafe { Frames::new(map.managed(), storage, held)? };
 //! assert_eq!(frames.counts().total, 1023); // a frame that is reserved in part is not used
 //!
 //! // The kernel half, which regions of the kernel go into, and a space.
@@ -132,7 +133,6 @@ pub mod heap;
 pub mod memory;
 pub mod memory_map;
 pub mod paging;
-mod pool;
 pub mod space;
 pub mod tlb;
 

@@ -23,10 +23,12 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::direct_map::DirectMap;
-use crate::fault_log::{Event, FaultLog, RING};
+use crate::fault::{Fault, Outcome};
+use crate::fault_log::{Event, FaultLog, RING, Resolved};
 use crate::features::Features;
 use crate::frames::{
-    Counts, Frame, FrameKind, Frames, Layout, OutOfFrames, ReclaimError, Run, RunError,
+    AllocateAtError, Counts, Frame, FrameKind, Frames, FreeError, Layout, OutOfFrames,
+    ReclaimError, Run, RunError,
 };
 use crate::memory_map::{FrameRange, MemoryMap, Region};
 use crate::paging::{LeafSize, Table};
@@ -124,11 +126,14 @@ impl Memory {
             .usable()
             .filter(|range| range.frames() >= needed)
             .last()
-            .map(|range| FrameRange::of_numbers(range.last_end() - needed, range.last_end()))
+            .map(|range| {
+                let end = range.numbers().end;
+                FrameRange::of_numbers(end - needed..end)
+            })
             .ok_or(NewMemoryError::NoRoom { frames: needed })?;
         // SAFETY: the caller vouches for all of it.
         let direct_map = unsafe { DirectMap::new(offset) };
-        let start = held.start.as_u64();
+        let start = held.start().as_u64();
         // SAFETY: the frames of `held` are usable, so mapped and nobody's; they
         // are aligned and long enough, and `Frames::new` keeps them out of use
         // for ever. Any bits are valid words.
@@ -141,7 +146,9 @@ impl Memory {
             (0..RING).for_each(|index| events.add(index).write(Event::NONE));
             &mut *events.cast::<[Event; RING]>()
         };
-        let mut frames = Frames::new(map.managed(), words, held)
+        // SAFETY: nobody else uses the usable memory or hands it out, as the
+        // caller vouches; the storage lies in `held`.
+        let mut frames = unsafe { Frames::new(map.managed(), words, held) }
             .expect("the map is sorted, and the layout was made from it");
         let zero = frames
             .allocate::<Size4KiB>(FrameKind::Zero)
@@ -220,10 +227,38 @@ impl Memory {
         &self,
         count: u64,
         align: u64,
-        below: PhysAddr,
+        below: u64,
         kind: FrameKind,
     ) -> Result<Run, RunError> {
         self.lock().frames.allocate_run(count, align, below, kind)
+    }
+
+    /// Hands out the frames of a chosen range; see [`Frames::allocate_at`].
+    ///
+    /// # Errors
+    ///
+    /// See [`AllocateAtError`].
+    pub fn allocate_at(&self, range: FrameRange, kind: FrameKind) -> Result<Run, AllocateAtError> {
+        self.lock().frames.allocate_at(range, kind)
+    }
+
+    /// Takes a frame back of which only the address is left; see
+    /// [`Frames::free_raw`].
+    ///
+    /// # Errors
+    ///
+    /// See [`FreeError`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Frames::free_raw`].
+    pub unsafe fn free_raw<S: PageSize>(
+        &self,
+        frame: PhysFrame<S>,
+        kind: FrameKind,
+    ) -> Result<(), FreeError> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.lock().frames.free_raw(frame, kind) }
     }
 
     /// Takes all frames of a run back.
@@ -247,7 +282,8 @@ impl Memory {
     /// Nobody uses these frames any more: no reference, no page table, no stack
     /// lies in them.
     pub unsafe fn reclaim(&self, range: FrameRange) -> Result<u64, ReclaimError> {
-        self.lock().frames.reclaim(range)
+        // SAFETY: as the caller vouches.
+        unsafe { self.lock().frames.reclaim(range) }
     }
 
     /// How many frames are what, at this moment.
@@ -296,9 +332,11 @@ impl Memory {
         look(&self.lock().log)
     }
 
+    /// Counts a fault, and writes it to the log.
     #[inline]
-    pub(crate) fn record(&self, event: Event) {
-        self.lock().log.record(event);
+    pub(crate) fn record(&self, fault: &Fault, resolved: Resolved) -> Outcome {
+        self.lock().log.record(fault, resolved);
+        resolved.outcome
     }
 
     // --- for the halves -------------------------------------------------------
@@ -393,6 +431,12 @@ impl Memory {
     #[inline]
     pub(crate) fn flush(&self, scope: Scope, flush: Flush<'_>) {
         self.tlb.flush(scope, flush);
+    }
+
+    /// Makes the processor forget one page; no lock is held.
+    #[inline]
+    pub(crate) fn flush_page(&self, scope: Scope, page: VirtAddr) {
+        self.tlb.flush_page(scope, page);
     }
 
     /// Gives back what no translation leads to any more. Returns how many

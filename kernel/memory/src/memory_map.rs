@@ -16,6 +16,7 @@
 //! In the book: chapter 2, `docs/02-what-memory-there-is.md`.
 
 use core::fmt;
+use core::ops::Range;
 
 use x86_64::PhysAddr;
 
@@ -25,11 +26,30 @@ pub(crate) const FRAME_SHIFT: u32 = 12;
 /// Firmware, real-mode code and device memory live below 1 MiB (in frames).
 const LOW_MEMORY_END: u64 = 0x10_0000 >> FRAME_SHIFT;
 
-/// One past the last frame a [`FrameRange`] can hold: the end of the frame
-/// below 2^52 is no `PhysAddr` (Intel SDM volume 3A, section 4.1.4).
-const LAST_END: u64 = (1 << (52 - FRAME_SHIFT)) - 1;
+/// How many frames there are below 2^52, which no physical address reaches
+/// (Intel SDM volume 3A, section 4.1.4). As an end it is no `PhysAddr`, so ends
+/// are plain numbers.
+pub(crate) const FRAMES: u64 = 1 << (52 - FRAME_SHIFT);
 
 /// What a piece of memory is, in rising order of who wins in an overlap.
+///
+/// What boot loaders call it; every kind that is not named here is `Reserved`:
+///
+/// | boot loader | `Usable` | `Reclaimable` | `Reserved` |
+/// |---|---|---|---|
+/// | `bootloader_api` 0.11 | `Usable` | `Bootloader` | `UnknownUefi`, `UnknownBios` |
+/// | `bootloader` 0.9 | `Usable` | `Bootloader`, `PageTable`, `KernelStack`, `BootInfo`, `AcpiReclaimable` | `Kernel`, `InUse`, `Package`, `FrameZero`, `AcpiNvs`, `BadMemory` |
+/// | Multiboot2 | 1 (available) | 3 (ACPI) | 2, 4 (kept over hibernation), 5 (defective) |
+/// | Limine | usable | bootloader reclaimable, ACPI reclaimable | executable and modules, framebuffer, ACPI NVS, bad memory |
+/// | UEFI | conventional | boot services code and data, ACPI reclaim | loader code and data, runtime services, all others |
+///
+/// - Reclaimable memory holds what the kernel still runs on: tables, stack, boot
+///   information, with `bootloader_api` also the image. Reclaim it when they have been
+///   replaced, or around them; ACPI memory when its tables have been read.
+/// - Multiboot2 counts the image, the modules and its own boot information as
+///   available: add a reserved [`Region`] for each, which wins.
+/// - UEFI's kinds are those after `ExitBootServices`. Its loader code and data are
+///   the image and whatever the loader allocated: reclaimable in part, if you know which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Free memory.
@@ -51,54 +71,60 @@ pub struct Region {
     pub kind: Kind,
 }
 
-/// Whole 4 KiB frames, from `start` up to and without `end`.
+/// Whole 4 KiB frames in a row, up to the last one below 2^52.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FrameRange {
-    /// The first byte of the first frame.
-    pub start: PhysAddr,
-    /// One past the last byte of the last frame.
-    pub end: PhysAddr,
+    /// The number of the first frame.
+    first: u64,
+    /// One past the number of the last frame; both are 0 if there is none.
+    end: u64,
 }
 
 impl FrameRange {
-    /// The whole frames inside the bytes `start..end`; none if `end` lies before `start`.
+    /// The whole frames inside the bytes `start..end`; none if `end` does not lie
+    /// past the first of them. An `end` above 2^52 is one of 2^52.
     #[must_use]
-    pub fn new(start: PhysAddr, end: PhysAddr) -> Self {
-        let range = Self { start, end };
-        Self::of_numbers(range.first(), range.last_end())
+    pub fn new(start: PhysAddr, end: u64) -> Self {
+        Self::of_numbers(frame_above(start.as_u64())..(end >> FRAME_SHIFT).min(FRAMES))
     }
 
     /// No frame at all.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            start: PhysAddr::zero(),
-            end: PhysAddr::zero(),
+        Self { first: 0, end: 0 }
+    }
+
+    /// The frames with these numbers, which are at most [`FRAMES`].
+    pub(crate) fn of_numbers(numbers: Range<u64>) -> Self {
+        let Range { start: first, end } = numbers;
+        if first < end {
+            Self { first, end }
+        } else {
+            Self::empty()
         }
     }
 
-    /// The frames with numbers `first..end`; `end` is at most `LAST_END`.
-    pub(crate) fn of_numbers(first: u64, end: u64) -> Self {
-        Self {
-            start: PhysAddr::new(first << FRAME_SHIFT),
-            end: PhysAddr::new(end << FRAME_SHIFT),
-        }
+    /// The numbers of its frames.
+    pub(crate) fn numbers(&self) -> Range<u64> {
+        self.first..self.end
     }
 
-    /// The number of the first frame.
-    pub(crate) fn first(&self) -> u64 {
-        frame_above(self.start.as_u64())
+    /// The first byte of the first frame; 0 if there is none.
+    #[must_use]
+    pub fn start(&self) -> PhysAddr {
+        PhysAddr::new(self.first << FRAME_SHIFT)
     }
 
-    /// One past the number of the last frame.
-    pub(crate) fn last_end(&self) -> u64 {
-        (self.end.as_u64() >> FRAME_SHIFT).max(self.first())
+    /// One past the last byte of the last frame, at most 2^52; 0 if there is none.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.end << FRAME_SHIFT
     }
 
     /// How many 4 KiB frames it holds.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.last_end() - self.first()
+        self.end - self.first
     }
 
     /// How many bytes its frames hold.
@@ -110,19 +136,19 @@ impl FrameRange {
     /// Whether it holds no frame.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.frames() == 0
+        self.first == self.end
     }
 
     /// Whether the byte at `address` lies in one of its frames.
     #[must_use]
     pub fn contains(&self, address: PhysAddr) -> bool {
-        (self.first()..self.last_end()).contains(&(address.as_u64() >> FRAME_SHIFT))
+        self.numbers().contains(&(address.as_u64() >> FRAME_SHIFT))
     }
 }
 
 impl fmt::Debug for FrameRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}..{:#x}", self.start, self.end)
+        write!(f, "{:#x}..{:#x}", self.start(), self.end())
     }
 }
 
@@ -158,7 +184,7 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
     pub fn new(regions: impl IntoIterator<Item = Region, IntoIter = I>) -> Self {
         Self {
             regions: regions.into_iter(),
-            usable_end: LAST_END,
+            usable_end: FRAMES,
         }
     }
 
@@ -166,12 +192,9 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
     /// 52; CPUID leaf 0x8000_0008). Nothing above them is usable.
     #[must_use]
     pub fn physical_bits(self, bits: u8) -> Self {
-        let end = 1_u64
-            << u32::from(bits)
-                .clamp(FRAME_SHIFT, 52)
-                .saturating_sub(FRAME_SHIFT);
+        let bits = u32::from(bits).clamp(FRAME_SHIFT, 52);
         Self {
-            usable_end: end.min(LAST_END),
+            usable_end: 1 << (bits - FRAME_SHIFT),
             ..self
         }
     }
@@ -200,7 +223,7 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
     /// What the frame `number` is, and the number, past it, up to which the same regions say so.
     fn look_at(&self, number: u64) -> (Option<Kind>, u64) {
         let mut found = None;
-        let mut same_until = LAST_END;
+        let mut same_until = FRAMES;
         let mut note = |start: u64, end: u64, kind: Kind| {
             if (start..end).contains(&number) {
                 found = found.max(Some(kind));
@@ -227,15 +250,11 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
                 Kind::Reclaimable | Kind::Reserved => note(outer, outer_end, Kind::Reserved),
             }
         }
-        if number < LOW_MEMORY_END {
-            (
-                found.map(|_| Kind::Reserved),
-                same_until.min(LOW_MEMORY_END),
-            )
-        } else if number >= self.usable_end {
-            (found.map(|_| Kind::Reserved), same_until)
-        } else {
-            (found, same_until.min(self.usable_end))
+        let reserved = found.map(|_| Kind::Reserved);
+        match number {
+            ..LOW_MEMORY_END => (reserved, same_until.min(LOW_MEMORY_END)),
+            _ if number >= self.usable_end => (reserved, same_until),
+            _ => (found, same_until.min(self.usable_end)),
         }
     }
 }
@@ -257,12 +276,12 @@ impl<I: Iterator<Item = Region> + Clone> Iterator for Entries<I> {
     type Item = MapEntry;
 
     fn next(&mut self) -> Option<MapEntry> {
-        while self.position < LAST_END {
+        while self.position < FRAMES {
             let start = self.position;
             let (kind, mut end) = self.map.look_at(start);
             self.position = end;
             let Some(kind) = kind else { continue };
-            while end < LAST_END {
+            while end < FRAMES {
                 let (next, next_end) = self.map.look_at(end);
                 if next != Some(kind) {
                     break;
@@ -271,7 +290,7 @@ impl<I: Iterator<Item = Region> + Clone> Iterator for Entries<I> {
             }
             self.position = end;
             return Some(MapEntry {
-                range: FrameRange::of_numbers(start, end),
+                range: FrameRange::of_numbers(start..end),
                 kind,
             });
         }

@@ -34,4 +34,9 @@ pub enum Flush<'a> {
 pub trait Tlb: Sync {
     /// Forgets; when it returns no processor uses what was named any more.
     fn flush(&self, scope: Scope, flush: Flush<'_>);
+
+    /// Forgets one page: the most common flush, that of a first write.
+    fn flush_page(&self, scope: Scope, page: VirtAddr) {
+        self.flush(scope, Flush::Pages(&[page]));
+    }
 }

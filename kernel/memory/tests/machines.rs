@@ -1,6 +1,6 @@
 //! Memory maps of real machines, from the boot loader's words to the last frame.
 
-use memory::frames::{Frame, Frames, Layout, Use};
+use memory::frames::{Frame, FrameKind, Frames, Layout};
 use memory::memory_map::Kind::{self, Reclaimable, Reserved, Usable};
 use memory::memory_map::{MemoryMap, Region};
 use proptest::prelude::*;
@@ -74,12 +74,14 @@ fn regions(rows: &[Row]) -> impl Iterator<Item = Region> + Clone + '_ {
 }
 
 /// Starts an allocator as a kernel does, its storage inside the map.
+#[allow(unsafe_code)]
 fn start(rows: &[Row]) -> (Frames<'static>, u64) {
     let map = MemoryMap::new(regions(rows)).physical_bits(48);
     let layout = Layout::of(map.managed());
     let held = layout.place(map.managed()).expect("room for the bitmap");
     let storage = vec![u64::MAX; held.bytes() as usize / 8].leak();
-    let frames = Frames::new(map.managed(), storage, held).expect("the map is clean");
+    // SAFETY: no memory is behind the frames.
+    let frames = unsafe { Frames::new(map.managed(), storage, held) }.expect("the map is clean");
     (frames, layout.words() as u64 * 8)
 }
 
@@ -88,7 +90,7 @@ fn exhaust_and_refill(frames: &mut Frames<'_>, rows: &[Row]) {
     let before = frames.counts();
     let blocks = frames.free_2m_blocks();
     let mut all: Vec<Frame> = Vec::new();
-    while let Ok(frame) = frames.allocate(Use::Private) {
+    while let Ok(frame) = frames.allocate(FrameKind::Private) {
         let (first, last) = (frame.start().as_u64(), frame.start().as_u64() + 4095);
         let told = |&&(start, end, _): &&Row| start <= last && first < end;
         assert!(

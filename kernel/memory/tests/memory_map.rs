@@ -23,7 +23,7 @@ fn reserved(start: u64, end: u64) -> Region {
 fn usable_of(regions: &[Region]) -> Vec<(u64, u64)> {
     let map = MemoryMap::new(regions.iter().copied());
     map.usable()
-        .map(|range| (range.start.as_u64(), range.end.as_u64()))
+        .map(|range| (range.start().as_u64(), range.end()))
         .collect()
 }
 
@@ -31,7 +31,7 @@ fn usable_of(regions: &[Region]) -> Vec<(u64, u64)> {
 fn entries_of(regions: &[Region]) -> Vec<(u64, u64, Kind)> {
     let map = MemoryMap::new(regions.iter().copied());
     map.entries()
-        .map(|e| (e.range.start.as_u64(), e.range.end.as_u64(), e.kind))
+        .map(|e| (e.range.start().as_u64(), e.range.end(), e.kind))
         .collect()
 }
 
@@ -169,7 +169,7 @@ fn nothing_past_the_processors_address_bits_is_usable() {
     let map = MemoryMap::new(regions).physical_bits(36);
     let entries: Vec<MapEntry> = map.entries().collect();
     let entry = |start, end, kind| MapEntry {
-        range: FrameRange::new(PhysAddr::new(start), PhysAddr::new(end)),
+        range: FrameRange::new(PhysAddr::new(start), end),
         kind,
     };
     let (below, border, above) = ((1 << 36) - MIB, 1 << 36, (1 << 36) + MIB);
@@ -180,7 +180,7 @@ fn nothing_past_the_processors_address_bits_is_usable() {
 
 #[test]
 fn regions_up_to_the_end_of_all_addresses_do_no_harm() {
-    let last = (1 << 52) - 0x1000;
+    let last = 1 << 52;
     assert_eq!(usable_of(&[usable(0, u64::MAX)]), [(MIB, last)]);
     assert_eq!(
         usable_of(&[usable(1 << 52, u64::MAX), usable(u64::MAX - 1, u64::MAX)]),
@@ -192,19 +192,35 @@ fn regions_up_to_the_end_of_all_addresses_do_no_harm() {
     );
     for bits in [0, 12, 52, 64, 255] {
         let map = MemoryMap::new([usable(0, u64::MAX)]).physical_bits(bits);
-        let end = map.usable().last().map_or(0, |range| range.end.as_u64());
+        let end = map.usable().last().map_or(0, |range| range.end());
         assert_eq!(end, if bits >= 52 { last } else { 0 }, "{bits} bits");
     }
 }
 
 #[test]
 fn a_range_counts_whole_frames_and_their_bytes() {
-    let range = |start, end| FrameRange::new(PhysAddr::new(start), PhysAddr::new(end));
+    let range = |start, end| FrameRange::new(PhysAddr::new(start), end);
     let three = range(0x1fff, 0x5fff);
     assert!(three.bytes() == 0x3000 && !three.is_empty());
     assert_eq!(format!("{three:?}"), "0x2000..0x5000");
     for none in [FrameRange::empty(), range(0x1001, 0x1fff), range(MIB, 0)] {
         assert!(none.bytes() == 0 && none.is_empty());
+    }
+}
+
+#[test]
+fn a_range_reaches_to_the_last_frame_and_no_farther() {
+    let top = 1_u64 << 52;
+    let last = FrameRange::new(PhysAddr::new(top - 0x1000), top);
+    assert_eq!((last.frames(), last.end()), (1, top));
+    assert_eq!(last.start().as_u64(), top - 0x1000);
+    assert!(last.contains(PhysAddr::new(top - 1)));
+    assert_eq!(format!("{last:?}"), "0xffffffffff000..0x10000000000000");
+    assert_eq!(FrameRange::new(last.start(), u64::MAX), last);
+    for start in [top - 1, top - 0xfff] {
+        let none = FrameRange::new(PhysAddr::new(start), u64::MAX);
+        assert_eq!(none, FrameRange::empty());
+        assert_eq!((none.start().as_u64(), none.end()), (0, 0));
     }
 }
 
@@ -216,7 +232,7 @@ fn an_allocator_manages_what_is_usable_or_the_loaders() {
         reserved(4 * MIB, 5 * MIB),
         loaders,
     ];
-    let starts = MemoryMap::new(regions).managed().map(|e| e.range.start);
+    let starts = MemoryMap::new(regions).managed().map(|e| e.range.start());
     assert!(starts.eq([2 * MIB, 5 * MIB].map(PhysAddr::new)));
 }
 
@@ -273,19 +289,19 @@ proptest! {
         let map = MemoryMap::new(regions.iter().copied()).physical_bits(physical_bits);
         let entries: Vec<MapEntry> = map.entries().collect();
         for entry in &entries {
-            prop_assert!(entry.range.start.is_aligned(4096_u64) && entry.range.end.is_aligned(4096_u64));
+            prop_assert!(entry.range.start().is_aligned(4096_u64) && entry.range.end().is_multiple_of(4096));
             prop_assert!(!entry.range.is_empty());
         }
         for pair in entries.windows(2) {
-            let (end, start) = (pair[0].range.end, pair[1].range.start);
+            let (end, start) = (pair[0].range.end(), pair[1].range.start().as_u64());
             prop_assert!(end < start || end == start && pair[0].kind != pair[1].kind);
         }
         // Something can change only where a region starts or ends.
         let borders = regions.iter().flat_map(|region| [region.start, region.end]);
         let borders = borders.chain([0, MIB, 1 << physical_bits]).map(|address| address / 4096);
         for frame in borders.flat_map(|frame| frame.saturating_sub(2)..=frame + 2) {
-            if frame >= (1 << 40) - 1 {
-                continue; // no `FrameRange` can name it
+            if frame >= 1 << 40 {
+                continue; // no physical address names it
             }
             let address = PhysAddr::new(frame * 4096);
             let found = entries.iter().find(|entry| entry.range.contains(address)).map(|entry| entry.kind);

@@ -93,7 +93,7 @@ fn spurious(bench: &Bench) {
         let fault = Fault::supervisor(region.base, Access::Write);
         bench.report("spurious fault, without the exception", 0..SAMPLES, |_| {
             let outcome =
-                spaces::current(|space, memory| space.resolve(fault, memory));
+                spaces::current(|space, memory| space.resolve(&fault, memory));
             black_box(outcome);
         });
     });

@@ -251,17 +251,19 @@ macro_rules! restore {
 /// ```text
 ///   rsp+88..128  rip, cs, rflags, rsp, ss   pushed by the processor
 ///   rsp+80       error code                 pushed by the processor, 16-byte aligned
-///   rsp+72       rdi                        needed to hold cr2
-///   rsp+8..72    rax, rcx, rdx, rsi, r8, r9, r10, r11 (lowest)
-///   rsp          cr2                        = &PageFaultContext, 16-byte aligned
+///   rsp+72       cr2                        with the two above it, a `Fault`
+///   rsp+0..72    rdi, rax, rcx, rdx, rsi, r8, r9, r10, r11 (lowest)
+///   rsp                                     = &PageFaultContext, 16-byte aligned
 /// ```
 ///
 /// CR2 is read as soon as there is a register for it.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn page_fault<H: Handlers>() {
     naked_asm!(
+        "sub rsp, 8", // the place of cr2
         "push rdi",
         "mov rdi, cr2",
+        "mov [rsp + 8], rdi",
         "push rax",
         "push rcx",
         "push rdx",
@@ -270,20 +272,19 @@ unsafe extern "sysv64" fn page_fault<H: Handlers>() {
         "push r9",
         "push r10",
         "push r11",
-        "push rdi", // cr2
         "mov rdi, rsp",
         "cld",
         "call {page_fault}",
         ".globl page_fault_answered",
         "page_fault_answered:",
-        "lea rsp, [rsp + 8]", // cr2
         "test al, al", // Answer::Resolved is 0
         "jnz 2f",
         restore!(),
-        "add rsp, 8", // error code
+        "add rsp, 16", // cr2, error code
         "iretq",
         "2:",
         restore!(),
+        "add rsp, 8", // cr2
         "push {vector}",
         "jmp {all_registers}",
         page_fault = sym H::page_fault,

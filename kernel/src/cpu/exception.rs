@@ -150,8 +150,6 @@ impl fmt::Display for SelectorErrorCode {
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the registers of those names")]
 pub struct PageFaultContext {
-    /// The address that was accessed.
-    pub cr2: VirtAddr,
     pub r11: u64,
     pub r10: u64,
     pub r9: u64,
@@ -161,26 +159,13 @@ pub struct PageFaultContext {
     pub rcx: u64,
     pub rax: u64,
     pub rdi: u64,
-    /// What was tried and what was missing (Intel SDM vol. 3A, figure 4-12).
-    pub error_code: PageFaultErrorCode,
-    /// The instruction that faulted; the stub returns to what stands here.
-    pub rip: VirtAddr,
+    /// CR2, the error code (Intel SDM vol. 3A, figure 4-12), and the instruction
+    /// that faulted; the stub returns to what stands here.
+    pub fault: Fault,
     pub cs: u64,
     pub rflags: u64,
     pub rsp: u64,
     pub ss: u64,
-}
-
-impl PageFaultContext {
-    /// The fault that the processor reports.
-    #[must_use]
-    pub const fn fault(&self) -> Fault {
-        Fault {
-            address: self.cr2,
-            code: self.error_code,
-            instruction: self.rip,
-        }
-    }
 }
 
 impl fmt::Display for PageFaultContext {
@@ -196,8 +181,8 @@ impl fmt::Display for PageFaultContext {
             ("r9", self.r9),
             ("r10", self.r10),
             ("r11", self.r11),
-            ("rip", self.rip.as_u64()),
-            ("cr2", self.cr2.as_u64()),
+            ("rip", self.fault.instruction.as_u64()),
+            ("cr2", self.fault.address.as_u64()),
             ("cs", self.cs),
             ("ss", self.ss),
             ("rfl", self.rflags),

@@ -19,6 +19,12 @@ impl Tlb for Processor {
             (Scope::Kernel, Flush::Everything) => flush_all(),
         }
     }
+
+    fn flush_page(&self, scope: Scope, page: VirtAddr) {
+        if scope == Scope::Kernel || scope == Scope::Space(Cr3::read().0) {
+            flush_page(page);
+        }
+    }
 }
 
 /// Forgets the translation of one page, global or not, and all upper-level entries cached with it.

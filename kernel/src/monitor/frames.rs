@@ -110,7 +110,7 @@ pub(super) fn heap<'a>(
         let regions = regions.filter(|region| region.label == kernel_heap::LABEL);
         regions.map(|region| half.resident(&region).private).sum()
     });
-    let reserved = spaces::memory().counts().promised;
+    let reserved = spaces::memory().counts().kept_back;
     writeln!(
         out,
         "size={} in_use={} resident={resident} reserved={reserved}",

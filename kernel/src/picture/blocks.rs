@@ -99,7 +99,7 @@ impl Blocks {
     fn gather_managed(&mut self, frames: &Frames) {
         let runs = || {
             let states = frames.states();
-            states.map(|(run, state)| (run.start.as_u64(), run.end.as_u64(), state))
+            states.map(|(run, state)| (run.start().as_u64(), run.end(), state))
         };
         if self.used == 0 {
             let total = frames.counts().total * FRAME;

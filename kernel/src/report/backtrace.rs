@@ -135,8 +135,8 @@ fn interrupted_by(by: Interrupted, place: u64, rbp: u64) -> Option<Start> {
         }
         Interrupted::PageFault(above) => {
             let frame: PageFaultContext = value(place + above)?;
-            let PageFaultContext { rip, rsp, .. } = frame;
-            let rip = rip.as_u64();
+            let PageFaultContext { fault, rsp, .. } = frame;
+            let rip = fault.instruction.as_u64();
             Some(Start { rip, rsp, rbp })
         }
     }

@@ -221,7 +221,7 @@ fn print_page_fault(report: &Report) {
         println!("{}", Fact("reserved:", what));
     }
     if let Some((other, frame)) = report.reason.and_then(fault::other_frame) {
-        println!("{}", Fact(other, frame.fault()));
+        println!("{}", Fact(other, frame.fault));
         println!("{}", Fact("", frame));
     }
 }

@@ -51,14 +51,12 @@ pub(super) fn walk(address: VirtAddr) -> Option<Walk> {
     let (root, _) = Cr3::read();
     Some(Walk::through(address, root.start_address(), |place| {
         let mut memory = physical::managed(boot.memory_regions, features::detect());
-        memory
-            .any(|range| (range.start..range.end).contains(&place))
-            .then(|| {
-                let entry = boot.physical_memory_offset + place.as_u64();
-                // SAFETY: this memory exists, so the direct map shows it, and an
-                // entry is aligned. The processor may write its flags meanwhile.
-                unsafe { entry.as_ptr::<u64>().read_volatile() }
-            })
+        memory.any(|range| range.contains(place)).then(|| {
+            let entry = boot.physical_memory_offset + place.as_u64();
+            // SAFETY: this memory exists, so the direct map shows it, and an
+            // entry is aligned. The processor may write its flags meanwhile.
+            unsafe { entry.as_ptr::<u64>().read_volatile() }
+        })
     }))
 }
 

@@ -130,7 +130,7 @@ pub fn destroy(space: Space) -> u64 {
 #[inline]
 pub(crate) fn resolve(context: &PageFaultContext) -> Option<Outcome> {
     let memory = MEMORY.get().filter(|memory| !memory.is_locked())?;
-    let fault = context.fault();
+    let fault = &context.fault;
     if is_kernels(fault.address) {
         let mut kernel = KERNEL.try_lock_for(context)?;
         Some(kernel.resolve(fault, memory))

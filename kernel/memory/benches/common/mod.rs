@@ -83,10 +83,11 @@ impl HostMemory {
 pub fn physical(bytes: usize) -> Physical<'static> {
     let memory = Box::leak(Box::new(HostMemory::new(bytes)));
     let start = PhysAddr::new(HostMemory::START);
-    let range = [FrameRange::new(start, start + memory.bytes())];
+    let range = [FrameRange::new(start, HostMemory::START + memory.bytes())];
     let storage = vec![0; Layout::of(range.into_iter()).words()].leak();
-    let frames =
-        Frames::new(range.into_iter(), storage, FrameRange::empty()).expect("one range is sorted");
+    // SAFETY: the memory is the benchmark's alone, and the storage lies elsewhere.
+    let frames = unsafe { Frames::new(range.into_iter(), storage, FrameRange::empty()) };
+    let frames = frames.expect("one range is sorted");
     // SAFETY: all managed frames are shown there for good, to nobody else.
     let direct_map = unsafe { DirectMap::new(memory.offset()) };
     let features = Features {

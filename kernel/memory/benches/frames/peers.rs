@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bitmap_allocator::BitAlloc;
 use buddy_system_allocator::FrameAllocator;
-use memory::frames::{Frame, Frames, Layout, Run, Use};
+use memory::frames::{Frame, FrameKind, Frames, Layout, Run};
 use memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size2MiB};
@@ -74,19 +74,23 @@ impl Contestant for Frames<'_> {
     /// From 1 GiB on. The bitmap's memory is given up: there are few of these.
     fn new(count: u64) -> Self {
         let start = PhysAddr::new(1 << 30);
-        let range = [FrameRange::new(start, start + (count << 12))];
+        let range = [FrameRange::new(start, start.as_u64() + (count << 12))];
         let storage = vec![0; Layout::of(range.into_iter()).words()].leak();
-        Frames::new(range.into_iter(), storage, FrameRange::empty()).expect("one range is sorted")
+        // SAFETY: no memory stands behind the frames.
+        let frames = unsafe { Frames::new(range.into_iter(), storage, FrameRange::empty()) };
+        frames.expect("one range is sorted")
     }
 
     fn start(count: u64, times: u64) -> Duration {
-        let start = PhysAddr::new(1 << 30);
-        let range = [FrameRange::new(start, start + (count << 12))];
+        let memory = PhysAddr::new(1 << 30);
+        let range = [FrameRange::new(memory, memory.as_u64() + (count << 12))];
         // Not zero: what was in the memory before does not matter.
         let mut storage = vec![u64::MAX; Layout::of(range.into_iter()).words()];
         let start = Instant::now();
         for _ in 0..times {
-            let frames = Frames::new(range.into_iter(), &mut storage, FrameRange::empty());
+            // SAFETY: no memory stands behind the frames.
+            let frames =
+                unsafe { Frames::new(range.into_iter(), &mut storage, FrameRange::empty()) };
             black_box(frames.expect("one range is sorted").take());
         }
         start.elapsed()
@@ -94,7 +98,7 @@ impl Contestant for Frames<'_> {
 
     #[inline]
     fn take(&mut self) -> Option<Frame> {
-        self.allocate(Use::Private).ok()
+        self.allocate(FrameKind::Private).ok()
     }
 
     #[inline]
@@ -106,12 +110,12 @@ impl Contestant for Frames<'_> {
     fn release(&mut self, number: u64) {
         let frame: PhysFrame = PhysFrame::containing_address(PhysAddr::new(number << 12));
         // SAFETY: no memory stands behind the frames, and who released one forgot it.
-        unsafe { self.free_raw(frame, Use::Private) }.expect("it was handed out");
+        unsafe { self.free_raw(frame, FrameKind::Private) }.expect("it was handed out");
     }
 
     #[inline]
     fn take_large(&mut self) -> Option<Frame<Size2MiB>> {
-        self.allocate(Use::Private).ok()
+        self.allocate(FrameKind::Private).ok()
     }
 
     #[inline]
@@ -121,8 +125,8 @@ impl Contestant for Frames<'_> {
 
     #[inline]
     fn take_run(&mut self) -> Option<Run> {
-        let anywhere = PhysAddr::new((1 << 52) - 1);
-        self.allocate_run(RUN, 4096, anywhere, Use::Private).ok()
+        self.allocate_run(RUN, 4096, 1 << 52, FrameKind::Private)
+            .ok()
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 
 use x86_64::{PhysAddr, VirtAddr};
 
+use crate::space::RecordsDefect;
 use crate::tlb::Scope;
 
 /// The first invariant that an audit found broken, and where.
@@ -61,6 +62,22 @@ pub enum Broken {
         /// What is wrong.
         defect: RegionDefect,
     },
+    /// 1: a frame that holds region records is something else as well.
+    RecordFrame {
+        /// The half that they belong to.
+        space: Scope,
+        /// The frame.
+        frame: PhysAddr,
+        /// What else it is.
+        conflict: Conflict,
+    },
+    /// 5: something is wrong with the tree of regions.
+    Records {
+        /// The half that it belongs to.
+        space: Scope,
+        /// What is wrong.
+        defect: RecordsDefect,
+    },
     /// 6: so many leaves and tables were lost in batches that were not finished.
     Leaked(u64),
 }
@@ -92,12 +109,6 @@ pub enum Counter {
     Borrowed,
     /// Frames that were given back and not taken.
     Refused,
-    /// Frames that hold the records of this half's regions.
-    RecordFrames(Scope),
-    /// Records of this half: those in its frames, and those in its tree.
-    Records(Scope),
-    /// Regions of this half.
-    Regions(Scope),
 }
 
 /// A right that a leaf gives.
@@ -193,26 +204,16 @@ pub enum TableDefect {
 /// What is wrong with the record of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegionDefect {
-    /// 1: the frame that holds the record is something else.
-    Record(Conflict),
     /// 5: base or size is not a multiple of 4 KiB, or the size is 0.
     Unaligned,
     /// 5: it does not lie in its half, or not where regions are placed.
     OutsideHalf,
-    /// 5: it begins before the region before it in the tree ends.
-    OutOfOrder,
-    /// 5: the tree's height is wrong here, or its balance.
-    Height,
-    /// 5: the span or the largest gap that the tree notes here is wrong.
-    Gap,
     /// 5: it says that it is the continuation of a region that does not lie before it.
     TornOff,
     /// 5: it is for user mode, in the kernel half.
     User,
     /// 5: what is kept beside it for the fault path is not what follows from it.
     Derived,
-    /// 5: the record that was hit last is not in the tree any more; the base is its slab's.
-    StaleHit,
     /// 4: it has all its memory from the start, and nothing is mapped here.
     NotResident(VirtAddr),
 }
@@ -236,18 +237,15 @@ impl Broken {
                 | TableDefect::StaleCursor => 4,
             },
             Self::Region { defect, .. } => match defect {
-                RegionDefect::Record(_) => 1,
                 RegionDefect::NotResident(_) => 4,
                 RegionDefect::Unaligned
                 | RegionDefect::OutsideHalf
-                | RegionDefect::OutOfOrder
-                | RegionDefect::Height
-                | RegionDefect::Gap
                 | RegionDefect::TornOff
                 | RegionDefect::User
-                | RegionDefect::Derived
-                | RegionDefect::StaleHit => 5,
+                | RegionDefect::Derived => 5,
             },
+            Self::RecordFrame { .. } => 1,
+            Self::Records { .. } => 5,
             Self::Leaked(_) => 6,
         }
     }

@@ -4,6 +4,7 @@ use core::error::Error;
 use core::fmt;
 
 use super::broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
+use crate::space::RecordsDefect;
 use crate::tlb::Scope;
 
 impl Error for Broken {}
@@ -62,6 +63,18 @@ impl fmt::Display for Broken {
                 base,
                 defect,
             } => write!(f, "the region at {base:#x} in {}: {defect}", Half(space)),
+            Self::RecordFrame {
+                space,
+                frame,
+                conflict,
+            } => write!(
+                f,
+                "the frame {frame:#x} of region records in {}: {conflict}",
+                Half(space)
+            ),
+            Self::Records { space, defect } => {
+                write!(f, "the tree of regions in {}: {defect}", Half(space))
+            }
             Self::Leaked(count) => write!(
                 f,
                 "{count} leaves and tables were lost in batches that were not finished"
@@ -97,11 +110,6 @@ impl fmt::Display for Counter {
             Self::Zero => "zero frames",
             Self::Borrowed => "borrowed frames",
             Self::Refused => "frames refused when given back",
-            Self::RecordFrames(space) => {
-                return write!(f, "frames of region records in {}", Half(*space));
-            }
-            Self::Records(space) => return write!(f, "region records in {}", Half(*space)),
-            Self::Regions(space) => return write!(f, "regions in {}", Half(*space)),
         })
     }
 }
@@ -181,16 +189,11 @@ impl fmt::Display for TableDefect {
 impl fmt::Display for RegionDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Record(conflict) => return write!(f, "its record: {conflict}"),
             Self::Unaligned => "base and size are not whole pages",
             Self::OutsideHalf => "it does not lie where regions are placed",
-            Self::OutOfOrder => "it begins before the region before it ends",
-            Self::Height => "height or balance of the tree are wrong here",
-            Self::Gap => "span or gap that the tree notes here are wrong",
             Self::TornOff => "the region that it continues does not lie before it",
             Self::User => "user mode may not access the kernel half",
             Self::Derived => "what is kept beside it for its faults does not follow from it",
-            Self::StaleHit => "the record that was hit last is not in the tree",
             Self::NotResident(address) => {
                 return write!(
                     f,
@@ -198,5 +201,23 @@ impl fmt::Display for RegionDefect {
                 );
             }
         })
+    }
+}
+
+impl fmt::Display for RecordsDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Frame(node) => write!(f, "the node at {node:#x} names another frame as its own"),
+            Self::Level(node) => write!(f, "the node at {node:#x} is on the wrong level"),
+            Self::Filling(node) => write!(f, "the node at {node:#x} is not filled as it says"),
+            Self::Order(node) => write!(f, "the regions in the node at {node:#x} are out of order"),
+            Self::Gap(node) => write!(f, "the node at {node:#x} notes a wrong largest gap"),
+            Self::Note(node, entry) => {
+                write!(f, "entry {entry} of the node at {node:#x} notes a wrong span")
+            }
+            Self::Records(found) => write!(f, "{found} regions were found, and others are counted"),
+            Self::Nodes(found) => write!(f, "{found} nodes were found, and others are counted"),
+            Self::LastHit => f.write_str("the record that was hit last is not in it"),
+        }
     }
 }

@@ -111,14 +111,6 @@ impl<'a> Marks<'a> {
         Ok(())
     }
 
-    /// Whether the frame was claimed for region records.
-    pub(super) fn is_records(&self, start: PhysAddr) -> bool {
-        let first = stretches(self.frames, start, LeafSize::Size4KiB).next();
-        first
-            .and_then(|stretch| stretch.managed)
-            .is_some_and(|(index, _)| self.get(index) & OWNER == Owner::Records as u64)
-    }
-
     /// Notes what a leaf allows to do with its frames.
     ///
     /// # Errors

@@ -229,7 +229,7 @@ impl Auditor<'_> {
         let report = self.report;
         self.equal(Counter::Tables, counts.tables, report.tables)?;
         self.equal(Counter::Private, counts.private, report.private)?;
-        self.equal(Counter::KeptBack, counts.promised, report.reserved)?;
+        self.equal(Counter::KeptBack, counts.kept_back, report.reserved)?;
         self.equal(Counter::Shared, counts.shared, 0)?;
         self.equal(Counter::Zero, counts.zero, 1)?;
         self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;

@@ -1,128 +1,66 @@
-//! The audit of region records: sorted, apart, balanced, and each in a frame
-//! of its half's own pool.
+//! The audit of region records: each in a frame of its half's own, in a tree that
+//! is right, and in its place among the others.
 
-use x86_64::{PhysAddr, VirtAddr};
-
-use crate::space::Half;
-use crate::space::Region;
-use crate::space::tree::{Link, Node};
-use super::broken::{Broken, Counter, RegionDefect};
+use super::broken::{Broken, RegionDefect};
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::paging::LeafSize;
-use crate::pool::Handle;
-use crate::space::regions::Record;
+use crate::space::regions::{Met, Record};
+use crate::space::{Half, RecordsDefect, Region};
 
-/// What the subtree below a link was found to be.
-struct Subtree {
-    height: u8,
-    start: u64,
-    end: u64,
-    gap: u64,
+/// What ends the audit of a tree.
+enum Found {
+    /// The audit, by what it met.
+    Broken(Broken),
+    /// The tree, by itself.
+    Defect(RecordsDefect),
 }
 
-/// A half's tree under audit, in the order of addresses.
-struct Tour<'h> {
-    half: &'h Half,
-    /// The region before the one looked at.
-    before: Option<Region>,
-    regions: u64,
-    slabs: u64,
-    records: u64,
-    /// Whether the record that was hit last was met.
-    met_last: bool,
+impl From<RecordsDefect> for Found {
+    fn from(defect: RecordsDefect) -> Self {
+        Self::Defect(defect)
+    }
 }
 
 impl Auditor<'_> {
     /// Audits the region records of a half.
     pub(super) fn regions(&mut self, half: &Half) -> Result<(), Broken> {
-        let mut tour = Tour {
-            half,
-            before: None,
-            regions: 0,
-            slabs: 0,
-            records: 0,
-            met_last: half.records().last.is_none(),
-        };
-        self.subtree(&mut tour, half.records().tree.root, u8::MAX)?;
-        let slab = half.records().last.map_or(0, Handle::slab);
-        let stale = Broken::Region {
-            space: scope(half),
-            base: VirtAddr::new_truncate(slab),
-            defect: RegionDefect::StaleHit,
-        };
-        self.require(tour.met_last, stale)?;
-        self.equal(
-            Counter::Regions(scope(half)),
-            half.records().len(),
-            tour.regions,
-        )?;
-        let frames = half.records().frames();
-        self.equal(Counter::RecordFrames(scope(half)), frames, tour.slabs)?;
-        self.equal(Counter::Records(scope(half)), tour.records, tour.regions)?;
-        self.report.regions += tour.regions;
-        self.report.record_frames += tour.slabs;
-        Ok(())
-    }
-
-    /// Audits what lies below a link, whose height must be less than `limit`:
-    /// so it ends, whatever the links say.
-    fn subtree(
-        &mut self,
-        tour: &mut Tour<'_>,
-        link: Link,
-        limit: u8,
-    ) -> Result<Option<Subtree>, Broken> {
-        let Some(handle) = link else { return Ok(None) };
-        self.record(tour, handle)?;
-        let half = tour.half;
-        let node = half.records().tree.pool.get(handle);
-        let broken = |defect| Broken::Region {
-            space: scope(half),
-            base: node.record.region.base,
-            defect,
-        };
-        self.require(node.height < limit, broken(RegionDefect::Height))?;
-        let left = self.subtree(tour, node.left, node.height)?;
-        self.region(tour, &node.record.region)?;
-        let features = self.memory.features();
-        let derived = Record::new(node.record.region, features, half.is_kernel());
-        self.require(node.record == derived, broken(RegionDefect::Derived))?;
-        let right = self.subtree(tour, node.right, node.height)?;
-
-        let height = |below: &Option<Subtree>| below.as_ref().map_or(0, |below| below.height);
-        let (left_height, right_height) = (height(&left), height(&right));
-        let is_balanced = left_height.abs_diff(right_height) <= 1
-            && node.height == 1 + left_height.max(right_height);
-        self.require(is_balanced, broken(RegionDefect::Height))?;
-        let whole = joined(node, left, right);
-        let is_noted = node.start == whole.start && node.end == whole.end && node.gap == whole.gap;
-        self.require(is_noted, broken(RegionDefect::Gap))?;
-        Ok(Some(whole))
-    }
-
-    /// The frame of a record, before the record itself is read.
-    fn record(&mut self, tour: &mut Tour<'_>, handle: Handle<Node>) -> Result<(), Broken> {
-        tour.met_last |= tour.half.records().last == Some(handle);
-        let slab = PhysAddr::new_truncate(handle.slab());
-        if self.marks.is_records(slab) {
-            return Ok(());
-        }
-        self.marks
-            .claim(slab, LeafSize::Size4KiB, Owner::Records)
-            .map_err(|Clash { conflict, .. }| Broken::Region {
-                space: scope(tour.half),
-                base: VirtAddr::new_truncate(slab.as_u64()),
-                defect: RegionDefect::Record(conflict),
-            })?;
-        tour.slabs += 1;
-        tour.records += tour.half.records().tree.pool.records_beside(handle);
-        Ok(())
+        let mut before = None;
+        let found = half.records().check(&mut |met| match met {
+            Met::Frame(frame) => {
+                self.report.record_frames += 1;
+                let claimed = self.marks.claim(frame, LeafSize::Size4KiB, Owner::Records);
+                claimed.map_err(|Clash { conflict, .. }| {
+                    Found::Broken(Broken::RecordFrame {
+                        space: scope(half),
+                        frame,
+                        conflict,
+                    })
+                })
+            }
+            Met::Record(record) => {
+                let met = self.region(half, record, before);
+                before = Some(record.region);
+                met.map_err(Found::Broken)
+            }
+        });
+        found.map_err(|found| match found {
+            Found::Broken(broken) => broken,
+            Found::Defect(defect) => Broken::Records {
+                space: scope(half),
+                defect,
+            },
+        })
     }
 
     /// One region, in its place behind the one before it.
-    fn region(&mut self, tour: &mut Tour<'_>, region: &Region) -> Result<(), Broken> {
-        let half = tour.half;
+    fn region(
+        &mut self,
+        half: &Half,
+        record: &Record,
+        before: Option<Region>,
+    ) -> Result<(), Broken> {
+        let region = &record.region;
         let broken = |defect| Broken::Region {
             space: scope(half),
             base: region.base,
@@ -135,9 +73,7 @@ impl Auditor<'_> {
         let (low, high) = half.bounds(region.backing);
         let is_inside = base >= low && base < high && region.size <= high - base;
         self.require(is_inside, broken(RegionDefect::OutsideHalf))?;
-        let ends = tour.before.map_or(0, |before| before.end());
-        self.require(base >= ends, broken(RegionDefect::OutOfOrder))?;
-        let continues = tour.before.is_some_and(|before| {
+        let continues = before.is_some_and(|before| {
             before.source == region.source
                 && before.end() == base
                 && before.offset + before.size == region.offset
@@ -146,28 +82,9 @@ impl Auditor<'_> {
         self.require(!is_torn, broken(RegionDefect::TornOff))?;
         let is_user = region.user && half.is_kernel();
         self.require(!is_user, broken(RegionDefect::User))?;
-        tour.before = Some(*region);
-        tour.regions += 1;
+        let derived = Record::new(*region, self.memory.features(), half.is_kernel());
+        self.require(*record == derived, broken(RegionDefect::Derived))?;
+        self.report.regions += 1;
         Ok(())
     }
-}
-
-/// What a node has to note of the subtree that it and its children are.
-fn joined(node: &Node, left: Option<Subtree>, right: Option<Subtree>) -> Subtree {
-    let (base, end) = (node.record.region.base.as_u64(), node.record.region.end());
-    let mut whole = Subtree {
-        height: node.height,
-        start: base,
-        end,
-        gap: 0,
-    };
-    if let Some(left) = left {
-        whole.start = left.start;
-        whole.gap = left.gap.max(base - left.end);
-    }
-    if let Some(right) = right {
-        whole.end = right.end;
-        whole.gap = whole.gap.max(right.gap).max(right.start - end);
-    }
-    whole
 }

@@ -1,7 +1,7 @@
-//! Spans of bits in a slice of words: the words they lie in, each with a mask.
+//! Spans of bits in a slice of words.
 
 /// The words that hold the bits `from..end`, each with the bits that are meant.
-pub(super) fn words(from: u64, end: u64) -> impl Iterator<Item = (usize, u64)> {
+fn words(from: u64, end: u64) -> impl Iterator<Item = (usize, u64)> {
     let mut next = from;
     core::iter::from_fn(move || {
         let at = next;
@@ -12,21 +12,15 @@ pub(super) fn words(from: u64, end: u64) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-/// Sets the bits `from..end`.
-pub(super) fn set(bits: &mut [u64], from: u64, end: u64) {
+/// Sets the bits `from..end`, or clears them.
+pub(super) fn set(bits: &mut [u64], from: u64, end: u64, is_set: bool) {
     for (word, mask) in words(from, end) {
-        bits[word] |= mask;
+        let others = bits[word] & !mask;
+        bits[word] = if is_set { others | mask } else { others };
     }
 }
 
-/// Clears the bits `from..end`.
-pub(super) fn clear(bits: &mut [u64], from: u64, end: u64) {
-    for (word, mask) in words(from, end) {
-        bits[word] &= !mask;
-    }
-}
-
-/// The first bit of `from..end` that is `wanted`, or `end`.
+/// Returns the first bit of `from..end` that is `wanted`, or `end`.
 pub(super) fn next(bits: &[u64], from: u64, end: u64, wanted: bool) -> u64 {
     for (word, mask) in words(from, end) {
         let found = if wanted { bits[word] } else { !bits[word] } & mask;

@@ -5,7 +5,7 @@ use core::fmt;
 
 use x86_64::PhysAddr;
 
-use super::Use;
+use super::FrameKind;
 
 /// [`Frames::new`](super::Frames::new) could not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,53 @@ impl fmt::Display for RunError {
 
 impl Error for RunError {}
 
+/// [`Frames::allocate_at`](super::Frames::allocate_at) refused; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocateAtError {
+    /// The range holds no frame.
+    Empty,
+    /// The frame lies outside of the memory map.
+    NotManaged {
+        /// The first frame that is not free.
+        frame: PhysAddr,
+    },
+    /// The frame is handed out already.
+    InUse {
+        /// The first frame that is not free.
+        frame: PhysAddr,
+    },
+    /// The frame is never handed out, or was not reclaimed yet.
+    Reserved {
+        /// The first frame that is not free.
+        frame: PhysAddr,
+    },
+    /// All of them are free, but the limit or the frames kept back for reserved
+    /// pages do not leave so many.
+    OutOfFrames {
+        /// How many frames may be handed out.
+        available: u64,
+    },
+}
+
+impl fmt::Display for AllocateAtError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => RunError::Empty.fmt(f),
+            Self::NotManaged { frame } => {
+                write!(f, "the frame at {frame:#x} is not in the memory map")
+            }
+            Self::InUse { frame } => write!(f, "the frame at {frame:#x} is in use"),
+            Self::Reserved { frame } => write!(f, "the frame at {frame:#x} is reserved"),
+            Self::OutOfFrames { available } => write!(
+                f,
+                "the frames are free, but only {available} may be handed out: raise the limit"
+            ),
+        }
+    }
+}
+
+impl Error for AllocateAtError {}
+
 /// [`Frames::free_raw`](super::Frames::free_raw) refused; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreeError {
@@ -116,9 +163,9 @@ pub enum FreeError {
         frame: PhysAddr,
     },
     /// Fewer frames than that are in use for this.
-    WrongUse {
-        /// The use that was given.
-        usage: Use,
+    WrongKind {
+        /// The kind that was given.
+        kind: FrameKind,
     },
 }
 
@@ -130,7 +177,7 @@ impl fmt::Display for FreeError {
                 write!(f, "the frame at {frame:#x} is not one that is handed out")
             }
             Self::NotAllocated { frame } => write!(f, "the frame at {frame:#x} is free already"),
-            Self::WrongUse { usage } => write!(f, "fewer frames are in use as {usage:?}"),
+            Self::WrongKind { kind } => write!(f, "fewer frames are in use as {kind:?}"),
         }
     }
 }

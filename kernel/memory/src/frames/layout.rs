@@ -5,7 +5,7 @@
 //! ranges, and hands it over as words. In this order they hold:
 //!
 //! ```text
-//! | bitmap, tallies, summaries | table of ranges | pending bits |
+//! | bitmap, free counts, summaries | table of ranges | pending bits |
 //! ```
 //!
 //! The first part takes less than 1/30,000 of the memory that is managed. Only
@@ -13,13 +13,15 @@
 
 use x86_64::structures::paging::{PageSize, Size4KiB};
 
-use super::blocks::{self, BLOCK_FRAMES, Blocks};
+use super::address;
+use super::bitmap::{self, BLOCK_FRAMES, Bitmap};
+use super::counts::Ledger;
 use super::error::NewError;
-use super::ranges::{ROW_WORDS, RangeKind, Ranges};
+use super::ranges::{HELD, OPEN, ROW_WORDS, Range, Ranges};
 use crate::memory_map::{FrameRange, Kind, MapEntry};
 
 /// The storage that a [`Frames`](super::Frames) over some ranges needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     blocks: usize,
     rows: usize,
@@ -29,7 +31,7 @@ pub struct Layout {
 impl Layout {
     /// What the allocator needs for `ranges`, wherever its storage lies.
     pub fn of<R: Into<MapEntry>>(ranges: impl Iterator<Item = R>) -> Self {
-        let exact = Self::exact(pieces(ranges, FrameRange::empty()));
+        let exact = Self::exact(ranges, FrameRange::empty());
         // The storage's own frames may lie in the middle of a range and split it.
         Self {
             rows: exact.rows + 2,
@@ -38,30 +40,22 @@ impl Layout {
         }
     }
 
-    fn exact(pieces: impl Iterator<Item = Piece>) -> Self {
+    fn exact<R: Into<MapEntry>>(ranges: impl Iterator<Item = R>, held: FrameRange) -> Self {
         let mut numbering = Numbering::default();
-        let mut layout = Self {
-            blocks: 0,
-            rows: 0,
-            pending_words: 0,
-        };
-        for piece in pieces {
-            numbering.offset_of(&piece);
-            layout.rows += 1;
-            if piece.kind == RangeKind::Pending {
-                layout.pending_words += (piece.end - piece.first).div_ceil(64) as usize;
-            }
-        }
+        let rows = pieces(ranges, held)
+            .map(|piece| numbering.row(piece))
+            .count();
         Self {
             blocks: numbering.blocks as usize,
-            ..layout
+            rows,
+            pending_words: (numbering.pending / 64) as usize,
         }
     }
 
     /// How many words of 64 bits.
     #[must_use]
     pub fn words(&self) -> usize {
-        blocks::words_for(self.blocks) + self.rows * ROW_WORDS + self.pending_words
+        bitmap::words_for(self.blocks) + self.rows * ROW_WORDS + self.pending_words
     }
 
     /// How many 4 KiB frames those words fill.
@@ -80,106 +74,110 @@ impl Layout {
             .map(|entry| entry.range)
             .filter(|range| range.frames() >= self.frames())
             .last()?;
-        Some(FrameRange::of_numbers(
-            range.last_end() - self.frames(),
-            range.last_end(),
-        ))
+        let end = range.numbers().end;
+        Some(FrameRange::of_numbers(end - self.frames()..end))
     }
 }
 
 /// Makes the bitmap and the table of ranges in `storage`, with the usable
-/// frames free. Returns them with the number of frames in all, and of reserved ones.
+/// frames free, and counts them.
 pub(super) fn build<'m, R: Into<MapEntry>>(
     ranges: impl Iterator<Item = R> + Clone,
     storage: &'m mut [u64],
     held: FrameRange,
-) -> Result<(Blocks<'m>, Ranges<'m>, u64, u64), NewError> {
-    let layout = Layout::exact(pieces(ranges.clone(), held));
+) -> Result<(Bitmap<'m>, Ranges<'m>, Ledger), NewError> {
+    let layout = Layout::exact(ranges.clone(), held);
     let (needed, given) = (layout.words(), storage.len());
     let storage = storage
         .get_mut(..needed)
         .ok_or(NewError::StorageTooShort { needed, given })?;
     storage.fill(0);
-    let (for_blocks, rest) = storage.split_at_mut(blocks::words_for(layout.blocks));
+    let (for_bitmap, rest) = storage.split_at_mut(bitmap::words_for(layout.blocks));
     let (for_table, for_pending) = rest.split_at_mut(layout.rows * ROW_WORDS);
-    let mut blocks = Blocks::new(layout.blocks, for_blocks);
+    let mut bitmap = Bitmap::new(layout.blocks, for_bitmap);
     let mut table = Ranges::new(for_table, for_pending);
 
     let mut numbering = Numbering::default();
-    let (mut total, mut reserved, mut sorted_until) = (0, 0, 0);
+    let (mut free, mut reserved, mut sorted_until) = (0, 0, 0);
     for piece in pieces(ranges, held) {
         if piece.first < sorted_until {
-            return Err(NewError::NotSorted {
-                start: FrameRange::of_numbers(piece.first, piece.end).start,
-            });
+            let start = address(piece.first);
+            return Err(NewError::NotSorted { start });
         }
         sorted_until = piece.end;
-        let offset = numbering.offset_of(&piece);
-        table.push(piece.first, piece.end, offset, piece.kind);
-        total += piece.end - piece.first;
-        if piece.kind == RangeKind::Open {
-            blocks.put_span(piece.first - offset, piece.end - offset);
+        let range = numbering.row(piece);
+        table.push(range);
+        if range.mark == OPEN {
+            let indices = range.indices();
+            bitmap.set_span(indices.start, indices.end, true);
+            free += range.frames();
         } else {
-            reserved += piece.end - piece.first;
+            reserved += range.frames();
         }
     }
-    Ok((blocks, table, total, reserved))
+    Ok((bitmap, table, Ledger::new(free, reserved)))
 }
 
-/// Frames that all start in the same state.
-struct Piece {
-    first: u64,
-    end: u64,
-    kind: RangeKind,
-}
-
-/// The managed ranges, cut where `held` starts and ends.
+/// The managed ranges, cut where `held` starts and ends, without offset and
+/// with 0 as the mark of what is pending.
 fn pieces<R: Into<MapEntry>>(
     ranges: impl Iterator<Item = R>,
     held: FrameRange,
-) -> impl Iterator<Item = Piece> {
+) -> impl Iterator<Item = Range> {
     ranges
         .map(Into::into)
         .flat_map(move |MapEntry { range, kind }| {
-            let kind = match kind {
-                Kind::Usable => Some(RangeKind::Open),
-                Kind::Reclaimable => Some(RangeKind::Pending),
-                Kind::Reserved => None,
+            let (is_managed, mark) = match kind {
+                Kind::Usable => (true, OPEN),
+                Kind::Reclaimable => (true, 0),
+                Kind::Reserved => (false, HELD),
             };
-            let (first, end) = (range.first(), range.last_end());
-            let held_first = held.first().clamp(first, end);
-            let held_end = held.last_end().clamp(held_first, end);
+            let (frames, held) = (range.numbers(), held.numbers());
+            let from = held.start.clamp(frames.start, frames.end);
+            let until = held.end.clamp(from, frames.end);
             let cut = [
-                (first, held_first, kind),
-                (held_first, held_end, kind.map(|_| RangeKind::Held)),
-                (held_end, end, kind),
+                (frames.start, from, mark),
+                (from, until, HELD),
+                (until, frames.end, mark),
             ];
-            cut.into_iter().filter_map(|(first, end, kind)| {
-                Some(Piece {
+            cut.into_iter()
+                .filter(move |(first, end, _)| is_managed && first < end)
+                .map(|(first, end, mark)| Range {
                     first,
                     end,
-                    kind: kind?,
+                    offset: 0,
+                    mark,
                 })
-                .filter(|_| first < end)
-            })
         })
 }
 
-/// Numbers the 2 MiB blocks that ranges touch, leaving out those that none does.
+/// Numbers the 2 MiB blocks that ranges touch, leaving out those that none
+/// does, and the bits of those that are pending.
 #[derive(Default)]
 struct Numbering {
     /// How many blocks have a number.
     blocks: u64,
     /// One past the last of them, counted from physical address 0.
     end: u64,
+    /// How many bits of `pending` are taken, in whole words.
+    pending: u64,
 }
 
 impl Numbering {
-    /// The frame numbers of `piece`, which lies after all others, minus its indices.
-    fn offset_of(&mut self, piece: &Piece) -> u64 {
+    /// The row of `piece`, which lies after all others.
+    fn row(&mut self, piece: Range) -> Range {
         let (first, end) = (piece.first / BLOCK_FRAMES, piece.end.div_ceil(BLOCK_FRAMES));
         self.blocks += end.saturating_sub(first.max(self.end));
         self.end = self.end.max(end);
-        (self.end - self.blocks) * BLOCK_FRAMES
+        let mut mark = piece.mark;
+        if !matches!(mark, OPEN | HELD) {
+            mark = self.pending;
+            self.pending += piece.frames().next_multiple_of(64);
+        }
+        Range {
+            offset: (self.end - self.blocks) * BLOCK_FRAMES,
+            mark,
+            ..piece
+        }
     }
 }

@@ -7,65 +7,53 @@
 //! ```
 //!
 //! What must always hold: every managed frame is exactly one of free, reserved
-//! (never handed out, or not yet) and in use as one [`Use`]; the counters say
-//! how many, exactly, at every moment; a refused call has changed nothing.
+//! (never handed out, or not yet) and in use as one [`FrameKind`]; the counters
+//! say how many, exactly, at every moment; a refused call has changed nothing.
 //!
 //! No call's cost grows with the memory, but for the search for a run or a
-//! 1 GiB frame. Inside: `ranges` (which frames exist), `blocks` (the bitmap,
-//! with its `hand`, `tally`, `summary` and `search`), `layout` (the storage),
-//! `owned` (frames as values), `give_back`, `run`, `promise`, `count`, `inspect`.
-//! In the book: chapter 3, `docs/03-frames-and-the-bitmap.md`.
+//! 1 GiB frame. Inside: `ranges` (which frames exist), `bitmap` (which are free),
+//! `counts`, `layout` (the storage), `owned` (frames as values), `rows`,
+//! `withheld`, `states`. In the book: chapter 3, `docs/03-frames-and-the-bitmap.md`.
 
+mod bitmap;
 mod bits;
-mod blocks;
-mod count;
+mod counts;
 mod error;
-mod give_back;
-mod hand;
-mod inspect;
+mod interop;
 mod layout;
 mod owned;
-mod promise;
 mod ranges;
-mod run;
-mod search;
-mod summary;
-mod tally;
+mod rows;
+mod states;
 #[cfg(test)]
 mod tests;
+mod withheld;
+
+use core::fmt;
 
 use x86_64::PhysAddr;
-use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::structures::paging::{PageSize, PhysFrame, Size2MiB, Size4KiB};
 
-use self::blocks::{BLOCK_FRAMES, Blocks};
+use self::bitmap::{BLOCK_FRAMES, Bitmap};
+use self::counts::Ledger;
 use self::ranges::Ranges;
 use crate::memory_map::{FRAME_SHIFT, FrameRange, MapEntry};
 
-pub use self::count::{Counts, State, States};
-pub use self::error::{FreeError, NewError, OutOfFrames, ReclaimError, RunError};
-pub(crate) use self::hand::AtHand;
-pub(crate) use self::inspect::Stretch;
+pub use self::counts::Counts;
+pub use self::error::{AllocateAtError, FreeError, NewError, OutOfFrames, ReclaimError, RunError};
 pub use self::layout::Layout;
-pub use self::owned::{Frame, Pieces, Run, Use};
-pub use self::owned::Use as FrameKind;
+pub use self::owned::{Frame, FrameKind, Pieces, Run};
+pub(crate) use self::states::Stretch;
+pub use self::states::{State, States};
 
 /// All physical memory that is handed out, in units of 4 KiB frames.
 pub struct Frames<'m> {
-    blocks: Blocks<'m>,
-    /// Frames in use, by [`Use`].
-    used: [u64; Use::COUNT],
+    bitmap: Bitmap<'m>,
     ranges: Ranges<'m>,
-    total: u64,
-    reserved: u64,
-    /// Free frames that the limit keeps back. The hand never holds more than may
-    /// be handed out, so that the way of every day has no limit to look at.
-    withheld: u64,
-    /// Free frames that are kept back for pages to come: see `promise`.
-    promised: u64,
-    /// Owned frames that could not be given back.
-    refused: u64,
+    ledger: Ledger,
 }
 
+#[allow(unsafe_code, reason = "frames get their owners here, and lose them")]
 impl<'m> Frames<'m> {
     /// Manages `ranges` (usable ones at once, reclaimable ones once they are
     /// [reclaimed](Self::reclaim)), which are sorted and do not overlap, as
@@ -77,21 +65,22 @@ impl<'m> Frames<'m> {
     /// # Errors
     /// - [`NewError::StorageTooShort`]: `storage` does not hold what these ranges need.
     /// - [`NewError::NotSorted`]: the ranges overlap or are out of order.
-    pub fn new<R: Into<MapEntry>>(
+    ///
+    /// # Safety
+    /// Whoever gets a [`Frame`] may use its memory as its only owner. So:
+    /// - nothing else uses the usable memory of `ranges` outside of `held`, and no
+    ///   other allocator hands it out;
+    /// - if `storage` lies in `ranges`, it lies in `held`.
+    pub unsafe fn new<R: Into<MapEntry>>(
         ranges: impl Iterator<Item = R> + Clone,
         storage: &'m mut [u64],
         held: FrameRange,
     ) -> Result<Self, NewError> {
-        let (blocks, ranges, total, reserved) = layout::build(ranges, storage, held)?;
+        let (bitmap, ranges, ledger) = layout::build(ranges, storage, held)?;
         Ok(Self {
-            blocks,
-            used: [0; Use::COUNT],
+            bitmap,
             ranges,
-            total,
-            reserved,
-            withheld: 0,
-            promised: 0,
-            refused: 0,
+            ledger,
         })
     }
 
@@ -100,117 +89,160 @@ impl<'m> Frames<'m> {
     /// # Errors
     /// [`OutOfFrames`] if no frame of this size is free or the limit forbids it.
     #[inline]
-    pub fn allocate<S: PageSize>(&mut self, usage: Use) -> Result<Frame<S>, OutOfFrames> {
+    pub fn allocate<S: PageSize>(&mut self, kind: FrameKind) -> Result<Frame<S>, OutOfFrames> {
+        let count = S::SIZE >> FRAME_SHIFT;
+        if !self.can_allocate(count) {
+            return Err(OutOfFrames);
+        }
         let number = match S::SIZE {
-            Size4KiB::SIZE => match self.blocks.take_from_hand() {
-                Some(number) => number,
-                None => self.take_beyond_hand().ok_or(OutOfFrames)?,
-            },
-            Size2MiB::SIZE => self.take_2m().ok_or(OutOfFrames)?,
-            _ => self.take_1g().ok_or(OutOfFrames)?,
+            Size4KiB::SIZE => self.take_small(),
+            Size2MiB::SIZE => self.take_block(),
+            _ => self.take_large(count),
         };
-        self.used[usage as usize] += S::SIZE >> FRAME_SHIFT;
-        Ok(Frame::numbered(number, usage))
+        let number = number.ok_or(OutOfFrames)?;
+        self.ledger.hand_out(count, kind);
+        // SAFETY: the frame was free until now, so nobody owns it, and the
+        // ledger counts it as this kind.
+        Ok(unsafe { Frame::numbered(number, kind) })
     }
 
-    /// Sees to it that a frame is in the hand, if one is free and a whole word
-    /// of them may be handed out: the hand never holds what is kept back. True
-    /// if it was empty and is not now.
-    pub(crate) fn fill_hand(&mut self) -> bool {
-        if self.blocks.hand.bits == 0
-            && (self.kept_back() == 0 || self.can_allocate(u64::from(u64::BITS)))
-            && let Some(lowest) = self.blocks.fill_hand()
-        {
-            self.blocks.name_hand(self.ranges.number_of(lowest));
-            return true;
-        }
-        false
-    }
-
-    /// The number of a 4 KiB frame when the hand has none.
-    #[inline(never)]
-    fn take_beyond_hand(&mut self) -> Option<u64> {
-        self.fill_hand();
-        self.blocks.take_from_hand().or_else(|| {
-            let index = self.can_allocate(1).then(|| self.blocks.take_one())??;
-            Some(self.ranges.number_of(index))
-        })
-    }
-
+    /// Takes a frame back. It may be handed out again at once.
+    ///
+    /// A frame of another allocator, or one that a table entry gave back wrong,
+    /// changes nothing here but is counted in [`Counts::refused`].
     #[inline]
-    fn take_2m(&mut self) -> Option<u64> {
-        if self.kept_back() > 0 {
-            if !self.can_allocate(BLOCK_FRAMES) {
-                return None;
-            }
-            // With a block less, what the hand holds may not be handed out any more.
-            self.blocks.empty_hand();
+    pub fn free<S: PageSize>(&mut self, frame: Frame<S>) {
+        let kind = frame.kind();
+        // SAFETY: the frame was owned by this value, which ends here.
+        if unsafe { self.give_back(frame.into_entry(), kind) }.is_err() {
+            self.ledger.refuse(S::SIZE >> FRAME_SHIFT);
         }
-        let index = self.blocks.take_block()?;
+    }
+
+    /// Takes a frame back of which only the address is left.
+    ///
+    /// # Errors
+    /// Nothing has changed when there is one.
+    /// - [`FreeError::Misaligned`]: no frame of size `S` starts there.
+    /// - [`FreeError::Foreign`]: the frame, or part of it, is not handed out by
+    ///   this allocator, or is reserved.
+    /// - [`FreeError::NotAllocated`]: it, or part of it, is free: a double free.
+    /// - [`FreeError::WrongKind`]: not so many frames are in use as `kind`.
+    ///
+    /// # Safety
+    /// - The frame was handed out for `kind`, and its [`Frame`] no longer
+    ///   exists, nor does a table entry that took it over.
+    /// - Nothing reads or writes its memory any more, through no mapping that
+    ///   any processor still knows of.
+    pub unsafe fn free_raw<S: PageSize>(
+        &mut self,
+        frame: PhysFrame<S>,
+        kind: FrameKind,
+    ) -> Result<(), FreeError> {
+        let start = frame.start_address();
+        if !start.is_aligned(S::SIZE) {
+            return Err(FreeError::Misaligned { start });
+        }
+        // SAFETY: the caller says that nobody owns it any more.
+        unsafe { self.give_back(frame, kind) }
+    }
+
+    /// Counts a frame as in use for something else from now on.
+    pub fn reclassify<S: PageSize>(&mut self, frame: Frame<S>, kind: FrameKind) -> Frame<S> {
+        let (count, before) = (S::SIZE >> FRAME_SHIFT, frame.kind());
+        if self.ledger.used(before) < count {
+            return frame;
+        }
+        self.ledger.reclassify(count, before, kind);
+        frame.with_kind(kind)
+    }
+
+    /// All counters, each exact at this moment.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.ledger.counts()
+    }
+
+    /// How many frames of 2 MiB are free.
+    #[must_use]
+    pub fn free_2m_blocks(&self) -> u64 {
+        self.bitmap.whole_blocks()
+    }
+
+    /// The number of a free 4 KiB frame, which is taken.
+    #[inline]
+    fn take_small(&mut self) -> Option<u64> {
+        match self.bitmap.take_cached() {
+            Some(number) => Some(number),
+            None => self.take_uncached(),
+        }
+    }
+
+    /// The same when the cache is empty.
+    #[inline(never)]
+    fn take_uncached(&mut self) -> Option<u64> {
+        self.bitmap.refill(|index| self.ranges.number_of(index))?;
+        self.bitmap.take_cached()
+    }
+
+    /// The number of the first frame of a free block, which is taken.
+    #[inline]
+    fn take_block(&mut self) -> Option<u64> {
+        let index = self.bitmap.take_block()?;
         Some(self.ranges.number_of(index))
     }
 
-    fn take_1g(&mut self) -> Option<u64> {
-        let frames = Size1GiB::SIZE >> FRAME_SHIFT;
-        self.can_allocate(frames)
-            .then(|| self.take_run(frames, frames, u64::MAX))?
+    /// The same for `count` frames at a multiple of `count`.
+    fn take_large(&mut self, count: u64) -> Option<u64> {
+        let first = self.find_run(count, count, u64::MAX)?;
+        // SAFETY: none becomes free.
+        unsafe { self.set_free(first..first + count, false) };
+        Some(first)
     }
 
-    /// Whether `count` more 4 KiB frames may be handed out: they are free and
-    /// not promised, and the limit allows it. They need not lie in a row.
-    #[must_use]
+    /// Takes a frame back, if it is in use.
+    ///
+    /// # Safety
+    /// It has no owner any more.
     #[inline]
-    pub fn can_allocate(&self, count: u64) -> bool {
-        count <= self.free_frames() - self.kept_back()
-    }
-
-    /// Lets at most `limit` more 4 KiB frames be handed out, or all with `None`.
-    ///
-    /// Handing out lowers what is left of the limit and giving back raises it.
-    /// So it amounts to keeping some free frames back, and a limit above what
-    /// is free is none. Promised frames are outside of any limit: a promise
-    /// was counted when it was given, or is older than the limit.
-    pub fn set_limit(&mut self, limit: Option<u64>) {
-        let free = self.free_frames() - self.promised;
-        self.withheld = limit.map_or(0, |limit| free.saturating_sub(limit));
-        self.blocks.empty_hand();
-    }
-
-    /// Hands the reserved frames of `range` to the allocator: the boot loader's
-    /// leftovers, once nothing uses them any more. Returns how many they are.
-    ///
-    /// # Errors
-    /// [`ReclaimError::NotReclaimable`] if one of them was not given to
-    /// [`new`](Self::new) as reclaimable, holds the bitmap, or was reclaimed before.
-    pub fn reclaim(&mut self, range: FrameRange) -> Result<u64, ReclaimError> {
-        let (first, end) = (range.first(), range.last_end());
-        let mut number = first;
-        while number < end {
-            let reserved = self
+    unsafe fn give_back<S: PageSize>(
+        &mut self,
+        frame: PhysFrame<S>,
+        kind: FrameKind,
+    ) -> Result<(), FreeError> {
+        let (number, count) = (
+            frame.start_address().as_u64() >> FRAME_SHIFT,
+            S::SIZE >> FRAME_SHIFT,
+        );
+        let is_free = match S::SIZE {
+            _ if self.ledger.used(kind) < count => false,
+            Size4KiB::SIZE => self
                 .ranges
-                .find(number)
-                .filter(|found| !found.is_held() && !found.is_open());
-            let stop = reserved.map_or(number, |found| {
-                self.ranges
-                    .next_reserved(&found, number, end.min(found.end), false)
-            });
-            if stop == number {
-                return Err(ReclaimError::NotReclaimable {
-                    frame: PhysAddr::new(number << FRAME_SHIFT),
-                });
-            }
-            number = stop;
+                .index_of(number, 1)
+                .is_some_and(|index| self.bitmap.put_one(index, number)),
+            Size2MiB::SIZE => self
+                .ranges
+                .index_of(number, BLOCK_FRAMES)
+                .is_some_and(|index| self.bitmap.put_block(index)),
+            _ => false,
+        };
+        if !is_free {
+            // SAFETY: the caller says so.
+            return unsafe { self.give_back_row(number..number + count, kind) };
         }
-        self.blocks.empty_hand();
-        let mut number = first;
-        while let Some(found) = self.ranges.find(number).filter(|_| number < end) {
-            let stop = found.end.min(end);
-            self.blocks
-                .put_span(number - found.offset, stop - found.offset);
-            number = stop;
-        }
-        self.ranges.reclaim(first, end);
-        self.reserved -= end - first;
-        Ok(end - first)
+        self.ledger.take_back(count, kind);
+        Ok(())
     }
+}
+
+impl fmt::Debug for Frames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Frames").field(&self.counts()).finish()
+    }
+}
+
+/// The address of the frame `number`.
+#[inline]
+fn address(number: u64) -> PhysAddr {
+    PhysAddr::new_truncate(number << FRAME_SHIFT)
 }

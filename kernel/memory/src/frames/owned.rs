@@ -5,18 +5,24 @@
 //! ends in one of two ways: it goes back to `Frames`, or a table entry takes it
 //! over. Dropping one loses the frame: it stays counted as in use.
 
+#![allow(
+    unsafe_code,
+    reason = "ownership that a type cannot show comes in here"
+)]
+
 use core::fmt;
 use core::iter::FusedIterator;
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 
-use crate::memory_map::{FRAME_SHIFT, FrameRange};
+use super::address;
+use crate::memory_map::FrameRange;
 
 /// What a frame that was handed out is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Use {
+pub enum FrameKind {
     /// A page table.
     Table,
     /// Held by the kernel itself: region records, stacks.
@@ -29,8 +35,8 @@ pub enum Use {
     Zero,
 }
 
-impl Use {
-    /// How many uses there are.
+impl FrameKind {
+    /// How many kinds there are.
     pub(super) const COUNT: usize = 5;
 }
 
@@ -39,7 +45,7 @@ impl Use {
 #[derive(PartialEq, Eq)]
 pub struct Frame<S: PageSize = Size4KiB> {
     frame: PhysFrame<S>,
-    usage: Use,
+    kind: FrameKind,
 }
 
 impl<S: PageSize> Frame<S> {
@@ -60,16 +66,25 @@ impl<S: PageSize> Frame<S> {
     /// What it was handed out for.
     #[must_use]
     #[inline]
-    pub fn usage(&self) -> Use {
-        self.usage
+    pub fn kind(&self) -> FrameKind {
+        self.kind
     }
 
-    /// The frame that begins at this number, in units of 4 KiB: it was free and
-    /// is counted as in use for `usage`.
+    /// The frame that begins at this number, in units of 4 KiB.
+    ///
+    /// # Safety
+    /// As for [`from_entry`](Self::from_entry).
     #[inline]
-    pub(super) fn numbered(number: u64, usage: Use) -> Self {
-        let start = PhysAddr::new_truncate(number << FRAME_SHIFT);
-        Self::from_entry(PhysFrame::containing_address(start), usage)
+    pub(super) unsafe fn numbered(number: u64, kind: FrameKind) -> Self {
+        let frame = PhysFrame::containing_address(address(number));
+        // SAFETY: the caller says the same of the same frame.
+        unsafe { Self::from_entry(frame, kind) }
+    }
+
+    /// The same frame, owned for something else.
+    #[inline]
+    pub(super) fn with_kind(self, kind: FrameKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Hands the ownership to a table entry.
@@ -79,25 +94,28 @@ impl<S: PageSize> Frame<S> {
         self.frame
     }
 
-    /// Takes the ownership back from a table entry, which must have held it
-    /// alone and for `usage`.
+    /// Takes the ownership back from a table entry, or whatever else held it.
+    ///
+    /// # Safety
+    /// - The frame was handed out for `kind`, and no [`Frame`] or [`Run`] of it exists.
+    /// - Its holder owned it alone, and from now on holds it no more.
     #[inline]
-    pub(crate) fn from_entry(frame: PhysFrame<S>, usage: Use) -> Self {
-        Self { frame, usage }
+    pub(crate) unsafe fn from_entry(frame: PhysFrame<S>, kind: FrameKind) -> Self {
+        Self { frame, kind }
     }
 }
 
 impl Frame<Size2MiB> {
     /// The same memory as 512 frames of 4 KiB.
     pub fn split(self) -> Pieces<Size4KiB> {
-        Pieces::new(self.start(), Size2MiB::SIZE / Size4KiB::SIZE, self.usage)
+        Pieces::new(self.start(), Size2MiB::SIZE / Size4KiB::SIZE, self.kind)
     }
 }
 
 impl Frame<Size1GiB> {
     /// The same memory as 512 frames of 2 MiB.
     pub fn split(self) -> Pieces<Size2MiB> {
-        Pieces::new(self.start(), Size1GiB::SIZE / Size2MiB::SIZE, self.usage)
+        Pieces::new(self.start(), Size1GiB::SIZE / Size2MiB::SIZE, self.kind)
     }
 }
 
@@ -108,7 +126,7 @@ impl<S: PageSize> fmt::Debug for Frame<S> {
             "Frame<{}>({:#x}, {:?})",
             S::DEBUG_STR,
             self.start(),
-            self.usage
+            self.kind
         )
     }
 }
@@ -117,56 +135,52 @@ impl<S: PageSize> fmt::Debug for Frame<S> {
 #[must_use = "dropping a run loses its frames: give it back with `Frames::free_run`"]
 #[derive(PartialEq, Eq)]
 pub struct Run {
-    start: PhysAddr,
-    frames: u64,
-    usage: Use,
+    range: FrameRange,
+    kind: FrameKind,
 }
 
 impl Run {
-    pub(super) fn new(start: PhysAddr, frames: u64, usage: Use) -> Self {
-        Self {
-            start,
-            frames,
-            usage,
-        }
+    /// The frames of `range`, which is not empty.
+    ///
+    /// # Safety
+    /// All of them are counted as in use for `kind`, and nobody else owns one.
+    pub(super) unsafe fn new(range: FrameRange, kind: FrameKind) -> Self {
+        Self { range, kind }
     }
 
     /// The physical address of its first byte.
     #[must_use]
     pub fn start(&self) -> PhysAddr {
-        self.start
+        self.range.start()
     }
 
     /// How many 4 KiB frames it holds, at least one.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.range.frames()
     }
 
     /// The frames, without their ownership.
     #[must_use]
     pub fn range(&self) -> FrameRange {
-        FrameRange {
-            start: self.start,
-            end: self.start + self.frames * Size4KiB::SIZE,
-        }
+        self.range
     }
 
     /// What it was handed out for.
     #[must_use]
-    pub fn usage(&self) -> Use {
-        self.usage
+    pub fn kind(&self) -> FrameKind {
+        self.kind
     }
 
     /// The same memory as single frames.
     pub fn split(self) -> Pieces<Size4KiB> {
-        Pieces::new(self.start, self.frames, self.usage)
+        Pieces::new(self.start(), self.frames(), self.kind)
     }
 }
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Run({:?}, {:?})", self.range(), self.usage)
+        write!(f, "Run({:?}, {:?})", self.range, self.kind)
     }
 }
 
@@ -177,15 +191,15 @@ impl fmt::Debug for Run {
 pub struct Pieces<S: PageSize> {
     next: PhysFrame<S>,
     left: u64,
-    usage: Use,
+    kind: FrameKind,
 }
 
 impl<S: PageSize> Pieces<S> {
-    fn new(start: PhysAddr, count: u64, usage: Use) -> Self {
+    fn new(start: PhysAddr, count: u64, kind: FrameKind) -> Self {
         Self {
             next: PhysFrame::containing_address(start),
             left: count,
-            usage,
+            kind,
         }
     }
 }
@@ -201,7 +215,7 @@ impl<S: PageSize> Iterator for Pieces<S> {
         }
         Some(Frame {
             frame,
-            usage: self.usage,
+            kind: self.kind,
         })
     }
 

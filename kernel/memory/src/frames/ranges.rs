@@ -23,13 +23,13 @@ type Row = [u64; ROW_WORDS];
 pub(super) const ROW_WORDS: usize = 4;
 
 /// A mark: all frames of the range are the allocator's.
-const OPEN: u64 = u64::MAX;
+pub(super) const OPEN: u64 = u64::MAX;
 
-/// A mark: none ever is. Any other mark is the place of the range's first bit in `pending`.
-const HELD: u64 = u64::MAX - 1;
+/// A mark: none ever is.
+pub(super) const HELD: u64 = u64::MAX - 1;
 
 /// A range of managed frames.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Range {
     /// The number of its first frame.
     pub(super) first: u64,
@@ -37,22 +37,12 @@ pub(super) struct Range {
     pub(super) end: u64,
     /// Number minus index, the same for all ranges of a segment and for no others.
     pub(super) offset: u64,
-    mark: u64,
-}
-
-/// What the frames of a range are when the table is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RangeKind {
-    /// Free.
-    Open,
-    /// Reserved, and perhaps reclaimed later.
-    Pending,
-    /// Reserved for ever.
-    Held,
+    /// [`OPEN`], [`HELD`], or the place of its first bit in `pending`.
+    pub(super) mark: u64,
 }
 
 impl Range {
-    fn of_row([first, end, offset, mark]: Row) -> Self {
+    fn of_row(&[first, end, offset, mark]: &Row) -> Self {
         Self {
             first,
             end,
@@ -61,17 +51,19 @@ impl Range {
         }
     }
 
-    pub(super) fn contains(&self, number: u64) -> bool {
+    #[inline]
+    fn contains(&self, number: u64) -> bool {
         number.wrapping_sub(self.first) < self.end - self.first
     }
 
-    /// Whether every frame is the allocator's.
-    pub(super) fn is_open(&self) -> bool {
-        self.mark == OPEN
+    /// How many frames it holds.
+    pub(super) fn frames(&self) -> u64 {
+        self.end - self.first
     }
 
-    pub(super) fn is_held(&self) -> bool {
-        self.mark == HELD
+    /// Its indices.
+    pub(super) fn indices(&self) -> core::ops::Range<u64> {
+        self.first - self.offset..self.end - self.offset
     }
 
     /// The place in `pending` of the frame `number`, for a range that has one.
@@ -80,94 +72,72 @@ impl Range {
     }
 }
 
-/// A range that was looked up before, in the form that is quick to try again.
-#[derive(Default)]
-struct Recent {
-    first: u64,
-    frames: u64,
-    first_index: u64,
-}
-
-impl Recent {
-    fn of(range: &Range) -> Self {
-        Self {
-            first: range.first,
-            frames: range.end - range.first,
-            first_index: range.first - range.offset,
-        }
-    }
-}
-
 pub(super) struct Ranges<'m> {
+    /// As many rows as there is room for; those in use come first.
     table: &'m mut [Row],
-    pending: &'m mut [u64],
-    /// How many bits of `pending` belong to ranges.
-    pending_used: u64,
-    /// How many rows are in use.
     rows: usize,
+    pending: &'m mut [u64],
     /// The last range that was looked up by number, if all of it is the allocator's.
-    recent: Recent,
+    recent: Range,
     /// The last range that was looked up by index.
-    recent_by_index: Recent,
+    recent_by_index: Range,
 }
 
 impl<'m> Ranges<'m> {
-    /// No range yet; `table` has room for as many as will be pushed.
+    /// No range yet; `table` and `pending` have room for all that will be pushed.
     pub(super) fn new(table: &'m mut [u64], pending: &'m mut [u64]) -> Self {
-        let table = table.as_chunks_mut().0;
         Self {
-            table,
-            pending,
-            pending_used: 0,
+            table: table.as_chunks_mut().0,
             rows: 0,
-            recent: Recent::default(),
-            recent_by_index: Recent::default(),
+            pending,
+            recent: Range::default(),
+            recent_by_index: Range::default(),
         }
     }
 
-    /// Adds the range after all others. There must be room for it.
-    pub(super) fn push(&mut self, first: u64, end: u64, offset: u64, kind: RangeKind) {
-        let mark = match kind {
-            RangeKind::Open => OPEN,
-            RangeKind::Held => HELD,
-            RangeKind::Pending => self.pending_used,
-        };
-        if kind == RangeKind::Pending {
-            self.pending_used = (self.pending_used + (end - first)).next_multiple_of(64);
-            bits::set(self.pending, mark, mark + (end - first));
+    /// Adds the range after all others.
+    pub(super) fn push(&mut self, range: Range) {
+        if !matches!(range.mark, OPEN | HELD) {
+            let place = range.pending_place(range.end);
+            bits::set(self.pending, range.mark, place, true);
         }
-        self.table[self.rows] = [first, end, offset, mark];
+        self.table[self.rows] = [range.first, range.end, range.offset, range.mark];
         self.rows += 1;
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = Range> + Clone + '_ {
-        self.table[..self.rows]
-            .iter()
-            .map(|&row| Range::of_row(row))
     }
 
     /// The ranges that end after the frame `number`.
     pub(super) fn from(&self, number: u64) -> impl Iterator<Item = Range> + Clone + '_ {
         let before = self.table[..self.rows].partition_point(|row| row[1] <= number);
-        self.table[before..self.rows]
-            .iter()
-            .map(|&row| Range::of_row(row))
+        self.table[before..self.rows].iter().map(Range::of_row)
     }
 
     /// The range that holds the frame `number`.
-    pub(super) fn find(&self, number: u64) -> Option<Range> {
-        let after = self.table[..self.rows].partition_point(|row| row[0] <= number);
-        let range = Range::of_row(self.table[after.checked_sub(1)?]);
-        range.contains(number).then_some(range)
+    fn find(&self, number: u64) -> Option<Range> {
+        self.from(number)
+            .next()
+            .filter(|range| range.first <= number)
+    }
+
+    /// The indices of `frames`, all of them managed: one span per range.
+    pub(super) fn spans(
+        &self,
+        frames: core::ops::Range<u64>,
+    ) -> impl Iterator<Item = core::ops::Range<u64>> + '_ {
+        self.from(frames.start)
+            .take_while(move |range| range.first < frames.end)
+            .map(move |range| {
+                range.first.max(frames.start) - range.offset
+                    ..range.end.min(frames.end) - range.offset
+            })
     }
 
     /// The index of the first of `count` frames from `number` on, which are all
     /// in one range and not reserved.
     #[inline]
     pub(super) fn index_of(&mut self, number: u64, count: u64) -> Option<u64> {
-        let place = number.wrapping_sub(self.recent.first);
-        if place < self.recent.frames.saturating_sub(count - 1) {
-            return Some(place + self.recent.first_index);
+        let Range { first, end, .. } = self.recent;
+        if first <= number && number + count <= end {
+            return Some(number - self.recent.offset);
         }
         self.look_up(number, count)
     }
@@ -175,13 +145,13 @@ impl<'m> Ranges<'m> {
     /// The same, where the last range found does not help.
     #[cold]
     fn look_up(&mut self, number: u64, count: u64) -> Option<u64> {
-        let range = self
-            .find(number)
-            .filter(|range| number + count <= range.end)?;
-        if range.is_open() {
-            self.recent = Recent::of(&range);
-        } else if (number..number + count).any(|number| self.is_reserved(&range, number)) {
+        let range = self.find(number)?;
+        let (is_reserved, until) = self.reserved_until(&range, number);
+        if is_reserved || until < number + count {
             return None;
+        }
+        if range.mark == OPEN {
+            self.recent = range;
         }
         Some(number - range.offset)
     }
@@ -189,54 +159,65 @@ impl<'m> Ranges<'m> {
     /// The number of the frame with `index`, which is in some range.
     #[inline]
     pub(super) fn number_of(&mut self, index: u64) -> u64 {
-        let place = index.wrapping_sub(self.recent_by_index.first_index);
-        if place >= self.recent_by_index.frames {
-            return self.look_up_index(index);
+        let number = index.wrapping_add(self.recent_by_index.offset);
+        if self.recent_by_index.contains(number) {
+            return number;
         }
-        place + self.recent_by_index.first
+        self.look_up_index(index)
     }
 
     /// The same, where the last range found does not help.
     #[cold]
     fn look_up_index(&mut self, index: u64) -> u64 {
         let after = self.table[..self.rows].partition_point(|row| row[0] - row[2] <= index);
-        let range = Range::of_row(self.table[after.saturating_sub(1)]);
-        self.recent_by_index = Recent::of(&range);
-        index + range.offset
+        self.recent_by_index = Range::of_row(&self.table[after.saturating_sub(1)]);
+        index + self.recent_by_index.offset
     }
 
-    /// Whether the frame `number` of `range` is reserved.
-    pub(super) fn is_reserved(&self, range: &Range, number: u64) -> bool {
+    /// Whether the frame `number` of `range` is reserved, and up to which number
+    /// the frames after it are the same.
+    pub(super) fn reserved_until(&self, range: &Range, number: u64) -> (bool, u64) {
         match range.mark {
-            OPEN => false,
-            HELD => true,
-            _ => self.next_reserved(range, number, number + 1, true) == number,
-        }
-    }
-
-    /// The first frame of `from..end` in the pending `range` that is reserved
-    /// (or, not `wanted`, that is not), or `end`.
-    pub(super) fn next_reserved(&self, range: &Range, from: u64, end: u64, wanted: bool) -> u64 {
-        let (place, place_end) = (range.pending_place(from), range.pending_place(end));
-        from + (bits::next(self.pending, place, place_end, wanted) - place)
-    }
-
-    /// Makes the frames `first..end`, all pending, the allocator's.
-    pub(super) fn reclaim(&mut self, first: u64, end: u64) {
-        let mut number = first;
-        while let Some(range) = self.find(number).filter(|_| number < end) {
-            let stop = range.end.min(end);
-            bits::clear(
-                self.pending,
-                range.pending_place(number),
-                range.pending_place(stop),
-            );
-            if self.next_reserved(&range, range.first, range.end, true) == range.end {
-                // Nothing to look up any more: the range is as good as any.
-                let row = self.table[..self.rows].partition_point(|row| row[0] < range.first);
-                self.table[row][3] = OPEN;
+            OPEN => (false, range.end),
+            HELD => (true, range.end),
+            _ => {
+                let places = [number, range.end].map(|number| range.pending_place(number));
+                let next = |wanted| {
+                    let place = bits::next(self.pending, places[0], places[1], wanted);
+                    number + (place - places[0])
+                };
+                let free = next(false);
+                let is_reserved = free > number;
+                (is_reserved, if is_reserved { free } else { next(true) })
             }
-            number = stop;
         }
+    }
+
+    /// Makes `frames`, all pending, the allocator's. Otherwise the number of the
+    /// first that is not pending is the error, and nothing has changed.
+    pub(super) fn reclaim(&mut self, frames: core::ops::Range<u64>) -> Result<(), u64> {
+        let mut number = frames.start;
+        while number < frames.end {
+            let range = self.find(number).filter(|range| range.mark != HELD);
+            let range = range.ok_or(number)?;
+            match self.reserved_until(&range, number) {
+                (true, until) => number = until,
+                (false, _) => return Err(number),
+            }
+        }
+        for row in &mut self.table[..self.rows] {
+            let range = Range::of_row(row);
+            let (first, end) = (range.first.max(frames.start), range.end.min(frames.end));
+            if first < end {
+                let place = |number| range.pending_place(number);
+                bits::set(self.pending, place(first), place(end), false);
+                let (all, all_end) = (range.mark, place(range.end));
+                if bits::next(self.pending, all, all_end, true) == all_end {
+                    // Nothing to look up any more: the range is as good as any.
+                    row[3] = OPEN;
+                }
+            }
+        }
+        Ok(())
     }
 }

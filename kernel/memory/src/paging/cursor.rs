@@ -192,6 +192,14 @@ impl Cursor {
         }
     }
 
+    /// Puts `new` in place of an entry that is in use and to which the processor
+    /// writes nothing: one that is not present, or settled.
+    #[inline]
+    pub(crate) fn overwrite(&mut self, new: Entry) {
+        debug_assert!(!self.entry().is_present() || self.entry().is_settled());
+        self.place().store(new.bits(), Relaxed);
+    }
+
     /// Puts `new` in place of the entry stood on, and returns the old one with
     /// the ACCESSED and DIRTY bits that the processor set until this moment.
     #[inline]

@@ -174,7 +174,8 @@ impl Half {
         {
             return Err(AllocateError::OutOfFrames);
         }
-        memory.with_frames(|frames| self.regions.reserve(1, frames))?;
+        let bases = [region.base.as_u64()];
+        memory.with_frames(|frames| self.regions.reserve(&bases, frames))?;
         let record = Record::new(region, memory.features(), self.is_kernel());
         if let Some(source) = source
             && let Err(error) = self.map_at_once(&record, source, request.page_size, memory)
@@ -254,7 +255,7 @@ impl Half {
             }
         };
         self.regions
-            .first_fit(size, align, from, below)
+            .first_fit(size, align, from, below.checked_sub(1).ok_or(AllocateError::NoRoom)?)
             .map(VirtAddr::new_truncate)
             .ok_or(AllocateError::NoRoom)
     }

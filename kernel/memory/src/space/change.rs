@@ -5,6 +5,7 @@
 use core::error::Error;
 use core::fmt;
 
+use arrayvec::ArrayVec;
 use x86_64::VirtAddr;
 
 use super::range::{NotWholePages, NothingHolds, whole_pages};
@@ -251,11 +252,14 @@ impl Half {
         let (start, end) =
             whole_pages(start, size).ok_or(ProtectError::Unaligned { start, size })?;
         self.check_rights(start, end, rights)?;
-        memory.with_frames(|frames| self.regions.reserve(2, frames))?;
+        let splits: ArrayVec<u64, 2> = [start, end]
+            .into_iter()
+            .filter(|address| self.splits_region(*address))
+            .collect();
+        memory.with_frames(|frames| self.regions.reserve(&splits, frames))?;
         let split = self.split_around(start, end, memory);
         if split.is_ok() {
-            self.split_region(start);
-            self.split_region(end);
+            splits.iter().for_each(|address| self.split_region(*address));
             self.change_rights(start, end, rights, memory);
             self.merge(start, end);
         }
@@ -278,16 +282,18 @@ impl Half {
         })
     }
 
-    /// Splits the region that holds `address` there, unless it begins there.
+    /// True if a region holds `address` and does not begin there.
+    fn splits_region(&self, address: u64) -> bool {
+        let record = self.regions.find(address);
+        record.is_some_and(|record| record.base() != address)
+    }
+
+    /// Splits the region that holds `address` there.
     fn split_region(&mut self, address: u64) {
         let Some(record) = self.regions.find(address).copied() else {
             return;
         };
-        let base = record.region.base.as_u64();
-        if base == address {
-            return;
-        }
-        let mut rest = record;
+        let (base, mut rest) = (record.base(), record);
         let address = VirtAddr::new_truncate(address);
         self.regions
             .update(base, |record| rest.region = record.region.split_off(address));

@@ -148,7 +148,7 @@ macro_rules! both_halves {
             /// event to the log. On any outcome but [`Outcome::Refused`] the
             /// access can be tried again.
             #[inline]
-            pub fn resolve(&mut self, fault: Fault, memory: &Memory) -> Outcome {
+            pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
                 self.0.resolve(fault, memory)
             }
 

@@ -64,12 +64,7 @@ impl Half {
 
     /// All regions, by address.
     pub fn regions(&self) -> impl Iterator<Item = Region> + '_ {
-        let mut next = 0;
-        core::iter::from_fn(move || {
-            let region = self.regions.from(next)?.region;
-            next = region.end();
-            Some(region)
-        })
+        self.regions.iter().map(|record| record.region)
     }
 
     /// How many regions there are.

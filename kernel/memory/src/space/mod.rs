@@ -32,7 +32,6 @@ mod page;
 mod range;
 mod region;
 pub(crate) mod regions;
-pub(crate) mod tree;
 mod request;
 mod reserve;
 mod resolve;
@@ -44,6 +43,7 @@ pub use content::Content;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
 pub use look::{Leaf, Leaves, Resident};
 pub use region::{Backing, Region, Rights};
+pub use regions::Defect as RecordsDefect;
 pub use request::{AllocateError, Placement, Request};
 pub use reserve::ReserveError;
 

@@ -14,14 +14,15 @@ use super::map::make_tables;
 use super::region::{Backing, Region};
 use super::regions::Record;
 use crate::fault::Outcome;
+use crate::fault_log::Resolved;
 use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
 use crate::memory::{Memory, Private};
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
-use crate::tlb::{Flush, Scope};
+use crate::tlb::Scope;
 
-/// What became of the page: the outcome, and the frame that stands behind it.
-type Backed = Result<(Outcome, PhysAddr), OutOfFrames>;
+/// What became of the page.
+type Backed = Result<Resolved, OutOfFrames>;
 
 /// The page of a fault: the entry for it, and the region that it lies in.
 pub(super) struct Page<'a> {
@@ -104,7 +105,7 @@ impl<'a> Page<'a> {
     pub(super) fn take_reserved(self, written: bool) -> Backed {
         let content = Content::Private(self.memory.take_private()?.into_leaf());
         let leaf = content.leaf(LeafSize::Size4KiB, self.record.rights, written);
-        self.cursor.replace(leaf);
+        self.cursor.overwrite(leaf);
         self.done(Outcome::Demand, content.start())
     }
 
@@ -120,9 +121,9 @@ impl<'a> Page<'a> {
         }
         let content = Content::Private(self.memory.new_private(size)?.into_leaf());
         let leaf = content.leaf(size, self.record.rights, true);
-        self.cursor.replace(leaf);
+        self.cursor.overwrite(leaf);
         let page = VirtAddr::new_truncate(self.cursor.address());
-        self.memory.flush(*self.scope, Flush::Pages(&[page]));
+        self.memory.flush_page(*self.scope, page);
         self.done(Outcome::PrivateCopy, content.start())
     }
 
@@ -130,7 +131,7 @@ impl<'a> Page<'a> {
     #[inline]
     pub(super) fn is_there(self, frame: PhysAddr) -> Backed {
         self.record.region.faults += 1;
-        Ok((Outcome::Spurious, frame))
+        self.resolved(Outcome::Spurious, frame)
     }
 
     /// Maps the pages around, and counts the fault as resolved.
@@ -140,7 +141,16 @@ impl<'a> Page<'a> {
         if self.record.region.fault_around > 1 {
             map_around(self.cursor, self.record, self.memory);
         }
-        Ok((outcome, frame))
+        self.resolved(outcome, frame)
+    }
+
+    #[inline]
+    fn resolved(self, outcome: Outcome, frame: PhysAddr) -> Backed {
+        Ok(Resolved {
+            outcome,
+            region: self.record.region.base,
+            frame,
+        })
     }
 }
 

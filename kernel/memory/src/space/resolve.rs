@@ -26,7 +26,8 @@ use super::page::Page;
 use super::region::Backing;
 use super::{Content, Half};
 use crate::fault::{Access, Fault, Outcome, Refusal};
-use crate::fault_log::Event;
+use crate::fault_log::Resolved;
+use crate::frames::OutOfFrames;
 use crate::memory::Memory;
 use crate::paging::EntryKind;
 
@@ -35,15 +36,15 @@ impl Half {
     /// the log. On any outcome but [`Outcome::Refused`] the access can be tried
     /// again.
     #[inline]
-    pub(super) fn resolve(&mut self, fault: Fault, memory: &Memory) -> Outcome {
+    pub(super) fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
         let address = fault.address.as_u64();
         let Some(record) = self.regions.lookup(address) else {
-            return refuse(fault, VirtAddr::zero(), nothing_at(address), memory);
+            return self.refuse(fault, nothing_at(address), memory);
         };
-        let region = record.region.base;
         if fault.code.intersects(record.refused) {
-            return refuse(fault, region, record.region.refusal_of(&fault), memory);
+            let refusal = record.region.refusal_of(fault);
+            return self.refuse(fault, refusal, memory);
         }
         let is_write = fault.access() == Access::Write;
         let backing = record.region.backing;
@@ -54,7 +55,7 @@ impl Half {
                 Backing::Zero if !is_write => page.share_zero(),
                 Backing::Demand | Backing::Zero => page.back(is_write),
                 Backing::Immediate | Backing::Device(..) | Backing::Fixed | Backing::Guard => {
-                    return refuse(fault, region, Refusal::NotBacked, memory);
+                    return self.refuse(fault, Refusal::NotBacked, memory);
                 }
             },
             EntryKind::Reserved => page.take_reserved(is_write),
@@ -68,34 +69,27 @@ impl Half {
             }
             EntryKind::Leaf(start, _) => page.is_there(start),
             EntryKind::Table(_) | EntryKind::Unknown(_) => {
-                return refuse(fault, region, Refusal::NotBacked, memory);
+                return self.refuse(fault, Refusal::NotBacked, memory);
             }
         };
-        let Ok((outcome, frame)) = backed else {
-            return refuse(fault, region, Refusal::OutOfFrames, memory);
-        };
-        memory.record(Event {
-            fault,
-            outcome,
-            region,
-            frame,
-        });
-        outcome
+        match backed {
+            Ok(resolved) => memory.record(fault, resolved),
+            Err(OutOfFrames) => self.refuse(fault, Refusal::OutOfFrames, memory),
+        }
     }
-}
 
-/// Counts a refused fault, and writes it to the log.
-#[cold]
-#[inline(never)]
-fn refuse(fault: Fault, region: VirtAddr, refusal: Refusal, memory: &Memory) -> Outcome {
-    let outcome = Outcome::Refused(refusal);
-    memory.record(Event {
-        fault,
-        outcome,
-        region,
-        frame: PhysAddr::zero(),
-    });
-    outcome
+    /// Counts a refused fault, and writes it to the log.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, fault: &Fault, refusal: Refusal, memory: &Memory) -> Outcome {
+        let region = self.region_at(fault.address);
+        let resolved = Resolved {
+            outcome: Outcome::Refused(refusal),
+            region: region.map_or(VirtAddr::zero(), |region| region.base),
+            frame: PhysAddr::zero(),
+        };
+        memory.record(fault, resolved)
+    }
 }
 
 /// Why an address that no region holds is refused.

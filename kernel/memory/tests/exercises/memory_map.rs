@@ -10,7 +10,7 @@ fn region(start: u64, end: u64, kind: Kind) -> Region {
 fn usable(regions: &[Region]) -> Vec<(u64, u64)> {
     MemoryMap::new(regions.iter().copied())
         .usable()
-        .map(|range| (range.start.as_u64(), range.end.as_u64()))
+        .map(|range| (range.start().as_u64(), range.end()))
         .collect()
 }
 

@@ -4,14 +4,18 @@
 #[path = "../simulated/mod.rs"]
 mod simulated;
 
+mod chosen;
+mod mapper;
 mod order;
 mod refused;
 mod runs;
 mod sizes;
+mod top;
 mod withheld;
 mod words;
 
-use memory::frames::{Frame, Frames, Use};
+use memory::frames::{Frame, FrameKind, Frames, ReclaimError};
+use memory::memory_map::FrameRange;
 use x86_64::structures::paging::Size2MiB;
 
 const MIB: u64 = 1 << 20;
@@ -19,9 +23,17 @@ const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
 fn small(frames: &mut Frames<'_>) -> Frame {
-    frames.allocate(Use::Private).expect("a free frame")
+    frames.allocate(FrameKind::Private).expect("a free frame")
 }
 
 fn large(frames: &mut Frames<'_>) -> Frame<Size2MiB> {
-    frames.allocate(Use::Private).expect("a free 2 MiB frame")
+    frames
+        .allocate(FrameKind::Private)
+        .expect("a free 2 MiB frame")
+}
+
+#[allow(unsafe_code)]
+fn reclaim(frames: &mut Frames<'_>, range: FrameRange) -> Result<u64, ReclaimError> {
+    // SAFETY: no memory is behind the frames.
+    unsafe { frames.reclaim(range) }
 }

@@ -1,13 +1,13 @@
 //! Which frame comes next, to the very address; and that what was freed in one
 //! way is not freed again in another.
 
-use memory::frames::{Frame, Frames, FreeError, State, Use};
+use memory::frames::{Frame, FrameKind, Frames, FreeError, State};
 use memory::memory_map::{Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
 
 use crate::simulated::{frames_over, range};
-use crate::{GIB, MIB, large, small};
+use crate::{GIB, MIB, large, reclaim, small};
 
 const PAGE: u64 = 4096;
 
@@ -21,7 +21,7 @@ fn starts(frames: &mut Frames<'_>, count: u64) -> Vec<u64> {
 fn free_4k(frames: &mut Frames<'_>, start: u64) -> Result<(), FreeError> {
     let frame = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(start));
     // SAFETY: no memory is behind the frames, and nobody has a `Frame` of it.
-    unsafe { frames.free_raw(frame, Use::Private) }
+    unsafe { frames.free_raw(frame, FrameKind::Private) }
 }
 
 /// The same for 2 MiB.
@@ -29,7 +29,7 @@ fn free_4k(frames: &mut Frames<'_>, start: u64) -> Result<(), FreeError> {
 fn free_2m(frames: &mut Frames<'_>, start: u64) -> Result<(), FreeError> {
     let frame = PhysFrame::<Size2MiB>::containing_address(PhysAddr::new(start));
     // SAFETY: as above.
-    unsafe { frames.free_raw(frame, Use::Private) }
+    unsafe { frames.free_raw(frame, FrameKind::Private) }
 }
 
 fn not_allocated(start: u64) -> Result<(), FreeError> {
@@ -49,7 +49,7 @@ fn behind_a_narrow_limit_frames_come_lowest_first_from_any_word_and_block() {
 }
 
 #[test]
-fn what_is_freed_when_the_hand_is_used_up_is_handed_out_next() {
+fn what_is_freed_when_the_cache_is_used_up_is_handed_out_next() {
     // A large frame in between is another matter.
     for large_frames in [0, 1] {
         let mut frames = frames_over(&[range(2 * MIB, 4 * MIB), range(GIB, GIB + 4 * MIB)]);
@@ -60,7 +60,7 @@ fn what_is_freed_when_the_hand_is_used_up_is_handed_out_next() {
         let high = taken.remove(70);
         let low = taken.remove(5);
         let places = [high.start().as_u64(), low.start().as_u64()];
-        // Word 2 is in the hand, used up, and gives way to that of the higher
+        // Word 2 is in the cache, used up, and gives way to that of the higher
         // one; the other goes into the bitmap.
         frames.free(high);
         frames.free(low);
@@ -69,11 +69,11 @@ fn what_is_freed_when_the_hand_is_used_up_is_handed_out_next() {
 }
 
 #[test]
-fn the_last_few_frames_are_in_the_hand_too() {
+fn the_last_few_frames_are_in_the_cache_too() {
     let start = 2 * MIB;
     let mut frames = frames_over(&[range(start, start + 158 * PAGE)]);
     let all = starts(&mut frames, 129);
-    // 29 are left, all in the hand, and come before what is freed now.
+    // 29 are left, all in the cache, and come before what is freed now.
     assert_eq!(free_4k(&mut frames, all[70]), Ok(()));
     let mut expected: Vec<u64> = (129..158).map(|page| start + page * PAGE).collect();
     expected.push(all[70]);
@@ -81,10 +81,10 @@ fn the_last_few_frames_are_in_the_hand_too() {
 }
 
 #[test]
-fn a_frame_that_is_free_in_the_bitmap_is_not_freed_into_the_hand() {
+fn a_frame_that_is_free_in_the_bitmap_is_not_freed_into_the_cache() {
     let mut frames = frames_over(&[range(2 * MIB, 4 * MIB)]);
     let all = starts(&mut frames, 192);
-    // The first goes into the hand, the second beside it, the others elsewhere.
+    // The first goes into the cache, the second beside it, the others elsewhere.
     for free in [0, 1, 64, 65] {
         assert_eq!(free_4k(&mut frames, all[free]), Ok(()));
     }
@@ -98,7 +98,7 @@ fn a_frame_that_is_free_in_the_bitmap_is_not_freed_into_the_hand() {
 }
 
 #[test]
-fn a_block_that_is_freed_while_its_last_word_is_in_the_hand_is_free_for_good() {
+fn a_block_that_is_freed_while_its_last_word_is_cached_is_free_for_good() {
     // Two blocks, all of their frames handed out one by one.
     for last in [2 * MIB, 4 * MIB] {
         let mut frames = frames_over(&[range(2 * MIB, 6 * MIB)]);
@@ -126,7 +126,7 @@ fn neighbouring_ranges_of_one_state_are_told_as_one() {
         entry(4 * MIB, 6 * MIB, Kind::Reclaimable),
         entry(GIB, GIB + MIB, Kind::Usable),
     ]);
-    assert_eq!(frames.reclaim(range(4 * MIB, 5 * MIB)), Ok(256));
+    assert_eq!(reclaim(&mut frames, range(4 * MIB, 5 * MIB)), Ok(256));
     let states: Vec<_> = frames.states().collect();
     let expected = [
         (range(2 * MIB, 5 * MIB), State::Free),
@@ -147,13 +147,13 @@ fn the_one_block_with_free_frames_is_found_wherever_it_lies() {
         let start = block * 2 * MIB;
         // The first frame breaks the block, so that the run is sought in part of one.
         assert_eq!(small(&mut frames).start().as_u64(), start);
-        let run = frames.allocate_run(64, 1, PhysAddr::new(u64::MAX >> 12), Use::Private);
+        let run = frames.allocate_run(64, 1, u64::MAX >> 12, FrameKind::Private);
         let run = run.expect("511 are free");
         assert_eq!(run.start().as_u64(), start + 0x1000);
         for number in 65..512 {
             assert_eq!(small(&mut frames).start().as_u64(), start + number * 0x1000);
         }
-        assert!(frames.allocate::<Size4KiB>(Use::Private).is_err());
+        assert!(frames.allocate::<Size4KiB>(FrameKind::Private).is_err());
     }
 }
 
@@ -171,9 +171,13 @@ fn a_run_is_sought_in_block_after_block() {
                 assert_eq!(free_4k(&mut frames, start + number * PAGE), Ok(()));
             }
         }
-        let below = PhysAddr::new(u64::MAX >> 12);
-        let run = frames.allocate_run(64, 1, below, Use::Private);
+        let below = u64::MAX >> 12;
+        let run = frames.allocate_run(64, 1, below, FrameKind::Private);
         assert_eq!(run.expect("64 in a row").start().as_u64(), starts[1]);
-        assert!(frames.allocate_run(64, 1, below, Use::Private).is_err());
+        assert!(
+            frames
+                .allocate_run(64, 1, below, FrameKind::Private)
+                .is_err()
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! Contiguous runs: where they lie, and how they go back.
 
-use memory::frames::{RunError, Use};
-use x86_64::PhysAddr;
+use memory::frames::{FrameKind, RunError};
 
 use crate::simulated::{frames_over, range};
 use crate::{GIB, MIB, TIB};
@@ -10,7 +9,7 @@ use crate::{GIB, MIB, TIB};
 fn a_run_is_the_lowest_that_fits_alignment_and_bound() {
     let mut frames = frames_over(&[range(MIB, 2 * MIB), range(16 * MIB, 64 * MIB)]);
     let mut run = |count, align, below| {
-        let run = frames.allocate_run(count, align, PhysAddr::new(below), Use::Kernel);
+        let run = frames.allocate_run(count, align, below, FrameKind::Kernel);
         run.map(|run| run.start().as_u64())
     };
     assert_eq!(run(3, 1, GIB), Ok(MIB));
@@ -42,16 +41,16 @@ fn a_run_never_bridges_a_gap_between_ranges() {
         range(TIB, TIB + 2 * MIB),
     ]);
     assert_eq!(frames.largest_run(), 512);
-    let run = frames.allocate_run(513, 1, PhysAddr::new(2 * TIB), Use::Kernel);
+    let run = frames.allocate_run(513, 1, 2 * TIB, FrameKind::Kernel);
     assert_eq!(run, Err(RunError::NoRun { count: 513 }));
 }
 
 #[test]
 fn a_run_goes_back_whole_or_frame_by_frame() {
     let mut frames = frames_over(&[range(2 * MIB, 6 * MIB)]);
-    let bound = PhysAddr::new(GIB);
+    let bound = GIB;
     let run = frames
-        .allocate_run(700, 1, bound, Use::Kernel)
+        .allocate_run(700, 1, bound, FrameKind::Kernel)
         .expect("1,024 are free");
     assert_eq!(
         (run.frames(), run.range(), frames.counts().kernel),
@@ -60,7 +59,7 @@ fn a_run_goes_back_whole_or_frame_by_frame() {
     frames.free_run(run);
     assert_eq!((frames.counts().kernel, frames.free_2m_blocks()), (0, 2));
     let run = frames
-        .allocate_run(700, 1, bound, Use::Kernel)
+        .allocate_run(700, 1, bound, FrameKind::Kernel)
         .expect("it came back");
     run.split().for_each(|frame| frames.free(frame));
     assert_eq!((frames.counts().kernel, frames.free_2m_blocks()), (0, 2));

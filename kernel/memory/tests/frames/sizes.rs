@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use memory::frames::{Frame, Layout, OutOfFrames, State, Use};
+use memory::frames::{Frame, FrameKind, Layout, OutOfFrames, State};
 use memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size1GiB, Size2MiB, Size4KiB};
@@ -15,14 +15,17 @@ use crate::{GIB, MIB, TIB, large, small};
 fn every_frame_is_handed_out_once_and_then_there_are_none() {
     let mut frames = frames_over(&[range(MIB, 9 * MIB + 0x3000)]);
     let mut seen = BTreeSet::new();
-    while let Ok(frame) = frames.allocate::<Size4KiB>(Use::Kernel) {
+    while let Ok(frame) = frames.allocate::<Size4KiB>(FrameKind::Kernel) {
         assert!((MIB..9 * MIB + 0x3000).contains(&frame.start().as_u64()));
         assert!(seen.insert(frame.start()), "{frame:?} was handed out twice");
     }
     assert_eq!(seen.len(), 2051);
     let counts = frames.counts();
     assert_eq!((counts.total, counts.free, counts.kernel), (2051, 0, 2051));
-    assert_eq!(frames.allocate::<Size4KiB>(Use::Kernel), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size4KiB>(FrameKind::Kernel),
+        Err(OutOfFrames)
+    );
 }
 
 #[test]
@@ -30,7 +33,10 @@ fn memory_that_came_back_is_handed_out_again_as_large_frames() {
     let mut frames = frames_over(&[range(2 * MIB, 10 * MIB)]);
     for _ in 0..3 {
         let all: Vec<Frame> = (0..2048).map(|_| small(&mut frames)).collect();
-        assert_eq!(frames.allocate::<Size2MiB>(Use::Private), Err(OutOfFrames));
+        assert_eq!(
+            frames.allocate::<Size2MiB>(FrameKind::Private),
+            Err(OutOfFrames)
+        );
         all.into_iter().rev().for_each(|frame| frames.free(frame));
         let all: Vec<_> = (0..4).map(|_| large(&mut frames)).collect();
         assert_eq!(frames.counts().free, 0);
@@ -70,21 +76,27 @@ fn the_last_frame_in_the_hand_completes_a_large_one() {
 fn large_frames_need_whole_aligned_memory() {
     let mut frames = frames_over(&[range(3 * MIB, 5 * MIB), range(7 * MIB, 9 * MIB - 0x1000)]);
     assert_eq!(frames.counts().free, 1023);
-    assert_eq!(frames.allocate::<Size2MiB>(Use::Private), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size2MiB>(FrameKind::Private),
+        Err(OutOfFrames)
+    );
 }
 
 #[test]
 fn a_gigabyte_frame_comes_from_aligned_memory_and_goes_back() {
     let mut frames = frames_over(&[range(MIB, 3 * GIB - MIB)]);
     let giga: Frame<Size1GiB> = frames
-        .allocate(Use::Shared)
+        .allocate(FrameKind::Shared)
         .expect("1 GiB to 2 GiB is free");
     assert_eq!(giga.start().as_u64(), GIB);
     assert_eq!(frames.counts().shared, 1 << 18);
-    assert_eq!(frames.allocate::<Size1GiB>(Use::Shared), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size1GiB>(FrameKind::Shared),
+        Err(OutOfFrames)
+    );
     frames.free(giga);
     assert_eq!(frames.counts().shared, 0);
-    let giga: Frame<Size1GiB> = frames.allocate(Use::Shared).expect("it came back");
+    let giga: Frame<Size1GiB> = frames.allocate(FrameKind::Shared).expect("it came back");
     let mut pieces = giga.split();
     assert_eq!(pieces.len(), 512);
     frames.free(pieces.next().expect("512 of them"));
@@ -112,14 +124,14 @@ fn a_large_frame_can_be_freed_piece_by_piece() {
 fn a_frame_that_changes_its_use_is_counted_as_the_new_one() {
     let mut frames = frames_over(&[range(2 * MIB, 6 * MIB)]);
     let frame = small(&mut frames);
-    let frame = frames.reclassify(frame, Use::Table);
+    let frame = frames.reclassify(frame, FrameKind::Table);
     assert_eq!(
         (
-            frame.usage(),
+            frame.kind(),
             frames.counts().private,
             frames.counts().tables
         ),
-        (Use::Table, 0, 1)
+        (FrameKind::Table, 0, 1)
     );
     frames.free(frame);
     assert_eq!(frames.counts().used, 0);
@@ -136,9 +148,18 @@ fn no_memory_at_all_is_managed_too() {
         ),
         (0, 0, 0)
     );
-    assert_eq!(frames.allocate::<Size4KiB>(Use::Table), Err(OutOfFrames));
-    assert_eq!(frames.allocate::<Size2MiB>(Use::Table), Err(OutOfFrames));
-    assert_eq!(frames.allocate::<Size1GiB>(Use::Table), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size4KiB>(FrameKind::Table),
+        Err(OutOfFrames)
+    );
+    assert_eq!(
+        frames.allocate::<Size2MiB>(FrameKind::Table),
+        Err(OutOfFrames)
+    );
+    assert_eq!(
+        frames.allocate::<Size1GiB>(FrameKind::Table),
+        Err(OutOfFrames)
+    );
 }
 
 #[test]
@@ -171,9 +192,11 @@ fn a_terabyte_is_handed_out_to_the_last_frame() {
     let mut frames = frames_over(&ranges);
     let total = (TIB - MIB) / 4096;
     assert_eq!(frames.counts().total, total);
-    let _giga: Frame<Size1GiB> = frames.allocate(Use::Shared).expect("a free 1 GiB frame");
+    let _giga: Frame<Size1GiB> = frames
+        .allocate(FrameKind::Shared)
+        .expect("a free 1 GiB frame");
     let mut larges = 0;
-    while let Ok(frame) = frames.allocate::<Size2MiB>(Use::Private) {
+    while let Ok(frame) = frames.allocate::<Size2MiB>(FrameKind::Private) {
         larges += 1;
         if frame.start().as_u64() == TIB {
             frames.free(frame);
@@ -186,8 +209,8 @@ fn a_terabyte_is_handed_out_to_the_last_frame() {
         "the ragged block is used first"
     );
     assert_eq!(frames.counts().private, (larges - 1) * 512 + 1);
-    while frames.allocate::<Size2MiB>(Use::Private).is_ok() {}
-    while frames.allocate::<Size4KiB>(Use::Private).is_ok() {}
+    while frames.allocate::<Size2MiB>(FrameKind::Private).is_ok() {}
+    while frames.allocate::<Size4KiB>(FrameKind::Private).is_ok() {}
     let counts = frames.counts();
     assert_eq!((counts.free, counts.private), (0, total - (1 << 18)));
     assert_eq!(frames.largest_run(), 0);

@@ -1,13 +1,15 @@
 //! Frames that are not handed out: behind a limit, the boot loader's until they
 //! are reclaimed, and those that the bitmap itself lies in.
 
-use memory::frames::{Frames, Layout, NewError, OutOfFrames, ReclaimError, RunError, State, Use};
+use memory::frames::{
+    FrameKind, Frames, Layout, NewError, OutOfFrames, ReclaimError, RunError, State,
+};
 use memory::memory_map::{FrameRange, Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size2MiB, Size4KiB};
 
 use crate::simulated::{frames_over, picture, range};
-use crate::{GIB, MIB, large, small};
+use crate::{GIB, MIB, large, reclaim, small};
 
 fn entry(start: u64, end: u64, kind: Kind) -> MapEntry {
     MapEntry {
@@ -22,16 +24,25 @@ fn a_limit_counts_down_and_up_again() {
     frames.set_limit(Some(2));
     assert_eq!(frames.counts().limit, Some(2));
     assert!(frames.can_allocate(2) && !frames.can_allocate(3));
-    assert_eq!(frames.allocate::<Size2MiB>(Use::Private), Err(OutOfFrames));
-    let run = frames.allocate_run(3, 1, PhysAddr::new(GIB), Use::Private);
+    assert_eq!(
+        frames.allocate::<Size2MiB>(FrameKind::Private),
+        Err(OutOfFrames)
+    );
+    let run = frames.allocate_run(3, 1, GIB, FrameKind::Private);
     assert_eq!(run, Err(RunError::OutOfFrames));
     let (first, _second) = (small(&mut frames), small(&mut frames));
     assert_eq!(frames.counts().limit, Some(0));
-    assert_eq!(frames.allocate::<Size4KiB>(Use::Private), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size4KiB>(FrameKind::Private),
+        Err(OutOfFrames)
+    );
     frames.free(first);
     assert_eq!(frames.counts().limit, Some(1));
     let _third = small(&mut frames);
-    assert_eq!(frames.allocate::<Size4KiB>(Use::Private), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size4KiB>(FrameKind::Private),
+        Err(OutOfFrames)
+    );
     assert_eq!(frames.counts().free, 2046);
     frames.set_limit(None);
     assert_eq!(frames.counts().limit, None);
@@ -48,7 +59,10 @@ fn what_a_limit_leaves_after_a_large_frame_is_handed_out_to_the_last_and_no_more
     let _large = large(&mut frames);
     assert_eq!(frames.counts().limit, Some(7));
     assert_eq!((0..7).map(|_| small(&mut frames)).count(), 7);
-    assert_eq!(frames.allocate::<Size4KiB>(Use::Private), Err(OutOfFrames));
+    assert_eq!(
+        frames.allocate::<Size4KiB>(FrameKind::Private),
+        Err(OutOfFrames)
+    );
     assert_eq!(frames.counts().limit, Some(0));
 }
 
@@ -78,7 +92,10 @@ fn reclaimable_frames_are_reserved_until_reclaimed_each_once() {
         Some(State::Reserved)
     );
 
-    assert_eq!(frames.reclaim(range(4 * MIB, 4 * MIB + 0x3000)), Ok(3));
+    assert_eq!(
+        reclaim(&mut frames, range(4 * MIB, 4 * MIB + 0x3000)),
+        Ok(3)
+    );
     assert_eq!((frames.counts().free, frames.counts().reserved), (515, 509));
     let wrong = |frame| {
         Err(ReclaimError::NotReclaimable {
@@ -87,17 +104,23 @@ fn reclaimable_frames_are_reserved_until_reclaimed_each_once() {
     };
     let before = picture(&frames);
     assert_eq!(
-        frames.reclaim(range(4 * MIB + 0x2000, 5 * MIB)),
+        reclaim(&mut frames, range(4 * MIB + 0x2000, 5 * MIB)),
         wrong(4 * MIB + 0x2000)
     );
     assert_eq!(
-        frames.reclaim(range(4 * MIB + 0x3000, 7 * MIB)),
+        reclaim(&mut frames, range(4 * MIB + 0x3000, 7 * MIB)),
         wrong(6 * MIB)
     );
-    assert_eq!(frames.reclaim(range(3 * MIB, 5 * MIB)), wrong(3 * MIB));
+    assert_eq!(
+        reclaim(&mut frames, range(3 * MIB, 5 * MIB)),
+        wrong(3 * MIB)
+    );
     assert_eq!(picture(&frames), before);
 
-    assert_eq!(frames.reclaim(range(4 * MIB + 0x3000, 6 * MIB)), Ok(509));
+    assert_eq!(
+        reclaim(&mut frames, range(4 * MIB + 0x3000, 6 * MIB)),
+        Ok(509)
+    );
     assert_eq!((frames.free_2m_blocks(), frames.largest_run()), (2, 1024));
     let (first, second) = (large(&mut frames), large(&mut frames));
     frames.free(second);
@@ -118,7 +141,7 @@ fn each_of_several_ranges_of_the_loaders_is_reclaimed_for_itself() {
         (1, 768, [free, free, free]),
     ];
     for (next, count, states) in steps {
-        assert_eq!(frames.reclaim(ranges[next]), Ok(count));
+        assert_eq!(reclaim(&mut frames, ranges[next]), Ok(count));
         let expected = [0, 1, 2].map(|n| (ranges[n], states[n]));
         assert_eq!(picture(&frames), expected);
     }
@@ -126,6 +149,7 @@ fn each_of_several_ranges_of_the_loaders_is_reclaimed_for_itself() {
 }
 
 #[test]
+#[allow(unsafe_code)]
 fn the_storage_of_the_bitmap_is_never_handed_out() {
     let ranges = [range(MIB, 3 * MIB), range(16 * MIB, 64 * MIB)];
     let layout = Layout::of(ranges.into_iter());
@@ -133,22 +157,25 @@ fn the_storage_of_the_bitmap_is_never_handed_out() {
         .place(ranges.into_iter())
         .expect("48 MiB are room enough");
     assert_eq!(held.frames(), layout.frames());
-    assert_eq!(held.end.as_u64(), 64 * MIB);
+    assert_eq!(held.end(), 64 * MIB);
     for held in [held, range(20 * MIB, 20 * MIB + held.bytes())] {
         let storage = vec![0; layout.words()].leak();
-        let mut frames = Frames::new(ranges.into_iter(), storage, held).expect("it fits");
+        // SAFETY: no memory is behind the frames.
+        let frames = unsafe { Frames::new(ranges.into_iter(), storage, held) };
+        let mut frames = frames.expect("it fits");
         assert_eq!(frames.counts().reserved, held.frames());
         assert_eq!(frames.counts().total, 50 * MIB / 4096);
-        assert_eq!(frames.state_of(held.start), Some(State::Reserved));
-        while let Ok(frame) = frames.allocate::<Size4KiB>(Use::Private) {
+        assert_eq!(frames.state_of(held.start()), Some(State::Reserved));
+        while let Ok(frame) = frames.allocate::<Size4KiB>(FrameKind::Private) {
             assert!(!held.contains(frame.start()));
         }
         assert_eq!(frames.counts().private, 50 * MIB / 4096 - held.frames());
-        assert!(frames.reclaim(held).is_err());
+        assert!(reclaim(&mut frames, held).is_err());
     }
 }
 
 #[test]
+#[allow(unsafe_code)]
 fn the_storage_may_lie_in_the_middle_of_the_only_range() {
     for (kind, reserved) in [(Kind::Usable, 1), (Kind::Reclaimable, 512)] {
         let map = [entry(2 * MIB, 4 * MIB, kind)];
@@ -156,7 +183,9 @@ fn the_storage_may_lie_in_the_middle_of_the_only_range() {
         let held = range(2 * MIB + 0xa000, 2 * MIB + 0xb000);
         // Neither part that it leaves is a multiple of 64 frames.
         let storage = vec![0; layout.words()].leak();
-        let mut frames = Frames::new(map.into_iter(), storage, held).expect("room enough");
+        // SAFETY: as above.
+        let frames = unsafe { Frames::new(map.into_iter(), storage, held) };
+        let mut frames = frames.expect("room enough");
         assert_eq!(frames.counts().reserved, reserved);
         let states: Vec<_> = frames.states().map(|(_, state)| state).collect();
         let (free, kept) = (State::Free, State::Reserved);
@@ -164,8 +193,14 @@ fn the_storage_may_lie_in_the_middle_of_the_only_range() {
             Kind::Usable => assert_eq!(states, [free, kept, free]),
             _ => {
                 assert_eq!(states, [kept]);
-                assert_eq!(frames.reclaim(range(2 * MIB, 2 * MIB + 0xa000)), Ok(10));
-                assert_eq!(frames.reclaim(range(2 * MIB + 0xb000, 4 * MIB)), Ok(501));
+                assert_eq!(
+                    reclaim(&mut frames, range(2 * MIB, 2 * MIB + 0xa000)),
+                    Ok(10)
+                );
+                assert_eq!(
+                    reclaim(&mut frames, range(2 * MIB + 0xb000, 4 * MIB)),
+                    Ok(501)
+                );
             }
         }
     }
@@ -183,11 +218,13 @@ fn the_storage_is_24_words_for_2_mib_and_34_mib_for_a_terabyte() {
 }
 
 #[test]
+#[allow(unsafe_code)]
 fn storage_that_is_too_short_and_unsorted_ranges_are_refused() {
     let ranges = [range(MIB, 3 * MIB), range(16 * MIB, 64 * MIB)];
     let new = |ranges: &[FrameRange], words| {
         let storage = vec![0; words].leak();
-        Frames::new(ranges.iter().copied(), storage, FrameRange::empty())
+        // SAFETY: as above.
+        unsafe { Frames::new(ranges.iter().copied(), storage, FrameRange::empty()) }
             .map(|frames| frames.counts())
     };
     let Err(NewError::StorageTooShort { needed, given: 7 }) = new(&ranges, 7) else {

@@ -1,7 +1,9 @@
 //! What people read: each refusal says what was wrong, and an owned frame tells
 //! what it is when a test prints it.
 
-use memory::frames::{FreeError, NewError, OutOfFrames, ReclaimError, RunError, Use};
+use memory::frames::{
+    AllocateAtError, FrameKind, FreeError, NewError, OutOfFrames, ReclaimError, RunError,
+};
 use memory::paging::LeafSize;
 use x86_64::PhysAddr;
 
@@ -36,6 +38,25 @@ fn an_allocation_that_is_refused_says_what_is_missing() {
 }
 
 #[test]
+fn a_chosen_range_that_is_refused_says_why() {
+    let texts = [
+        AllocateAtError::Empty.to_string(),
+        AllocateAtError::NotManaged { frame: PLACE }.to_string(),
+        AllocateAtError::InUse { frame: PLACE }.to_string(),
+        AllocateAtError::Reserved { frame: PLACE }.to_string(),
+        AllocateAtError::OutOfFrames { available: 7 }.to_string(),
+    ];
+    let expected = [
+        "a run of frames holds at least one frame",
+        "the frame at 0x123000 is not in the memory map",
+        "the frame at 0x123000 is in use",
+        "the frame at 0x123000 is reserved",
+        "the frames are free, but only 7 may be handed out: raise the limit",
+    ];
+    assert_eq!(texts, expected);
+}
+
+#[test]
 fn a_free_that_is_refused_names_the_frame() {
     let texts = [
         FreeError::Misaligned { start: PLACE }.to_string(),
@@ -47,18 +68,21 @@ fn a_free_that_is_refused_names_the_frame() {
     for (text, words) in texts.iter().zip(says) {
         assert!(text.contains("0x123000") && text.contains(words), "{text}");
     }
-    let wrong = FreeError::WrongUse { usage: Use::Table }.to_string();
+    let wrong = FreeError::WrongKind {
+        kind: FrameKind::Table,
+    }
+    .to_string();
     assert_eq!(wrong, "fewer frames are in use as Table");
 }
 
 #[test]
-fn what_is_owned_tells_its_address_size_and_use() {
+fn what_is_owned_tells_its_address_size_and_kind() {
     let mut frames = frames_over(&[range(2 * MIB, 8 * MIB)]);
     let page = small(&mut frames);
     assert_eq!(format!("{page:?}"), "Frame<4KiB>(0x200000, Private)");
     let block = large(&mut frames);
     assert_eq!(format!("{block:?}"), "Frame<2MiB>(0x400000, Private)");
-    let run = frames.allocate_run(2, 1, PhysAddr::new(GIB), Use::Kernel);
+    let run = frames.allocate_run(2, 1, GIB, FrameKind::Kernel);
     let run = format!("{:?}", run.expect("two are free"));
     assert!(run.starts_with("Run(0x201000..0x203000") && run.ends_with(", Kernel)"));
     let all = format!("{frames:?}");

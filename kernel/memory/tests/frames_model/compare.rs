@@ -1,10 +1,14 @@
 //! Everything that can be asked of the allocator, beside the model's answer.
 
+extern crate std;
+
 use std::collections::BTreeSet;
+use std::vec::Vec;
 
-use memory::frames::{Counts, State};
+use x86_64::PhysAddr;
 
-use crate::model::Model;
+use super::model::Model;
+use crate::frames::{Counts, State};
 
 impl Model {
     /// Everything that can be asked agrees with the model.
@@ -21,13 +25,15 @@ impl Model {
             private,
             shared,
             zero,
-            promised: 0,
-            limit: (self.withheld > 0).then(|| free - self.withheld),
+            kept_back: self.kept_back,
+            limit: (self.withheld > 0).then(|| self.allowance()),
             refused: 0,
         };
         assert_eq!(self.frames.counts(), expected);
         assert!(self.frames.can_allocate(self.allowance()));
         assert!(!self.frames.can_allocate(self.allowance() + 1));
+        let recount = self.frames.recount().expect("the books agree");
+        assert_eq!((recount.total, recount.free), (self.total, free));
         assert_eq!(self.frames.free_2m_blocks(), self.whole_blocks());
         assert_eq!(
             self.frames.largest_run(),
@@ -39,7 +45,7 @@ impl Model {
                 .states()
                 .filter(move |&(_, state)| state == wanted);
             ranges
-                .map(|(range, _)| (range.start.as_u64() >> 12, range.frames()))
+                .map(|(range, _)| (range.start().as_u64() >> 12, range.frames()))
                 .collect::<Vec<_>>()
         };
         assert_eq!(of_state(State::Free), rows(&self.free));
@@ -47,8 +53,11 @@ impl Model {
         let used: u64 = of_state(State::Used).iter().map(|row| row.1).sum();
         assert_eq!(used, self.used.iter().sum());
         for (range, state) in self.frames.states() {
-            assert_eq!(self.frames.state_of(range.start), Some(state));
-            assert_eq!(self.frames.state_of(range.end - 1_u64), Some(state));
+            assert_eq!(self.frames.state_of(range.start()), Some(state));
+            assert_eq!(
+                self.frames.state_of(PhysAddr::new(range.end() - 1)),
+                Some(state)
+            );
         }
     }
 }

@@ -40,7 +40,7 @@ fn a_promise_takes_the_tables_and_no_frame_for_a_page() {
     let before = machine.counts();
     assert_eq!(promise(&mut machine, BASE + PAGE, 4), Ok(4));
     let counts = machine.counts();
-    assert_eq!((counts.promised, counts.private), (4, 0));
+    assert_eq!((counts.kept_back, counts.private), (4, 0));
     assert_eq!(counts.tables, FIRST_TABLES + 4);
     assert_eq!(counts.free, before.free - 3);
     assert_eq!(promise(&mut machine, BASE, 6), Ok(2), "the others have one");
@@ -69,7 +69,7 @@ fn a_promised_page_gets_its_frame_when_nobody_else_gets_one() {
     }
     assert_eq!(machine.read(BASE + 3 * PAGE), Err(Refusal::OutOfFrames));
     let counts = machine.counts();
-    assert_eq!((counts.promised, counts.private), (0, 3));
+    assert_eq!((counts.kept_back, counts.private), (0, 3));
     assert_eq!(counts.limit, Some(0));
 }
 
@@ -91,7 +91,7 @@ fn promised_frames_are_free_and_handed_out_to_nobody_else() {
     for page in 0..1000 {
         machine.write(BASE + page * PAGE, 1).expect("promised");
     }
-    assert_eq!(machine.counts().promised, 0);
+    assert_eq!(machine.counts().kept_back, 0);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_was_touched_stays_when_a_promise_is_withdrawn() {
     promise(&mut machine, BASE, 10).expect("frames enough");
     machine.write(BASE + 4 * PAGE, 5).expect("promised");
     assert_eq!(withdraw(&mut machine, BASE, 10), Ok(9));
-    assert_eq!(machine.counts().promised, 0);
+    assert_eq!(machine.counts().kept_back, 0);
     assert_eq!(machine.read(BASE + 4 * PAGE), Ok(5));
     assert_eq!(machine.outcome(), None);
     assert_eq!(machine.discard(LOW, BASE, 10 * PAGE), 1);
@@ -136,11 +136,11 @@ fn discard_and_free_take_promises_away_with_the_tables() {
     promise(&mut machine, BASE, 1024).expect("frames enough");
     assert_eq!(machine.counts().tables, FIRST_TABLES + 5);
     assert_eq!(machine.discard(LOW, BASE, 512 * PAGE), 0);
-    assert_eq!(machine.counts().promised, 512);
+    assert_eq!(machine.counts().kept_back, 512);
     assert_eq!(machine.counts().tables, FIRST_TABLES + 4);
     assert_eq!(machine.free(LOW, BASE), 0);
     let counts = machine.counts();
-    assert_eq!((counts.promised, counts.tables), (0, FIRST_TABLES + 1));
+    assert_eq!((counts.kept_back, counts.tables), (0, FIRST_TABLES + 1));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn only_whole_pages_of_demand_regions_are_promised() {
         let nothing = ReserveError::Unaligned { start: VirtAddr::new(BASE), size: 0 };
         assert_eq!(call(&mut machine, BASE, 0), Err(nothing));
     }
-    assert_eq!(machine.counts().promised, 0);
+    assert_eq!(machine.counts().kept_back, 0);
 }
 
 #[test]

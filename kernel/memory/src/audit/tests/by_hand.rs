@@ -39,7 +39,7 @@ impl Machine {
         let frame = self
             .physical
             .frames_mut()
-            .allocate::<Size4KiB>(Use::Private);
+            .allocate::<Size4KiB>(FrameKind::Private);
         let frame = frame.expect("a frame");
         let start = frame.start();
         self.physical.frames_mut().free(frame);
@@ -79,7 +79,9 @@ impl Raw<'_> {
 /// A large frame's worth of memory is free.
 pub(super) fn free_large_frame(machine: &mut Machine) -> PhysAddr {
     let frames = machine.physical.frames_mut();
-    let frame = frames.allocate::<Size2MiB>(Use::Private).expect("2 MiB");
+    let frame = frames
+        .allocate::<Size2MiB>(FrameKind::Private)
+        .expect("2 MiB");
     let start = frame.start();
     frames.free(frame);
     start

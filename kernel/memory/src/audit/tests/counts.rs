@@ -14,7 +14,7 @@ fn miscounted(counter: Counter, says: u64, found: u64) -> Broken {
 }
 
 /// Takes a frame and forgets it.
-fn lose(machine: &mut Machine, usage: Use) {
+fn lose(machine: &mut Machine, usage: FrameKind) {
     let frames = machine.physical.frames_mut();
     let _lost = frames.allocate::<Size4KiB>(usage).unwrap().into_entry();
 }
@@ -22,11 +22,11 @@ fn lose(machine: &mut Machine, usage: Use) {
 #[test]
 fn a_frame_that_was_lost_is_missed_by_its_counter() {
     let lost = [
-        (Use::Table, miscounted(Counter::Tables, 7, 6)),
-        (Use::Private, miscounted(Counter::Private, 1, 0)),
-        (Use::Shared, miscounted(Counter::Shared, 1, 0)),
-        (Use::Zero, miscounted(Counter::Zero, 2, 1)),
-        (Use::Kernel, miscounted(Counter::Kernel, 1, 0)),
+        (FrameKind::Table, miscounted(Counter::Tables, 7, 6)),
+        (FrameKind::Private, miscounted(Counter::Private, 1, 0)),
+        (FrameKind::Shared, miscounted(Counter::Shared, 1, 0)),
+        (FrameKind::Zero, miscounted(Counter::Zero, 2, 1)),
+        (FrameKind::Kernel, miscounted(Counter::Kernel, 1, 0)),
     ];
     for (usage, expected) in lost {
         let mut machine = Machine::new();
@@ -49,7 +49,8 @@ fn a_frame_that_could_not_be_given_back_is_named() {
     let mut machine = Machine::new();
     let foreign = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(DEVICE));
     let frames = machine.physical.frames_mut();
-    frames.free(Frame::from_entry(foreign, Use::Private));
+    // SAFETY: nobody owns the frame, and it is refused.
+    frames.free(unsafe { Frame::from_entry(foreign, FrameKind::Private) });
     assert_eq!(machine.broken(), miscounted(Counter::Refused, 1, 0));
 }
 
@@ -169,7 +170,13 @@ fn a_frame_in_the_middle_of_a_large_leaf_may_not_be_free() {
     let inside = machine.frame_at(low, LOW) + 77 * PAGE;
     let frame = PhysFrame::<Size4KiB>::containing_address(inside);
     // SAFETY: nothing uses the memory; that a leaf still maps it is the point.
-    unsafe { machine.physical.frames_mut().free_raw(frame, Use::Private) }.unwrap();
+    unsafe {
+        machine
+            .physical
+            .frames_mut()
+            .free_raw(frame, FrameKind::Private)
+    }
+    .unwrap();
     let expected = conflict(low, LOW, inside.as_u64(), Conflict::Free);
     assert_eq!(machine.broken(), expected);
 }

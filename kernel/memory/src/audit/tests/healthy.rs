@@ -222,7 +222,7 @@ fn what_the_kernel_holds_itself_is_told_to_the_audit() {
     let mut machine = Machine::new();
     let frames = machine.physical.frames_mut();
     let stack = frames
-        .allocate_run(4, 4096, PhysAddr::new(END), Use::Kernel)
+        .allocate_run(4, 4096, END, FrameKind::Kernel)
         .unwrap();
     let audit = machine.kernel.audit(&machine.physical);
     assert!(machine.run(audit.held(4)).is_ok());

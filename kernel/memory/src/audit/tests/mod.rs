@@ -35,7 +35,7 @@ use super::super::{Backing, Placement, Region, Request, Rights, Space};
 use super::{
     Audit, Broken, Conflict, Counter, LeafDefect, RegionDefect, Report, Right, TableDefect,
 };
-use crate::frames::{Frames, Layout, Use};
+use crate::frames::{FrameKind, Frames, Layout};
 use crate::journal::Event;
 use crate::memory_map::{FrameRange, Kind, MapEntry};
 use crate::paging::{Cursor, Entry, LeafSize, Table, span_of};
@@ -237,7 +237,7 @@ impl Machine {
 fn physical(features: Features) -> (Memory, Physical<'static>) {
     let memory = Memory::new();
     let entry = |start, end, kind| MapEntry {
-        range: FrameRange::new(PhysAddr::new(start), PhysAddr::new(end)),
+        range: FrameRange::new(PhysAddr::new(start), end),
         kind,
     };
     let map = [
@@ -246,7 +246,9 @@ fn physical(features: Features) -> (Memory, Physical<'static>) {
     ];
     let words = Layout::of(map.into_iter()).words();
     let storage = vec![0; words].leak();
-    let frames = Frames::new(map.into_iter(), storage, FrameRange::empty()).expect("sorted");
+    // SAFETY: the memory is the test's, and the storage lies elsewhere.
+    let frames = unsafe { Frames::new(map.into_iter(), storage, FrameRange::empty()) };
+    let frames = frames.expect("sorted");
     let offset = VirtAddr::new(memory.0.expose_provenance() as u64 - START);
     // SAFETY: all managed frames are shown at this offset, and nobody but the
     // machine and its test touches them.

@@ -273,7 +273,13 @@ fn a_frame_of_records_was_handed_out_and_is_nothing_else() {
     let slab = machine.spaces[0].regions.root.unwrap().slab();
     let frame = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(slab));
     // SAFETY: the records are read once more, by the audit, and not written.
-    unsafe { machine.physical.frames_mut().free_raw(frame, Use::Kernel) }.unwrap();
+    unsafe {
+        machine
+            .physical
+            .frames_mut()
+            .free_raw(frame, FrameKind::Kernel)
+    }
+    .unwrap();
     let expected = Broken::Region {
         space: low,
         base: VirtAddr::new(slab),

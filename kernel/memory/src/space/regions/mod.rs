@@ -1,102 +1,211 @@
-//! Temporary: the interface of the new tree over the old one.
-use super::region::Region;
-use super::tree::{Link, Node, Tree};
+//! The regions of a space: a B+ tree whose nodes are whole frames.
+//!
+//! ```text
+//!                    inner  | base last gap | base last gap | ...
+//!                              |                |
+//!      leaf | base last | ...  |           leaf | base last | ...
+//!           | record    | ...               ... | record    | ...
+//! ```
+//!
+//! Each entry of an inner node notes, of all regions below it, the first and
+//! the last address and the largest gap, so that finding the region of an
+//! address goes down one path, and finding room for another one does as well.
+//!
+//! What must always hold: regions are sorted and do not overlap; no node is
+//! empty; all leaves are on one level; notes are exact. No memory comes from a
+//! heap: what insertions need is reserved before ([`Regions::reserve`]), and
+//! removing needs nothing. A region may end at the last address there is, so
+//! ends are named by their last address here.
+//!
+//! The parts: `record`, `row` (entries in order), `node` (a row in a frame; all
+//! unsafe code), `spares` (the frames), `tree` (searches), `change`, `room`,
+//! `check` (for the audit).
+
+mod change;
+mod check;
+mod node;
+mod record;
+mod room;
+mod row;
+mod spares;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use core::fmt;
+
+pub use check::Defect;
+pub(crate) use check::Met;
+pub(crate) use record::Record;
+
 use crate::direct_map::DirectMap;
 use crate::frames::{Frames, OutOfFrames};
-use arrayvec::ArrayVec;
-use x86_64::structures::idt::PageFaultErrorCode;
-use x86_64::structures::paging::PageTableFlags;
-use crate::pool::Handle;
+use node::Tree;
+use room::Wanted;
+use spares::Spares;
+use tree::Link;
 
-/// A region, and what the fault path needs to know of it, worked out beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) region: Region,
-    /// The flags of a leaf that gives all that the region gives.
-    pub(crate) rights: PageTableFlags,
-    /// The bits of an error code that the region refuses whatever is mapped.
-    pub(crate) refused: PageFaultErrorCode,
-}
-
+/// The regions of one space.
 pub(crate) struct Regions {
-    pub(crate) tree: Tree,
-    pub(crate) last: Link,
-    spares: ArrayVec<Handle<Node>, 512>,
+    tree: Tree,
+    /// Levels of the tree.
+    height: u8,
+    len: u64,
+    /// How many insertions are reserved.
+    reserved: usize,
+    spares: Spares,
 }
 
 impl Regions {
-    pub(crate) fn new(direct_map: DirectMap) -> Self {
-        Self { tree: Tree::new(direct_map), last: None, spares: ArrayVec::new() }
+    /// No regions, and no frame.
+    pub(crate) const fn new(direct_map: DirectMap) -> Self {
+        Self {
+            tree: Tree::EMPTY,
+            height: 0,
+            len: 0,
+            reserved: 0,
+            spares: Spares::new(direct_map),
+        }
     }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Frames that hold nodes, with those that are kept spare.
+    pub(crate) fn frames(&self) -> u64 {
+        self.spares.nodes()
+    }
+
+    /// The region that holds `address`, to change what the tree does not sort
+    /// by. The last hit comes first.
     #[inline]
     pub(crate) fn lookup(&mut self, address: u64) -> Option<&mut Record> {
-        if let Some(last) = self.last {
-            let region = self.tree.region(last);
-            if address.wrapping_sub(region.base.as_u64()) < region.size {
-                return Some(&mut self.tree.node_mut(last).record);
-            }
-        }
-        self.look_further(address)
+        self.tree.lookup(address, Link::find_mut)
     }
-    #[inline(never)]
-    fn look_further(&mut self, address: u64) -> Option<&mut Record> {
-        let found = self.tree.find(address)?;
-        self.last = Some(found);
-        Some(&mut self.tree.node_mut(found).record)
-    }
+
+    /// The region that holds `address`.
     pub(crate) fn find(&self, address: u64) -> Option<&Record> {
-        self.tree.find(address).map(|node| &self.tree.node(node).record)
+        let record = self.tree.root()?.below(address)?;
+        record.contains(address).then_some(record)
     }
+
+    /// The first region that ends at `address` or after it: the one that holds
+    /// it, or else the next one up.
     pub(crate) fn from(&self, address: u64) -> Option<&Record> {
-        self.tree.from(address).map(|node| &self.tree.node(node).record)
+        self.tree.root()?.from(address)
     }
+
+    /// The last region that begins before `address`.
     pub(crate) fn before(&self, address: u64) -> Option<&Record> {
-        self.tree.before(address).map(|node| &self.tree.node(node).record)
+        self.tree.root()?.below(address.checked_sub(1)?)
     }
-    pub(crate) fn reserve(&mut self, insertions: usize, frames: &mut Frames) -> Result<(), OutOfFrames> {
-        while self.spares.len() < insertions {
-            match self.tree.reserve(frames, Record::EMPTY) {
-                Ok(node) => self.spares.push(node),
-                Err(error) => { self.give_back_spares(frames); return Err(error); }
-            }
-        }
+
+    /// All regions, by address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        core::iter::successors(self.from(0), |record| {
+            self.from(record.last().checked_add(1)?)
+        })
+    }
+
+    /// The lowest multiple of `align`, a power of two, at which `size` bytes
+    /// are free, all of them from `low` up to and with `last`. One path for an
+    /// `align` of 4 KiB; for larger ones also the gaps that are wide enough and
+    /// turn out to be ill-placed.
+    pub(crate) fn first_fit(&self, size: u64, align: u64, low: u64, last: u64) -> Option<u64> {
+        let wanted = Wanted {
+            size,
+            align,
+            low,
+            last,
+        };
+        wanted.first_fit(self.tree.root())
+    }
+
+    /// Makes sure that regions with these bases can be inserted, which must be
+    /// done before the next removal. Where they go, there is room as a rule:
+    /// then this takes no frame.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: a frame was needed; nothing has changed.
+    pub(crate) fn reserve(
+        &mut self,
+        bases: &[u64],
+        frames: &mut Frames,
+    ) -> Result<(), OutOfFrames> {
+        let splits = |base: &u64| {
+            let root = self.tree.root();
+            root.map_or(1, |root| root.splits(*base, bases.len()))
+        };
+        let nodes = bases.iter().map(splits).sum();
+        self.spares.fill(nodes, frames)?;
+        self.reserved = bases.len();
         Ok(())
     }
-    pub(crate) fn insert(&mut self, record: Record) {
-        let node = self.spares.pop().expect("reserved");
-        self.tree.node_mut(node).record = record;
-        self.tree.insert(node);
-    }
-    pub(crate) fn remove(&mut self, base: u64) -> Option<Record> {
-        self.last = None;
-        let node = self.tree.remove(base)?;
-        let record = self.tree.node(node).record;
-        self.spares.push(node);
-        Some(record)
-    }
-    pub(crate) fn update(&mut self, base: u64, change: impl FnOnce(&mut Record)) {
-        let mut change = Some(change);
-        self.tree.update(base, &mut |record| if let Some(change) = change.take() { change(record) });
-    }
+
+    /// Gives the frames back that hold no regions.
     pub(crate) fn give_back_spares(&mut self, frames: &mut Frames) {
-        for node in self.spares.drain(..) {
-            self.tree.release(frames, node);
+        self.reserved = 0;
+        self.spares.give_back(0, frames);
+    }
+
+    /// Inserts a region that overlaps no other, as reserved.
+    ///
+    /// # Panics
+    ///
+    /// If a node is needed and none was reserved.
+    pub(crate) fn insert(&mut self, record: Record) {
+        debug_assert!(self.reserved > 0, "insertions are reserved before");
+        debug_assert!(self.is_apart(&record));
+        self.reserved = self.reserved.saturating_sub(1);
+        self.len += 1;
+        let root = self.tree.root_mut();
+        let upper = match root {
+            Some(link) => link.insert(record, &mut self.spares),
+            None => Some(Link::leaf(record, &mut self.spares)),
+        };
+        if let Some(upper) = upper {
+            *root = Some(match root.take() {
+                Some(lower) => Link::inner(lower, upper, &mut self.spares),
+                None => upper,
+            });
+            self.height += 1;
         }
     }
-    pub(crate) fn first_fit(&self, size: u64, align: u64, low: u64, high: u64) -> Option<u64> {
-        self.tree.first_fit(size, align, low, high)
+
+    /// Takes the region with this base out. What was reserved is not any more.
+    pub(crate) fn remove(&mut self, base: u64) -> Option<Record> {
+        let root = self.tree.root_mut();
+        let record = root.as_mut()?.remove(base, &mut self.spares);
+        self.reserved = 0;
+        self.len -= u64::from(record.is_some());
+        while root.as_ref().is_some_and(Link::is_needless) {
+            *root = root.take()?.into_only(&mut self.spares);
+            self.height -= 1;
+        }
+        record
     }
-    pub(crate) fn len(&self) -> u64 { self.tree.len() }
-    pub(crate) fn frames(&self) -> u64 { self.tree.frames() }
+
+    /// Changes the region with this base, whose end may move, but not into
+    /// another region. Returns false if there is none.
+    pub(crate) fn update(&mut self, base: u64, change: impl FnOnce(&mut Record)) -> bool {
+        let root = self.tree.root_mut().as_mut();
+        let is_there = root.is_some_and(|root| root.update(base, change).is_some());
+        debug_assert!(!is_there || self.find(base).is_some_and(|record| self.is_apart(record)));
+        is_there
+    }
+
+    /// True if no other region overlaps this one.
+    fn is_apart(&self, record: &Record) -> bool {
+        let before = self.tree.root().and_then(|root| root.below(record.last()));
+        before.is_none_or(|before| before.last() < record.base() || core::ptr::eq(before, record))
+    }
 }
 
-impl Record {
-    pub(crate) fn new(region: Region, features: crate::Features, is_kernel: bool) -> Self {
-        Self { rights: region.leaf_flags(features, is_kernel), refused: region.refused(), region }
+impl fmt::Debug for Regions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
-    const EMPTY: Self = Self {
-        region: Region { base: x86_64::VirtAddr::zero(), size: 0, backing: super::Backing::Guard, rights: super::Rights::Read, page_size: crate::paging::LeafSize::Size4KiB, user: false, fault_around: 1, label: "", faults: 0, source: 0, offset: 0 },
-        rights: PageTableFlags::empty(),
-        refused: PageFaultErrorCode::empty(),
-    };
 }

@@ -1,22 +1,23 @@
 //! Random operations on the frame allocator beside a plain set of frames:
-//! results, errors, counters and states agree after every step.
+//! results, errors, counters and states agree after every step. It is part of
+//! the crate (`frames::tests`), since reserved frames are.
 
-#[path = "../simulated/mod.rs"]
-mod simulated;
+extern crate std;
 
 mod compare;
 mod model;
 mod step;
 
-use memory::memory_map::{Kind, MapEntry};
 use proptest::prelude::*;
 
-use model::{Model, Owned};
-use simulated::range;
-use step::any_step;
+use self::model::{Model, Owned};
+use self::step::any_step;
+use super::{frames_over, range};
+use crate::memory_map::{Kind, MapEntry};
 
-/// A machine with ragged, adjoining and far-apart ranges, and two of the loader's.
-fn machine() -> [MapEntry; 6] {
+/// A machine with ragged, adjoining and far-apart ranges, two of the loader's,
+/// and one up to the last frame there can be.
+fn machine() -> [MapEntry; 7] {
     let entry = |start, end, kind| MapEntry {
         range: range(start, end),
         kind,
@@ -28,6 +29,7 @@ fn machine() -> [MapEntry; 6] {
         entry(0x4000_0000, 0x4040_0000, Kind::Usable),
         entry(0xff_ffff_d000, 0x100_0020_5000, Kind::Usable), // both sides of 1 TiB
         entry(0x100_0040_0000, 0x100_0040_8000, Kind::Reclaimable),
+        entry((1 << 52) - 0x20_3000, 1 << 52, Kind::Usable),
     ]
 }
 
@@ -43,6 +45,8 @@ proptest! {
         // Everything comes back, and in one piece.
         model.frames.set_limit(None);
         model.withheld = 0;
+        model.frames.unreserve(model.kept_back);
+        model.kept_back = 0;
         while let Some(owned) = model.give_up(0) {
             match owned {
                 Owned::Small(frame) => model.frames.free(frame),
