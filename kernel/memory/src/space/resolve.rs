@@ -54,7 +54,8 @@ impl Half {
             EntryKind::Unused => match backing {
                 Backing::Zero if !is_write => page.share_zero(),
                 Backing::Demand | Backing::Zero => page.back(is_write),
-                Backing::Immediate | Backing::Device(..) | Backing::Fixed | Backing::Guard => {
+                Backing::Guard => return self.refuse(fault, Refusal::Guard, memory),
+                Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
                     return self.refuse(fault, Refusal::NotBacked, memory);
                 }
             },
