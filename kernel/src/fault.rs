@@ -49,7 +49,6 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
         ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
         Some(Outcome::Refused(refusal)) => refuse(context.fault, Reason::Space(refusal)),
-        None if spaces::resolving().is_some() => refuse(context.fault, Reason::Nested),
         None => refuse(context.fault, Reason::Locked),
     }
 }
@@ -66,8 +65,14 @@ fn spurious(frame: &PageFaultContext) -> Answer {
     Answer::Resolved
 }
 
+/// Refuses a fault, for this reason unless it came while another one, in
+/// whichever half, was being resolved.
 #[cold]
 fn refuse(fault: Fault, reason: Reason) -> Answer {
+    let reason = match spaces::resolving() {
+        Some(_) => Reason::Nested,
+        None => reason,
+    };
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((fault, reason));
     }
