@@ -107,7 +107,7 @@ fn audit_with(more: u64) {
 }
 
 #[test_case]
-fn a_promise_outlasts_a_limit_that_is_set_later() {
+fn a_reservation_outlasts_a_limit_that_is_set_later() {
     heap::trim();
     set_limit(Some(700));
     let block = Block::new(500 * PAGE, PAGE);
@@ -129,7 +129,7 @@ fn a_promise_outlasts_a_limit_that_is_set_later() {
 }
 
 #[test_case]
-fn the_whole_machine_can_be_promised_and_touched_and_lives_on() {
+fn the_whole_machine_can_be_reserved_and_touched_and_lives_on() {
     heap::trim();
     let before = counts();
     let layout = Layout::from_size_align(1 << 20, 8).expect("a layout");
