@@ -310,6 +310,8 @@ impl Half {
             while address < record.region.end() {
                 address = self.change_leaves(address, &record, &mut batch);
             }
+            // An unused entry at a higher level spans more than the region.
+            address = record.region.end();
         }
         batch.finish();
     }
