@@ -52,7 +52,10 @@ impl Half {
                 Backing::Demand => page.back(is_write).map(|()| Outcome::Demand),
                 Backing::Zero if is_write => page.back(true).map(|()| Outcome::ZeroWrite),
                 Backing::Zero => page.share_zero().map(|()| Outcome::ZeroRead),
-                Backing::Immediate | Backing::Device(..) | Backing::Fixed | Backing::Guard => {
+                Backing::Guard => {
+                    return refuse(fault, page.region().base, Refusal::Guard, memory);
+                }
+                Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
                     return refuse(fault, page.region().base, Refusal::NotBacked, memory);
                 }
             },
