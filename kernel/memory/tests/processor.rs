@@ -41,7 +41,8 @@ impl Bench {
     /// Four tables that lead from `ADDRESS` to `FRAME` with all rights.
     fn new(features: Features) -> Self {
         let memory = Arc::new(SimulatedMemory::new());
-        let processor = Processor::new(Arc::clone(&memory), features, ROOT);
+        let mut processor = Processor::new(Arc::clone(&memory), features);
+        processor.load(ROOT);
         let bench = Self { memory, processor };
         bench.set(4, LEVEL_3, ALL);
         bench.set(3, LEVEL_2, ALL);

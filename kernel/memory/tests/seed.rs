@@ -5,6 +5,7 @@
 mod common;
 
 use common::machine::{FIRST_TABLES, Machine};
+use common::operations::LOW;
 use memory::Outcome;
 use memory::paging::{LeafSize, index_at, offset_in_page};
 use memory::space::{Backing, Placement, Request};
@@ -57,11 +58,7 @@ fn stepped(start: u64) -> [u64; 3] {
 fn with(backing: Backing) -> Machine {
     let mut machine = Machine::new();
     let request = Request::new(0x2000, backing).placement(Placement::At(VirtAddr::new(BASE)));
-    let (memory) = (&mut machine.memory, &mut machine.processors);
-    let space = machine.spaces[0].as_mut().expect("space 0");
-    let region = space
-        .allocate(request, memory)
-        .expect("a free place");
+    let region = machine.allocate(LOW, request);
     assert_eq!((region.base.as_u64(), region.size), (BASE, 0x2000));
     machine
 }

@@ -27,7 +27,7 @@ pub const FIXED_SLOT: Range<u16> = 300..301;
 pub const FIXED_BASE: u64 = 0xffff_9600_0000_0000;
 /// Tables that a machine without any space has: its root, and one for each slot.
 pub const FIRST_TABLES: u64 = 4;
-/// Events that its journal holds.
+/// Events that its fault log holds.
 pub const EVENTS: usize = memory::fault_log::RING;
 /// How many processors a machine has.
 pub const PROCESSORS: usize = 2;

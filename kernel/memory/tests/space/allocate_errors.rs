@@ -61,11 +61,11 @@ fn a_size_is_rounded_up_to_whole_pages() {
 fn an_alignment_is_a_power_of_two_of_whole_pages() {
     let mut machine = Machine::new();
     for align in [0, 1, 2048, 3 * PAGE, u64::MAX] {
-        let place = Placement::Within { from: address(0), below: (address(BASE)).as_u64(), align: align };
+        let place = Placement::Within { from: address(0), below: BASE, align };
         let refused = allocate_refused(&mut machine, LOW, page().placement(place));
-        assert_eq!(refused, AllocateError::BadAlignment { align: align });
+        assert_eq!(refused, AllocateError::BadAlignment { align });
     }
-    let place = Placement::Within { from: address(BASE + 1), below: (address(2 * BASE)).as_u64(), align: 16 * PAGE };
+    let place = Placement::Within { from: address(BASE + 1), below: 2 * BASE, align: 16 * PAGE };
     let region = machine.allocate(LOW, page().placement(place));
     assert_eq!(region.base.as_u64(), BASE + 16 * PAGE);
 }
@@ -125,7 +125,7 @@ fn no_gap_within_the_bounds_is_no_room() {
     let mut machine = Machine::new();
     machine.allocate(LOW, page().placement(at(BASE + 2 * PAGE)));
     let within = |pages, end| {
-        let place = Placement::Within { from: address(BASE), below: (address(end)).as_u64(), align: PAGE };
+        let place = Placement::Within { from: address(BASE), below: end, align: PAGE };
         Request::new(pages * PAGE, Backing::Demand).placement(place)
     };
     let refused = allocate_refused(&mut machine, LOW, within(3, BASE + 5 * PAGE));
@@ -150,7 +150,7 @@ fn fault_around_is_a_power_of_two_up_to_512() {
     let mut machine = Machine::new();
     for pages in [0, 3, 513, 1024] {
         let refused = allocate_refused(&mut machine, LOW, page().fault_around(pages));
-        assert_eq!(refused, AllocateError::BadFaultAround { pages: pages });
+        assert_eq!(refused, AllocateError::BadFaultAround { pages });
     }
     machine.allocate(LOW, page().fault_around(512));
 }
@@ -175,14 +175,14 @@ fn device_memory_is_aligned_within_reach_and_not_managed() {
     ] {
         let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
         let refused = allocate_refused(&mut machine, LOW, Request::new(size, device));
-        assert_eq!(refused, AllocateError::BadDeviceAddress { start: start });
+        assert_eq!(refused, AllocateError::BadDeviceAddress { start });
     }
     let last = Backing::Device(PhysAddr::new(limit - PAGE), Cache::Uncached);
     machine.allocate(LOW, Request::new(PAGE, last));
     for start in [0x10_0000, 0x8f_f000] {
         let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
         let refused = allocate_refused(&mut machine, LOW, Request::new(PAGE, device));
-        assert_eq!(refused, AllocateError::DeviceIsManaged { start: start });
+        assert_eq!(refused, AllocateError::DeviceIsManaged { start });
     }
     let below = Backing::Device(PhysAddr::new(0xff000), Cache::Uncached);
     let refused = allocate_refused(&mut machine, LOW, Request::new(2 * PAGE, below));
@@ -198,10 +198,8 @@ fn a_fixed_mapping_needs_a_slot_of_its_own() {
     let mut machine = Machine::new();
     let device = machine.device();
     let map = |machine: &mut Machine, request: Request, start| {
-        let result = machine.with(KERNEL, |space, memory| {
-            // SAFETY: simulated memory stays, and no Rust reference covers it.
-            unsafe { space.map_fixed(request, start, memory) }
-        });
+        // SAFETY: simulated memory stays, and no Rust reference covers it.
+        let result = unsafe { machine.kernel.map_fixed(request, start, &machine.memory) };
         machine.check();
         result
     };
@@ -227,10 +225,8 @@ fn a_fixed_mapping_reaches_to_the_end_of_its_slot_and_no_further() {
     let end = FIXED_BASE + (1 << 39);
     for (pages, result) in [(2, Err(AllocateError::NoSlot { address: address(end) })), (1, Ok(PAGE))] {
         let fixed = Request::new(pages * PAGE, Backing::Fixed).placement(at(end - PAGE));
-        let mapped = machine.with(KERNEL, |space, memory| {
-            // SAFETY: simulated memory stays, and no Rust reference covers it.
-            unsafe { space.map_fixed(fixed, device, memory) }
-        });
+        // SAFETY: simulated memory stays, and no Rust reference covers it.
+        let mapped = unsafe { machine.kernel.map_fixed(fixed, device, &machine.memory) };
         machine.check();
         assert_eq!(mapped.map(|region| region.size), result);
     }

@@ -62,7 +62,7 @@ fn discard_takes_whole_pages_of_demand_and_zero_regions() {
     let before = Snapshot::of(&machine);
     for (start, size) in [(BASE + 1, PAGE), (BASE, 100), (BASE, 0)] {
         let refused = machine.try_discard(LOW, start, size);
-        assert_eq!(refused, Err(DiscardError::Unaligned { start: address(start), size: size }));
+        assert_eq!(refused, Err(DiscardError::Unaligned { start: address(start), size }));
     }
     let refused = machine.try_discard(LOW, BASE - PAGE, 2 * PAGE);
     assert_eq!(refused, Err(DiscardError::NoRegion { address: address(BASE - PAGE) }));
@@ -82,7 +82,7 @@ fn protect_takes_whole_pages_of_managed_regions() {
     let before = Snapshot::of(&machine);
     for (start, size) in [(BASE + 1, PAGE), (BASE, 100), (BASE, 0)] {
         let refused = machine.try_protect(LOW, start, size, Rights::Read);
-        assert_eq!(refused, Err(ProtectError::Unaligned { start: address(start), size: size }));
+        assert_eq!(refused, Err(ProtectError::Unaligned { start: address(start), size }));
     }
     let refused = machine.try_protect(LOW, BASE - PAGE, 2 * PAGE, Rights::Read);
     assert_eq!(refused, Err(ProtectError::NoRegion { address: address(BASE - PAGE) }));

@@ -36,9 +36,7 @@ fn a_large_frame_is_zeroed_to_its_end() {
     assert_eq!(machine.leaf_size(LOW, BASE), BIG);
     let frame = machine.physical_of(0, BASE).expect("mapped");
     assert!(
-        machine
-            .memory
-            .copy(frame, BIG)
+        machine.bytes.copy(frame, BIG)
             .iter()
             .all(|&byte| byte == 0)
     );

@@ -1,5 +1,5 @@
 //! What a fault becomes when it is refused: each reason, and that nothing but
-//! the journal changed.
+//! the fault log changed.
 
 use memory::paging::LeafSize;
 use memory::space::{Backing, Request, Rights};
@@ -182,13 +182,8 @@ fn a_reserved_bit_is_told_from_everything_else() {
     machine.load(0, LOW);
     let refused = refusal(&mut machine, BASE, Access::Read, false);
     assert_eq!(refused, Refusal::ReservedBit);
-    assert_eq!(
-        machine
-            .physical
-            .journal()
-            .count_by_cause(Cause::ReservedBit),
-        1
-    );
+    let counted = machine.memory.fault_log(|log| log.count_by_cause(Cause::ReservedBit));
+    assert_eq!(counted, 1);
 }
 
 #[test]

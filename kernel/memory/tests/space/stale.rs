@@ -2,7 +2,7 @@
 //! every processor forget it, and a flush that is left out is noticed.
 
 use memory::space::{Backing, Request, Rights};
-use memory::{Access, Flush, Refusal, Scope, Tlb};
+use memory::{Access, Flush, Refusal, Scope};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{KERNEL_BASE, Machine};
@@ -120,7 +120,7 @@ fn a_table_that_goes_after_an_early_flush_is_flushed_itself() {
             .expect("writable");
     }
     machine.processors().flushed.clear();
-    // The 257th frame finishes the gather early, and only then its leaf table,
+    // The 257th frame finishes the batch early, and only then its leaf table,
     // which other processors may have walked through meanwhile, is empty.
     assert_eq!(machine.free(LOW, BASE), 257);
     assert_eq!(machine.processors().flushed.len(), 2);
@@ -178,16 +178,12 @@ fn a_flush_of_one_page_too_few_is_noticed() {
     });
     machine.processors().ignored = 0;
     let one = [start];
-    machine
-        .processors
-        .flush(Scope::Space(root), Flush::Pages(&one));
+    machine.processors().flush(Scope::Space(root), Flush::Pages(&one));
     let (processor, address) = (1, BASE + PAGE);
     let left = machine.processors().stale();
     assert_eq!(left, Some(Stale::Leaf { processor, address }));
     let other = [start + PAGE];
-    machine
-        .processors
-        .flush(Scope::Space(root), Flush::Pages(&other));
+    machine.processors().flush(Scope::Space(root), Flush::Pages(&other));
     machine.check();
 }
 

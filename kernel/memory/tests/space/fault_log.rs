@@ -1,4 +1,4 @@
-//! The journal: every fault is counted by cause and outcome, written down once,
+//! The fault log: every fault is counted by cause and outcome, written down once,
 //! and lost events are counted.
 
 use memory::space::{Backing, Request};
@@ -81,12 +81,14 @@ fn faults_are_counted_by_cause_and_by_outcome() {
     machine.write(BASE + 2 * PAGE, 1).expect("writable");
     assert!(machine.fetch(BASE).is_err());
     assert!(machine.read(0).is_err());
-    let journal = machine.memory.journal();
-    let counted: Vec<_> = Outcome::ALL.map(|outcome| journal.count(outcome)).into();
+    let counted = machine
+        .memory
+        .fault_log(|log| Outcome::ALL.map(|outcome| log.count(outcome)));
     assert_eq!(counted, [0, 2, 1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
     let causes = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
-    assert_eq!(causes.map(|cause| journal.count_by_cause(cause)), [4, 2, 0]);
-    assert_eq!(journal.faults(), 6);
+    let by_cause = |cause| machine.memory.fault_log(|log| log.count_by_cause(cause));
+    assert_eq!(causes.map(by_cause), [4, 2, 0]);
+    assert_eq!(machine.faults(), 6);
 }
 
 #[test]
