@@ -54,7 +54,7 @@ fn a_large_frame_leaves_the_hand_as_it_is_unless_frames_are_kept_back() {
 #[test]
 fn a_limit_is_what_is_left_beside_the_promised_frames() {
     let mut frames = frames_over(&[(2 * MIB, 4 * MIB)]);
-    frames.promise(12).expect("512 are free");
+    frames.reserve(12).expect("512 are free");
     frames.set_limit(Some(100));
     assert_eq!(frames.counts().limit, Some(100));
     assert!(frames.can_allocate(100) && !frames.can_allocate(101));

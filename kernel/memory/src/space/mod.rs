@@ -91,3 +91,21 @@ impl Half {
         );
     }
 }
+
+/// What tests break by hand.
+#[cfg(test)]
+impl Half {
+    pub(crate) fn cursor_mut(&mut self) -> &mut Cursor {
+        &mut self.cursor
+    }
+
+    pub(crate) fn records_mut(&mut self) -> &mut Regions {
+        &mut self.regions
+    }
+
+    /// Unmaps a range, and loses what was there.
+    pub(crate) fn lose(&mut self, start: u64, end: u64, memory: &Memory) {
+        let mut batch = crate::flush::FlushBatch::new(self.scope, memory);
+        self.unmap(start, end, &mut batch);
+    }
+}

@@ -53,11 +53,6 @@ fn count(counter: Counter) -> Broken {
 
 #[test]
 fn an_audit_that_was_asked_wrong_is_no_broken_invariant() {
-    let line = format!("{}", Broken::NotTheKernelHalf);
-    assert_eq!(
-        line,
-        "no audit: it is asked of the kernel half, not of a space"
-    );
     let short = Broken::ScratchTooShort {
         needed: 256,
         given: 255,
@@ -87,7 +82,7 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
         LeafDefect::InGuard,
         LeafDefect::Bits(0x18),
         LeafDefect::ReservedBits(0x1_4000),
-        LeafDefect::Software,
+        LeafDefect::Unknown,
     ]
     .map(leaf);
     let words = [
@@ -96,7 +91,7 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
         "its region is a guard, where nothing may be mapped",
         "its bits 0x18 are not what its region asks for",
         "the processor reserves its bits 0x14000",
-        "it is neither present nor zero, and no promise of a demand region",
+        "it is neither present nor zero, nor that of a reserved page",
     ];
     assert_words(&leaf_of(2), broken, words);
     let broken = [
@@ -198,8 +193,7 @@ fn a_region_is_named_with_its_base_half_and_defect() {
         RegionDefect::Gap,
         RegionDefect::TornOff,
         RegionDefect::User,
-        RegionDefect::Plan,
-        RegionDefect::StaleSpot,
+        RegionDefect::Derived,
         RegionDefect::StaleHit,
     ]
     .map(region);
@@ -211,8 +205,7 @@ fn a_region_is_named_with_its_base_half_and_defect() {
         "span or gap that the tree notes here are wrong",
         "the region that it continues does not lie before it",
         "user mode may not access the kernel half",
-        "the plan for its faults does not follow from it",
-        "what is kept of its last fault is not what region and tables say",
+        "what is kept beside it for its faults does not follow from it",
         "the record that was hit last is not in the tree",
     ];
     assert_words(&format!("invariant 5 is broken: {place}"), broken, words);
@@ -225,7 +218,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         Counter::Free,
         Counter::Used,
         Counter::Reserved,
-        Counter::Promised,
+        Counter::KeptBack,
         Counter::Tables,
         Counter::Kernel,
         Counter::Private,
@@ -243,7 +236,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         "free frames: the counter says 7, and 6 were found",
         "used frames: the counter says 7, and 6 were found",
         "reserved frames: the counter says 7, and 6 were found",
-        "promised frames: the counter says 7, and 6 were found",
+        "frames kept back: the counter says 7, and 6 were found",
         "frames of tables: the counter says 7, and 6 were found",
         "frames of the kernel: the counter says 7, and 6 were found",
         "private frames: the counter says 7, and 6 were found",
@@ -272,7 +265,7 @@ fn what_has_no_half_is_named_as_well() {
         ),
         (
             Broken::Leaked(4),
-            "invariant 6 is broken: 4 leaves and tables were lost in gathers that were not \
+            "invariant 6 is broken: 4 leaves and tables were lost in batches that were not \
              finished",
         ),
     ];

@@ -1,8 +1,10 @@
 //! Invariant 5: regions are whole pages, in order and apart, and the tree that
 //! holds them knows its shape.
 
-use super::super::super::tree::Node;
 use super::*;
+use crate::space::regions::Record;
+use crate::space::tree::Node;
+use x86_64::structures::idt::PageFaultErrorCode;
 
 fn broken(space: Scope, base: u64, defect: RegionDefect) -> Broken {
     let broken = Broken::Region {
@@ -32,14 +34,15 @@ fn with_regions() -> (Machine, Scope) {
 
 /// Changes the node of the region with this number, and nothing above it.
 fn change(machine: &mut Machine, index: u64, change: impl FnOnce(&mut Node)) {
-    let tree = &mut machine.spaces[0].regions;
+    let tree = &mut machine.spaces[0].half_mut().records_mut().tree;
     let node = tree.find(base(index)).expect("a region");
     change(tree.pool.get_mut(node));
 }
 
 /// Changes a region in a way that the tree takes note of.
-fn update(machine: &mut Machine, index: u64, mut change: impl FnMut(&mut Region)) {
-    machine.spaces[0].regions.update(base(index), &mut change);
+fn update(machine: &mut Machine, index: u64, change: impl FnOnce(&mut Region)) {
+    let regions = machine.spaces[0].half_mut().records_mut();
+    regions.update(base(index), |record| change(&mut record.region));
 }
 
 #[test]
@@ -66,7 +69,7 @@ fn regions_do_not_overlap() {
     let (mut machine, low) = with_regions();
     let inside = base(2) + 2 * PAGE;
     change(&mut machine, 3, |node| {
-        node.region.base = VirtAddr::new(inside)
+        node.record.region.base = VirtAddr::new(inside)
     });
     assert_eq!(
         machine.broken(),
@@ -78,7 +81,7 @@ fn regions_do_not_overlap() {
 fn regions_are_sorted() {
     let (mut machine, low) = with_regions();
     change(&mut machine, 5, |node| {
-        node.region.base = VirtAddr::new(LOW - PAGE)
+        node.record.region.base = VirtAddr::new(LOW - PAGE)
     });
     let expected = broken(low, LOW - PAGE, RegionDefect::OutOfOrder);
     assert_eq!(machine.broken(), expected);
@@ -95,9 +98,9 @@ fn a_region_lies_in_the_window_of_its_half() {
 
     let mut machine = Machine::new();
     machine.map_fixed(FIXED, PAGE, Rights::Read, LOADER);
-    let node = machine.kernel.regions.find(FIXED).unwrap();
     // Only fixed regions and guards lie outside of the window.
-    machine.kernel.regions.region_mut(node).backing = Backing::Demand;
+    let regions = machine.half(Scope::Kernel).records_mut();
+    regions.update(FIXED, |record| record.region.backing = Backing::Demand);
     let expected = broken(Scope::Kernel, FIXED, RegionDefect::OutsideHalf);
     assert_eq!(machine.broken(), expected);
 }
@@ -124,7 +127,7 @@ fn heights_and_balance_are_those_of_the_tree() {
 #[test]
 fn a_tree_that_leads_in_a_circle_is_found_and_ends() {
     let (mut machine, low) = with_regions();
-    let root = machine.spaces[0].regions.root;
+    let root = machine.spaces[0].half_mut().records_mut().tree.root;
     change(&mut machine, 0, |node| node.left = root);
     assert_eq!(machine.broken(), broken(low, base(3), RegionDefect::Height));
 }
@@ -147,18 +150,14 @@ fn spans_and_gaps_are_those_of_the_tree() {
 fn a_part_of_an_allocation_follows_the_part_before_it() {
     let split = || {
         let (mut machine, low) = with_regions();
-        let (space, physical) = machine.half(low);
-        let second = VirtAddr::new(base(2) + PAGE);
-        space
-            .protect(second, PAGE, Rights::Read, physical, &mut NoCache)
-            .unwrap();
+        machine.protect(low, base(2) + PAGE, PAGE, Rights::Read);
         assert_eq!(machine.audit().unwrap().regions, 9);
         (machine, low)
     };
     let cases: [fn(&mut Region); 2] = [|region| region.offset += PAGE, |region| region.source += 1];
     for spoil in cases {
         let (mut machine, low) = split();
-        let tree = &mut machine.spaces[0].regions;
+        let tree = &mut machine.spaces[0].half_mut().records_mut().tree;
         let node = tree.find(base(2) + PAGE).unwrap();
         spoil(tree.region_mut(node));
         let expected = broken(low, base(2) + PAGE, RegionDefect::TornOff);
@@ -167,18 +166,27 @@ fn a_part_of_an_allocation_follows_the_part_before_it() {
 }
 
 #[test]
-fn the_plan_for_faults_follows_from_the_region() {
-    let (mut machine, low) = with_regions();
-    change(&mut machine, 4, |node| node.region.rights = Rights::Read);
-    assert_eq!(machine.broken(), broken(low, base(4), RegionDefect::Plan));
+fn what_a_record_keeps_for_faults_follows_from_its_region() {
+    let cases: [fn(&mut Record); 4] = [
+        |record| record.region.rights = Rights::Read,
+        |record| record.region.user = true,
+        |record| record.rights.toggle(PageTableFlags::WRITABLE),
+        |record| record.refused.toggle(PageFaultErrorCode::INSTRUCTION_FETCH),
+    ];
+    for spoil in cases {
+        let (mut machine, low) = with_regions();
+        change(&mut machine, 4, |node| spoil(&mut node.record));
+        let expected = broken(low, base(4), RegionDefect::Derived);
+        assert_eq!(machine.broken(), expected);
+    }
 }
 
 #[test]
 fn no_region_of_the_kernel_half_is_for_ring_3() {
     let mut machine = Machine::new();
     machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, Backing::Demand));
-    let node = machine.kernel.regions.find(KERNEL).unwrap();
-    machine.kernel.regions.region_mut(node).user = true;
+    let regions = machine.half(Scope::Kernel).records_mut();
+    regions.update(KERNEL, |record| record.region.user = true);
     let expected = broken(Scope::Kernel, KERNEL, RegionDefect::User);
     assert_eq!(machine.broken(), expected);
 }
@@ -187,47 +195,23 @@ fn no_region_of_the_kernel_half_is_for_ring_3() {
 fn the_record_that_was_hit_last_is_one_of_the_tree() {
     let (mut machine, low) = with_regions();
     machine.read(low, base(4));
-    let hit = machine.spaces[0].last.expect("a hit");
-    let (space, physical) = machine.half(low);
-    space
-        .free(VirtAddr::new(base(4)), physical, &mut NoCache)
-        .unwrap();
+    let hit = machine.half(low).records().last.expect("a hit");
+    machine.free(low, base(4));
     assert!(machine.audit().is_ok());
-    machine.spaces[0].last = Some(hit);
+    machine.half(low).records_mut().last = Some(hit);
     let expected = broken(low, hit.slab(), RegionDefect::StaleHit);
     assert_eq!(machine.broken(), expected);
-}
-
-#[test]
-fn what_is_kept_of_the_last_fault_is_what_region_and_tables_say() {
-    let (mut machine, low) = with_regions();
-    // The first touch makes the table, so that the second one can be remembered.
-    machine.read(low, base(4));
-    machine.read(low, base(4) + PAGE);
-    assert!(machine.audit().is_ok());
-    let kept = machine.spaces[0].spot;
-    let (space, physical) = machine.half(low);
-    space
-        .free(VirtAddr::new(base(4)), physical, &mut NoCache)
-        .unwrap();
-    assert!(machine.audit().is_ok());
-    machine.spaces[0].spot = kept;
-    assert_eq!(
-        machine.broken(),
-        broken(low, base(4), RegionDefect::StaleSpot)
-    );
 }
 
 #[test]
 fn a_record_that_is_in_no_tree_was_lost() {
     let (mut machine, low) = with_regions();
     let region = machine.spaces[0].region_at(VirtAddr::new(base(0))).unwrap();
-    let (space, physical) = machine.half(low);
-    let plan = region.plan(physical.features(), false);
-    let _lost = space
-        .regions
-        .reserve(physical.frames_mut(), region, plan)
-        .unwrap();
+    let (space, memory) = machine.space(low);
+    let record = Record::new(region, memory.features(), false);
+    let tree = &mut space.half_mut().records_mut().tree;
+    let lost = memory.with_frames(|frames| tree.reserve(frames, record));
+    assert!(lost.is_ok());
     let expected = Broken::Count {
         counter: Counter::Records(low),
         says: 8,
@@ -241,12 +225,11 @@ fn a_frame_of_records_without_one_in_the_tree_was_lost() {
     let mut machine = Machine::new();
     let low = machine.low();
     let region = machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, Backing::Demand));
-    let (space, physical) = machine.half(low);
-    let plan = region.plan(physical.features(), false);
-    let _lost = space
-        .regions
-        .reserve(physical.frames_mut(), region, plan)
-        .unwrap();
+    let (space, memory) = machine.space(low);
+    let record = Record::new(region, memory.features(), false);
+    let tree = &mut space.half_mut().records_mut().tree;
+    let lost = memory.with_frames(|frames| tree.reserve(frames, record));
+    assert!(lost.is_ok());
     let expected = Broken::Count {
         counter: Counter::RecordFrames(low),
         says: 1,
@@ -258,7 +241,7 @@ fn a_frame_of_records_without_one_in_the_tree_was_lost() {
 #[test]
 fn the_number_of_regions_is_that_of_the_tree() {
     let (mut machine, low) = with_regions();
-    machine.spaces[0].regions.len += 1;
+    machine.spaces[0].half_mut().records_mut().tree.len += 1;
     let expected = Broken::Count {
         counter: Counter::Regions(low),
         says: 8,
@@ -270,10 +253,19 @@ fn the_number_of_regions_is_that_of_the_tree() {
 #[test]
 fn a_frame_of_records_was_handed_out_and_is_nothing_else() {
     let (mut machine, low) = with_regions();
-    let slab = machine.spaces[0].regions.root.unwrap().slab();
+    let slab = machine.spaces[0]
+        .half_mut()
+        .records_mut()
+        .tree
+        .root
+        .unwrap()
+        .slab();
     let frame = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(slab));
     // SAFETY: the records are read once more, by the audit, and not written.
-    unsafe { machine.physical.frames_mut().free_raw(frame, Use::Kernel) }.unwrap();
+    let freed = machine
+        .memory
+        .with_frames(|frames| unsafe { frames.free_raw(frame, FrameKind::Kernel) });
+    freed.unwrap();
     let expected = Broken::Region {
         space: low,
         base: VirtAddr::new(slab),
