@@ -1,6 +1,6 @@
 //! Memory maps of real machines, from the boot loader's words to the last frame.
 
-use memory::frames::{Frame, Frames, Layout, Use};
+use memory::frames::{Frame, Frames, Layout, FrameKind};
 use memory::memory_map::Kind::{self, Reclaimable, Reserved, Usable};
 use memory::memory_map::{MemoryMap, Region};
 use proptest::prelude::*;
@@ -88,7 +88,7 @@ fn exhaust_and_refill(frames: &mut Frames<'_>, rows: &[Row]) {
     let before = frames.counts();
     let blocks = frames.free_2m_blocks();
     let mut all: Vec<Frame> = Vec::new();
-    while let Ok(frame) = frames.allocate(Use::Private) {
+    while let Ok(frame) = frames.allocate(FrameKind::Private) {
         let (first, last) = (frame.start().as_u64(), frame.start().as_u64() + 4095);
         let told = |&&(start, end, _): &&Row| start <= last && first < end;
         assert!(

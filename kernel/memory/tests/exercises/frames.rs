@@ -1,6 +1,6 @@
 //! Chapter 3: frames and the bitmap.
 
-use memory::frames::{Frame, Frames, Layout, Use};
+use memory::frames::{Frame, Frames, Layout, FrameKind};
 use memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size2MiB, Size4KiB};
@@ -17,7 +17,7 @@ fn frames_of(blocks: u64) -> Frames<'static> {
 }
 
 fn take_all(frames: &mut Frames) -> Vec<Frame> {
-    core::iter::from_fn(|| frames.allocate::<Size4KiB>(Use::Private).ok()).collect()
+    core::iter::from_fn(|| frames.allocate::<Size4KiB>(FrameKind::Private).ok()).collect()
 }
 
 /// Exercise 1. Half of memory is free, and in every block every second frame is in use. What is least to give back is the
@@ -37,13 +37,13 @@ fn half_of_memory_free_and_no_large_frame_in_it() {
         }
     }
     assert_eq!(frames.counts().free, 2 * BLOCK as u64);
-    assert!(frames.allocate::<Size2MiB>(Use::Private).is_err());
+    assert!(frames.allocate::<Size2MiB>(FrameKind::Private).is_err());
     for frame in kept.drain(..BLOCK / 2 - 1) {
         frames.free(frame);
     }
-    assert!(frames.allocate::<Size2MiB>(Use::Private).is_err(), "255");
+    assert!(frames.allocate::<Size2MiB>(FrameKind::Private).is_err(), "255");
     frames.free(kept.remove(0));
-    assert!(frames.allocate::<Size2MiB>(Use::Private).is_ok(), "256");
+    assert!(frames.allocate::<Size2MiB>(FrameKind::Private).is_ok(), "256");
 }
 
 /// Exercise 3: frames as a stack of addresses. Both calls are short and fast.
@@ -82,11 +82,11 @@ fn a_stack_hands_out_twice_what_came_back_twice() {
     // The bitmap answers the same questions from one bit, and a second time back is refused.
     let mut frames = frames_of(1);
     let frame = frames
-        .allocate::<Size4KiB>(Use::Private)
+        .allocate::<Size4KiB>(FrameKind::Private)
         .expect("one of 512");
     let address = frame.as_phys_frame();
     frames.free(frame);
     // SAFETY: the frame is free, and nobody uses its memory; the call is expected to refuse.
-    let again = unsafe { frames.free_raw(address, Use::Private) };
+    let again = unsafe { frames.free_raw(address, FrameKind::Private) };
     assert!(again.is_err());
 }
