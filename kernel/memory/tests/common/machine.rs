@@ -127,7 +127,9 @@ impl Machine {
 
     /// The processors; nothing may be done to memory while this is held.
     pub fn processors(&self) -> MutexGuard<'_, Processors> {
-        self.processors.lock().expect("no test goes on after a panic")
+        self.processors
+            .lock()
+            .expect("no test goes on after a panic")
     }
 
     /// Makes a space with an empty low half.

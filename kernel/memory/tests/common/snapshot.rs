@@ -55,7 +55,10 @@ impl Snapshot {
             record_frames: space.record_frames(),
             entries: entries(&machine.bytes, space),
         };
-        let low = machine.spaces.iter().map(|space| space.as_ref().map(|space| half(space)));
+        let low = machine
+            .spaces
+            .iter()
+            .map(|space| space.as_ref().map(|space| half(space)));
         let memory = &machine.memory;
         Self {
             counts: memory.counts(),
