@@ -86,7 +86,7 @@ impl Half {
     #[inline]
     fn check(&self, memory: &Memory) {
         assert!(
-            self.zero == memory.zero_frame(),
+            self.zero == memory.zero_frame() && self.cursor.direct_map() == memory.direct_map(),
             "a half of an address space is used with the `Memory` that it was made from"
         );
     }
