@@ -255,3 +255,57 @@ fn device_memory_is_not_executed() {
     assert_eq!(refused, AllocateError::ExecutableDevice { start: start.as_u64() });
     machine.allocate(LOW, device.rights(Rights::Read));
 }
+
+#[test]
+fn only_map_device_maps_a_device_into_the_kernel_half() {
+    let mut machine = Machine::new();
+    let start = machine.device();
+    let device = Request::new(2 * PAGE, Backing::Device(start, Cache::Uncached));
+    let before = Snapshot::of(&machine);
+    let refused = machine.kernel.allocate(device, &machine.memory);
+    assert_eq!(refused, Err(AllocateError::GivenMemory { start }));
+    before.assert_unchanged(&Snapshot::of(&machine), "a refused device");
+    // SAFETY: simulated memory, which no Rust reference covers.
+    let mapped = unsafe { machine.kernel.map_device(device, &machine.memory) };
+    let base = mapped.expect("room and frames").base.as_u64();
+    assert_eq!(base, KERNEL_BASE);
+    machine.check();
+    assert_eq!(machine.memory.borrowed(), 2);
+    machine.write(base + PAGE + 8, 6).expect("it is mapped");
+    assert_eq!(machine.bytes.read(start.as_u64() + PAGE + 8), 6);
+    assert_eq!(machine.faults(), 0);
+    assert_eq!(machine.free(KERNEL, base), 0, "no private frame");
+    assert_eq!(machine.memory.borrowed(), 0);
+}
+
+#[test]
+fn map_device_refuses_what_no_device_has() {
+    let mut machine = Machine::new();
+    let mut refused = |request| {
+        let before = Snapshot::of(&machine);
+        // SAFETY: simulated memory, which no Rust reference covers.
+        let mapped = unsafe { machine.kernel.map_device(request, &machine.memory) };
+        before.assert_unchanged(&Snapshot::of(&machine), "a refused device");
+        mapped.expect_err("a refusal")
+    };
+    let device = |start| Request::new(PAGE, Backing::Device(PhysAddr::new(start), Cache::Uncached));
+    let managed = AllocateError::DeviceIsManaged { start: 0x20_0000 };
+    assert_eq!(refused(device(0x20_0000)), managed);
+    let misplaced = AllocateError::BadDeviceAddress { start: 0x1234 };
+    assert_eq!(refused(device(0x1234)), misplaced);
+    let code = device(0xb_8000).rights(Rights::ReadExecute);
+    let executable = AllocateError::ExecutableDevice { start: 0xb_8000 };
+    assert_eq!(refused(code), executable);
+}
+
+#[test]
+fn a_low_half_maps_a_device_as_anything_else() {
+    let mut machine = Machine::new();
+    let start = machine.device();
+    let device = Request::new(PAGE, Backing::Device(start, Cache::Uncached)).user();
+    let region = machine.allocate(LOW, device.placement(at(BASE)));
+    assert_eq!(machine.memory.borrowed(), 1);
+    assert_eq!(machine.physical_of(0, BASE), Some(start.as_u64()));
+    assert_eq!(machine.free(LOW, region.base.as_u64()), 0);
+    assert_eq!(machine.memory.borrowed(), 0);
+}

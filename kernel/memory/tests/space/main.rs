@@ -5,12 +5,16 @@
 mod common;
 
 mod allocate_errors;
+mod another_memory;
 mod around;
+mod back_with;
 mod bytes;
 mod change_errors;
+mod errors;
 mod failing;
 mod fault_log;
 mod faults;
+mod handle;
 mod large_pages;
 mod leaves;
 mod protect;
