@@ -1,6 +1,6 @@
 //! Memory maps of real machines, from the boot loader's words to the last frame.
 
-use memory::frames::{Frame, Frames, Layout, FrameKind};
+use memory::frames::{Frame, FrameKind, Frames, Layout};
 use memory::memory_map::Kind::{self, Reclaimable, Reserved, Usable};
 use memory::memory_map::{MemoryMap, Region};
 use proptest::prelude::*;

@@ -112,7 +112,10 @@ fn touching_b_first_maps_the_page_that_holds_all_three() {
     let mut machine = with(Backing::Demand);
     let [a, b, c] = packed();
     fill(&mut machine, b, 10);
-    let event = machine.memory.fault_log(|log| log.last()).expect("one fault");
+    let event = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("one fault");
     assert_eq!(event.fault.address.as_u64(), 0x1_0005);
     assert_eq!(
         event.fault.code.bits(),
@@ -175,7 +178,12 @@ fn zero_backing_reads_without_a_frame_and_writes_with_one() {
 fn zero_backing_that_is_written_first_takes_one_fault() {
     let mut machine = with(Backing::Zero);
     fill(&mut machine, BASE, 5);
-    assert_eq!(machine.memory.fault_log(|log| log.count(Outcome::ZeroWrite)), 1);
+    assert_eq!(
+        machine
+            .memory
+            .fault_log(|log| log.count(Outcome::ZeroWrite)),
+        1
+    );
     assert_eq!(frames_and_faults(&machine), (1, 1));
 }
 

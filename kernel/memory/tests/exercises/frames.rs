@@ -1,6 +1,6 @@
 //! Chapter 3: frames and the bitmap.
 
-use memory::frames::{Frame, Frames, Layout, FrameKind};
+use memory::frames::{Frame, FrameKind, Frames, Layout};
 use memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size2MiB, Size4KiB};
@@ -41,9 +41,15 @@ fn half_of_memory_free_and_no_large_frame_in_it() {
     for frame in kept.drain(..BLOCK / 2 - 1) {
         frames.free(frame);
     }
-    assert!(frames.allocate::<Size2MiB>(FrameKind::Private).is_err(), "255");
+    assert!(
+        frames.allocate::<Size2MiB>(FrameKind::Private).is_err(),
+        "255"
+    );
     frames.free(kept.remove(0));
-    assert!(frames.allocate::<Size2MiB>(FrameKind::Private).is_ok(), "256");
+    assert!(
+        frames.allocate::<Size2MiB>(FrameKind::Private).is_ok(),
+        "256"
+    );
 }
 
 /// Exercise 3: frames as a stack of addresses. Both calls are short and fast.

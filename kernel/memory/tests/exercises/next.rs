@@ -28,9 +28,7 @@ fn an_entry_of_softwares_is_not_present_and_not_forgotten() {
     );
     let start = VirtAddr::new(BASE);
     let empty = machine.counts();
-    let made = machine.with(LOW, |space, memory| {
-        space.reserve(start, PAGE, memory)
-    });
+    let made = machine.with(LOW, |space, memory| space.reserve(start, PAGE, memory));
     assert_eq!(made, Ok(1));
     let reserved = entry(&mut machine);
     assert_eq!(reserved.kind(1), EntryKind::Reserved);

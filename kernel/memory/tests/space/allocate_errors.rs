@@ -34,8 +34,14 @@ fn a_region_has_a_size_that_the_space_can_hold() {
         allocate_refused(&mut machine, LOW, request)
     };
     assert_eq!(refused(0), AllocateError::ZeroSize);
-    assert_eq!(refused(HALF + 1), AllocateError::TooLarge { size: HALF + 1 });
-    assert_eq!(refused(u64::MAX), AllocateError::TooLarge { size: u64::MAX });
+    assert_eq!(
+        refused(HALF + 1),
+        AllocateError::TooLarge { size: HALF + 1 }
+    );
+    assert_eq!(
+        refused(u64::MAX),
+        AllocateError::TooLarge { size: u64::MAX }
+    );
     assert_eq!(
         refused(HALF),
         AllocateError::NoRoom,
@@ -61,11 +67,19 @@ fn a_size_is_rounded_up_to_whole_pages() {
 fn an_alignment_is_a_power_of_two_of_whole_pages() {
     let mut machine = Machine::new();
     for align in [0, 1, 2048, 3 * PAGE, u64::MAX] {
-        let place = Placement::Within { from: address(0), below: BASE, align };
+        let place = Placement::Within {
+            from: address(0),
+            below: BASE,
+            align,
+        };
         let refused = allocate_refused(&mut machine, LOW, page().placement(place));
         assert_eq!(refused, AllocateError::BadAlignment { align });
     }
-    let place = Placement::Within { from: address(BASE + 1), below: 2 * BASE, align: 16 * PAGE };
+    let place = Placement::Within {
+        from: address(BASE + 1),
+        below: 2 * BASE,
+        align: 16 * PAGE,
+    };
     let region = machine.allocate(LOW, page().placement(place));
     assert_eq!(region.base.as_u64(), BASE + 16 * PAGE);
 }
@@ -74,13 +88,19 @@ fn an_alignment_is_a_power_of_two_of_whole_pages() {
 fn an_address_is_a_multiple_of_the_page_size() {
     let mut machine = Machine::new();
     let refused = allocate_refused(&mut machine, LOW, page().placement(at(BASE + 8)));
-    let unaligned = AllocateError::Unaligned { address: address(BASE + 8), size: PAGE };
+    let unaligned = AllocateError::Unaligned {
+        address: address(BASE + 8),
+        size: PAGE,
+    };
     assert_eq!(refused, unaligned);
     let large = page()
         .page_size(LeafSize::Size2MiB)
         .placement(at(BASE + PAGE));
     let refused = allocate_refused(&mut machine, LOW, large);
-    let unaligned = AllocateError::Unaligned { address: address(BASE + PAGE), size: BIG };
+    let unaligned = AllocateError::Unaligned {
+        address: address(BASE + PAGE),
+        size: BIG,
+    };
     assert_eq!(refused, unaligned);
 }
 
@@ -98,7 +118,9 @@ fn a_region_lies_in_its_half_and_not_on_the_null_page() {
     for (half, base, pages) in cases {
         let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
         let refused = allocate_refused(&mut machine, half, request);
-        let outside = AllocateError::OutsideHalf { address: address(base) };
+        let outside = AllocateError::OutsideHalf {
+            address: address(base),
+        };
         assert_eq!(refused, outside, "{base:#x}");
     }
     for (half, base) in [(LOW, PAGE), (LOW, HALF - PAGE), (KERNEL, KERNEL_BASE)] {
@@ -114,7 +136,12 @@ fn a_region_that_is_in_the_way_is_named_by_its_base() {
     for (base, pages) in [(BASE - PAGE, 2), (BASE + 3 * PAGE, 1), (BASE - PAGE, 9)] {
         let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
         let refused = allocate_refused(&mut machine, LOW, request);
-        assert_eq!(refused, AllocateError::Overlap { base: address(BASE) });
+        assert_eq!(
+            refused,
+            AllocateError::Overlap {
+                base: address(BASE)
+            }
+        );
     }
     machine.allocate(LOW, page().placement(at(BASE - PAGE)));
     machine.allocate(LOW, page().placement(at(BASE + 4 * PAGE)));
@@ -125,7 +152,11 @@ fn no_gap_within_the_bounds_is_no_room() {
     let mut machine = Machine::new();
     machine.allocate(LOW, page().placement(at(BASE + 2 * PAGE)));
     let within = |pages, end| {
-        let place = Placement::Within { from: address(BASE), below: end, align: PAGE };
+        let place = Placement::Within {
+            from: address(BASE),
+            below: end,
+            align: PAGE,
+        };
         Request::new(pages * PAGE, Backing::Demand).placement(place)
     };
     let refused = allocate_refused(&mut machine, LOW, within(3, BASE + 5 * PAGE));
@@ -206,7 +237,9 @@ fn a_fixed_mapping_needs_a_slot_of_its_own() {
     let fixed = Request::new(3 * PAGE, Backing::Fixed);
     let before = Snapshot::of(&machine);
     let elsewhere = fixed.placement(at(0xffff_8000_0000_0000));
-    let no_slot = AllocateError::NoSlot { address: address(0xffff_8000_0000_0000) };
+    let no_slot = AllocateError::NoSlot {
+        address: address(0xffff_8000_0000_0000),
+    };
     assert_eq!(map(&mut machine, elsewhere, device), Err(no_slot));
     let anywhere = map(&mut machine, fixed, device);
     assert_eq!(anywhere, Err(AllocateError::FixedNeedsAddress));
@@ -223,7 +256,15 @@ fn a_fixed_mapping_reaches_to_the_end_of_its_slot_and_no_further() {
     let mut machine = Machine::new();
     let device = machine.device();
     let end = FIXED_BASE + (1 << 39);
-    for (pages, result) in [(2, Err(AllocateError::NoSlot { address: address(end) })), (1, Ok(PAGE))] {
+    for (pages, result) in [
+        (
+            2,
+            Err(AllocateError::NoSlot {
+                address: address(end),
+            }),
+        ),
+        (1, Ok(PAGE)),
+    ] {
         let fixed = Request::new(pages * PAGE, Backing::Fixed).placement(at(end - PAGE));
         // SAFETY: simulated memory stays, and no Rust reference covers it.
         let mapped = unsafe { machine.kernel.map_fixed(fixed, device, &machine.memory) };
@@ -252,7 +293,12 @@ fn device_memory_is_not_executed() {
     let start = machine.device();
     let device = Request::new(PAGE, Backing::Device(start, Cache::Uncached));
     let refused = allocate_refused(&mut machine, LOW, device.rights(Rights::ReadExecute));
-    assert_eq!(refused, AllocateError::ExecutableDevice { start: start.as_u64() });
+    assert_eq!(
+        refused,
+        AllocateError::ExecutableDevice {
+            start: start.as_u64()
+        }
+    );
     machine.allocate(LOW, device.rights(Rights::Read));
 }
 

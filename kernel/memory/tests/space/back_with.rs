@@ -78,7 +78,11 @@ fn a_page_has_the_rights_of_its_region_and_is_dirty() {
     back(&mut machine, LOW, BASE).expect("an untouched page");
     let walk = machine.space(0).walk(VirtAddr::new(BASE));
     let flags = Flags::PRESENT | Flags::ACCESSED | Flags::DIRTY;
-    assert_eq!(walk.end().entry.flags(), flags, "its bytes are nowhere else");
+    assert_eq!(
+        walk.end().entry.flags(),
+        flags,
+        "its bytes are nowhere else"
+    );
     assert_eq!(machine.fetch(BASE), Ok(0x5a));
     assert!(machine.write(BASE, 1).is_err());
 }

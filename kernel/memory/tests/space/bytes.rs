@@ -22,18 +22,14 @@ fn machine_with(request: Request) -> (Machine, Half) {
 fn read(machine: &mut Machine, half: Half, from: u64, size: usize) -> Result<Vec<u8>, BytesError> {
     let mut bytes = vec![0xee; size];
     let from = VirtAddr::new(from);
-    let result = machine.with(half, |space, memory| {
-        space.read(from, &mut bytes, memory)
-    });
+    let result = machine.with(half, |space, memory| space.read(from, &mut bytes, memory));
     machine.check();
     result.map(|()| bytes)
 }
 
 fn write(machine: &mut Machine, half: Half, to: u64, bytes: &[u8]) -> Result<(), BytesError> {
     let to = VirtAddr::new(to);
-    let result = machine.with(half, |space, memory| {
-        space.write(to, bytes, memory)
-    });
+    let result = machine.with(half, |space, memory| space.write(to, bytes, memory));
     machine.check();
     result
 }
@@ -79,7 +75,12 @@ fn a_write_from_outside_to_the_zero_frame_copies_it() {
     assert_eq!(machine.read_on(1, BASE), Ok(0));
     assert_eq!(write(&mut machine, other, BASE, &[1, 2, 3]), Ok(()));
     assert_eq!(machine.read_on(1, BASE + 2), Ok(3), "it sees the copy");
-    assert_eq!(machine.memory.fault_log(|log| log.count(Outcome::PrivateCopy)), 1);
+    assert_eq!(
+        machine
+            .memory
+            .fault_log(|log| log.count(Outcome::PrivateCopy)),
+        1
+    );
 }
 
 #[test]

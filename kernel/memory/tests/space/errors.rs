@@ -50,10 +50,7 @@ fn an_allocation() {
             &E::Overlap { base: AT },
             "the region at 0x0000000040000000 is in the way",
         ),
-        (
-            &E::NoRoom,
-            "there is no gap of that size within the bounds",
-        ),
+        (&E::NoRoom, "there is no gap of that size within the bounds"),
         (&E::FixedNeedsAddress, "a fixed region needs an address"),
         (
             &E::NoSlot { address: AT },
@@ -69,10 +66,7 @@ fn an_allocation() {
             },
             "the memory at 0x40000000 is mapped into the kernel half as a device's only",
         ),
-        (
-            &E::UserInKernelHalf,
-            "the kernel half is not for user mode",
-        ),
+        (&E::UserInKernelHalf, "the kernel half is not for user mode"),
         (
             &E::BadDeviceAddress { start },
             "device memory at 0x40000000 is not page-aligned, or past the processor's physical addresses",
@@ -183,10 +177,7 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
             &BackError::InUse { page: AT },
             "the page at 0x0000000040000000 is backed already",
         ),
-        (
-            &BackError::OutOfFrames,
-            "no frame is left for a page table",
-        ),
+        (&BackError::OutOfFrames, "no frame is left for a page table"),
     ]);
 }
 

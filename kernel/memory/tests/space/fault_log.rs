@@ -35,7 +35,10 @@ fn an_event_tells_the_fault_its_region_and_its_frame() {
 fn a_refused_event_has_no_frame_and_no_region_where_there_is_none() {
     let mut machine = machine_with(1);
     assert!(machine.read(0x7000).is_err());
-    let event = machine.memory.fault_log(|log| log.last()).expect("one event");
+    let event = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("one event");
     assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
     assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));
     assert!(machine.fetch(BASE).is_err());
@@ -95,11 +98,13 @@ fn faults_are_counted_by_cause_and_by_outcome() {
 fn the_same_spurious_fault_twice_is_no_progress() {
     let mut machine = machine_with(1);
     machine.write(BASE, 1).expect("writable");
-    let fault = machine.memory.fault_log(|log| log.last()).expect("one event").fault;
+    let fault = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("one event")
+        .fault;
     let mut again = |fault| {
-        let outcome = machine.with(LOW, |space, memory| {
-            space.resolve(fault, memory)
-        });
+        let outcome = machine.with(LOW, |space, memory| space.resolve(fault, memory));
         (outcome, machine.memory.fault_log(|log| log.is_stuck()))
     };
     assert_eq!(again(fault), (Outcome::Spurious, false));

@@ -32,7 +32,9 @@ fn a_read_of_a_demand_page_takes_a_frame_of_zeroes() {
     assert_eq!(machine.counts().private, 1);
     let frame = machine.physical_of(0, BASE).expect("mapped");
     assert!(
-        machine.bytes.copy(frame, PAGE)
+        machine
+            .bytes
+            .copy(frame, PAGE)
             .iter()
             .all(|&byte| byte == 0)
     );
@@ -95,11 +97,7 @@ fn a_write_to_the_zero_frame_gets_a_private_frame_and_flushes_that_page() {
     assert_eq!(machine.processors().flushed.len(), 1);
     assert_eq!((machine.read(BASE), machine.read(BASE + 1)), (Ok(9), Ok(0)));
     let zero = machine.memory.zero_frame().start_address().as_u64();
-    assert!(
-        machine.bytes.copy(zero, PAGE)
-            .iter()
-            .all(|&byte| byte == 0)
-    );
+    assert!(machine.bytes.copy(zero, PAGE).iter().all(|&byte| byte == 0));
 }
 
 #[test]

@@ -19,7 +19,10 @@ fn refusal(machine: &mut Machine, address: u64, access: Access, user: bool) -> R
         .expect_err("a refusal");
     before.assert_unchanged(&Snapshot::of(machine), "a refused access");
     let refused = Outcome::Refused(refusal);
-    let last = machine.memory.fault_log(|log| log.last()).expect("an event");
+    let last = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("an event");
     assert_eq!((last.outcome, last.fault.access()), (refused, access));
     assert_eq!(machine.memory.fault_log(|log| log.count(refused)), 1);
     refusal
@@ -182,7 +185,9 @@ fn a_reserved_bit_is_told_from_everything_else() {
     machine.load(0, LOW);
     let refused = refusal(&mut machine, BASE, Access::Read, false);
     assert_eq!(refused, Refusal::ReservedBit);
-    let counted = machine.memory.fault_log(|log| log.count_by_cause(Cause::ReservedBit));
+    let counted = machine
+        .memory
+        .fault_log(|log| log.count_by_cause(Cause::ReservedBit));
     assert_eq!(counted, 1);
 }
 

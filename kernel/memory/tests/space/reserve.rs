@@ -1,6 +1,6 @@
 //! Reserved pages: no frame until they are touched, and then always one.
 
-use memory::space::{Backing, ReserveError, Request};
+use memory::space::{Backing, Request, ReserveError};
 use memory::{Outcome, Refusal};
 use x86_64::VirtAddr;
 
@@ -103,15 +103,11 @@ fn more_than_there_is_cannot_be_reserved_and_nothing_changes() {
     let before = machine.counts();
     let start = VirtAddr::new(KERNEL_BASE);
     let size = 3 * BIG;
-    let refused = machine.with(KERNEL, |space, memory| {
-        space.reserve(start, size, memory)
-    });
+    let refused = machine.with(KERNEL, |space, memory| space.reserve(start, size, memory));
     assert_eq!(refused, Err(ReserveError::OutOfFrames));
     assert_eq!(machine.counts(), before);
     machine.limit(3 * 512 - 1 + 2);
-    let reserved = machine.with(KERNEL, |space, memory| {
-        space.reserve(start, size, memory)
-    });
+    let reserved = machine.with(KERNEL, |space, memory| space.reserve(start, size, memory));
     assert_eq!(reserved, Ok(3 * 512 - 1));
     machine.check();
     assert_eq!(machine.counts().limit, Some(0));
@@ -149,14 +145,25 @@ fn only_whole_pages_of_demand_regions_are_reserved() {
     let zero = Request::new(2 * PAGE, Backing::Zero).placement(at(BASE + 4 * PAGE));
     machine.allocate(LOW, zero);
     let base = VirtAddr::new(BASE + 4 * PAGE);
-    let refused = ReserveError::NotOnDemand { base, backing: Backing::Zero };
+    let refused = ReserveError::NotOnDemand {
+        base,
+        backing: Backing::Zero,
+    };
     for call in [reserve, unreserve] {
         assert_eq!(call(&mut machine, BASE, 5), Err(refused));
-        let gap = ReserveError::NoRegion { address: VirtAddr::new(BASE - PAGE) };
+        let gap = ReserveError::NoRegion {
+            address: VirtAddr::new(BASE - PAGE),
+        };
         assert_eq!(call(&mut machine, BASE - PAGE, 2), Err(gap));
-        let unaligned = ReserveError::Unaligned { start: VirtAddr::new(BASE + 8), size: PAGE };
+        let unaligned = ReserveError::Unaligned {
+            start: VirtAddr::new(BASE + 8),
+            size: PAGE,
+        };
         assert_eq!(call(&mut machine, BASE + 8, 1), Err(unaligned));
-        let nothing = ReserveError::Unaligned { start: VirtAddr::new(BASE), size: 0 };
+        let nothing = ReserveError::Unaligned {
+            start: VirtAddr::new(BASE),
+            size: 0,
+        };
         assert_eq!(call(&mut machine, BASE, 0), Err(nothing));
     }
     assert_eq!(machine.counts().promised, 0);
@@ -184,7 +191,10 @@ fn a_refused_reservation_says_why() {
     for (refused, words) in [
         (ReserveError::NoRegion { address: at }, "0x0000000000005000"),
         (
-            ReserveError::NotOnDemand { base: at, backing: Backing::Zero },
+            ReserveError::NotOnDemand {
+                base: at,
+                backing: Backing::Zero,
+            },
             "the region at 0x0000000000005000 has zero backing: only pages of demand regions are reserved",
         ),
         (

@@ -127,9 +127,7 @@ fn a_read_of_the_zero_frame_that_faults_all_the_same_changes_nothing() {
         code: PageFaultErrorCode::PROTECTION_VIOLATION,
         instruction: VirtAddr::zero(),
     };
-    let outcome = machine.with(LOW, |space, memory| {
-        space.resolve(fault, memory)
-    });
+    let outcome = machine.with(LOW, |space, memory| space.resolve(fault, memory));
     assert_eq!(outcome, Outcome::Spurious);
     assert_eq!(machine.counts().private, 0);
     machine.check();

@@ -108,7 +108,10 @@ fn destroying_a_space_gives_everything_back() {
     machine.load(0, None);
     assert_eq!(machine.destroy(second), 512 + 1);
     assert_eq!(machine.counts(), before);
-    assert_eq!(machine.memory.frames(|frames| frames.free_2m_blocks()), blocks);
+    assert_eq!(
+        machine.memory.frames(|frames| frames.free_2m_blocks()),
+        blocks
+    );
     machine.check();
 }
 

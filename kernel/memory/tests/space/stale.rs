@@ -84,7 +84,11 @@ fn nothing_stale_is_left_behind() {
         for (half, base) in [(LOW, BASE), (KERNEL, KERNEL_BASE)] {
             let mut machine = taking.machine(half, base);
             taking.take(&mut machine, half, base);
-            assert_eq!(machine.processors().stale(), None, "{taking:?} at {base:#x}");
+            assert_eq!(
+                machine.processors().stale(),
+                None,
+                "{taking:?} at {base:#x}"
+            );
             machine.check();
         }
     }
@@ -178,12 +182,16 @@ fn a_flush_of_one_page_too_few_is_noticed() {
     });
     machine.processors().ignored = 0;
     let one = [start];
-    machine.processors().flush(Scope::Space(root), Flush::Pages(&one));
+    machine
+        .processors()
+        .flush(Scope::Space(root), Flush::Pages(&one));
     let (processor, address) = (1, BASE + PAGE);
     let left = machine.processors().stale();
     assert_eq!(left, Some(Stale::Leaf { processor, address }));
     let other = [start + PAGE];
-    machine.processors().flush(Scope::Space(root), Flush::Pages(&other));
+    machine
+        .processors()
+        .flush(Scope::Space(root), Flush::Pages(&other));
     machine.check();
 }
 

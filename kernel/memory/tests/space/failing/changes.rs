@@ -144,9 +144,7 @@ fn writing_one_byte_of_a_space_that_is_not_loaded() {
     let mut machine = machine_with(Request::new(PAGE, Backing::Demand));
     let needed = frames_needed(&mut machine, |machine| {
         let to = VirtAddr::new(BASE + 7);
-        let written = machine.with(LOW, |space, memory| {
-            space.write(to, &[1], memory)
-        });
+        let written = machine.with(LOW, |space, memory| space.write(to, &[1], memory));
         written.map_err(|error| {
             let refusal = BytesRefusal::Fault(Refusal::OutOfFrames);
             assert_eq!((error.address, error.refusal), (to, refusal));
