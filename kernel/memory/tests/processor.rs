@@ -86,7 +86,7 @@ fn a_walk_leads_through_four_tables() {
 }
 
 #[test]
-fn an_absent_entry_at_any_level_is_told_without_the_p_bit() {
+fn an_absent_entry_at_any_level_is_reported_without_the_p_bit() {
     for level in 1..=4 {
         let mut bench = Bench::new(FEATURES);
         bench.set(level, 0, Flags::empty());
@@ -115,7 +115,7 @@ fn every_level_must_give_a_right() {
 }
 
 #[test]
-fn reserved_bits_are_told_with_the_p_bit() {
+fn reserved_bits_are_reported_with_the_p_bit() {
     let above = Flags::from_bits_retain(1 << FEATURES.physical_bits);
     for level in 1..=4 {
         let mut bench = Bench::new(FEATURES);

@@ -109,7 +109,7 @@ fn a_discard_that_keeps_the_frame_breaks_the_sum() {
 /// Exercise 3, the second half: the frame comes back, and the leaf stays. Of the frame it is said twice what it is: the
 /// bitmap says free, the leaf says private. Invariant 1 as well, but found at the leaf, with its address.
 #[test]
-fn a_discard_that_keeps_the_leaf_is_told_with_its_address() {
+fn a_discard_that_keeps_the_leaf_is_named_with_its_address() {
     let mut machine = machine_with(Backing::Demand);
     for page in 0..2 {
         machine.write(BASE + page * PAGE, 1).expect("writable");

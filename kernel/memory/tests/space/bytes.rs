@@ -188,17 +188,17 @@ fn nothing_to_read_or_write_is_nothing() {
 }
 
 #[test]
-fn what_stopped_is_told_with_its_address() {
-    let told = |refusal| stopped_at(BASE, refusal).to_string();
+fn what_stopped_is_named_with_its_address() {
+    let text = |refusal| stopped_at(BASE, refusal).to_string();
     assert_eq!(
-        told(BytesRefusal::Fault(Refusal::NoRegion)),
+        text(BytesRefusal::Fault(Refusal::NoRegion)),
         "0x0000000040000000: no region holds the address"
     );
     assert!(
-        told(BytesRefusal::Device)
+        text(BytesRefusal::Device)
             .ends_with("a device's memory, which is not touched from outside")
     );
-    assert!(told(BytesRefusal::OutsideHalf).ends_with("outside this half of the address space"));
+    assert!(text(BytesRefusal::OutsideHalf).ends_with("outside this half of the address space"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn machine_with(pages: u64) -> Machine {
 }
 
 #[test]
-fn an_event_tells_the_fault_its_region_and_its_frame() {
+fn an_event_names_the_fault_its_region_and_its_frame() {
     let mut machine = machine_with(2);
     machine.write(BASE + PAGE + 0x123, 1).expect("writable");
     let frame = machine.physical_of(0, BASE + PAGE).expect("mapped");

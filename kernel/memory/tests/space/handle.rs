@@ -81,7 +81,7 @@ fn the_lock_is_held_while_frames_or_log_are_looked_at_and_no_longer() {
 
 #[test]
 fn a_flush_is_asked_for_without_the_lock() {
-    // The processors of a machine lock nothing of the memory, but this one does.
+    // A `Tlb` that waits for other processors, which may wait for the lock.
     struct Looks(std::sync::OnceLock<&'static Memory>);
     impl Tlb for Looks {
         fn flush(&self, _: Scope, _: Flush<'_>) {

@@ -14,6 +14,7 @@ mod errors;
 mod failing;
 mod fault_log;
 mod faults;
+mod given_memory;
 mod handle;
 mod large_pages;
 mod leaves;

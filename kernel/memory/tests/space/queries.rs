@@ -106,7 +106,7 @@ fn the_pages_of_a_device_are_borrowed() {
 }
 
 #[test]
-fn rights_and_backings_are_told_in_a_word() {
+fn rights_and_backings_are_one_word_each() {
     let rights = [Rights::Read, Rights::ReadWrite, Rights::ReadExecute];
     assert_eq!(rights.map(|rights| rights.to_string()), ["r", "rw", "rx"]);
     let backings = [

@@ -171,7 +171,7 @@ fn a_zero_page_stays_readable_when_no_frame_is_left_to_write_it() {
 }
 
 #[test]
-fn a_reserved_bit_is_told_from_everything_else() {
+fn a_reserved_bit_is_a_reason_of_its_own() {
     let mut machine = machine_with(Request::new(PAGE, Backing::Demand));
     machine.write(BASE, 1).expect("writable");
     let level_1 = machine

@@ -170,7 +170,7 @@ fn only_whole_pages_of_demand_regions_are_reserved() {
 }
 
 #[test]
-fn pages_that_hold_a_frame_are_told_from_those_that_are_only_reserved() {
+fn pages_that_hold_a_frame_differ_from_those_that_are_only_reserved() {
     let mut machine = machine_with(LOW, BASE, 2000);
     reserve(&mut machine, BASE, 700).expect("frames enough");
     for page in [3, 4, 5, 511, 512, 1999] {
@@ -202,7 +202,7 @@ fn a_refused_reservation_says_why() {
             "there are not so many frames to reserve",
         ),
     ] {
-        let told = refused.to_string();
-        assert!(told.contains(words), "{told}");
+        let text = refused.to_string();
+        assert!(text.contains(words), "{text}");
     }
 }

@@ -25,7 +25,7 @@ fn page(number: u64) -> u64 {
     BASE + (512 - ROW / 2 + number) * PAGE
 }
 
-/// Touches the row, and checks what is told of each touch.
+/// Touches the row, and checks what is logged of each touch.
 fn touch(machine: &mut Machine, access: Access, outcome: Outcome, cause: Cause) {
     let before = machine.faults();
     let counted = machine.memory.fault_log(|log| log.count_by_cause(cause));
@@ -55,7 +55,7 @@ fn touch(machine: &mut Machine, access: Access, outcome: Outcome, cause: Cause) 
 }
 
 #[test]
-fn each_fault_of_a_row_is_told_like_the_first() {
+fn each_fault_of_a_row_is_logged_like_the_first() {
     for access in [Access::Read, Access::Write] {
         let mut machine = machine_with(Backing::Demand);
         touch(&mut machine, access, Outcome::Demand, Cause::Absent);
