@@ -66,13 +66,14 @@ impl Player {
                 });
             }
             Step::Free(target) => {
-                let Some((half, region, page)) = self.find(target) else {
+                let Some((half, _, page)) = self.find(target) else {
                     return;
                 };
                 let regions = self.regions(half);
                 if self.unless_refused("free", |machine| machine.try_free(half, page).is_ok()) {
                     let kept = self.regions(half);
-                    assert!(!kept.contains(&region));
+                    let page = VirtAddr::new_truncate(page);
+                    assert!(kept.iter().all(|region| !region.contains(page)));
                     for gone in regions.iter().filter(|region| !kept.contains(region)) {
                         self.forget(half, gone.base.as_u64(), gone.end());
                     }
