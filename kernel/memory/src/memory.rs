@@ -525,3 +525,6 @@ impl fmt::Debug for Memory {
         text.finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,7 @@ impl Auditor<'_> {
             }) if half.is_kernel() => self.report.foreign_tables += 1,
             Err(clash) => return Err(broken(0, TableDefect::Frame(clash.conflict))),
         }
-        let unshared = half.cursor().first_unshared(&kernel.cursor());
+        let unshared = half.cursor().first_unshared(kernel.cursor());
         let slot = u64::from(unshared.unwrap_or(0));
         let not_shared = broken(slot * span_of(4), TableDefect::NotShared);
         self.require(unshared.is_none(), not_shared)

@@ -217,6 +217,12 @@ macro_rules! both_halves {
             ) -> Result<(), BytesError> {
                 self.0.read(from, into, memory)
             }
+
+            /// The half itself, for tests that break it by hand.
+            #[cfg(test)]
+            pub(crate) fn half_mut(&mut self) -> &mut Half {
+                &mut self.0
+            }
         }
     };
 }

@@ -18,7 +18,7 @@ fn a_heap_never_promises_more_than_there_is() {
         let mut heap = heap();
         heap.source_mut().frames = 1000;
         let blocks = fill(&mut heap, size);
-        let used = heap.source().held() + heap.source().promised();
+        let used = heap.source().held() + heap.source().kept_back();
         assert!(used <= 1000, "{size}: {used}");
         // Lost are nodes and headers, what spans and pages have left over, and
         // in debug builds the canaries.
@@ -39,7 +39,7 @@ fn a_heap_never_promises_more_than_there_is() {
             free(&mut heap, block, size);
         }
         heap.trim();
-        assert_eq!((heap.usage().in_use, heap.source().promised()), (0, 0));
+        assert_eq!((heap.usage().in_use, heap.source().kept_back()), (0, 0));
         assert!(heap.source().held() <= 8, "{size}");
     }
 }
@@ -51,7 +51,7 @@ fn untouched_pages_count_as_promised_and_not_as_held() {
     let before = heap.source().held();
     let block = allocate(&mut heap, 800 * PAGE);
     assert!(heap.source().held() - before <= 3);
-    assert!(heap.source().promised() >= 799);
+    assert!(heap.source().kept_back() >= 799);
     assert!(heap.allocate(layout(300 * PAGE, 8)).is_none());
     // SAFETY: allocated above.
     let grown = unsafe { heap.reallocate(block, layout(800 * PAGE, 8), 1200 * PAGE) };
@@ -152,7 +152,7 @@ fn every_refusal_of_the_source_in_turn_is_a_refusal_of_the_heap() {
         heap.source().calls.set(calls);
         let result = work(&mut heap);
         assert_eq!(heap.usage().in_use, 0, "after {calls} calls");
-        assert_eq!(heap.source().promised(), 0, "after {calls} calls");
+        assert_eq!(heap.source().kept_back(), 0, "after {calls} calls");
         if heap.source().failures.get() == 0 {
             assert_eq!(result, Ok(()));
             break;

@@ -99,7 +99,7 @@ impl Memory {
     /// Whether so many frames more can be promised.
     fn can_promise(&self, frames: usize) -> bool {
         let few =
-            self.frames == usize::MAX || self.held() + self.promised() + frames <= self.frames;
+            self.frames == usize::MAX || self.held() + self.kept_back() + frames <= self.frames;
         let allowed = few && self.calls.get() > 0;
         if allowed {
             self.calls.set(self.calls.get() - 1);

@@ -182,7 +182,7 @@ impl Model {
 
     /// Pages that hold something, or were promised something.
     fn used(&self) -> usize {
-        self.heap.source().held() + self.heap.source().promised()
+        self.heap.source().held() + self.heap.source().kept_back()
     }
 
     /// A block was refused rightly: the source refused something since it had so
@@ -233,7 +233,7 @@ impl Model {
         let usage = self.heap.usage();
         assert_eq!((usage.in_use, usage.blocks), (0, 0));
         assert!(usage.classes.iter().all(|class| class.spans == 0));
-        assert_eq!(self.heap.source().promised(), 0);
+        assert_eq!(self.heap.source().kept_back(), 0);
         // A node for each run of extents, and the bits of the map.
         let own = usage.growths as usize + 2;
         assert!(self.heap.source().held() <= own, "{own}");

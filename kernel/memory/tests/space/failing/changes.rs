@@ -2,7 +2,7 @@
 //! making spaces, and bytes written into a space that is not loaded.
 
 use memory::space::{Backing, BytesRefusal, DiscardError, ProtectError, Request, Rights};
-use memory::{Refusal, Space};
+use memory::{KernelHalf, Refusal, Space};
 use x86_64::VirtAddr;
 
 use super::{BASE, OF_2M, frames_needed, machine_with};
@@ -118,7 +118,7 @@ fn discarding_inside_large_pages() {
 fn making_a_space() {
     let mut machine = Machine::new();
     let needed = frames_needed(&mut machine, |machine| {
-        let made = Space::new(&machine.kernel, &mut machine.memory);
+        let made = Space::new(&machine.kernel, &machine.memory);
         machine.spaces.push(Some(made.map_err(|_| ())?));
         Ok(())
     });
@@ -131,7 +131,7 @@ fn making_a_kernel_half() {
         let mut machine = Machine::new();
         machine.limit(left);
         let before = Snapshot::of(&machine);
-        let made = Space::new_kernel_half(256..259, &[300..301, 301..302], &mut machine.memory);
+        let made = KernelHalf::new(256..259, &[300..301, 301..302], &machine.memory);
         assert_eq!(made.is_ok(), left == 6, "a root and five tables");
         if made.is_err() {
             before.assert_unchanged(&Snapshot::of(&machine), "a refused kernel half");
@@ -144,9 +144,7 @@ fn writing_one_byte_of_a_space_that_is_not_loaded() {
     let mut machine = machine_with(Request::new(PAGE, Backing::Demand));
     let needed = frames_needed(&mut machine, |machine| {
         let to = VirtAddr::new(BASE + 7);
-        let written = machine.with(LOW, |space, memory| {
-            space.write(to, &[1], memory)
-        });
+        let written = machine.with(LOW, |space, memory| space.write(to, &[1], memory));
         written.map_err(|error| {
             let refusal = BytesRefusal::Fault(Refusal::OutOfFrames);
             assert_eq!((error.address, error.refusal), (to, refusal));

@@ -1,4 +1,4 @@
-//! The journal: every fault is counted by cause and outcome, written down once,
+//! The fault log: every fault is counted by cause and outcome, written down once,
 //! and lost events are counted.
 
 use memory::space::{Backing, Request};
@@ -17,7 +17,7 @@ fn machine_with(pages: u64) -> Machine {
 }
 
 #[test]
-fn an_event_tells_the_fault_its_region_and_its_frame() {
+fn an_event_names_the_fault_its_region_and_its_frame() {
     let mut machine = machine_with(2);
     machine.write(BASE + PAGE + 0x123, 1).expect("writable");
     let frame = machine.physical_of(0, BASE + PAGE).expect("mapped");
@@ -35,7 +35,10 @@ fn an_event_tells_the_fault_its_region_and_its_frame() {
 fn a_refused_event_has_no_frame_and_no_region_where_there_is_none() {
     let mut machine = machine_with(1);
     assert!(machine.read(0x7000).is_err());
-    let event = machine.memory.fault_log(|log| log.last()).expect("one event");
+    let event = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("one event");
     assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
     assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));
     assert!(machine.fetch(BASE).is_err());
@@ -81,23 +84,27 @@ fn faults_are_counted_by_cause_and_by_outcome() {
     machine.write(BASE + 2 * PAGE, 1).expect("writable");
     assert!(machine.fetch(BASE).is_err());
     assert!(machine.read(0).is_err());
-    let journal = machine.memory.journal();
-    let counted: Vec<_> = Outcome::ALL.map(|outcome| journal.count(outcome)).into();
+    let counted = machine
+        .memory
+        .fault_log(|log| Outcome::ALL.map(|outcome| log.count(outcome)));
     assert_eq!(counted, [0, 2, 1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
     let causes = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
-    assert_eq!(causes.map(|cause| journal.count_by_cause(cause)), [4, 2, 0]);
-    assert_eq!(journal.faults(), 6);
+    let by_cause = |cause| machine.memory.fault_log(|log| log.count_by_cause(cause));
+    assert_eq!(causes.map(by_cause), [4, 2, 0]);
+    assert_eq!(machine.faults(), 6);
 }
 
 #[test]
 fn the_same_spurious_fault_twice_is_no_progress() {
     let mut machine = machine_with(1);
     machine.write(BASE, 1).expect("writable");
-    let fault = machine.memory.fault_log(|log| log.last()).expect("one event").fault;
+    let fault = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("one event")
+        .fault;
     let mut again = |fault| {
-        let outcome = machine.with(LOW, |space, memory| {
-            space.resolve(fault, memory)
-        });
+        let outcome = machine.with(LOW, |space, memory| space.resolve(&fault, memory));
         (outcome, machine.memory.fault_log(|log| log.is_stuck()))
     };
     assert_eq!(again(fault), (Outcome::Spurious, false));
