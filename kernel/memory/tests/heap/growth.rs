@@ -33,7 +33,7 @@ fn extents_that_adjoin_are_one_piece_of_memory() {
 #[test]
 fn extents_that_do_not_adjoin_serve_as_well() {
     let mut heap = heap();
-    heap.source_mut().gap = GRAIN;
+    heap.source().gap.set(GRAIN);
     let blocks: Vec<_> = (0..10).map(|_| allocate(&mut heap, 3 << 20)).collect();
     let usage = heap.usage();
     assert!(usage.growths >= 9);
@@ -78,7 +78,7 @@ fn when_the_address_space_is_used_up_there_are_no_more_blocks() {
 #[test]
 fn sixteen_runs_of_extents_and_no_more_are_served() {
     let mut heap = heap();
-    heap.source_mut().gap = GRAIN;
+    heap.source().gap.set(GRAIN);
     let mut blocks = 0;
     while heap.allocate(layout(3 << 20, 8)).is_some() {
         blocks += 1;
@@ -93,7 +93,7 @@ fn sixteen_runs_of_extents_and_no_more_are_served() {
 #[test]
 fn an_extent_has_room_for_the_bits_in_front_of_its_block() {
     let mut heap = Heap::new(Memory::new());
-    heap.source_mut().gap = GRAIN;
+    heap.source().gap.set(GRAIN);
     // Of the bits in the first page, those for 20 MiB are left.
     allocate(&mut heap, 106 << 20);
     assert_eq!(heap.usage().size, 108 << 20);
@@ -107,10 +107,10 @@ fn an_extent_has_room_for_the_bits_in_front_of_its_block() {
 fn growing_needs_8_free_frames() {
     // Pages for nodes and bits, and 4 for the record.
     let mut heap = Heap::new(Memory::new());
-    heap.source_mut().frames = 7;
+    heap.source().frames.set(7);
     assert!(heap.allocate(layout(100, 8)).is_none());
-    assert_eq!(heap.source().all().size(), 0);
-    heap.source_mut().frames = 8;
+    assert_eq!(heap.source().size(), 0);
+    heap.source().frames.set(8);
     assert!(heap.allocate(layout(100, 8)).is_some());
     assert_eq!(heap.usage().growths, 1);
 }
@@ -119,22 +119,22 @@ fn growing_needs_8_free_frames() {
 #[test]
 fn an_extent_that_cannot_be_set_up_waits_for_4_frames() {
     let mut heap = Heap::new(Memory::new());
-    heap.source_mut().frames = 8;
-    heap.source_mut().record = 5;
+    heap.source().frames.set(8);
+    heap.source().record.set(5);
     assert!(heap.allocate(layout(100, 8)).is_none());
-    let reserved = heap.source().all().size();
+    let reserved = heap.source().size();
     assert_eq!((reserved, heap.source().frames), (2 * GRAIN, 3));
     assert!(heap.allocate(layout(100, 8)).is_none());
     assert_eq!((heap.usage().size, heap.usage().growths), (0, 0));
-    heap.source_mut().frames = 4;
+    heap.source().frames.set(4);
     assert!(
         heap.allocate(layout(100, 8)).is_none(),
         "too few for its page"
     );
     assert_eq!((heap.usage().size, heap.usage().growths), (reserved, 1));
-    heap.source_mut().frames = 10;
+    heap.source().frames.set(10);
     assert!(heap.allocate(layout(100, 8)).is_some());
-    assert_eq!(heap.source().all().size(), reserved);
+    assert_eq!(heap.source().size(), reserved);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn an_extent_that_waits_is_used_before_another_is_reserved() {
     heap.source().calls.set(usize::MAX);
     allocate(&mut heap, 20_000);
     assert_eq!((heap.usage().size, heap.usage().growths), (GRAIN, 1));
-    assert_eq!(heap.source().all().size(), GRAIN);
+    assert_eq!(heap.source().size(), GRAIN);
 }
 
 #[test]
@@ -160,6 +160,6 @@ fn an_extent_that_waits_and_is_too_small_is_not_lost() {
     for size in [10 << 20, 20_000] {
         allocate(&mut heap, size);
     }
-    assert_eq!(heap.usage().size, heap.source().all().size());
+    assert_eq!(heap.usage().size, heap.source().size());
     assert_eq!(heap.usage().size, (2 << 20) + (12 << 20));
 }

@@ -173,23 +173,23 @@ impl Model {
             Step::Trim => _ = self.heap.trim(),
             Step::Limit(left) => {
                 let used = self.used();
-                self.heap.source_mut().frames = left.map_or(usize::MAX, |left| used + left);
+                self.heap.source().frames.set(left.map_or(usize::MAX, |left| used + left));
             }
             Step::Calls(left) => self.heap.source().calls.set(left.unwrap_or(usize::MAX)),
-            Step::Gap(gap) => self.heap.source_mut().gap = if gap { GRAIN } else { 0 },
+            Step::Gap(gap) => self.heap.source().gap.set(if gap { GRAIN } else { 0 },
         }
     }
 
     /// Pages that hold something, or were promised something.
     fn used(&self) -> usize {
-        self.heap.source().held() + self.heap.source().promised()
+        self.heap.source().held() + self.heap.source().reserved()
     }
 
     /// A block was refused rightly: the source refused something since it had so
     /// many failures, and it had to, since it was made to fail, or too few frames
     /// are left although the heap has given its idle pages back.
     fn assert_refused(&mut self, layout: Layout, failures: usize) {
-        let refused = self.heap.source().failures.get() > failures;
+        let refused = self.heap.source().failures.get() > failures);
         assert!(refused, "{layout:?} is refused, though no page was");
         // What was tried has written notes to some.
         let idle = self.heap.trim();
@@ -233,7 +233,7 @@ impl Model {
         let usage = self.heap.usage();
         assert_eq!((usage.in_use, usage.blocks), (0, 0));
         assert!(usage.classes.iter().all(|class| class.spans == 0));
-        assert_eq!(self.heap.source().promised(), 0);
+        assert_eq!(self.heap.source().reserved(), 0);
         // A node for each run of extents, and the bits of the map.
         let own = usage.growths as usize + 2;
         assert!(self.heap.source().held() <= own, "{own}");

@@ -90,7 +90,7 @@ fn a_large_block_that_shrinks_gives_its_tail_back() {
     assert_eq!(heap.usage().in_use, pages(40_000) * PAGE);
     // The first page was the list's, the last one is the canary's.
     let held = 1 + usize::from(cfg!(debug_assertions));
-    assert_eq!(heap.source().promised() + held, pages(40_000));
+    assert_eq!(heap.source().reserved() + held, pages(40_000));
     let behind = allocate(&mut heap, 100_000);
     assert_eq!(
         behind.addr().get(),
@@ -98,7 +98,7 @@ fn a_large_block_that_shrinks_gives_its_tail_back() {
     );
     free(&mut heap, block, 40_000);
     free(&mut heap, behind, 100_000);
-    assert_eq!(heap.source().promised(), 0);
+    assert_eq!(heap.source().reserved(), 0);
 }
 
 #[cfg(target_os = "linux")]

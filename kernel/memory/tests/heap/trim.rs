@@ -37,7 +37,7 @@ fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
     }
     let left = heap.source().held() - before;
     assert!(left * 100 <= peak, "{left} of {peak} pages are still held");
-    assert_eq!(heap.source().promised(), 0);
+    assert_eq!(heap.source().reserved(), 0);
     assert!(heap.usage().trims > 0);
     assert_eq!(heap.usage().in_use, 0);
 

@@ -7,7 +7,7 @@ use super::source::PAGE;
 
 /// The pages of one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Apart {
+pub struct Fenced {
     /// Bytes of the pages: a positive multiple of [`PAGE`].
     pub size: usize,
     /// What the first page's address is a multiple of, in bytes; at least [`PAGE`].
@@ -17,7 +17,7 @@ pub struct Apart {
     pub offset: usize,
 }
 
-impl Apart {
+impl Fenced {
     /// The pages for a block of this layout; `None` if no address space has so many.
     #[must_use]
     pub const fn of(layout: Layout) -> Option<Self> {
@@ -43,13 +43,13 @@ mod tests {
         for shift in 0..22 {
             for size in [0, 1, 7, 100, 4095, 4096, 4097, 10_000] {
                 let layout = Layout::from_size_align(size, 1 << shift).unwrap();
-                let apart = Apart::of(layout).unwrap();
-                assert!(apart.size.is_multiple_of(PAGE) && apart.align.is_multiple_of(PAGE));
-                assert!(apart.align.is_multiple_of(layout.align()));
-                assert!(apart.offset.is_multiple_of(layout.align()));
-                let end = apart.offset + size.max(1);
-                assert!(end <= apart.size && apart.size - end < layout.align());
-                assert!(apart.size - size < 2 * PAGE);
+                let fenced = Fenced::of(layout).unwrap();
+                assert!(fenced.size.is_multiple_of(PAGE) && fenced.align.is_multiple_of(PAGE));
+                assert!(fenced.align.is_multiple_of(layout.align()));
+                assert!(fenced.offset.is_multiple_of(layout.align()));
+                let end = fenced.offset + size.max(1);
+                assert!(end <= fenced.size && fenced.size - end < layout.align());
+                assert!(fenced.size - size < 2 * PAGE);
             }
         }
     }
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_layout_that_no_pages_hold_has_none() {
         let layout = Layout::from_size_align(isize::MAX as usize, 1).unwrap();
-        assert!(Apart::of(layout).is_some());
-        assert_eq!(Apart::of(layout).unwrap().size, 1 << 63);
+        assert!(Fenced::of(layout).is_some());
+        assert_eq!(Fenced::of(layout).unwrap().size, 1 << 63);
     }
 }

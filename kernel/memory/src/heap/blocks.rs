@@ -1,0 +1,341 @@
+//! The blocks of a heap: small, medium and large ones, from memory of any source.
+//!
+//! Nothing here depends on the type of the source, so that all of it is compiled
+//! with this crate and as this crate is, not with whoever uses a heap.
+//!
+//! What must always hold: the kind of a block follows from its layout, but for
+//! `misfits` of them. A misfit was made smaller when there was no memory for
+//! another block: it stayed where it is, as the larger kind of block it was.
+//! While there is one, the kind of a block that comes back follows from its
+//! address: large ones are in no chunk, and a chunk notes what its spans hold.
+#![allow(unsafe_code)]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use super::chunk::{MEDIUM, span_of};
+use super::class::{CLASSES, Kind, SIZES};
+use super::large::Large;
+use super::medium::Medium;
+use super::small::Small;
+use super::source::{Pages, Source};
+use super::spans::Spans;
+use super::{checks, fail};
+
+/// All blocks, and all memory for more.
+pub(super) struct Blocks {
+    small: Small,
+    pub(super) medium: Medium,
+    pub(super) large: Large,
+    spans: Spans,
+    /// Sweeps that have given pages back.
+    pub(super) sweeps: u64,
+    misfits: usize,
+}
+
+// SAFETY: the pointers lead to memory that is the heap's alone.
+unsafe impl Send for Blocks {}
+
+impl Blocks {
+    pub(super) const fn new() -> Self {
+        Self {
+            small: Small::new(),
+            medium: Medium::new(),
+            large: Large::new(),
+            spans: Spans::new(),
+            sweeps: 0,
+            misfits: 0,
+        }
+    }
+
+    /// As [`Heap::allocate`](super::Heap::allocate).
+    pub(super) fn allocate(
+        &mut self,
+        layout: Layout,
+        source: &mut dyn Source,
+    ) -> Option<NonNull<u8>> {
+        if !checks::ON
+            && let Kind::Small(class) = Kind::of(layout)
+            && let Some(block) = self.small.take(class, &mut self.spans)
+        {
+            return Some(block);
+        }
+        self.allocate_any(layout, source)
+    }
+
+    /// The same for blocks of all kinds, out of the list of a class or not.
+    #[inline(never)]
+    fn allocate_any(&mut self, layout: Layout, source: &mut dyn Source) -> Option<NonNull<u8>> {
+        let padded = checks::padded(layout)?;
+        let kind = Kind::of(padded);
+        let block = match kind {
+            Kind::Small(class) => self.take_small(class, source)?,
+            Kind::Medium => self.take_medium(padded, source)?,
+            Kind::Large => self.or_trim(source, |own, source| own.large.allocate(padded, source))?,
+        };
+        if checks::ON {
+            // SAFETY: the block is new, and large enough for the padded layout.
+            unsafe { checks::seal(block, layout.size(), kind) };
+        }
+        Some(block)
+    }
+
+    /// As [`Heap::allocate_zeroed`](super::Heap::allocate_zeroed).
+    pub(super) fn allocate_zeroed(
+        &mut self,
+        layout: Layout,
+        source: &mut dyn Source,
+    ) -> Option<NonNull<u8>> {
+        let block = self.allocate(layout, source)?;
+        let zero = |offset: usize, size: usize| {
+            // SAFETY: the bytes are the block's, which is new.
+            unsafe { block.add(offset).write_bytes(0, size) };
+        };
+        match checks::padded(layout).map(Kind::of)? {
+            Kind::Small(_) | Kind::Medium => zero(0, layout.size()),
+            Kind::Large => each_held(block, layout.size(), source, zero),
+        }
+        Some(block)
+    }
+
+    /// As [`Heap::deallocate`](super::Heap::deallocate).
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(super) unsafe fn deallocate(
+        &mut self,
+        block: NonNull<u8>,
+        layout: Layout,
+        source: &mut dyn Source,
+    ) {
+        if !checks::ON
+            && self.misfits == 0
+            && let Kind::Small(class) = Kind::of(layout)
+        {
+            // SAFETY: as the caller vouches; without misfits it is of this kind.
+            if unsafe { self.small.put(block, class, &mut self.spans) } {
+                self.sweep(source);
+            }
+            return;
+        }
+        // SAFETY: as the caller vouches.
+        unsafe { self.deallocate_any(block, layout, source) }
+    }
+
+    /// The same for blocks of all kinds, and for misfits.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(never)]
+    unsafe fn deallocate_any(
+        &mut self,
+        block: NonNull<u8>,
+        layout: Layout,
+        source: &mut dyn Source,
+    ) {
+        let Some(padded) = checks::padded(layout) else {
+            return;
+        };
+        let kind = self.kind_of(block, padded);
+        self.misfits -= usize::from(kind != Kind::of(padded));
+        // SAFETY: as the caller vouches; the block is of this kind.
+        unsafe {
+            if checks::ON {
+                self.unseal(block, layout.size(), padded, kind, source);
+            }
+            let is_sweep_due = match kind {
+                Kind::Small(class) => self.small.put(block, class, &mut self.spans),
+                Kind::Medium => self.medium.put(block, padded, &mut self.spans),
+                Kind::Large => {
+                    self.large.free(block, padded.size(), source);
+                    false
+                }
+            };
+            if is_sweep_due {
+                self.sweep(source);
+            }
+        }
+    }
+
+    /// As [`Heap::reallocate`](super::Heap::reallocate).
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(super) unsafe fn reallocate(
+        &mut self,
+        block: NonNull<u8>,
+        layout: Layout,
+        size: usize,
+        source: &mut dyn Source,
+    ) -> Option<NonNull<u8>> {
+        let wanted = Layout::from_size_align(size, layout.align()).ok()?;
+        let (old, new) = (checks::padded(layout)?, checks::padded(wanted)?);
+        let (is, will_be) = (self.kind_of(block, old), Kind::of(new));
+        // SAFETY: as the caller vouches; the new block is at least as large as
+        // what is copied, and another one than the old.
+        unsafe {
+            if is != will_be || !self.fit(is, block, old, new, source) {
+                if let Some(moved) = self.allocate(wanted, source) {
+                    block.copy_to_nonoverlapping(moved, size.min(layout.size()));
+                    self.deallocate(block, layout, source);
+                    return Some(moved);
+                }
+                // No other block is to be had, but a larger one than it must be will do.
+                if is < will_be || !self.fit(is, block, old, new, source) {
+                    return None;
+                }
+            }
+            self.misfits -= usize::from(is != Kind::of(old));
+            self.misfits += usize::from(is != will_be);
+            if checks::ON {
+                checks::set_canary(block, size);
+            }
+        }
+        Some(block)
+    }
+
+    /// As [`Heap::trim`](super::Heap::trim).
+    pub(super) fn trim(&mut self, source: &mut dyn Source) -> usize {
+        self.sweep(source) + self.large.trim(source)
+    }
+
+    /// Makes a block fit another layout where it is. `false`, and nothing
+    /// changed, if that is not possible. For a smaller one it always is.
+    ///
+    /// # Safety
+    ///
+    /// The block is of this kind, was allocated with the padded layout `old`, and
+    /// nobody uses what lies behind the bytes of `new`.
+    unsafe fn fit(
+        &mut self,
+        is: Kind,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+        source: &mut dyn Source,
+    ) -> bool {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match is {
+                Kind::Small(_) => Kind::of(new) <= is,
+                Kind::Medium => self.medium.cut(block, old, new),
+                Kind::Large => self.large.resize(block, old.size(), new.size(), source),
+            }
+        }
+    }
+
+    /// The kind of a block that was allocated with this padded layout.
+    fn kind_of(&self, block: NonNull<u8>, layout: Layout) -> Kind {
+        let expected = Kind::of(layout);
+        if self.misfits == 0 {
+            return expected;
+        }
+        let kind = if self.large.is_in_chunk(block) {
+            // SAFETY: the note of a span, in the header of a chunk of ours.
+            match unsafe { (*span_of(block.addr().get())).class } {
+                MEDIUM => Some(Kind::Medium),
+                class => (usize::from(class) < CLASSES).then_some(Kind::Small(class)),
+            }
+        } else {
+            Some(Kind::Large)
+        };
+        kind.filter(|&kind| kind >= expected)
+            .unwrap_or_else(|| fail::not_of_this_size(block, layout.size()))
+    }
+
+    #[inline(never)]
+    fn sweep(&mut self, source: &mut dyn Source) -> usize {
+        let (spans, large) = (&mut self.spans, &mut self.large);
+        let small = self.small.sweep(spans, large, source);
+        let pages = small + self.medium.sweep(spans, large, source);
+        self.sweeps += u64::from(pages > 0);
+        pages
+    }
+
+    fn take_small(&mut self, class: u8, source: &mut dyn Source) -> Option<NonNull<u8>> {
+        if let Some(block) = self.small.take(class, &mut self.spans) {
+            return Some(block);
+        }
+        self.or_trim(source, |own, source| {
+            let (spans, large) = (&mut own.spans, &mut own.large);
+            own.small.refill(class, spans, large, source)?;
+            own.small.take(class, &mut own.spans)
+        })
+    }
+
+    fn take_medium(&mut self, layout: Layout, source: &mut dyn Source) -> Option<NonNull<u8>> {
+        if let Some(block) = self.medium.take(layout, &mut self.spans) {
+            return Some(block);
+        }
+        self.or_trim(source, |own, source| {
+            let (spans, large) = (&mut own.spans, &mut own.large);
+            if own.medium.refill(spans, large, source).is_none() {
+                own.medium.open_all(&own.large);
+            }
+            own.medium.take(layout, &mut own.spans)
+        })
+    }
+
+    /// Tries something, and once more if it fails and idle pages were given back.
+    fn or_trim<T>(
+        &mut self,
+        source: &mut dyn Source,
+        mut attempt: impl FnMut(&mut Self, &mut dyn Source) -> Option<T>,
+    ) -> Option<T> {
+        attempt(self, source).or_else(|| {
+            if self.trim(source) == 0 {
+                return None;
+            }
+            attempt(self, source)
+        })
+    }
+
+    /// Checks a block that comes back, and overwrites what it holds.
+    ///
+    /// # Safety
+    ///
+    /// The block is of this kind and has `size` bytes, and nobody uses it any more.
+    unsafe fn unseal(
+        &self,
+        block: NonNull<u8>,
+        size: usize,
+        padded: Layout,
+        kind: Kind,
+        source: &dyn Source,
+    ) {
+        if kind == Kind::Large {
+            self.large.check(block, padded.size());
+        }
+        // SAFETY: as the caller vouches; a block of a class has all of its size.
+        unsafe {
+            checks::check_canary(block, size);
+            match kind {
+                Kind::Small(class) => checks::poison(block, SIZES[usize::from(class)].into()),
+                Kind::Medium => checks::poison_all(block, padded.size()),
+                Kind::Large => each_held(block, padded.size(), source, |offset, size| {
+                    checks::poison_all(block.add(offset), size);
+                }),
+            }
+        }
+    }
+}
+
+/// Calls `work` with the offset and the size of each piece of a large block
+/// whose pages hold something.
+fn each_held(
+    block: NonNull<u8>,
+    size: usize,
+    source: &dyn Source,
+    mut work: impl FnMut(usize, usize),
+) {
+    let pages = Pages::of(block, size);
+    let mut rest = Some(pages);
+    while let Some(held) = rest.and_then(|rest| source.first_held(rest)) {
+        let offset = held.start() - pages.start();
+        work(offset, held.size().min(size - offset));
+        rest = (held.end() < pages.end()).then(|| Pages::between(held.end(), pages.end()));
+    }
+}
