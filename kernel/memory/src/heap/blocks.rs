@@ -71,7 +71,9 @@ impl Blocks {
         let block = match kind {
             Kind::Small(class) => self.take_small(class, source)?,
             Kind::Medium => self.take_medium(padded, source)?,
-            Kind::Large => self.or_trim(source, |own, source| own.large.allocate(padded, source))?,
+            Kind::Large => {
+                self.or_trim(source, |own, source| own.large.allocate(padded, source))?
+            }
         };
         if checks::ON {
             // SAFETY: the block is new, and large enough for the padded layout.
@@ -147,7 +149,7 @@ impl Blocks {
             }
             let is_sweep_due = match kind {
                 Kind::Small(class) => self.small.put(block, class, &mut self.spans),
-                Kind::Medium => self.medium.put(block, padded, &mut self.spans),
+                Kind::Medium => self.medium.put(block, padded, &mut self.spans, source),
                 Kind::Large => {
                     self.large.free(block, padded.size(), source);
                     false
@@ -267,26 +269,27 @@ impl Blocks {
     }
 
     fn take_medium(&mut self, layout: Layout, source: &mut dyn Source) -> Option<NonNull<u8>> {
-        if let Some(block) = self.medium.take(layout, &mut self.spans) {
-            return Some(block);
-        }
         self.or_trim(source, |own, source| {
-            let (spans, large) = (&mut own.spans, &mut own.large);
-            if own.medium.refill(spans, large, source).is_none() {
-                own.medium.open_all(&own.large);
-            }
-            own.medium.take(layout, &mut own.spans)
+            let (medium, spans, large) = (&mut own.medium, &mut own.spans, &mut own.large);
+            medium
+                .take(layout, spans, source)
+                .or_else(|| medium.take_fresh(layout, spans, large, source))
+                .or_else(|| {
+                    medium.open_all(large);
+                    medium.take(layout, spans, source)
+                })
         })
     }
 
-    /// Tries something, and once more if it fails and idle pages were given back.
+    /// Tries something, and once more if it fails and something idle was given back.
     fn or_trim<T>(
         &mut self,
         source: &mut dyn Source,
         mut attempt: impl FnMut(&mut Self, &mut dyn Source) -> Option<T>,
     ) -> Option<T> {
         attempt(self, source).or_else(|| {
-            if self.trim(source) == 0 {
+            let is_any_idle = self.spans.idle > 0;
+            if self.trim(source) == 0 && !is_any_idle {
                 return None;
             }
             attempt(self, source)

@@ -7,13 +7,13 @@
 //! ```
 //!
 //! A list writes its nodes into its holes, which is why all pages of a span are
-//! reserved first. It is searched from its start, and so it is short: at most
+//! reserved before it has one. It is searched from its start, and so it is short: at most
 //! one hole for each KiB or two of a span. A span that lacks room for a block
 //! leaves the list of open ones, and comes back when a block in it is freed: so
 //! each search that fails is paid for by a block that was freed.
 //!
-//! What must always hold: an idle span is open; a span's count is that of the
-//! steps of its blocks.
+//! What must always hold: a span with blocks in use is reserved, an idle one is not,
+//! and is open; a span's count is that of the steps of its blocks.
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
@@ -42,6 +42,24 @@ fn whole_steps(layout: Layout) -> Layout {
     Layout::from_size_align(size, layout.align().max(STEP)).unwrap_or(layout)
 }
 
+/// Reserves all pages of an idle span, and makes them one hole. `None`, and
+/// nothing changed, if there is no memory for them.
+///
+/// # Safety
+///
+/// The span is one for medium blocks, and has none.
+unsafe fn prepare(span: *mut Span, source: &mut dyn Source) -> Option<()> {
+    let memory = memory_of(span);
+    source.reserve(memory)?;
+    // SAFETY: the pages are the span's, and reserved; its list is in its chunk's
+    // header.
+    unsafe {
+        let hole = HoleList::new(memory.pointer().as_ptr(), memory.size());
+        list_of(span).write(hole);
+    }
+    Some(())
+}
+
 impl Medium {
     pub(super) const fn new() -> Self {
         Self {
@@ -50,18 +68,23 @@ impl Medium {
         }
     }
 
-    /// Hands out a block; `None` if no open span has room for it.
-    pub(super) fn take(&mut self, layout: Layout, spans: &mut Spans) -> Option<NonNull<u8>> {
-        let layout = whole_steps(layout);
+    /// Hands out a block of an open span. `None` if none has room for it, or if
+    /// there is no memory for an idle one.
+    pub(super) fn take(
+        &mut self,
+        layout: Layout,
+        spans: &mut Spans,
+        source: &mut dyn Source,
+    ) -> Option<NonNull<u8>> {
         while !self.open.is_null() {
             let span = self.open;
-            // SAFETY: a span in the list holds medium blocks: its list and its
-            // note are in its chunk's header, and all its pages are reserved.
+            // SAFETY: a span in the list holds medium blocks; if it is idle, there
+            // are none.
             unsafe {
-                if let Ok((block, _)) = (*list_of(span)).allocate_first_fit(layout) {
-                    spans.idle -= u32::from((*span).used == 0);
-                    (*span).used += (layout.size() / STEP) as u32;
-                    self.blocks += 1;
+                if (*span).used == 0 {
+                    prepare(span, source)?;
+                }
+                if let Some(block) = self.take_from(span, layout, spans) {
                     return Some(block);
                 }
                 self.open = (*span).next;
@@ -69,6 +92,27 @@ impl Medium {
             }
         }
         None
+    }
+
+    /// Hands out a block of a new span. `None` if there is no memory for it.
+    pub(super) fn take_fresh(
+        &mut self,
+        layout: Layout,
+        spans: &mut Spans,
+        large: &mut Large,
+        source: &mut dyn Source,
+    ) -> Option<NonNull<u8>> {
+        let span = spans.take(MEDIUM, large, source)?;
+        // SAFETY: the span was just taken for medium blocks, and is given back
+        // before any list leads to it.
+        unsafe {
+            if prepare(span, source).is_none() {
+                spans.give_back(span, large, source);
+                return None;
+            }
+            self.open(span);
+            self.take_from(span, layout, spans)
+        }
     }
 
     /// Takes a block back. True if a sweep is due.
@@ -82,15 +126,16 @@ impl Medium {
         block: NonNull<u8>,
         layout: Layout,
         spans: &mut Spans,
+        source: &mut dyn Source,
     ) -> bool {
-        let layout = whole_steps(layout);
         // SAFETY: as the caller vouches.
-        let span = unsafe { self.free(block, layout.size()) };
+        let span = unsafe { self.free(block, whole_steps(layout).size()) };
         self.blocks -= 1;
         // SAFETY: the note of a span that holds medium blocks.
         if unsafe { (*span).used } > 0 {
             return false;
         }
+        source.unreserve(memory_of(span));
         spans.idle += 1;
         spans.are_too_many_idle()
     }
@@ -109,31 +154,6 @@ impl Medium {
             unsafe { self.free(block.add(new), old - new) };
         }
         new <= old
-    }
-
-    /// Gives a new span to the list of open ones. `None` if there is no memory
-    /// for it.
-    pub(super) fn refill(
-        &mut self,
-        spans: &mut Spans,
-        large: &mut Large,
-        source: &mut dyn Source,
-    ) -> Option<()> {
-        let span = spans.take(MEDIUM, large, source)?;
-        let memory = memory_of(span);
-        let reserved = source.reserve(memory).is_some();
-        // SAFETY: the span is ours, and has its list in its chunk's header. All
-        // its pages are reserved if it gets a node; if not, nothing leads to it.
-        unsafe {
-            if !reserved {
-                spans.give_back(span, large, source);
-                return None;
-            }
-            let start = memory.pointer().as_ptr();
-            list_of(span).write(HoleList::new(start, memory.size()));
-            self.open(span);
-        }
-        Some(())
     }
 
     /// Opens all spans that hold medium blocks, however little room they have.
@@ -175,6 +195,29 @@ impl Medium {
             }
         }
         pages
+    }
+
+    /// Hands out a block of this span, if it has room.
+    ///
+    /// # Safety
+    ///
+    /// The span holds medium blocks, or is [prepared](prepare) for them.
+    unsafe fn take_from(
+        &mut self,
+        span: *mut Span,
+        layout: Layout,
+        spans: &mut Spans,
+    ) -> Option<NonNull<u8>> {
+        let layout = whole_steps(layout);
+        // SAFETY: the note and the list are in the header of the span's chunk, and
+        // all pages of the span are reserved.
+        unsafe {
+            let (block, _) = (*list_of(span)).allocate_first_fit(layout).ok()?;
+            spans.idle -= u32::from((*span).used == 0);
+            (*span).used += (layout.size() / STEP) as u32;
+            self.blocks += 1;
+            Some(block)
+        }
     }
 
     /// Makes steps of a block a hole again. Returns their span.

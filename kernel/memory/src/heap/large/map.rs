@@ -20,8 +20,8 @@ use core::ptr::with_exposed_provenance_mut;
 
 use arrayvec::ArrayVec;
 
-use super::grain::{Grain, PAGES};
 use super::super::source::{GRAIN, PAGE, Pages};
+use super::grain::{Grain, PAGES};
 
 /// How many extents there can be.
 const MOST_EXTENTS: usize = 64;
@@ -69,11 +69,16 @@ impl Map {
     /// the pages for notes are reserved. The map is not full.
     pub(super) unsafe fn add(&mut self, pages: Pages) {
         let notes = self.notes(pages.size());
-        let place = self.extents.partition_point(|one| one.pages.start() < pages.start());
+        let place = self
+            .extents
+            .partition_point(|one| one.pages.start() < pages.start());
         let below = place == 0 || self.extents[place - 1].pages.end() <= pages.start();
         let above = self.extents.get(place);
         let above = above.is_none_or(|above| pages.end() <= above.pages.start());
-        assert!(below && above, "heap: the extent {pages:x?} overlaps another one");
+        assert!(
+            below && above,
+            "heap: the extent {pages:x?} overlaps another one"
+        );
         if notes > 0 {
             let start: *mut Grain = with_exposed_provenance_mut(pages.start());
             let count = notes / size_of::<Grain>();
@@ -138,9 +143,7 @@ impl Map {
 
     /// Whether all of these pages are of extents, and free.
     pub(super) fn are_free(&self, pages: Pages) -> bool {
-        let free = |(grain, range): (&Grain, Range<usize>)| {
-            range.len() - grain.handed_out(range)
-        };
+        let free = |(grain, range): (&Grain, Range<usize>)| range.len() - grain.handed_out(range);
         self.grains_of(pages).map(free).sum::<usize>() == pages.count()
     }
 
@@ -188,7 +191,10 @@ impl Map {
             }
             if grain.inner() >= least.max(1) {
                 for run in grain.inner_runs() {
-                    visit(Pages::between(start + run.start * PAGE, start + run.end * PAGE))?;
+                    visit(Pages::between(
+                        start + run.start * PAGE,
+                        start + run.end * PAGE,
+                    ))?;
                 }
             }
             let (tail, end) = (grain.tail() * PAGE, start + GRAIN);
@@ -218,7 +224,10 @@ impl Extent {
 fn parts(extent: Pages, pages: Pages) -> impl Iterator<Item = (usize, Range<usize>)> {
     let start = pages.start().max(extent.start());
     let end = pages.end().min(extent.end()).max(start);
-    let (first, last) = ((start - extent.start()) / PAGE, (end - extent.start()) / PAGE);
+    let (first, last) = (
+        (start - extent.start()) / PAGE,
+        (end - extent.start()) / PAGE,
+    );
     (first / PAGES..last.div_ceil(PAGES))
         .filter(move |_| first < last)
         .map(move |grain| {
@@ -271,7 +280,10 @@ mod tests {
         assert_eq!((map.notes(GRAIN), map.notes(2 * GRAIN)), (0, PAGE));
         // SAFETY: as above.
         unsafe { map.add(extent(base + 55 * GRAIN, 4)) };
-        assert_eq!((map.size(), map.end()), (59 * GRAIN, Some(base + 59 * GRAIN)));
+        assert_eq!(
+            (map.size(), map.end()),
+            (59 * GRAIN, Some(base + 59 * GRAIN))
+        );
         let expected = [(1, 55 * 512 - 1), (55 * 512 + 1, 4 * 512 - 1)];
         assert_eq!(holes(&map, 1, base), expected);
     }
@@ -298,9 +310,8 @@ mod tests {
         }
         // The notes are in the extent that came first.
         assert_eq!(holes(&map, 1, base), [(0, 3 * 512), (4 * 512 + 1, 1023)]);
-        let at = |first: usize, count: usize| {
-            Pages::new(base + first * PAGE, count * PAGE).unwrap()
-        };
+        let at =
+            |first: usize, count: usize| Pages::new(base + first * PAGE, count * PAGE).unwrap();
         map.set(at(500, 20), true);
         assert_eq!(holes(&map, 1, base), [(0, 500), (520, 1016), (2049, 1023)]);
         assert!(map.are_handed_out(at(500, 20)) && !map.are_handed_out(at(499, 2)));

@@ -103,12 +103,7 @@ impl Large {
     /// # Safety
     ///
     /// It was allocated with this size, and nobody uses it any more.
-    pub(super) unsafe fn free(
-        &mut self,
-        block: NonNull<u8>,
-        size: usize,
-        source: &mut dyn Source,
-    ) {
+    pub(super) unsafe fn free(&mut self, block: NonNull<u8>, size: usize, source: &mut dyn Source) {
         self.check(block, size);
         self.blocks -= 1;
         self.free_pages(Pages::of(block, size), source);
