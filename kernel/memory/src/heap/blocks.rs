@@ -1,7 +1,7 @@
 //! The blocks of a heap: small, medium and large ones, from memory of any source.
 //!
-//! Nothing here depends on the type of the source, so that all of it is compiled
-//! with this crate and as this crate is, not with whoever uses a heap.
+//! The type of the source is forgotten: all of it is compiled with this crate and
+//! as this crate is, not with whoever uses a heap.
 //!
 //! What must always hold: the kind of a block follows from its layout, but for
 //! `misfits` of them. A misfit was made smaller when there was no memory for
@@ -18,62 +18,58 @@ use super::class::{CLASSES, Kind, SIZES};
 use super::large::Large;
 use super::medium::Medium;
 use super::small::Small;
-use super::source::{Pages, Source};
+use super::source::Source;
 use super::spans::Spans;
 use super::{checks, fail};
 
 /// All blocks, and all memory for more.
-pub(super) struct Blocks {
+pub(super) struct Blocks<S: ?Sized> {
     small: Small,
     pub(super) medium: Medium,
-    pub(super) large: Large,
     spans: Spans,
     /// Sweeps that have given pages back.
     pub(super) sweeps: u64,
     misfits: usize,
+    pub(super) large: Large<S>,
 }
 
 // SAFETY: the pointers lead to memory that is the heap's alone.
-unsafe impl Send for Blocks {}
+unsafe impl<S: Send> Send for Blocks<S> {}
 
-impl Blocks {
-    pub(super) const fn new() -> Self {
+impl<S> Blocks<S> {
+    pub(super) const fn new(source: S) -> Self {
         Self {
             small: Small::new(),
             medium: Medium::new(),
-            large: Large::new(),
             spans: Spans::new(),
             sweeps: 0,
             misfits: 0,
+            large: Large::new(source),
         }
     }
+}
 
+impl Blocks<dyn Source + '_> {
     /// As [`Heap::allocate`](super::Heap::allocate).
-    pub(super) fn allocate(
-        &mut self,
-        layout: Layout,
-        source: &mut dyn Source,
-    ) -> Option<NonNull<u8>> {
+    pub(super) fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         if !checks::ON
             && let Kind::Small(class) = Kind::of(layout)
             && let Some(block) = self.small.take(class, &mut self.spans)
         {
             return Some(block);
         }
-        self.allocate_any(layout, source)
+        self.allocate_any(layout)
     }
 
     /// The same for blocks of all kinds, out of the list of a class or not.
     #[inline(never)]
-    fn allocate_any(&mut self, layout: Layout, source: &mut dyn Source) -> Option<NonNull<u8>> {
+    fn allocate_any(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let padded = checks::padded(layout)?;
         let kind = Kind::of(padded);
         let block = match kind {
-            Kind::Small(class) => self.take_small(class, source)?,
-            Kind::Medium => self.take_medium(padded, source)?,
-            Kind::Large => {
-                self.or_trim(source, |own, source| own.large.allocate(padded, source))?
-            }
+            Kind::Small(class) => self.take_small(class)?,
+            Kind::Medium => self.take_medium(padded)?,
+            Kind::Large => self.or_trim(|own| own.large.allocate(padded))?,
         };
         if checks::ON {
             // SAFETY: the block is new, and large enough for the padded layout.
@@ -83,19 +79,15 @@ impl Blocks {
     }
 
     /// As [`Heap::allocate_zeroed`](super::Heap::allocate_zeroed).
-    pub(super) fn allocate_zeroed(
-        &mut self,
-        layout: Layout,
-        source: &mut dyn Source,
-    ) -> Option<NonNull<u8>> {
-        let block = self.allocate(layout, source)?;
+    pub(super) fn allocate_zeroed(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        let block = self.allocate(layout)?;
         let zero = |offset: usize, size: usize| {
             // SAFETY: the bytes are the block's, which is new.
             unsafe { block.add(offset).write_bytes(0, size) };
         };
         match checks::padded(layout).map(Kind::of)? {
             Kind::Small(_) | Kind::Medium => zero(0, layout.size()),
-            Kind::Large => each_held(block, layout.size(), source, zero),
+            Kind::Large => self.large.each_held(block, layout.size(), zero),
         }
         Some(block)
     }
@@ -105,24 +97,19 @@ impl Blocks {
     /// # Safety
     ///
     /// As there.
-    pub(super) unsafe fn deallocate(
-        &mut self,
-        block: NonNull<u8>,
-        layout: Layout,
-        source: &mut dyn Source,
-    ) {
+    pub(super) unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
         if !checks::ON
             && self.misfits == 0
             && let Kind::Small(class) = Kind::of(layout)
         {
             // SAFETY: as the caller vouches; without misfits it is of this kind.
             if unsafe { self.small.put(block, class, &mut self.spans) } {
-                self.sweep(source);
+                self.sweep();
             }
             return;
         }
         // SAFETY: as the caller vouches.
-        unsafe { self.deallocate_any(block, layout, source) }
+        unsafe { self.deallocate_any(block, layout) }
     }
 
     /// The same for blocks of all kinds, and for misfits.
@@ -131,12 +118,7 @@ impl Blocks {
     ///
     /// As there.
     #[inline(never)]
-    unsafe fn deallocate_any(
-        &mut self,
-        block: NonNull<u8>,
-        layout: Layout,
-        source: &mut dyn Source,
-    ) {
+    unsafe fn deallocate_any(&mut self, block: NonNull<u8>, layout: Layout) {
         let Some(padded) = checks::padded(layout) else {
             return;
         };
@@ -145,18 +127,20 @@ impl Blocks {
         // SAFETY: as the caller vouches; the block is of this kind.
         unsafe {
             if checks::ON {
-                self.unseal(block, layout.size(), padded, kind, source);
+                self.unseal(block, layout.size(), padded, kind);
             }
             let is_sweep_due = match kind {
                 Kind::Small(class) => self.small.put(block, class, &mut self.spans),
-                Kind::Medium => self.medium.put(block, padded, &mut self.spans, source),
+                Kind::Medium => self
+                    .medium
+                    .put(block, padded, &mut self.spans, &mut self.large),
                 Kind::Large => {
-                    self.large.free(block, padded.size(), source);
+                    self.large.free(block, padded.size());
                     false
                 }
             };
             if is_sweep_due {
-                self.sweep(source);
+                self.sweep();
             }
         }
     }
@@ -171,7 +155,6 @@ impl Blocks {
         block: NonNull<u8>,
         layout: Layout,
         size: usize,
-        source: &mut dyn Source,
     ) -> Option<NonNull<u8>> {
         let wanted = Layout::from_size_align(size, layout.align()).ok()?;
         let (old, new) = (checks::padded(layout)?, checks::padded(wanted)?);
@@ -179,14 +162,14 @@ impl Blocks {
         // SAFETY: as the caller vouches; the new block is at least as large as
         // what is copied, and another one than the old.
         unsafe {
-            if is != will_be || !self.fit(is, block, old, new, source) {
-                if let Some(moved) = self.allocate(wanted, source) {
+            if is != will_be || !self.fit(is, block, old, new) {
+                if let Some(moved) = self.allocate(wanted) {
                     block.copy_to_nonoverlapping(moved, size.min(layout.size()));
-                    self.deallocate(block, layout, source);
+                    self.deallocate(block, layout);
                     return Some(moved);
                 }
                 // No other block is to be had, but a larger one than it must be will do.
-                if is < will_be || !self.fit(is, block, old, new, source) {
+                if is < will_be || !self.fit(is, block, old, new) {
                     return None;
                 }
             }
@@ -200,8 +183,8 @@ impl Blocks {
     }
 
     /// As [`Heap::trim`](super::Heap::trim).
-    pub(super) fn trim(&mut self, source: &mut dyn Source) -> usize {
-        self.sweep(source) + self.large.trim(source)
+    pub(super) fn trim(&mut self) -> usize {
+        self.sweep() + self.large.trim()
     }
 
     /// Makes a block fit another layout where it is. `false`, and nothing
@@ -211,20 +194,13 @@ impl Blocks {
     ///
     /// The block is of this kind, was allocated with the padded layout `old`, and
     /// nobody uses what lies behind the bytes of `new`.
-    unsafe fn fit(
-        &mut self,
-        is: Kind,
-        block: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-        source: &mut dyn Source,
-    ) -> bool {
+    unsafe fn fit(&mut self, is: Kind, block: NonNull<u8>, old: Layout, new: Layout) -> bool {
         // SAFETY: as the caller vouches.
         unsafe {
             match is {
                 Kind::Small(_) => Kind::of(new) <= is,
                 Kind::Medium => self.medium.cut(block, old, new),
-                Kind::Large => self.large.resize(block, old.size(), new.size(), source),
+                Kind::Large => self.large.resize(block, old.size(), new.size()),
             }
         }
     }
@@ -249,50 +225,46 @@ impl Blocks {
     }
 
     #[inline(never)]
-    fn sweep(&mut self, source: &mut dyn Source) -> usize {
+    fn sweep(&mut self) -> usize {
         let (spans, large) = (&mut self.spans, &mut self.large);
-        let small = self.small.sweep(spans, large, source);
-        let pages = small + self.medium.sweep(spans, large, source);
+        let small = self.small.sweep(spans, large);
+        let pages = small + self.medium.sweep(spans, large);
         self.sweeps += u64::from(pages > 0);
         pages
     }
 
-    fn take_small(&mut self, class: u8, source: &mut dyn Source) -> Option<NonNull<u8>> {
+    fn take_small(&mut self, class: u8) -> Option<NonNull<u8>> {
         if let Some(block) = self.small.take(class, &mut self.spans) {
             return Some(block);
         }
-        self.or_trim(source, |own, source| {
+        self.or_trim(|own| {
             let (spans, large) = (&mut own.spans, &mut own.large);
-            own.small.refill(class, spans, large, source)?;
+            own.small.refill(class, spans, large)?;
             own.small.take(class, &mut own.spans)
         })
     }
 
-    fn take_medium(&mut self, layout: Layout, source: &mut dyn Source) -> Option<NonNull<u8>> {
-        self.or_trim(source, |own, source| {
+    fn take_medium(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        self.or_trim(|own| {
             let (medium, spans, large) = (&mut own.medium, &mut own.spans, &mut own.large);
             medium
-                .take(layout, spans, source)
-                .or_else(|| medium.take_fresh(layout, spans, large, source))
+                .take(layout, spans, large)
+                .or_else(|| medium.take_fresh(layout, spans, large))
                 .or_else(|| {
                     medium.open_all(large);
-                    medium.take(layout, spans, source)
+                    medium.take(layout, spans, large)
                 })
         })
     }
 
     /// Tries something, and once more if it fails and something idle was given back.
-    fn or_trim<T>(
-        &mut self,
-        source: &mut dyn Source,
-        mut attempt: impl FnMut(&mut Self, &mut dyn Source) -> Option<T>,
-    ) -> Option<T> {
-        attempt(self, source).or_else(|| {
+    fn or_trim<T>(&mut self, mut attempt: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        attempt(self).or_else(|| {
             let is_any_idle = self.spans.idle > 0;
-            if self.trim(source) == 0 && !is_any_idle {
+            if self.trim() == 0 && !is_any_idle {
                 return None;
             }
-            attempt(self, source)
+            attempt(self)
         })
     }
 
@@ -301,14 +273,7 @@ impl Blocks {
     /// # Safety
     ///
     /// The block is of this kind and has `size` bytes, and nobody uses it any more.
-    unsafe fn unseal(
-        &self,
-        block: NonNull<u8>,
-        size: usize,
-        padded: Layout,
-        kind: Kind,
-        source: &dyn Source,
-    ) {
+    unsafe fn unseal(&self, block: NonNull<u8>, size: usize, padded: Layout, kind: Kind) {
         if kind == Kind::Large {
             self.large.check(block, padded.size());
         }
@@ -318,27 +283,10 @@ impl Blocks {
             match kind {
                 Kind::Small(class) => checks::poison(block, SIZES[usize::from(class)].into()),
                 Kind::Medium => checks::poison_all(block, padded.size()),
-                Kind::Large => each_held(block, padded.size(), source, |offset, size| {
+                Kind::Large => self.large.each_held(block, padded.size(), |offset, size| {
                     checks::poison_all(block.add(offset), size);
                 }),
             }
         }
-    }
-}
-
-/// Calls `work` with the offset and the size of each piece of a large block
-/// whose pages hold something.
-fn each_held(
-    block: NonNull<u8>,
-    size: usize,
-    source: &dyn Source,
-    mut work: impl FnMut(usize, usize),
-) {
-    let pages = Pages::of(block, size);
-    let mut rest = Some(pages);
-    while let Some(held) = rest.and_then(|rest| source.first_held(rest)) {
-        let offset = held.start() - pages.start();
-        work(offset, held.size().min(size - offset));
-        rest = (held.end() < pages.end()).then(|| Pages::between(held.end(), pages.end()));
     }
 }

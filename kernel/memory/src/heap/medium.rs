@@ -48,9 +48,9 @@ fn whole_steps(layout: Layout) -> Layout {
 /// # Safety
 ///
 /// The span is one for medium blocks, and has none.
-unsafe fn prepare(span: *mut Span, source: &mut dyn Source) -> Option<()> {
+unsafe fn prepare(span: *mut Span, large: &mut Large<dyn Source + '_>) -> Option<()> {
     let memory = memory_of(span);
-    source.reserve(memory)?;
+    large.source.reserve(memory)?;
     // SAFETY: the pages are the span's, and reserved; its list is in its chunk's
     // header.
     unsafe {
@@ -74,7 +74,7 @@ impl Medium {
         &mut self,
         layout: Layout,
         spans: &mut Spans,
-        source: &mut dyn Source,
+        large: &mut Large<dyn Source + '_>,
     ) -> Option<NonNull<u8>> {
         while !self.open.is_null() {
             let span = self.open;
@@ -82,7 +82,7 @@ impl Medium {
             // are none.
             unsafe {
                 if (*span).used == 0 {
-                    prepare(span, source)?;
+                    prepare(span, large)?;
                 }
                 if let Some(block) = self.take_from(span, layout, spans) {
                     return Some(block);
@@ -99,15 +99,14 @@ impl Medium {
         &mut self,
         layout: Layout,
         spans: &mut Spans,
-        large: &mut Large,
-        source: &mut dyn Source,
+        large: &mut Large<dyn Source + '_>,
     ) -> Option<NonNull<u8>> {
-        let span = spans.take(MEDIUM, large, source)?;
+        let span = spans.take(MEDIUM, large)?;
         // SAFETY: the span was just taken for medium blocks, and is given back
         // before any list leads to it.
         unsafe {
-            if prepare(span, source).is_none() {
-                spans.give_back(span, large, source);
+            if prepare(span, large).is_none() {
+                spans.give_back(span, large);
                 return None;
             }
             self.open(span);
@@ -126,7 +125,7 @@ impl Medium {
         block: NonNull<u8>,
         layout: Layout,
         spans: &mut Spans,
-        source: &mut dyn Source,
+        large: &mut Large<dyn Source + '_>,
     ) -> bool {
         // SAFETY: as the caller vouches.
         let span = unsafe { self.free(block, whole_steps(layout).size()) };
@@ -135,7 +134,7 @@ impl Medium {
         if unsafe { (*span).used } > 0 {
             return false;
         }
-        source.unreserve(memory_of(span));
+        large.source.unreserve(memory_of(span));
         spans.idle += 1;
         spans.are_too_many_idle()
     }
@@ -157,7 +156,7 @@ impl Medium {
     }
 
     /// Opens all spans that hold medium blocks, however little room they have.
-    pub(super) fn open_all(&mut self, large: &Large) {
+    pub(super) fn open_all(&mut self, large: &Large<dyn Source + '_>) {
         for chunk in large.chunks() {
             for span in spans_of(chunk) {
                 // SAFETY: the note of a span, in the header of a chunk of ours.
@@ -172,12 +171,7 @@ impl Medium {
 
     /// Gives back the pages of all spans without a block in use. Returns how many
     /// pages that were.
-    pub(super) fn sweep(
-        &mut self,
-        spans: &mut Spans,
-        large: &mut Large,
-        source: &mut dyn Source,
-    ) -> usize {
+    pub(super) fn sweep(&mut self, spans: &mut Spans, large: &mut Large<dyn Source + '_>) -> usize {
         let mut pages = 0;
         let mut link = &raw mut self.open;
         // SAFETY: `link` is the list's head or the link of a span that stays, and
@@ -191,7 +185,7 @@ impl Medium {
                 }
                 *link = (*span).next;
                 (*span).listed = false;
-                pages += spans.give_back(span, large, source);
+                pages += spans.give_back(span, large);
             }
         }
         pages

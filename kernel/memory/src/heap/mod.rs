@@ -56,37 +56,35 @@ use blocks::Blocks;
 
 /// A heap over the memory of a [`Source`]. It has no lock: one user at a time.
 pub struct Heap<S> {
-    blocks: Blocks,
-    source: S,
+    blocks: Blocks<S>,
 }
 
 impl<S> Heap<S> {
     /// A heap without memory.
     pub const fn new(source: S) -> Self {
         Self {
-            blocks: Blocks::new(),
-            source,
+            blocks: Blocks::new(source),
         }
     }
 
     /// What the heap's memory comes from.
     pub fn source(&self) -> &S {
-        &self.source
+        &self.blocks.large.source
     }
+}
 
+impl<S: Source> Heap<S> {
     /// What the heap holds. Costs a look at every span and at every hole.
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage::of(&self.blocks)
     }
-}
 
-impl<S: Source> Heap<S> {
     /// Adds an extent of `size` bytes, rounded up to [`GRAIN`], and makes that the
     /// least by which the heap grows. Returns the extent; `None`, and nothing
     /// changed, if the source has no such extent.
     pub fn grow(&mut self, size: usize) -> Option<Pages> {
-        self.blocks.large.grow(size, &mut self.source)
+        self.blocks().large.grow(size)
     }
 
     /// A block of at least `layout.size()` bytes at a multiple of
@@ -94,13 +92,13 @@ impl<S: Source> Heap<S> {
     /// changed, if there is no memory for it.
     #[inline]
     pub fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        self.blocks.allocate(layout, &mut self.source)
+        self.blocks().allocate(layout)
     }
 
     /// The same, all zeroes. Pages of a large block that hold nothing are zero
     /// already and are not touched.
     pub fn allocate_zeroed(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        self.blocks.allocate_zeroed(layout, &mut self.source)
+        self.blocks().allocate_zeroed(layout)
     }
 
     /// Takes a block back.
@@ -112,7 +110,7 @@ impl<S: Source> Heap<S> {
     #[inline]
     pub unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: as the caller vouches.
-        unsafe { self.blocks.deallocate(block, layout, &mut self.source) }
+        unsafe { self.blocks().deallocate(block, layout) }
     }
 
     /// Makes a block larger or smaller, where it is if that is possible: within
@@ -129,19 +127,24 @@ impl<S: Source> Heap<S> {
         layout: Layout,
         size: usize,
     ) -> Option<NonNull<u8>> {
-        let source = &mut self.source;
         // SAFETY: as the caller vouches.
-        unsafe { self.blocks.reallocate(block, layout, size, source) }
+        unsafe { self.blocks().reallocate(block, layout, size) }
     }
 
     /// Gives back every page that no block lies in, but for the few that hold
     /// the heap's own notes. Returns how many pages that were.
     pub fn trim(&mut self) -> usize {
-        self.blocks.trim(&mut self.source)
+        self.blocks().trim()
+    }
+
+    /// The blocks, without the type of the source.
+    #[inline]
+    fn blocks(&mut self) -> &mut Blocks<dyn Source + '_> {
+        &mut self.blocks
     }
 }
 
-impl<S> fmt::Debug for Heap<S> {
+impl<S: Source> fmt::Debug for Heap<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let usage = self.usage();
         f.debug_struct("Heap")

@@ -120,13 +120,12 @@ impl Small {
         &mut self,
         class: u8,
         spans: &mut Spans,
-        large: &mut Large,
-        source: &mut dyn Source,
+        large: &mut Large<dyn Source + '_>,
     ) -> Option<()> {
         let own = &mut self.classes[usize::from(class)];
         let size = usize::from(SIZES[usize::from(class)]);
         if own.fresh + size > own.end {
-            let memory = memory_of(spans.take(class, large, source)?);
+            let memory = memory_of(spans.take(class, large)?);
             own.fresh = memory.start();
             own.reserved = memory.start();
             own.end = memory.end();
@@ -134,7 +133,7 @@ impl Small {
         }
         // What is reserved is carved as far as blocks fit into it.
         let end = (own.fresh + size).next_multiple_of(PAGE);
-        source.reserve(Pages::between(own.reserved, end))?;
+        large.source.reserve(Pages::between(own.reserved, end))?;
         own.reserved = end;
         let mut last = &raw mut own.free;
         while own.fresh + size <= own.reserved {
@@ -155,12 +154,7 @@ impl Small {
 
     /// Takes all spans without a block in use out of the lists, and gives their
     /// pages back. Returns how many pages that were.
-    pub(super) fn sweep(
-        &mut self,
-        spans: &mut Spans,
-        large: &mut Large,
-        source: &mut dyn Source,
-    ) -> usize {
+    pub(super) fn sweep(&mut self, spans: &mut Spans, large: &mut Large<dyn Source + '_>) -> usize {
         let mut pages = 0;
         for own in self.classes.iter_mut().filter(|own| own.idle > 0) {
             let mut swept = own.sweep();
@@ -171,7 +165,7 @@ impl Small {
                     let span = swept;
                     swept = (*span).next;
                     (*span).listed = false;
-                    pages += spans.give_back(span, large, source);
+                    pages += spans.give_back(span, large);
                 }
                 own.idle -= 1;
             }

@@ -43,11 +43,10 @@ impl Spans {
     pub(super) fn take(
         &mut self,
         class: u8,
-        large: &mut Large,
-        source: &mut dyn Source,
+        large: &mut Large<dyn Source + '_>,
     ) -> Option<*mut Span> {
         if self.open.is_null() {
-            let start = large.take_chunk(source)?;
+            let start = large.take_chunk()?;
             // SAFETY: the chunk is ours now, and its first page is reserved.
             let chunk = unsafe { Chunk::create(start) };
             // SAFETY: the chunk has a header, and is in no list.
@@ -79,10 +78,9 @@ impl Spans {
     pub(super) unsafe fn give_back(
         &mut self,
         span: *mut Span,
-        large: &mut Large,
-        source: &mut dyn Source,
+        large: &mut Large<dyn Source + '_>,
     ) -> usize {
-        let pages = source.discard(memory_of(span));
+        let pages = large.source.discard(memory_of(span));
         self.count -= 1;
         self.idle -= 1;
         let chunk = chunk_of(span.addr());
@@ -95,7 +93,7 @@ impl Spans {
             (*chunk).free |= 1 << number_of(span);
             if (*chunk).free == u64::MAX {
                 self.close(chunk);
-                large.put_chunk(NonNull::new_unchecked(chunk).cast(), source);
+                large.put_chunk(NonNull::new_unchecked(chunk).cast());
             }
         }
         pages

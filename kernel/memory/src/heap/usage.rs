@@ -7,6 +7,7 @@
 use super::blocks::Blocks;
 use super::chunk::{MEDIUM, spans_of};
 use super::class::{CLASSES, SIZES, STEP};
+use super::source::Source;
 
 /// What a heap holds. All sizes in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub struct MediumUsage {
 }
 
 impl Usage {
-    pub(super) fn of(blocks: &Blocks) -> Self {
+    pub(super) fn of(blocks: &Blocks<dyn Source + '_>) -> Self {
         let large = &blocks.large;
         let mut classes = SIZES.map(|size| ClassUsage {
             size: size.into(),

@@ -114,8 +114,10 @@ fn what_cannot_be_added_is_refused_and_changes_nothing() {
     }
     assert_eq!(heap.usage(), before);
     // The step is still the first extent's.
-    allocate(&mut heap, 4 << 20);
-    assert_eq!(heap.usage().size, (4 << 20) + (6 << 20));
+    for size in [3 << 20, 2 << 20] {
+        allocate(&mut heap, size);
+    }
+    assert_eq!(heap.usage().size, 2 * before.size);
 }
 
 #[cfg(target_os = "linux")]
@@ -150,4 +152,22 @@ fn an_extent_comes_with_the_block_that_it_is_added_for_or_not_at_all() {
     let block = allocate(&mut heap, 1999 * PAGE - CANARY);
     assert_eq!((heap.usage().size, heap.usage().growths), (4 * GRAIN, 1));
     free(&mut heap, block, 1999 * PAGE - CANARY);
+}
+
+#[test]
+fn a_large_block_is_found_behind_thousands_of_holes_that_are_too_small() {
+    let mut heap = heap();
+    heap.source().gap.set(GRAIN);
+    let size = 3 * PAGE - CANARY;
+    let blocks: Vec<_> = (0..20_000).map(|_| allocate(&mut heap, size)).collect();
+    assert!(heap.usage().growths > 16);
+    for block in blocks.into_iter().step_by(2) {
+        free(&mut heap, block, size);
+    }
+    let growths = heap.usage().growths;
+    for _ in 0..20_000 {
+        let block = allocate(&mut heap, size + PAGE);
+        free(&mut heap, block, size + PAGE);
+    }
+    assert!(heap.usage().growths <= growths + 1);
 }

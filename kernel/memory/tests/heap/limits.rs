@@ -103,6 +103,26 @@ fn when_nothing_is_idle_a_block_is_tried_once() {
 }
 
 #[test]
+fn a_hole_that_was_too_small_once_is_found_when_there_is_no_other_memory() {
+    let mut heap = heap();
+    // Three fit into the first span and leave 4.5 KiB, four into the second.
+    let blocks: Vec<_> = (0..7).map(|_| allocate(&mut heap, 8000)).collect();
+    assert_eq!(heap.usage().medium.spans, 2);
+    heap.source().calls.set(0);
+    let block = allocate(&mut heap, 4000);
+    assert!(blocks[2] < block && block < blocks[3]);
+    assert!(heap.allocate(layout(4000, 8)).is_none());
+    for (block, size) in blocks
+        .into_iter()
+        .map(|block| (block, 8000))
+        .chain([(block, 4000)])
+    {
+        free(&mut heap, block, size);
+    }
+    assert_eq!(heap.usage().in_use, 0);
+}
+
+#[test]
 fn the_heap_does_not_grow_for_a_block_that_there_are_no_frames_for() {
     let mut heap = heap();
     heap.source().frames.set(2000);

@@ -13,16 +13,10 @@
 use super::super::source::{GRAIN, Pages, Source};
 use super::{Large, fail};
 
-impl Large {
+impl Large<dyn Source + '_> {
     /// Adds an extent for `size` bytes at a multiple of `align`, the first
     /// `reserved` bytes of which are reserved then. Returns these pages.
-    pub(super) fn grow_for(
-        &mut self,
-        size: usize,
-        align: usize,
-        reserved: usize,
-        source: &mut dyn Source,
-    ) -> Option<Pages> {
+    pub(super) fn grow_for(&mut self, size: usize, align: usize, reserved: usize) -> Option<Pages> {
         // Extents are aligned to a grain.
         let slack = if align > GRAIN { align } else { 0 };
         let least = self.size_for(size.checked_add(slack)?, align.min(GRAIN))?;
@@ -33,31 +27,26 @@ impl Large {
             let notes = self.map.notes(total);
             let front = notes.next_multiple_of(align);
             let is_known = front == notes && align <= GRAIN;
-            let extent = self.add_extent(total, if is_known { reserved } else { 0 }, source)?;
+            let extent = self.add_extent(total, if is_known { reserved } else { 0 })?;
             Some(is_known.then(|| extent.start() + front))
         })?;
         match place {
             Some(start) => Some(Pages::between(start, start + size)),
             None => {
                 let pages = self.map.find(size, align)?;
-                self.reserve_first(pages, reserved, source)
+                self.reserve_first(pages, reserved)
             }
         }
     }
 
     /// Adds an extent of `size` bytes, whose first bytes are reserved: those for
     /// notes, and `reserved` behind them. Nothing but the notes is handed out.
-    pub(super) fn add_extent(
-        &mut self,
-        size: usize,
-        reserved: usize,
-        source: &mut dyn Source,
-    ) -> Option<Pages> {
+    pub(super) fn add_extent(&mut self, size: usize, reserved: usize) -> Option<Pages> {
         if self.map.is_full() {
             return None;
         }
         let reserved = self.map.notes(size) + reserved;
-        let extent = source.grow(size, reserved, self.map.end())?;
+        let extent = self.source.grow(size, reserved, self.map.end())?;
         if !extent.start().is_multiple_of(GRAIN) || extent.size() != size {
             fail::no_such_extent(extent, size);
         }

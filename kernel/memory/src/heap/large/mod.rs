@@ -28,8 +28,9 @@ use super::source::{GRAIN, PAGE, Pages, Source};
 /// Pages that are held outside of blocks and kept in any case.
 const KEPT: usize = 128;
 
-/// All extents, and the large blocks in them.
-pub(super) struct Large {
+/// All extents, and the large blocks in them. What follows is for any source: its
+/// type is forgotten ([`Blocks`](super::blocks::Blocks)).
+pub(super) struct Large<S: ?Sized> {
     map: Map,
     /// Bytes of the smallest extent that is asked for.
     step: usize,
@@ -40,10 +41,11 @@ pub(super) struct Large {
     pub(super) blocks: usize,
     pub(super) growths: u64,
     pub(super) trims: u64,
+    pub(super) source: S,
 }
 
-impl Large {
-    pub(super) const fn new() -> Self {
+impl<S> Large<S> {
+    pub(super) const fn new(source: S) -> Self {
         Self {
             map: Map::new(),
             step: GRAIN,
@@ -52,9 +54,12 @@ impl Large {
             blocks: 0,
             growths: 0,
             trims: 0,
+            source,
         }
     }
+}
 
+impl Large<dyn Source + '_> {
     /// The addresses of all chunks.
     pub(super) fn chunks(&self) -> impl Iterator<Item = usize> + '_ {
         self.map.chunks()
@@ -77,21 +82,17 @@ impl Large {
 
     /// Adds an extent of `size` bytes, rounded up to [`GRAIN`], which is from
     /// then on the least by which the heap grows.
-    pub(super) fn grow(&mut self, size: usize, source: &mut dyn Source) -> Option<Pages> {
+    pub(super) fn grow(&mut self, size: usize) -> Option<Pages> {
         let size = size.max(1).checked_next_multiple_of(GRAIN)?;
-        let extent = self.add_extent(size, 0, source)?;
+        let extent = self.add_extent(size, 0)?;
         self.step = size;
         Some(extent)
     }
 
     /// A block of whole pages that can be touched.
-    pub(super) fn allocate(
-        &mut self,
-        layout: Layout,
-        source: &mut dyn Source,
-    ) -> Option<NonNull<u8>> {
+    pub(super) fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let size = layout.size().max(1).checked_next_multiple_of(PAGE)?;
-        let pages = self.take(size, layout.align().max(PAGE), size, source)?;
+        let pages = self.take(size, layout.align().max(PAGE), size)?;
         self.used += pages.count();
         self.blocks += 1;
         self.map.set(pages, true);
@@ -103,10 +104,10 @@ impl Large {
     /// # Safety
     ///
     /// It was allocated with this size, and nobody uses it any more.
-    pub(super) unsafe fn free(&mut self, block: NonNull<u8>, size: usize, source: &mut dyn Source) {
+    pub(super) unsafe fn free(&mut self, block: NonNull<u8>, size: usize) {
         self.check(block, size);
         self.blocks -= 1;
-        self.free_pages(Pages::of(block, size), source);
+        self.free_pages(Pages::of(block, size));
     }
 
     /// Checks that a block is handed out.
@@ -124,13 +125,7 @@ impl Large {
     ///
     /// The block was allocated, or resized, to `old` bytes, and nobody uses what
     /// lies behind the first `new` bytes.
-    pub(super) unsafe fn resize(
-        &mut self,
-        block: NonNull<u8>,
-        old: usize,
-        new: usize,
-        source: &mut dyn Source,
-    ) -> bool {
+    pub(super) unsafe fn resize(&mut self, block: NonNull<u8>, old: usize, new: usize) -> bool {
         self.check(block, old);
         let end = Pages::of(block, old).end();
         let wanted = new.max(1).checked_next_multiple_of(PAGE);
@@ -138,13 +133,13 @@ impl Large {
             return false;
         };
         if new_end < end {
-            self.free_pages(Pages::between(new_end, end), source);
+            self.free_pages(Pages::between(new_end, end));
         } else if new_end > end {
             let more = Pages::between(end, new_end);
             if !self.map.are_free(more) {
                 return false;
             }
-            let Some(held) = source.reserve(more) else {
+            let Some(held) = self.source.reserve(more) else {
                 return false;
             };
             self.kept = self.kept.saturating_sub(held);
@@ -154,12 +149,29 @@ impl Large {
         true
     }
 
+    /// Calls `work` with the offset and the size of each piece of a block whose
+    /// pages hold something.
+    pub(super) fn each_held(
+        &self,
+        block: NonNull<u8>,
+        size: usize,
+        mut work: impl FnMut(usize, usize),
+    ) {
+        let pages = Pages::of(block, size);
+        let mut rest = Some(pages);
+        while let Some(held) = rest.and_then(|rest| self.source.first_held(rest)) {
+            let offset = held.start() - pages.start();
+            work(offset, held.size().min(size - offset));
+            rest = (held.end() < pages.end()).then(|| Pages::between(held.end(), pages.end()));
+        }
+    }
+
     /// A chunk, of which the first page can be touched and no other is held (if
     /// the source gives back what is discarded).
-    pub(super) fn take_chunk(&mut self, source: &mut dyn Source) -> Option<NonNull<u8>> {
-        let chunk = self.take(CHUNK, CHUNK, PAGE, source)?;
+    pub(super) fn take_chunk(&mut self) -> Option<NonNull<u8>> {
+        let chunk = self.take(CHUNK, CHUNK, PAGE)?;
         let rest = Pages::between(chunk.start() + PAGE, chunk.end());
-        self.kept = self.kept.saturating_sub(source.discard(rest));
+        self.kept = self.kept.saturating_sub(self.source.discard(rest));
         self.map.set_chunk(chunk.start(), true);
         Some(chunk.pointer())
     }
@@ -169,17 +181,17 @@ impl Large {
     /// # Safety
     ///
     /// It was taken, and nobody uses it any more.
-    pub(super) unsafe fn put_chunk(&mut self, chunk: NonNull<u8>, source: &mut dyn Source) {
+    pub(super) unsafe fn put_chunk(&mut self, chunk: NonNull<u8>) {
         self.map.set_chunk(chunk.addr().get(), false);
-        self.kept += source.unreserve(Pages::of(chunk, PAGE));
-        self.trim_if_due(source);
+        self.kept += self.source.unreserve(Pages::of(chunk, PAGE));
+        self.trim_if_due();
     }
 
     /// Gives back all that the holes hold. Returns how many pages that were.
-    pub(super) fn trim(&mut self, source: &mut dyn Source) -> usize {
+    pub(super) fn trim(&mut self) -> usize {
         let mut given = 0;
         let _: ControlFlow<()> = self.map.each_hole(1, |hole| {
-            given += source.discard(hole);
+            given += self.source.discard(hole);
             ControlFlow::Continue(())
         });
         self.kept = 0;
@@ -197,43 +209,32 @@ impl Large {
         largest
     }
 
-    fn free_pages(&mut self, pages: Pages, source: &mut dyn Source) {
+    fn free_pages(&mut self, pages: Pages) {
         self.map.set(pages, false);
-        self.kept += source.unreserve(pages);
+        self.kept += self.source.unreserve(pages);
         self.used -= pages.count();
-        self.trim_if_due(source);
+        self.trim_if_due();
     }
 
-    fn trim_if_due(&mut self, source: &mut dyn Source) {
+    fn trim_if_due(&mut self) {
         if self.kept > KEPT + self.used / 4 {
-            self.trim(source);
+            self.trim();
         }
     }
 
     /// Free pages of which the first `reserved` bytes are reserved: `size` bytes
     /// at a multiple of `align`. The caller notes them as handed out.
-    fn take(
-        &mut self,
-        size: usize,
-        align: usize,
-        reserved: usize,
-        source: &mut dyn Source,
-    ) -> Option<Pages> {
+    fn take(&mut self, size: usize, align: usize, reserved: usize) -> Option<Pages> {
         match self.map.find(size, align) {
-            Some(pages) => self.reserve_first(pages, reserved, source),
-            None => self.grow_for(size, align, reserved, source),
+            Some(pages) => self.reserve_first(pages, reserved),
+            None => self.grow_for(size, align, reserved),
         }
     }
 
     /// Reserves the first `reserved` bytes of free pages.
-    fn reserve_first(
-        &mut self,
-        pages: Pages,
-        reserved: usize,
-        source: &mut dyn Source,
-    ) -> Option<Pages> {
+    fn reserve_first(&mut self, pages: Pages, reserved: usize) -> Option<Pages> {
         let first = Pages::between(pages.start(), pages.start() + reserved);
-        self.kept = self.kept.saturating_sub(source.reserve(first)?);
+        self.kept = self.kept.saturating_sub(self.source.reserve(first)?);
         Some(pages)
     }
 }
