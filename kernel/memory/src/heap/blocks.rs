@@ -168,7 +168,7 @@ impl Blocks<dyn Source + '_> {
                     self.deallocate(block, layout);
                     return Some(moved);
                 }
-                // No other block is to be had, but a larger one than it must be will do.
+                // There is no memory for another block: a larger one than needed will do.
                 if is < will_be || !self.fit(is, block, old, new) {
                     return None;
                 }

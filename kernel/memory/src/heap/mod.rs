@@ -24,9 +24,9 @@
 //! all of it. Address space stays.
 //!
 //! Nothing here is called by the rest of this crate, so that resolving a fault
-//! cannot allocate. All of it but a few lines is compiled with this crate: where
-//! debug builds shall be fast, the profile needs only
-//! `[profile.dev.package.memory] opt-level = 2`.
+//! cannot allocate. No code that matters is generic, so all of it is compiled with
+//! this crate: to have a fast heap in debug builds, put `opt-level = 2` under
+//! `[profile.dev.package.memory]` of your workspace.
 #![allow(unsafe_code)]
 
 mod blocks;

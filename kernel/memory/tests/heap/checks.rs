@@ -3,7 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::memory::{CHECKS, allocate, free, heap, layout};
+use memory::heap::{Heap, PAGE};
+
+use crate::memory::{CHECKS, Memory, allocate, free, heap, layout};
 
 /// The words of the panic that `work` ends in.
 fn caught(work: impl FnOnce()) -> String {
@@ -55,6 +57,15 @@ fn a_block_that_is_freed_as_one_of_another_kind_is_caught() {
         let words = caught(|| unsafe { heap.deallocate(block, layout(other, 8)) });
         assert!(words.starts_with("heap: "), "{size} as {other}: {words}");
     }
+}
+
+#[test]
+fn an_extent_that_is_not_aligned_is_caught() {
+    let mut heap = Heap::new(Memory::new());
+    heap.source().gap.set(PAGE);
+    let words = caught(|| _ = heap.allocate(layout(100, 8)));
+    assert!(words.contains("is aligned to 2 MiB"), "{words}");
+    assert_eq!(heap.usage().size, 0);
 }
 
 #[test]

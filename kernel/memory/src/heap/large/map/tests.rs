@@ -64,6 +64,17 @@ fn there_are_64_extents_and_no_more() {
 }
 
 #[test]
+#[should_panic = "overlaps another one"]
+fn an_extent_that_overlaps_another_one_is_refused() {
+    let base = room(3);
+    let mut map = Map::new();
+    for first in [1, 0] {
+        // SAFETY: the room is the map's for good; what overlaps is not added.
+        unsafe { map.add(extent(base + first * GRAIN, 2)) };
+    }
+}
+
+#[test]
 fn a_hole_goes_on_where_extents_adjoin_and_nowhere_else() {
     let base = room(6);
     let mut map = Map::new();
