@@ -16,7 +16,7 @@ use kernel::account::meter::measure;
 use kernel::cpu::access::{Refused, try_read};
 use kernel::fault::{Reason, reason_of};
 use kernel::heap::{self, usage};
-use kernel::layout::BLOCKS_APART;
+use kernel::layout::FENCED_BLOCKS;
 use kernel::{spaces, stack};
 use memory::paging::Cache;
 use memory::space::{AllocateError, Backing, FreeError, Placement, Request};
@@ -77,7 +77,7 @@ fn safe_code_allocates_nothing_over_a_region_that_is_there() {
 
 #[test_case]
 fn a_fixed_region_that_safe_code_reserves_in_the_kernel_half_shows_nothing() {
-    let request = Request::new(PAGE, Backing::Fixed).placement(Placement::At(BLOCKS_APART));
+    let request = Request::new(PAGE, Backing::Fixed).placement(Placement::At(FENCED_BLOCKS));
     let region = spaces::kernel_half(|half, memory| half.allocate(request, memory))
         .expect("the kernel half has room");
     let not_backed = Some(Reason::Space(Refusal::NotBacked));

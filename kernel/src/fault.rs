@@ -44,9 +44,9 @@ static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 #[inline]
 pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     match spaces::resolve(context) {
-        Some(
-            Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy,
-        ) => Answer::Resolved,
+        Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {
+            Answer::Resolved
+        }
         Some(Outcome::Spurious) => spurious(context),
         Some(Outcome::Refused(refusal)) => refuse(context.fault, Reason::Space(refusal)),
         None => refuse(context.fault, Reason::Locked),

@@ -51,7 +51,8 @@
 //! let features = Features::from_cpuid(cpuid);
 //! // SAFETY: physical memory is mapped at `offset`, and nobody else uses it.
 //! let memory = unsafe { Memory::new(regions, offset, features, &Processor)? };
-//! let kernel = KernelHalf::new(510..511, &[], &memory)?;
+//! // SAFETY: it is the machine's one kernel half.
+//! let kernel = unsafe { KernelHalf::new(510..511, &[], &memory)? };
 //! let mut space = Space::new(&kernel, &memory)?;
 //!
 //! // A region on demand takes no frame for its pages,
@@ -95,6 +96,7 @@
 #![deny(missing_docs)]
 
 pub mod audit;
+pub mod demand;
 pub mod direct_map;
 pub mod fault;
 pub mod fault_log;

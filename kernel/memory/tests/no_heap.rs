@@ -65,7 +65,8 @@ fn memory_of(bytes: &SimulatedMemory) -> Memory {
 fn no_fault_of_any_kind_touches_a_heap() {
     let bytes = SimulatedMemory::new();
     let memory = memory_of(&bytes);
-    let kernel = KernelHalf::new(320..321, &[], &memory).expect("frames");
+    // SAFETY: it is the machine's one kernel half.
+    let kernel = unsafe { KernelHalf::new(320..321, &[], &memory) }.expect("frames");
     let mut space = Space::new(&kernel, &memory).expect("frames");
     let regions = [
         Request::new(1000 * PAGE, Backing::Demand),

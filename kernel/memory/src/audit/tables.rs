@@ -7,13 +7,13 @@ use core::ops::Range;
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::space::Half;
-use crate::space::{Backing, Region};
 use super::broken::{Broken, Conflict, LeafDefect, RegionDefect, TableDefect};
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::frames::State;
 use crate::paging::{Entry, LeafSize, TableSeen, Visit, Visits, index_at, span_of};
+use crate::space::Half;
+use crate::space::{Backing, Region};
 
 impl Auditor<'_> {
     /// Audits the tables of a half and all leaves in them.

@@ -38,7 +38,7 @@ fn cursor_on(page: u64) -> Cursor {
     // cursor alone uses them.
     let direct_map = unsafe { DirectMap::new(offset) };
     // SAFETY: the root is one of them.
-    let root = unsafe { Table::at(PhysAddr::zero()) };
+    let root = unsafe { Table::at(PhysAddr::zero(), direct_map) };
     Cursor::new(direct_map, root, 4, BASE + page * PAGE)
 }
 

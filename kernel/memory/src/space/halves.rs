@@ -25,8 +25,8 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::regions::Regions;
 use super::{
-    AllocateError, BackError, BytesError, DiscardError, FreeError, Half, ProtectError, Region, Request,
-    ReserveError, Rights,
+    AllocateError, BackError, BytesError, DiscardError, FreeError, Half, ProtectError, Region,
+    Request, ReserveError, Rights,
 };
 use crate::fault::{Fault, Outcome};
 use crate::flush::FlushBatch;

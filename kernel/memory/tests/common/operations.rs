@@ -131,7 +131,7 @@ impl Either<'_> {
         }
     }
 
-    pub fn resolve(&mut self, fault: Fault, memory: &Memory) -> Outcome {
+    pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         match self {
             Self::Low(space) => space.resolve(&fault, memory),
             Self::Kernel(kernel) => kernel.resolve(&fault, memory),

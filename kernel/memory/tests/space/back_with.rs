@@ -40,7 +40,7 @@ fn back(machine: &mut Machine, half: Half, page: u64) -> Result<u64, BackError> 
     let result = backed.map(|()| start).map_err(|(error, frame)| {
         before.assert_unchanged(&Snapshot::of(machine), &error.to_string());
         assert_eq!(frame.start().as_u64(), start, "the same frame");
-        assert_eq!(frame.usage(), FrameKind::Kernel);
+        assert_eq!(frame.kind(), FrameKind::Kernel);
         let audit = Audit::of(&machine.kernel, &machine.memory).held(1);
         let mut scratch = vec![0; audit.words()];
         let audited = audit.run(machine.spaces.iter().flatten(), &mut scratch);

@@ -100,7 +100,8 @@ fn a_flush_is_asked_for_without_the_lock() {
     let memory = unsafe { Memory::new([region], bytes.offset(), FEATURES, tlb) };
     let memory: &Memory = Box::leak(Box::new(memory.expect("room")));
     assert!(tlb.0.set(memory).is_ok());
-    let kernel = memory::KernelHalf::new(320..321, &[], memory).expect("frames");
+    // SAFETY: no other half is used, or loaded, with it.
+    let kernel = unsafe { memory::KernelHalf::new(320..321, &[], memory) }.expect("frames");
     let mut space = memory::Space::new(&kernel, memory).expect("frames");
     let request = Request::new(600 * PAGE, Backing::Immediate).placement(at(0x4000_0000));
     let base = space.allocate(request, memory).expect("frames").base;

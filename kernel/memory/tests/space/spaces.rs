@@ -138,7 +138,8 @@ fn a_thousand_spaces_come_and_go_without_a_loss() {
 fn a_kernel_half_takes_a_root_and_a_table_for_each_slot_for_ever() {
     let machine = Machine::new();
     let before = machine.counts();
-    let other = KernelHalf::new(256..257, &[], &machine.memory).expect("frames");
+    // SAFETY: no other half is used, or loaded, with it.
+    let other = unsafe { KernelHalf::new(256..257, &[], &machine.memory) }.expect("frames");
     assert!(other.is_kernel());
     drop(other);
     assert_eq!(machine.counts().tables, before.tables + 2);
@@ -148,7 +149,8 @@ fn a_kernel_half_takes_a_root_and_a_table_for_each_slot_for_ever() {
 fn a_kernel_half_reaches_from_its_first_slot_to_the_last_page_of_its_last() {
     const SLOT: u64 = 1 << 39;
     let machine = Machine::new();
-    let mut half = KernelHalf::new(510..512, &[], &machine.memory).expect("frames");
+    // SAFETY: no other half is used, or loaded, with it.
+    let mut half = unsafe { KernelHalf::new(510..512, &[], &machine.memory) }.expect("frames");
     let mut allocate = |size| {
         let request = Request::new(size, Backing::Guard);
         half.allocate(request, &machine.memory)
@@ -175,7 +177,8 @@ fn the_slots_of_a_kernel_half_lie_in_the_kernel_half() {
     let mut machine = Machine::new();
     let before = machine.counts();
     for (start, end) in [(255, 257), (300, 300), (511, 513)] {
-        let made = KernelHalf::new(start..end, &[], &machine.memory);
+        // SAFETY: no other half is used, or loaded, with it.
+        let made = unsafe { KernelHalf::new(start..end, &[], &machine.memory) };
         let refused = KernelHalfError::NotInKernelHalf { start, end };
         assert_eq!(made.err(), Some(refused));
     }
@@ -185,7 +188,8 @@ fn the_slots_of_a_kernel_half_lie_in_the_kernel_half() {
     assert_eq!(taken.err(), Some(KernelHalfError::SlotTaken { slot: 320 }));
     for left in 0..3 {
         machine.limit(left);
-        let made = KernelHalf::new(256..258, &[], &machine.memory);
+        // SAFETY: no other half is used, or loaded, with it.
+        let made = unsafe { KernelHalf::new(256..258, &[], &machine.memory) };
         assert_eq!(made.err(), Some(KernelHalfError::OutOfFrames), "{left}");
     }
     let after = memory::frames::Counts {

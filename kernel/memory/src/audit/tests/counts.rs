@@ -47,7 +47,8 @@ fn a_borrowed_frame_too_many_is_missed() {
 fn a_frame_that_could_not_be_given_back_is_named() {
     let machine = Machine::new();
     let foreign = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(DEVICE));
-    let frame = Frame::from_entry(foreign, FrameKind::Private);
+    // SAFETY: nobody owns it, and it is only given back, which is refused.
+    let frame = unsafe { Frame::from_entry(foreign, FrameKind::Private) };
     machine.memory.free_frame(frame);
     assert_eq!(machine.broken(), miscounted(Counter::Refused, 1, 0));
 }

@@ -117,7 +117,9 @@ impl Machine {
     fn with(features: Features) -> Self {
         let (bytes, memory) = memory(features);
         let kernel =
-            KernelHalf::new(WINDOW, &[FIXED_SLOTS], &memory).expect("free slots and frames");
+            // SAFETY: it is the machine's one kernel half.
+            unsafe { KernelHalf::new(WINDOW, &[FIXED_SLOTS], &memory) }
+                .expect("free slots and frames");
         Self::of(bytes, memory, kernel)
     }
 

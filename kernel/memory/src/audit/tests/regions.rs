@@ -88,7 +88,9 @@ fn regions_do_not_overlap() {
     let (mut machine, low) = with_regions();
     let frame = frame_of_records(&machine);
     let inside = base(2) + 2 * PAGE;
-    update(&mut machine, 3, |region| region.base = VirtAddr::new(inside));
+    update(&mut machine, 3, |region| {
+        region.base = VirtAddr::new(inside)
+    });
     assert_eq!(
         machine.broken(),
         broken_tree(low, RecordsDefect::Order(frame))
@@ -99,7 +101,9 @@ fn regions_do_not_overlap() {
 fn regions_are_sorted() {
     let (mut machine, low) = with_regions();
     let frame = frame_of_records(&machine);
-    update(&mut machine, 5, |region| region.base = VirtAddr::new(LOW - PAGE));
+    update(&mut machine, 5, |region| {
+        region.base = VirtAddr::new(LOW - PAGE)
+    });
     assert_eq!(
         machine.broken(),
         broken_tree(low, RecordsDefect::Order(frame))

@@ -143,13 +143,7 @@ fn a_table_may_not_lie_in_a_frame_that_is_something_else() {
             Conflict::Zero,
         ),
         (
-            machine.spaces[0]
-                .half_mut()
-                .records_mut()
-                .tree
-                .root
-                .unwrap()
-                .slab(),
+            super::regions::frame_of_records(&machine).as_u64(),
             Conflict::Records,
         ),
     ];
