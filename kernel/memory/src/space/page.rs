@@ -129,7 +129,7 @@ impl<'a> Page<'a> {
 
     /// The leaf, which maps what is at `frame`, allows the access already.
     #[inline]
-    pub(super) fn is_there(self, frame: PhysAddr) -> Backed {
+    pub(super) fn allows(self, frame: PhysAddr) -> Backed {
         self.record.region.faults += 1;
         self.resolved(Outcome::Spurious, frame)
     }

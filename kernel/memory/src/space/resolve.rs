@@ -64,11 +64,11 @@ impl Half {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => page.replace_zero(),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
-                        page.is_there(start)
+                        page.allows(start)
                     }
                 }
             }
-            EntryKind::Leaf(start, _) => page.is_there(start),
+            EntryKind::Leaf(start, _) => page.allows(start),
             EntryKind::Table(_) | EntryKind::Unknown(_) => {
                 return self.refuse(fault, Refusal::NotBacked, memory);
             }
