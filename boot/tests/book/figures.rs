@@ -16,7 +16,7 @@ const README: &str = "README.md";
 const MEASURING: &str = "docs/10-measuring.md";
 const FIGURES: &str = "docs/figures.md";
 
-const QUOTED: [(&str, &str); 32] = [
+const QUOTED: [(&str, &str); 29] = [
     (
         README,
         "a zeroed frame of its own | {zero-page read}; {demand write} instructions |",
@@ -55,10 +55,6 @@ const QUOTED: [(&str, &str); 32] = [
         "| demand write of 2 MiB | {demand write 2 MiB} | {demand write 2 MiB, not zeroed} |",
     ),
     (FIGURES, "{zeroing} is `rep stosq` alone."),
-    (
-        FIGURES,
-        "zeroing is {zeroing, prepared}, and a demand write {demand write, besides} besides.",
-    ),
     (FIGURES, "A zero-page read costs {zero-page read} with 1,"),
     (
         FIGURES,
@@ -75,14 +71,6 @@ const QUOTED: [(&str, &str); 32] = [
     (
         FIGURES,
         "mapped, takes {spurious fault, without the exception}.",
-    ),
-    (
-        FIGURES,
-        "| zeroing: where and how much, and `rep stosq` | 0 | {preparing} and {zeroing} |",
-    ),
-    (
-        FIGURES,
-        "but those of the stub | {zero-page read} | {demand write} | {write after read} |",
     ),
     (
         FIGURES,
@@ -135,9 +123,6 @@ const QUOTED: [(&str, &str); 32] = [
     ),
 ];
 
-/// Instructions that say where and how much is zeroed, in front of `rep stosq`.
-const PREPARING: u64 = 3;
-
 /// The figures by name: those of the file, and those that follow from them.
 fn known() -> BTreeMap<String, String> {
     let path = workspace().join("kernel/bench.toml");
@@ -146,15 +131,7 @@ fn known() -> BTreeMap<String, String> {
     // Each turn of `rep stosq` counts as one, and the end of them as one more.
     let zeroing = |bytes: u64| bytes / 8 + 1;
     let page = zeroing(4096);
-    let mut figures = BTreeMap::from([
-        ("zeroing".to_owned(), page),
-        ("preparing".to_owned(), PREPARING),
-        ("zeroing, prepared".to_owned(), page + PREPARING),
-        (
-            "demand write, besides".to_owned(),
-            measured["demand write"] - page - PREPARING,
-        ),
-    ]);
+    let mut figures = BTreeMap::from([("zeroing".to_owned(), page)]);
     for (name, bytes) in [
         ("demand write", 4096),
         ("demand read", 4096),
@@ -238,25 +215,5 @@ fn faults_cost_the_same_beside_any_number_of_regions_and_with_any_memory() {
             let plain = if is_beside { "zero-page read" } else { plain };
             assert_eq!(figure, &known[plain], "{name}, and {plain}");
         }
-    }
-}
-
-#[test]
-fn the_parts_of_a_fault_add_up_to_it() {
-    let (known, document) = (known(), Document::read(FIGURES));
-    let (_, section) = document
-        .text
-        .split_once("### Where the instructions go")
-        .expect("a section");
-    let rows = section.lines().skip_while(|line| !line.starts_with('|'));
-    let rows: Vec<Vec<_>> = rows
-        .take_while(|line| line.starts_with('|'))
-        .map(|line| line.split('|').rev().skip(1).collect())
-        .collect();
-    for (column, name) in [(1, "zero-page read"), (0, "demand write")] {
-        assert_eq!(rows[0][column].trim(), name);
-        let numbers = rows[1..].iter().flat_map(|row| row[column].split(' '));
-        let sum: u64 = numbers.filter_map(|word| word.parse::<u64>().ok()).sum();
-        assert_eq!(grouped(sum), known[name], "the parts of a {name}");
     }
 }
