@@ -44,21 +44,33 @@ static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 #[inline]
 pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     match spaces::resolve(context) {
+        Some(outcome) if outcome.is_mapped() => Answer::Resolved,
+        answer => not_mapped(context, answer),
+    }
+}
+
+/// Goes on where no page was mapped; `None` says that the memory manager could
+/// not be asked.
+#[cold]
+#[inline(never)]
+fn not_mapped(context: &PageFaultContext, outcome: Option<Outcome>) -> Answer {
+    match outcome {
         Some(
             Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy,
         ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
-        Some(Outcome::Refused(refusal)) => refuse(context.fault, Reason::Space(refusal)),
-        None if spaces::resolving().is_some() => refuse(context.fault, Reason::Nested),
-        None => refuse(context.fault, Reason::Locked),
+        Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
+        None if spaces::resolving().is_some() => refuse(context, Reason::Nested),
+        None => refuse(context, Reason::Locked),
     }
 }
 
 /// Tries the access again once, and no more.
 #[cold]
+#[inline(never)]
 fn spurious(frame: &PageFaultContext) -> Answer {
     if spaces::is_stuck() {
-        return refuse(frame.fault, Reason::NoProgress);
+        return refuse(frame, Reason::NoProgress);
     }
     if let Some(mut spurious) = SPURIOUS.try_lock() {
         *spurious = Some(*frame);
@@ -67,9 +79,10 @@ fn spurious(frame: &PageFaultContext) -> Answer {
 }
 
 #[cold]
-fn refuse(fault: Fault, reason: Reason) -> Answer {
+#[inline(never)]
+fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
     if let Some(mut refused) = REFUSED.try_lock() {
-        *refused = Some((fault, reason));
+        *refused = Some((context.fault, reason));
     }
     Answer::Refused
 }

@@ -78,7 +78,7 @@ impl FaultLog {
     }
 
     /// Counts a fault, and writes its event over the oldest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, fault: &Fault, resolved: Resolved) {
         let Resolved {
             outcome,

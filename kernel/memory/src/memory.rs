@@ -16,6 +16,7 @@
 
 use core::error::Error;
 use core::fmt;
+use core::hint::spin_loop;
 use core::slice;
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
@@ -333,7 +334,7 @@ impl Memory {
     }
 
     /// Counts a fault, and writes it to the log.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, fault: &Fault, resolved: Resolved) -> Outcome {
         self.lock().log.record(fault, resolved);
         resolved.outcome
@@ -343,7 +344,12 @@ impl Memory {
 
     #[inline]
     fn lock(&self) -> SpinMutexGuard<'_, Shared> {
-        self.shared.lock()
+        loop {
+            if let Some(shared) = self.shared.try_lock() {
+                return shared;
+            }
+            spin_loop();
+        }
     }
 
     /// A zeroed private frame of this size.

@@ -38,6 +38,8 @@ pub(crate) struct Cursor {
     tables: [Table; 4],
     /// The entries of the table stood in.
     here: &'static [AtomicU64; 512],
+    /// The entry stood on.
+    place: &'static AtomicU64,
     /// The entry that points to that table, and counts its entries in use; none
     /// if nobody counts them.
     above: Option<&'static AtomicU64>,
@@ -58,6 +60,7 @@ impl Cursor {
             top,
             tables: [root; 4],
             here: root.entries(),
+            place: &root.entries()[0],
             above: None,
             block: NO_BLOCK,
         };
@@ -93,7 +96,7 @@ impl Cursor {
     /// The entry stood on.
     #[inline]
     pub(crate) fn entry(&self) -> Entry {
-        Entry::from_bits(self.place().load(Relaxed))
+        Entry::from_bits(self.place.load(Relaxed))
     }
 
     /// The entry for the address in the table at `level`, which must not be
@@ -123,19 +126,28 @@ impl Cursor {
 
     // --- moving -------------------------------------------------------------
 
+    /// True if `address` lies in the leaf table stood in.
+    #[inline]
+    pub(crate) fn is_near(&self, address: u64) -> bool {
+        address & !(span_of(2) - 1) == self.block
+    }
+
     /// Moves to `address`. In the leaf table stood in there is nothing to walk.
     #[inline]
     pub(crate) fn seek(&mut self, address: u64) {
-        let last = core::mem::replace(&mut self.address, address);
-        if address & !(span_of(2) - 1) != self.block {
-            self.walk_from(last);
+        if self.is_near(address) {
+            self.address = address;
+            self.place = &self.here[index_in(address, 1)];
+        } else {
+            self.walk_to(address);
         }
     }
 
     /// Walks down from the lowest table that spans this address and the last.
     #[inline(never)]
-    fn walk_from(&mut self, last: u64) {
-        let differing = self.address ^ last;
+    fn walk_to(&mut self, address: u64) {
+        let differing = self.address ^ address;
+        self.address = address;
         while self.level < 4 && differing >= span_of(self.level + 1) {
             self.level += 1;
         }
@@ -159,6 +171,7 @@ impl Cursor {
     fn settle(&mut self) {
         let (level, above) = (self.level, self.level + 1);
         self.here = self.table_at(level);
+        self.place = &self.here[index_in(self.address, level)];
         self.above =
             (level < self.top).then(|| &self.table_at(above)[index_in(self.address, above)]);
         self.block = if level == 1 {
@@ -185,7 +198,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn fill(&mut self, new: Entry) {
         debug_assert!(self.entry() == Entry::UNUSED && new != Entry::UNUSED);
-        self.place().store(new.bits(), Relaxed);
+        self.place.store(new.bits(), Relaxed);
         if let Some(above) = self.above {
             let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
             above.store(count.bits(), Relaxed);
@@ -197,14 +210,14 @@ impl Cursor {
     #[inline]
     pub(crate) fn overwrite(&mut self, new: Entry) {
         debug_assert!(!self.entry().is_present() || self.entry().is_settled());
-        self.place().store(new.bits(), Relaxed);
+        self.place.store(new.bits(), Relaxed);
     }
 
     /// Puts `new` in place of the entry stood on, and returns the old one with
     /// the ACCESSED and DIRTY bits that the processor set until this moment.
     #[inline]
     pub(crate) fn replace(&mut self, new: Entry) -> Entry {
-        let place = self.place();
+        let place = self.place;
         let mut old = Entry::from_bits(place.load(Relaxed));
         if old.is_present() {
             old = Entry::from_bits(place.swap(new.bits(), Relaxed));
@@ -225,7 +238,7 @@ impl Cursor {
     pub(crate) fn mark_used(&mut self, written: bool) {
         let mut flags = PageTableFlags::ACCESSED;
         flags.set(PageTableFlags::DIRTY, written);
-        self.place().fetch_or(flags.bits(), Relaxed);
+        self.place.fetch_or(flags.bits(), Relaxed);
     }
 
     /// Links `table`, which is empty, below the entry stood on, and moves into
@@ -330,12 +343,6 @@ impl Cursor {
     #[inline]
     pub(super) fn table_at(&self, level: u8) -> &'static [AtomicU64; 512] {
         self.tables[usize::from(level - 1) & 3].entries()
-    }
-
-    /// Where the entry stood on is.
-    #[inline]
-    fn place(&self) -> &'static AtomicU64 {
-        &self.here[index_in(self.address, self.level)]
     }
 
     /// Counts, in the entry above, entries of the table stood in that are in
