@@ -185,7 +185,7 @@ fn faults(scenario: Scenario, mut look: impl FnMut(usize, &Measured)) {
 }
 
 #[test_case]
-fn a_demand_fault_is_journaled_with_its_address_error_code_region_and_frame() {
+fn a_demand_fault_is_logged_with_its_address_error_code_region_and_frame() {
     faults(
         packed(Backing::Demand, B_FIRST, WRITE),
         |touch, measured| {
@@ -206,7 +206,7 @@ fn a_demand_fault_is_journaled_with_its_address_error_code_region_and_frame() {
 }
 
 #[test_case]
-fn a_zero_page_is_journaled_with_the_zero_frame_first_and_its_own_after_the_write() {
+fn a_zero_page_is_logged_with_the_zero_frame_first_and_its_own_after_the_write() {
     faults(
         packed(Backing::Zero, [0, 1, 2], READ_THEN_WRITE),
         |touch, measured| match (touch, measured.faults()) {

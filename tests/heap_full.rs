@@ -13,7 +13,7 @@ mod common;
 use alloc::alloc::{alloc, dealloc};
 use alloc::vec::Vec;
 use common::block::Block;
-use common::{PAGE, audit, counts, frames};
+use common::{PAGE, audit, counts, set_limit};
 use core::alloc::Layout;
 use core::ptr::null_mut;
 use kernel::heap::{self, usage};
@@ -72,7 +72,7 @@ impl Chain {
 fn small_blocks_end_with_the_frames_and_come_back_with_them() {
     for size in [24, 1000, 8000] {
         heap::trim();
-        frames(|frames| frames.set_limit(Some(300)));
+        set_limit(Some(300));
         let mut chain = Chain::all(size);
         let left = counts().limit.expect("the limit that was just set");
         assert!(left <= 11, "{:?}", counts());
@@ -92,7 +92,7 @@ fn small_blocks_end_with_the_frames_and_come_back_with_them() {
         assert_eq!(other.iter().sum::<u64>(), 70_000);
         drop(other);
         chain.free(chain.count);
-        frames(|frames| frames.set_limit(None));
+        set_limit(None);
         assert_eq!((usage().in_use, counts().kept_back), (0, 0));
     }
     audit();
@@ -101,15 +101,15 @@ fn small_blocks_end_with_the_frames_and_come_back_with_them() {
 /// Audits with so many frames more than the limit leaves: its notes need some.
 fn audit_with(more: u64) {
     let left = counts().limit.unwrap_or(0);
-    frames(|frames| frames.set_limit(Some(left + more)));
+    set_limit(Some(left + more));
     audit();
-    frames(|frames| frames.set_limit(Some(left)));
+    set_limit(Some(left));
 }
 
 #[test_case]
-fn a_promise_outlasts_a_limit_that_is_set_later() {
+fn a_reservation_outlasts_a_limit_that_is_set_later() {
     heap::trim();
-    frames(|frames| frames.set_limit(Some(700)));
+    set_limit(Some(700));
     let block = Block::new(500 * PAGE, PAGE);
     assert!(counts().kept_back >= 499);
     assert!(
@@ -117,19 +117,19 @@ fn a_promise_outlasts_a_limit_that_is_set_later() {
             .try_reserve_exact(500 * PAGE as usize)
             .is_err()
     );
-    frames(|frames| frames.set_limit(Some(0)));
+    set_limit(Some(0));
     for page in 0..500 {
         block.write(page * PAGE, page as u8);
     }
     assert!((0..500).all(|page| block.read(page * PAGE) == page as u8));
     assert!(counts().kept_back <= 1);
     drop(block);
-    frames(|frames| frames.set_limit(None));
+    set_limit(None);
     assert_eq!((usage().in_use, counts().kept_back), (0, 0));
 }
 
 #[test_case]
-fn the_whole_machine_can_be_promised_and_touched_and_lives_on() {
+fn the_whole_machine_can_be_reserved_and_touched_and_lives_on() {
     heap::trim();
     let before = counts();
     let layout = Layout::from_size_align(1 << 20, 8).expect("a layout");

@@ -1,7 +1,7 @@
 //! The heap from its first byte on: virtual memory in plenty, and a frame only
 //! for what is touched.
 //!
-//! A large block is promised its frames, and holds those of the pages that were
+//! A large block has its frames reserved, and holds those of the pages that were
 //! touched. The list of holes stands in the free memory itself: a node right
 //! behind a block that is carved out, written while the heap's lock is held; and
 //! this is a debug build, with a canary in a block's last page. A kernel of its
@@ -30,16 +30,16 @@ fn region() -> Region {
         .expect("the heap has a region of that name")
 }
 
-/// Asserts that so many pages of the heap have a frame, and so many a promise.
-fn assert_pages(private: u64, promised: u64) {
+/// Asserts that so many pages of the heap have a frame, and so many a reserved one.
+fn assert_pages(private: u64, reserved: u64) {
     let region = region();
-    let resident = spaces::kernel_half(|space, memory| space.resident(&region));
+    let resident = spaces::kernel_half(|space, _| space.resident(&region));
     let expected = Resident {
         private,
         ..Resident::default()
     };
     assert_eq!(resident, expected);
-    assert_eq!(counts().kept_back, promised);
+    assert_eq!(counts().kept_back, reserved);
 }
 
 #[test_case]
@@ -99,7 +99,7 @@ fn touching_a_whole_block_costs_each_page_once() {
     let size = 2 * LARGE_PAGE;
     let pages = size / PAGE;
     let (block, measured) = measure(|| Block::new(size, PAGE));
-    // Canary and node are in the third 2 MiB: the block's promise makes two
+    // Canary and node are in the third 2 MiB: the block's reservation makes two
     // tables more.
     assert_eq!(measured.cost, cost(2, 2, 2));
     assert_pages(4, pages - 1);

@@ -14,6 +14,7 @@ use bootloader_api::info::MemoryRegionKind;
 use common::{PAGE, counts, frames};
 use kernel::cpu::features;
 use kernel::testing::boot_info;
+use memory::fault_log::{Event, RING};
 use memory::frames::{Layout, State};
 use memory::memory_map::{Kind, MapEntry, MemoryMap, Region};
 use x86_64::PhysAddr;
@@ -32,6 +33,14 @@ fn machine() -> Vec<MapEntry> {
 fn frames_of(map: &[MapEntry], kind: Kind) -> u64 {
     let entries = map.iter().filter(|entry| entry.kind == kind);
     entries.map(|entry| entry.range.frames()).sum()
+}
+
+/// Frames that the memory manager keeps for itself: its bitmap, and the ring of
+/// the fault log behind it.
+fn own_frames(map: &[MapEntry]) -> u64 {
+    let managed = map.iter().filter(|entry| entry.kind != Kind::Reserved);
+    let ring = size_of::<[Event; RING]>() as u64;
+    Layout::of(managed.copied()).frames() + ring.div_ceil(PAGE)
 }
 
 /// Whether ranges are whole, sorted and apart, and as few as can be.
@@ -88,12 +97,11 @@ fn the_frame_allocator_has_exactly_the_frames_of_the_map() {
     let map = machine();
     let usable = frames_of(&map, Kind::Usable);
     let loader = frames_of(&map, Kind::Reclaimable);
-    let managed = map.iter().filter(|entry| entry.kind != Kind::Reserved);
-    let bitmap = Layout::of(managed.copied()).frames();
+    let own = own_frames(&map);
     let counts = counts();
     assert_eq!(counts.total, usable + loader);
     assert!(
-        (bitmap..=bitmap + loader).contains(&counts.reserved),
+        (own..=own + loader).contains(&counts.reserved),
         "{counts:?}"
     );
     assert_eq!(counts.free + counts.used, counts.total);
@@ -118,16 +126,19 @@ fn every_frame_has_the_state_that_the_map_gives_it() {
 }
 
 #[test_case]
-fn the_allocators_own_bitmap_is_reserved_in_usable_memory() {
+fn the_bitmap_and_the_fault_log_are_reserved_in_usable_memory() {
     let map = machine();
-    let managed = map.iter().filter(|entry| entry.kind != Kind::Reserved);
-    let place = Layout::of(managed.clone().copied())
-        .place(managed.copied())
-        .expect("the kernel found one");
-    for address in [place.start, place.end - PAGE] {
-        let state = frames(|frames| frames.state_of(address));
-        assert_eq!(state, Some(State::Reserved));
+    let own = own_frames(&map);
+    let end = map
+        .iter()
+        .rfind(|entry| entry.kind == Kind::Usable && entry.range.frames() >= own)
+        .map(|entry| entry.range.end())
+        .expect("the kernel found room");
+    let state = |address| frames(|frames| frames.state_of(PhysAddr::new(address)));
+    for frame in 1..=own {
+        assert_eq!(state(end - frame * PAGE), Some(State::Reserved), "{frame}");
     }
+    assert_ne!(state(end - (own + 1) * PAGE), Some(State::Reserved));
 }
 
 /// The cleaned map of made-up regions, as `(start, end, kind)`.

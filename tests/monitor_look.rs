@@ -131,7 +131,7 @@ fn the_counters_add_up_and_move_with_what_is_done() {
     session.fails(9, "`now` is one word too many: frames");
     for index in [8, 10] {
         let of = |name| session.number(index, name);
-        assert_eq!(of("promised"), 0);
+        assert_eq!(of("reserved"), 0);
         assert!(of("in_use") <= of("size") && of("largest_free") <= of("size"));
         assert!(of("blocks") > 0 && of("growths") > 0 && of("spans") > 0);
         assert!(of("resident") * 4096 >= of("in_use"));

@@ -1,5 +1,5 @@
-//! Must fail with status 101: the heap is used while memory is locked, as it is
-//! while a fault is resolved.
+//! Must fail with status 101: the heap is used while the kernel half is locked,
+//! as it is while a fault of the heap is resolved.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -15,6 +15,6 @@ use kernel::spaces;
 kernel::test_kernel!(test_main);
 
 #[test_case]
-fn the_heap_comes_before_memory() {
+fn the_heap_comes_before_the_kernel_half() {
     spaces::kernel_half(|space, _| _ = Box::new(space.region_count()));
 }

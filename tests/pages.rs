@@ -13,7 +13,7 @@ mod common;
 use alloc::collections::BTreeSet;
 use common::{
     LARGE_PAGE, NOTHING, PAGE, allocate, cost, counts, direct, flags, free, level, pages_at,
-    physical, read, write, zero_frame,
+    physical, read, set_limit, write, zero_frame,
 };
 use kernel::account::meter::{Cost, measure};
 use kernel::cpu::access;
@@ -35,7 +35,7 @@ fn touch_pages(region: &Region, pages: core::ops::Range<u64>, byte: Option<u8>) 
 }
 
 fn resident(region: &Region) -> Resident {
-    spaces::current(|space, memory| space.resident(region))
+    spaces::current(|space, _| space.resident(region))
 }
 
 #[test_case]
@@ -171,10 +171,8 @@ fn fault_around_in_a_zero_region_takes_only_the_frame_of_the_written_page() {
 fn fault_around_keeps_what_is_there() {
     let region = allocate(pages_at(0x10000, 8, Backing::Zero).fault_around(8));
     write(&region, 0, 9);
-    spaces::current(|space, memory| {
-        space.discard(region.base + PAGE, 7 * PAGE, memory)
-    })
-    .expect("the pages are the region's own");
+    spaces::current(|space, memory| space.discard(region.base + PAGE, 7 * PAGE, memory))
+        .expect("the pages are the region's own");
     assert_eq!(touch_pages(&region, 7..8, None), cost(1, 0, 0));
     assert_eq!(read(&region, 0), 9);
     assert_eq!(free(&region), 1);
@@ -244,9 +242,9 @@ fn where_no_large_frame_is_free_small_pages_stand_in_and_are_counted() {
     let region = large(Backing::Demand);
     let fallbacks = || spaces::memory().fallbacks();
     let before = fallbacks();
-    common::frames(|frames| frames.set_limit(Some(100)));
+    set_limit(Some(100));
     let (_, measured) = measure(|| write(&region, 0, 1));
-    common::frames(|frames| frames.set_limit(None));
+    set_limit(None);
     assert_eq!(measured.cost, cost(1, 1, 3));
     assert_eq!(fallbacks() - before, 1);
     assert_eq!(free(&region), 1);

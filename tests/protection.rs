@@ -59,11 +59,8 @@ fn code_constants_and_data_have_their_own_rights() {
 #[test_case]
 fn code_is_read_only_in_the_direct_map_too() {
     let code = code();
-    let (frame, offset) = spaces::kernel_half(|space, memory| {
-        let frame = space.walk(code).physical().expect("code is mapped");
-        (frame, physical.direct_map())
-    });
-    let alias = offset.address_of(frame);
+    let frame = spaces::kernel_half(|half, _| half.walk(code).physical()).expect("code is mapped");
+    let alias = spaces::memory().direct_map().address_of(frame);
     let region = spaces::kernel_half(|space, _| space.region_at(alias)).expect("in the map");
     assert_eq!(
         (region.rights, region.backing),

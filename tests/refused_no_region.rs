@@ -34,7 +34,9 @@ static FREE: AtomicU64 = AtomicU64::new(0);
 fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
     expect_report(|report: &Report| {
         // Before anything is allocated: the heap has faults of its own.
-        let event = spaces::memory().fault_log(|log| log.last()).expect("this fault");
+        let event = spaces::memory()
+            .fault_log(|log| log.last())
+            .expect("this fault");
         assert_eq!(counts().free, FREE.load(Ordering::Relaxed));
         assert_eq!(report.frame.vector(), Vector::PAGE_FAULT);
         assert_eq!(report.frame.cr2, ADDRESS.as_u64());

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{address, allocate, audit, counts, frames, pages_at, physical, write};
+use common::{address, allocate, audit, counts, pages_at, physical, set_limit, write};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::fault::Reason;
 use kernel::report::Report;
@@ -31,11 +31,11 @@ fn a_touch_without_a_frame_left_is_refused_and_leaves_nothing_behind() {
         assert_eq!(counts().limit, Some(2));
         assert_eq!(counts().free, FREE.load(Ordering::Relaxed));
         assert_eq!(physical(address(0x4000_0000)), None);
-        frames(|frames| frames.set_limit(None));
+        set_limit(None);
         audit();
     });
     let region = allocate(pages_at(0x4000_0000, 1, Backing::Demand));
     FREE.store(counts().free, Ordering::Relaxed);
-    frames(|frames| frames.set_limit(Some(2)));
+    set_limit(Some(2));
     write(&region, 0, 1);
 }

@@ -9,17 +9,21 @@
 mod common;
 
 use common::{
-    LARGE_PAGE, NOTHING, PAGE, allocate, cost, flags, free, level, pages_at, physical, read, write,
-    zero_frame,
+    LARGE_PAGE, NOTHING, PAGE, allocate, cost, direct, flags, free, level, pages_at, physical,
+    read, write, zero_frame,
 };
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel::account::meter::measure;
+use kernel::cpu::access;
 use kernel::cpu::tlb::Processor;
 use kernel::spaces;
+use memory::frames::FrameKind;
+use memory::memory_map;
 use memory::paging::LeafSize;
 use memory::space::{Backing, Placement, Region, Request, Rights};
-use memory::{Access, Fault, Flush, Outcome, Scope, Tlb};
-use x86_64::VirtAddr;
+use memory::{Access, Fault, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
 use x86_64::structures::paging::PageTableFlags;
+use x86_64::{PhysAddr, VirtAddr};
 
 kernel::test_kernel!(test_main);
 
@@ -29,10 +33,8 @@ fn discard(region: &Region, offset: u64, size: u64) -> u64 {
 }
 
 fn protect(region: &Region, pages: u64, rights: Rights) {
-    spaces::current(|space, memory| {
-        space.protect(region.base, pages * PAGE, rights, memory)
-    })
-    .expect("the pages are the region's own");
+    spaces::current(|space, memory| space.protect(region.base, pages * PAGE, rights, memory))
+        .expect("the pages are the region's own");
 }
 
 #[test_case]
@@ -111,8 +113,9 @@ fn global_translations_of_the_kernel_half_are_gone_as_well() {
     for count in [1, pages] {
         (0..pages).for_each(|page| write(&region, page * PAGE, 7));
         assert!(flags(region.base).contains(PageTableFlags::GLOBAL));
-        let gone = spaces::kernel_half(|space, memory| {
-            space.discard(region.base, count * PAGE, memory)
+        // SAFETY: the region is the test's own, and nothing refers to it.
+        let gone = spaces::kernel_half(|half, memory| unsafe {
+            half.discard(region.base, count * PAGE, memory)
         });
         assert_eq!(gone, Ok(count));
         let (sum, measured) = measure(|| {
@@ -122,7 +125,8 @@ fn global_translations_of_the_kernel_half_are_gone_as_well() {
         });
         assert_eq!((sum, measured.cost.faults), (0, count));
     }
-    let freed = spaces::kernel_half(|space, memory| space.free(region.base, memory));
+    // SAFETY: as above.
+    let freed = spaces::kernel_half(|half, memory| unsafe { half.free(region.base, memory) });
     assert_eq!(freed, Ok(pages));
 }
 
@@ -139,21 +143,34 @@ fn after_zero_to_private_reads_see_the_private_frame() {
 }
 
 /// The processor's translations, with a note of what was asked to go.
-#[derive(Default)]
 struct Noted {
-    pages: u64,
-    last: Option<VirtAddr>,
-    everything: u64,
+    pages: AtomicU64,
+    last: AtomicU64,
+    everything: AtomicU64,
+}
+
+static NOTED: Noted = Noted {
+    pages: AtomicU64::new(0),
+    last: AtomicU64::new(0),
+    everything: AtomicU64::new(0),
+};
+
+impl Noted {
+    /// How many pages, and how often everything.
+    fn counts(&self) -> (u64, u64) {
+        (self.pages.load(Relaxed), self.everything.load(Relaxed))
+    }
 }
 
 impl Tlb for Noted {
-    fn flush(&mut self, scope: Scope, flush: Flush<'_>) {
+    fn flush(&self, scope: Scope, flush: Flush<'_>) {
         match flush {
             Flush::Pages(pages) => {
-                self.pages += pages.len() as u64;
-                self.last = pages.last().copied();
+                self.pages.fetch_add(pages.len() as u64, Relaxed);
+                let last = pages.last().expect("pages are flushed");
+                self.last.store(last.as_u64(), Relaxed);
             }
-            Flush::Everything => self.everything += 1,
+            Flush::Everything => _ = self.everything.fetch_add(1, Relaxed),
         }
         Processor.flush(scope, flush);
     }
@@ -161,31 +178,60 @@ impl Tlb for Noted {
 
 #[test_case]
 fn zero_to_private_flushes_its_page_and_absent_to_present_flushes_nothing() {
-    // Emulators drop the translation with the fault, so the flush itself is counted.
-    let region = allocate(pages_at(0x10000, 2, Backing::Zero));
-    let mut noted = Noted::default();
-    let resolve = |noted: &mut Noted, address, access| {
-        spaces::current(|space, memory| {
-            space.resolve(Fault::supervisor(address, access), physical, noted)
-        })
+    // Emulators drop the translation with the fault, so the flush itself is
+    // counted: by a memory of the test's own, over a run of the machine's frames.
+    let machine = spaces::memory();
+    let run = machine
+        .allocate_run(64, PAGE, 1 << 51, FrameKind::Kernel)
+        .expect("64 frames are free in a row");
+    let region = memory_map::Region {
+        start: run.start().as_u64(),
+        end: run.range().end(),
+        kind: memory_map::Kind::Usable,
     };
+    let offset = machine.direct_map().address_of(PhysAddr::zero());
+    // SAFETY:
+    // - The run is the test's own, and goes back after the last use; the direct
+    //   map shows it.
+    // - The features are the machine's; `Noted` flushes the one processor.
+    let memory = unsafe { Memory::new([region], offset, machine.features(), &NOTED) }
+        .expect("the run has room for a bitmap");
+    // SAFETY: nothing is allocated in it, and it is never loaded.
+    let kernel = unsafe { KernelHalf::new(511..512, &[], &memory) }.expect("two frames are free");
+    let mut space = Space::new(&kernel, &memory).expect("a frame is free");
+    let region = space
+        .allocate(pages_at(0x10000, 2, Backing::Zero), &memory)
+        .expect("the space is empty");
+
+    let mut resolve = |address, access| space.resolve(&Fault::supervisor(address, access), &memory);
     let page = region.base + PAGE;
-    assert_eq!(resolve(&mut noted, page, Access::Read), Outcome::ZeroRead);
-    assert_eq!((noted.pages, noted.everything), (0, 0));
-    assert_eq!(
-        resolve(&mut noted, page + 5, Access::Write),
-        Outcome::PrivateCopy
-    );
-    assert_eq!((noted.pages, noted.everything), (1, 0));
-    assert_eq!(
-        noted.last.map(|address| address.align_down(PAGE)),
-        Some(page)
-    );
-    assert_eq!(
-        resolve(&mut noted, region.base, Access::Write),
-        Outcome::ZeroWrite
-    );
-    assert_eq!((noted.pages, noted.everything), (1, 0));
+    assert_eq!(resolve(page, Access::Read), Outcome::ZeroRead);
+    assert_eq!(NOTED.counts(), (0, 0));
+    assert_eq!(resolve(page + 5, Access::Write), Outcome::PrivateCopy);
+    assert_eq!(NOTED.counts(), (1, 0));
+    let last = VirtAddr::new(NOTED.last.load(Relaxed));
+    assert_eq!(last.align_down(PAGE), page);
+    assert_eq!(resolve(region.base, Access::Write), Outcome::ZeroWrite);
+    assert_eq!(NOTED.counts(), (1, 0));
+
+    // SAFETY: it was never loaded.
+    assert_eq!(unsafe { space.destroy(&memory) }, 2);
+    machine.free_run(run);
+}
+
+#[test_case]
+fn zero_to_private_makes_the_processor_forget_the_zero_frame() {
+    // Resolved without a fault, so that only the flush can drop the translation.
+    let region = allocate(pages_at(0x10000, 1, Backing::Zero));
+    assert_eq!(read(&region, 9), 0);
+    let fault = Fault::supervisor(region.base, Access::Write);
+    let outcome = spaces::current(|space, memory| space.resolve(&fault, memory));
+    assert_eq!(outcome, Outcome::PrivateCopy);
+    let place = direct(physical(region.base + 9).expect("the page is mapped"));
+    // SAFETY: the frame is the region's own, where no Rust value stands.
+    unsafe { access::write_byte(place, 0x77) };
+    let (byte, measured) = measure(|| read(&region, 9));
+    assert_eq!((byte, measured.cost), (0x77, NOTHING));
     free(&region);
 }
 

@@ -11,7 +11,7 @@ extern crate alloc;
 mod common;
 
 use alloc::vec::Vec;
-use common::{NOTHING, audit, cost, counts, physical, zero_frame};
+use common::{NOTHING, audit, cost, counts, physical, set_limit, zero_frame};
 use kernel::account::meter::Cost;
 use kernel::tour::policies::trial::{Policy, Trial, Workload};
 use kernel::tour::scenario::{Scenario, Step};
@@ -221,13 +221,10 @@ fn reading_before_writing_doubles_the_faults_of_zero_backing_alone() {
 
 #[test_case]
 fn without_a_free_large_page_small_ones_stand_in_and_are_counted() {
-    common::frames(|frames| {
-        let free = frames.counts().free;
-        assert!(free > 500);
-        frames.set_limit(Some(500));
-    });
+    assert!(counts().free > 500);
+    set_limit(Some(500));
     let trial = Trial::run(Policy::Large, Workload::DenseWrite);
-    common::frames(|frames| frames.set_limit(None));
+    set_limit(None);
     assert_eq!(trial.fallbacks, 1);
     assert_eq!(
         (trial.cost.faults, trial.cost.frames, trial.cost.tables),
@@ -239,9 +236,9 @@ fn without_a_free_large_page_small_ones_stand_in_and_are_counted() {
 fn every_tour_needs_no_more_frames_than_it_says_and_gives_them_all_back() {
     for tour in &TOURS {
         let before = counts();
-        common::frames(|frames| frames.set_limit(Some(tour.frames)));
+        set_limit(Some(tour.frames));
         (tour.run)();
-        common::frames(|frames| frames.set_limit(None));
+        set_limit(None);
         assert_eq!(counts(), before, "{}", tour.name);
         audit();
     }

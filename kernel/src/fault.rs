@@ -49,28 +49,25 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     }
 }
 
-/// Goes on where no page was mapped; `None` says that the memory manager could
+/// What else can become of a fault; `None` says that the memory manager could
 /// not be asked.
 #[cold]
 #[inline(never)]
 fn not_mapped(context: &PageFaultContext, outcome: Option<Outcome>) -> Answer {
     match outcome {
-        Some(
-            Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy,
-        ) => Answer::Resolved,
+        Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {
+            Answer::Resolved
+        }
         Some(Outcome::Spurious) => spurious(context),
-        Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
-        None if spaces::resolving().is_some() => refuse(context, Reason::Nested),
-        None => refuse(context, Reason::Locked),
+        Some(Outcome::Refused(refusal)) => refuse(context.fault, Reason::Space(refusal)),
+        None => refuse(context.fault, Reason::Locked),
     }
 }
 
 /// Tries the access again once, and no more.
-#[cold]
-#[inline(never)]
 fn spurious(frame: &PageFaultContext) -> Answer {
     if spaces::is_stuck() {
-        return refuse(frame, Reason::NoProgress);
+        return refuse(frame.fault, Reason::NoProgress);
     }
     if let Some(mut spurious) = SPURIOUS.try_lock() {
         *spurious = Some(*frame);
@@ -78,11 +75,15 @@ fn spurious(frame: &PageFaultContext) -> Answer {
     Answer::Resolved
 }
 
-#[cold]
-#[inline(never)]
-fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
+/// Refuses a fault, for this reason unless it came while another one, in
+/// whichever half, was being resolved.
+fn refuse(fault: Fault, reason: Reason) -> Answer {
+    let reason = match spaces::resolving() {
+        Some(_) => Reason::Nested,
+        None => reason,
+    };
     if let Some(mut refused) = REFUSED.try_lock() {
-        *refused = Some((context.fault, reason));
+        *refused = Some((fault, reason));
     }
     Answer::Refused
 }

@@ -106,11 +106,7 @@ pub unsafe fn build(
     }
     let stack = builder.make_stack()?;
     let Builder { half, .. } = builder;
-    Ok(Built {
-        half,
-        stack,
-        image,
-    })
+    Ok(Built { half, stack, image })
 }
 
 /// A kernel half in the making.

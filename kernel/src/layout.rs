@@ -7,7 +7,7 @@
 //!  288..352  0xffff_9000_0000_0000   the direct map: 32 TiB at most
 //!  384       0xffff_c000_0000_0000   regions: stacks, device memory
 //!  385       0xffff_c080_0000_0000   the heap, as far as it has grown
-//!  386       0xffff_c100_0000_0000   heap blocks that are kept apart
+//!  386       0xffff_c100_0000_0000   fenced heap blocks
 //!  387       0xffff_c180_0000_0000   the framebuffer
 //! ```
 //!
@@ -37,7 +37,7 @@ pub const FRAMEBUFFER: VirtAddr = slot(REGION_SLOTS.end - 1);
 pub const HEAP: VirtAddr = slot(REGION_SLOTS.start + 1);
 
 /// Where heap blocks lie that have pages of their own.
-pub const BLOCKS_APART: VirtAddr = slot(REGION_SLOTS.start + 2);
+pub const FENCED_BLOCKS: VirtAddr = slot(REGION_SLOTS.start + 2);
 
 /// The slot of the image.
 pub const IMAGE_SLOT: u16 = 256;
@@ -48,7 +48,7 @@ pub const DIRECT_MAP_SLOTS: Range<u16> = 288..352;
 /// The slots in which regions are placed.
 pub const REGION_SLOTS: Range<u16> = 384..388;
 
-/// Size of a kernel stack in bytes, its guard page apart.
+/// Size of a kernel stack in bytes, its guard page fenced.
 pub const STACK_SIZE: u64 = 128 * 1024;
 
 /// The first address of a slot of the kernel half, 256 to 511.

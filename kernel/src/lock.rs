@@ -48,7 +48,6 @@ static RANKS: AtomicU8 = AtomicU8::new(0);
 ///
 /// One word says whether something is in it, whether it is held, and for which
 /// page fault.
-
 pub struct Lock<T> {
     value: UnsafeCell<MaybeUninit<T>>,
     /// [`FREE`], [`EMPTY`], [`HELD`], or what it is held for.
@@ -207,14 +206,16 @@ mod tests {
     }
 
     #[test_case]
-    fn the_order_from_heap_to_memory_is_allowed_and_leaves_nothing_held() {
+    fn the_order_from_heap_to_kernel_half_is_allowed_and_leaves_nothing_held() {
         let before = RANKS.load(Relaxed);
         let heap = Lock::new(Rank::Heap, ());
-        let memory = Lock::new(Rank::KernelHalf, ());
+        let space = Lock::new(Rank::Space, ());
+        let kernel = Lock::new(Rank::KernelHalf, ());
         {
             let _heap = heap.lock();
-            let _memory = memory.lock();
-            assert_eq!(RANKS.load(Relaxed) & 0b11, 0b11);
+            let _space = space.lock();
+            let _kernel = kernel.lock();
+            assert_eq!(RANKS.load(Relaxed) & 0b111, 0b111);
         }
         assert_eq!(RANKS.load(Relaxed), before);
     }

@@ -29,7 +29,11 @@ fn main(mut boot: BootInfo) -> ! {
 /// On the kernel's own tables and stack.
 fn with_memory() -> ! {
     let heap = heap::init().expect("room for the heap");
-    log::info!("heap: {} bytes reserved at {:#x}", heap.size(), heap.start);
+    log::info!(
+        "heap: {} bytes reserved at {:#x}",
+        heap.size(),
+        heap.start()
+    );
     interrupts::init();
 
     let words = command_line::get();

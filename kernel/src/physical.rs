@@ -69,10 +69,7 @@ pub fn kept_frames() -> u64 {
 /// # Errors
 ///
 /// [`RunError`]: there are not enough frames in a row.
-pub fn keep<T: Copy>(
-    items: &[T],
-    memory: &Memory,
-) -> Result<&'static [T], RunError> {
+pub fn keep<T: Copy>(items: &[T], memory: &Memory) -> Result<&'static [T], RunError> {
     let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
     let run = memory.allocate_run(frames, 4096, 1 << 52, FrameKind::Kernel)?;
     KEPT.fetch_add(frames, Relaxed);
@@ -126,7 +123,8 @@ pub unsafe fn init(boot: &BootInfo, features: Features) -> Result<Memory, NewMem
     //   once. What is reclaimable is the loader's, until it is reclaimed.
     // - The features were read from CPUID, and `cpu::init` has switched on NX,
     //   global pages and CR0.WP. `Processor` flushes this processor, the only one.
-    let memory = unsafe { Memory::new(regions, boot.physical_memory_offset, features, &Processor) }?;
+    let memory =
+        unsafe { Memory::new(regions, boot.physical_memory_offset, features, &Processor) }?;
     let counts = memory.counts();
     log::info!(
         "frames: {} in all, {} free, {} reserved",

@@ -91,9 +91,14 @@ pub fn counts() -> Counts {
     frames(|frames| frames.counts())
 }
 
-/// Runs `work` on the machine's frame allocator.
-pub fn frames<R>(work: impl FnOnce(&mut Frames<'static>) -> R) -> R {
-    spaces::physical(|physical| work(physical.frames_mut()))
+/// Lets `look` see the machine's frame allocator.
+pub fn frames<R>(look: impl FnOnce(&Frames<'static>) -> R) -> R {
+    spaces::memory().frames(look)
+}
+
+/// Lets at most so many more frames be handed out, or all.
+pub fn set_limit(limit: Option<u64>) {
+    spaces::memory().set_limit(limit);
 }
 
 /// The frame of zeroes that all untouched zero-backed pages share.

@@ -39,10 +39,10 @@ fn a_panic_inside_a_panic_ends_with_101() {
 }
 
 #[test]
-fn a_heap_allocation_while_memory_is_locked_ends_with_101_and_names_the_order() {
+fn a_heap_allocation_while_the_kernel_half_is_locked_ends_with_101_and_names_the_order() {
     let run = run(test_kernel("must_fail_heap_under_locks"), &[]);
     assert_eq!(run.status, Some(101), "{run:?}");
-    let words = "lock order: Heap is taken while Memory is held";
+    let words = "lock order: Heap is taken while KernelHalf is held";
     assert!(run.guest.contains(words), "{run:?}");
 }
 

@@ -177,3 +177,89 @@ impl fmt::Debug for FaultLog {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::boxed::Box;
+
+    use super::*;
+
+    const RING: u64 = super::RING as u64;
+
+    /// A log of the events `0..written`, each with its number for an address.
+    fn log_of(written: u64) -> FaultLog {
+        let mut log = FaultLog::new(Box::leak(Box::new([Event::NONE; super::RING])));
+        (0..written).for_each(|number| record(&mut log, event(number)));
+        log
+    }
+
+    fn event(number: u64) -> Event {
+        let address = VirtAddr::new(number);
+        Event {
+            fault: Fault {
+                address,
+                ..Fault::NONE
+            },
+            ..Event::NONE
+        }
+    }
+
+    fn record(log: &mut FaultLog, event: Event) {
+        let Event {
+            fault,
+            outcome,
+            region,
+            frame,
+        } = event;
+        let resolved = Resolved {
+            outcome,
+            region,
+            frame,
+        };
+        log.record(&fault, resolved);
+    }
+
+    #[test]
+    fn a_full_ring_has_lost_nothing_and_one_event_more_loses_the_oldest() {
+        for (written, lost, oldest) in [(RING - 1, 0, 0), (RING, 0, 0), (RING + 1, 1, 1)] {
+            let mut log = log_of(written);
+            assert_eq!(log.lost(), lost, "before one is taken");
+            assert_eq!(log.take(), Some(event(oldest)));
+            assert_eq!(log.lost(), lost, "and after");
+        }
+    }
+
+    #[test]
+    fn losses_add_up_and_what_was_taken_is_not_lost() {
+        let mut log = log_of(RING + 5);
+        assert_eq!(log.lost(), 5);
+        for number in 5..8 {
+            assert_eq!(log.take(), Some(event(number)));
+        }
+        // Three places are free: the fourth event from here on costs one.
+        let written = RING + 5;
+        (written..written + 3).for_each(|number| record(&mut log, event(number)));
+        assert_eq!(log.lost(), 5);
+        (written + 3..written + 3 + 2 * RING).for_each(|number| record(&mut log, event(number)));
+        assert_eq!(log.lost(), 5 + 2 * RING);
+        for number in written + 3 + RING..written + 3 + 2 * RING {
+            assert_eq!(log.take(), Some(event(number)));
+        }
+        assert_eq!(log.take(), None);
+        assert_eq!(log.lost(), 5 + 2 * RING);
+        assert_eq!(log.faults(), log.lost() + 3 + RING, "the rest was taken");
+    }
+
+    #[test]
+    fn the_newest_event_is_seen_whether_it_was_taken_or_not() {
+        let mut log = log_of(0);
+        assert_eq!((log.last(), log.take()), (None, None));
+        assert!(!log.is_stuck(), "nothing came twice");
+        record(&mut log, event(7));
+        assert_eq!(log.take(), Some(event(7)));
+        assert_eq!(log.last(), Some(event(7)));
+        assert!(!log.is_stuck(), "it came once");
+    }
+}

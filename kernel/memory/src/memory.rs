@@ -138,8 +138,7 @@ impl Memory {
         // SAFETY: the frames of `held` are usable, so mapped and nobody's; they
         // are aligned and long enough, and `Frames::new` keeps them out of use
         // for ever. Any bits are valid words.
-        let words =
-            unsafe { slice::from_raw_parts_mut(direct_map.pointer(start), layout.words()) };
+        let words = unsafe { slice::from_raw_parts_mut(direct_map.pointer(start), layout.words()) };
         let events: *mut Event = direct_map.pointer(start + layout.frames() * Size4KiB::SIZE);
         // SAFETY: as above, behind the words; the ring is written before it is
         // referred to.
@@ -531,3 +530,6 @@ impl fmt::Debug for Memory {
         text.finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

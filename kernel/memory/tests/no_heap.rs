@@ -6,11 +6,13 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use common::machine::Machine;
-use common::operations::{LOW, PAGE, at};
+use common::machine::FEATURES;
+use common::operations::{PAGE, at};
+use common::simulated_memory::SimulatedMemory;
+use memory::memory_map::{Kind, Region};
 use memory::paging::LeafSize;
 use memory::space::{Backing, Request, Rights};
-use memory::{Access, Fault, Flush, Outcome, Scope, Tlb};
+use memory::{Access, Fault, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
 use x86_64::VirtAddr;
 
 thread_local! {
@@ -38,17 +40,34 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static COUNTED: Counted = Counted;
 
+/// On a machine without a cache of translations there is nothing to forget.
 struct NoCache;
 
 impl Tlb for NoCache {
-    fn flush(&mut self, _: Scope, _: Flush<'_>) {}
+    fn flush(&self, _: Scope, _: Flush<'_>) {}
 }
 
 const BASE: u64 = 0x4000_0000;
 
+/// 8 MiB of memory from 1 MiB on.
+fn memory_of(bytes: &SimulatedMemory) -> Memory {
+    let region = Region {
+        start: 0x10_0000,
+        end: 0x90_0000,
+        kind: Kind::Usable,
+    };
+    // SAFETY: the simulated memory is mapped there, nobody else uses it, and it
+    // is dropped after the result. Nothing here is cached or translated.
+    unsafe { Memory::new([region], bytes.offset(), FEATURES, &NoCache) }.expect("room")
+}
+
 #[test]
 fn no_fault_of_any_kind_touches_a_heap() {
-    let mut machine = Machine::new();
+    let bytes = SimulatedMemory::new();
+    let memory = memory_of(&bytes);
+    // SAFETY: it is the machine's one kernel half.
+    let kernel = unsafe { KernelHalf::new(320..321, &[], &memory) }.expect("frames");
+    let mut space = Space::new(&kernel, &memory).expect("frames");
     let regions = [
         Request::new(1000 * PAGE, Backing::Demand),
         Request::new(1000 * PAGE, Backing::Zero).fault_around(16),
@@ -58,19 +77,19 @@ fn no_fault_of_any_kind_touches_a_heap() {
         Request::new(PAGE, Backing::Guard),
     ];
     for (request, base) in regions.into_iter().zip((BASE..).step_by(1 << 24)) {
-        machine.allocate(LOW, request.placement(at(base)));
+        let request = request.placement(at(base));
+        space.allocate(request, &memory).expect("a free place");
     }
     let before = ALLOCATIONS.get();
     let mut outcomes = [0_u64; Outcome::ALL.len()];
     for left in [u64::MAX, 40, 0] {
-        machine.limit(left);
-        let space = machine.spaces[0].as_mut().expect("the first space");
+        memory.set_limit(Some(left));
         for region in 0..7 {
             for page in (0..600).step_by(7) {
                 for access in [Access::Read, Access::Write, Access::Execute] {
                     let address = VirtAddr::new(BASE + (region << 24) + page * PAGE);
                     let fault = Fault::supervisor(address, access);
-                    let outcome = space.resolve(fault, &mut machine.memory, &mut NoCache);
+                    let outcome = space.resolve(&fault, &memory);
                     let known = Outcome::ALL.iter().position(|&known| known == outcome);
                     outcomes[known.expect("all are listed")] += 1;
                 }

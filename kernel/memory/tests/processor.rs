@@ -41,7 +41,8 @@ impl Bench {
     /// Four tables that lead from `ADDRESS` to `FRAME` with all rights.
     fn new(features: Features) -> Self {
         let memory = Arc::new(SimulatedMemory::new());
-        let processor = Processor::new(Arc::clone(&memory), features, ROOT);
+        let mut processor = Processor::new(Arc::clone(&memory), features);
+        processor.load(ROOT);
         let bench = Self { memory, processor };
         bench.set(4, LEVEL_3, ALL);
         bench.set(3, LEVEL_2, ALL);
@@ -85,7 +86,7 @@ fn a_walk_leads_through_four_tables() {
 }
 
 #[test]
-fn an_absent_entry_at_any_level_is_told_without_the_p_bit() {
+fn an_absent_entry_at_any_level_is_reported_without_the_p_bit() {
     for level in 1..=4 {
         let mut bench = Bench::new(FEATURES);
         bench.set(level, 0, Flags::empty());
@@ -114,7 +115,7 @@ fn every_level_must_give_a_right() {
 }
 
 #[test]
-fn reserved_bits_are_told_with_the_p_bit() {
+fn reserved_bits_are_reported_with_the_p_bit() {
     let above = Flags::from_bits_retain(1 << FEATURES.physical_bits);
     for level in 1..=4 {
         let mut bench = Bench::new(FEATURES);

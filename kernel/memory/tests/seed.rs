@@ -5,6 +5,7 @@
 mod common;
 
 use common::machine::{FIRST_TABLES, Machine};
+use common::operations::LOW;
 use memory::Outcome;
 use memory::paging::{LeafSize, index_at, offset_in_page};
 use memory::space::{Backing, Placement, Request};
@@ -57,11 +58,7 @@ fn stepped(start: u64) -> [u64; 3] {
 fn with(backing: Backing) -> Machine {
     let mut machine = Machine::new();
     let request = Request::new(0x2000, backing).placement(Placement::At(VirtAddr::new(BASE)));
-    let (memory) = (&mut machine.memory, &mut machine.processors);
-    let space = machine.spaces[0].as_mut().expect("space 0");
-    let region = space
-        .allocate(request, memory)
-        .expect("a free place");
+    let region = machine.allocate(LOW, request);
     assert_eq!((region.base.as_u64(), region.size), (BASE, 0x2000));
     machine
 }
@@ -115,7 +112,10 @@ fn touching_b_first_maps_the_page_that_holds_all_three() {
     let mut machine = with(Backing::Demand);
     let [a, b, c] = packed();
     fill(&mut machine, b, 10);
-    let event = machine.memory.fault_log(|log| log.last()).expect("one fault");
+    let event = machine
+        .memory
+        .fault_log(|log| log.last())
+        .expect("one fault");
     assert_eq!(event.fault.address.as_u64(), 0x1_0005);
     assert_eq!(
         event.fault.code.bits(),
@@ -178,7 +178,12 @@ fn zero_backing_reads_without_a_frame_and_writes_with_one() {
 fn zero_backing_that_is_written_first_takes_one_fault() {
     let mut machine = with(Backing::Zero);
     fill(&mut machine, BASE, 5);
-    assert_eq!(machine.memory.fault_log(|log| log.count(Outcome::ZeroWrite)), 1);
+    assert_eq!(
+        machine
+            .memory
+            .fault_log(|log| log.count(Outcome::ZeroWrite)),
+        1
+    );
     assert_eq!(frames_and_faults(&machine), (1, 1));
 }
 

@@ -92,8 +92,7 @@ fn spurious(bench: &Bench) {
         write(page(region, 0));
         let fault = Fault::supervisor(region.base, Access::Write);
         bench.report("spurious fault, without the exception", 0..SAMPLES, |_| {
-            let outcome =
-                spaces::current(|space, memory| space.resolve(&fault, memory));
+            let outcome = spaces::current(|space, memory| space.resolve(&fault, memory));
             black_box(outcome);
         });
     });

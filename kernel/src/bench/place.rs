@@ -43,7 +43,11 @@ pub(super) fn free(region: &Region) {
 /// A region at the start of a leaf table, for as long as `work` takes.
 pub(super) fn with_region(request: Request, work: impl FnOnce(&Region)) {
     let low = VirtAddr::new(LARGE_PAGE);
-    let place = Placement::Within { from: low, below: (low + (1_u64 << 40)).as_u64(), align: LARGE_PAGE };
+    let place = Placement::Within {
+        from: low,
+        below: (low + (1_u64 << 40)).as_u64(),
+        align: LARGE_PAGE,
+    };
     let region = allocate(request.placement(place));
     work(&region);
     free(&region);

@@ -40,7 +40,8 @@ impl Faults {
 
     /// Reads the counters.
     pub(super) fn gather(&mut self) {
-        self.counts = spaces::memory().fault_log(|log| Outcome::ALL.map(|outcome| log.count(outcome)));
+        self.counts =
+            spaces::memory().fault_log(|log| Outcome::ALL.map(|outcome| log.count(outcome)));
     }
 
     /// Draws what has changed.

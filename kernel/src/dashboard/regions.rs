@@ -106,12 +106,7 @@ impl Regions {
         });
     }
 
-    fn take(
-        &mut self,
-        half: &Half,
-        lines: usize,
-        is_wanted: impl Fn(&Region) -> bool,
-    ) {
+    fn take(&mut self, half: &Half, lines: usize, is_wanted: impl Fn(&Region) -> bool) {
         let wanted = half.regions().filter(|region| is_wanted(region));
         for region in wanted.take(lines - self.count) {
             let bar = Bar::of(&region, half);

@@ -1,47 +1,66 @@
 //! The kernel heap: [`memory::heap`] behind a lock, over demand regions of the
 //! kernel half.
 //!
-//! Its regions hold no frame but those that were touched, and it hands out
-//! nothing that a frame is not promised to. It touches pages itself while its
-//! lock is held (links of free blocks, nodes of its list). Such a fault is the
-//! normal case, and why the heap comes first in the order of locks. The other
-//! way round cannot be: the fault path is the crate `memory`, which has no
-//! allocator; and where memory's lock is held, taking the heap's is a panic in
-//! debug builds ([`lock`](crate::lock)). In the book: chapter 7,
+//! Its regions hold no frame but those that were touched, and it hands out no
+//! page that a frame is not kept back for. It touches pages itself while its
+//! lock is held (links of free blocks, its notes). Such a fault is the normal
+//! case, and why the heap comes first in the order of locks. The other way
+//! round does not happen: the fault path is the crate `memory`, which has no
+//! allocator; and where the kernel half's lock is held, taking the heap's is a
+//! panic in debug builds ([`lock`](crate::lock)). In the book: chapter 7,
 //! `docs/07-the-heap.md`.
 
-mod apart;
-mod source;
+mod fenced;
 
-pub use apart::{LABEL as APART_LABEL, keep_blocks_apart};
-pub use source::LABEL;
+pub use fenced::{LABEL as FENCED_LABEL, fence_blocks};
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 
+use memory::demand::{DemandPages, Reach};
 use memory::heap::{Heap, Pages, Usage};
+use memory::{KernelHalf, Memory};
 use x86_64::instructions::interrupts::without_interrupts;
 
+use crate::layout::{HEAP as HEAP_START, SLOT_SIZE};
 use crate::lock::{Lock, Rank};
 use crate::{command_line, spaces};
-use source::DemandRegions;
 
 /// The most that is reserved at once, in bytes.
 const LARGEST: u64 = 1 << 30;
 
-struct KernelHeap(Lock<Heap<DemandRegions>>);
+/// What the heap's regions are called in reports.
+pub const LABEL: &str = "heap";
+
+/// The way to the kernel half, for the heap's memory.
+#[derive(Debug)]
+struct Kernel;
+
+// SAFETY: the kernel half behind the lock is the machine's one, and its fault
+// handler is `fault::page_fault`.
+unsafe impl Reach for Kernel {
+    fn reach<R>(&self, work: impl FnOnce(&mut KernelHalf, &Memory) -> R) -> R {
+        spaces::kernel_half(work)
+    }
+}
+
+/// Demand regions in the slot of the heap.
+const PAGES: DemandPages<Kernel> =
+    DemandPages::new(Kernel, HEAP_START, HEAP_START.as_u64() + SLOT_SIZE, LABEL);
+
+struct KernelHeap(Lock<Heap<DemandPages<Kernel>>>);
 
 #[global_allocator]
-static HEAP: KernelHeap = KernelHeap(Lock::new(Rank::Heap, Heap::new(DemandRegions)));
+static HEAP: KernelHeap = KernelHeap(Lock::new(Rank::Heap, Heap::new(PAGES)));
 
 /// Reserves the heap's first region (an eighth of memory, at most 1 GiB); it
 /// grows by as much when it has to. Returns where it lies; `None` if there is
 /// no room or no frame for it. With the word `heap-guard` on the command line
-/// blocks are [kept apart](keep_blocks_apart).
+/// blocks are [fenced](fence_blocks).
 pub fn init() -> Option<Pages> {
-    keep_blocks_apart(command_line::get().has("heap-guard"));
+    fence_blocks(command_line::get().has("heap-guard"));
     let total = spaces::memory().counts().total * 4096;
-    with_heap(|heap| heap.reserve((total / 8).min(LARGEST) as usize))
+    with_heap(|heap| heap.grow((total / 8).min(LARGEST) as usize))
 }
 
 /// What the heap holds now.
@@ -57,7 +76,7 @@ pub fn trim() -> usize {
 }
 
 #[inline(always)]
-fn with_heap<R>(work: impl FnOnce(&mut Heap<DemandRegions>) -> R) -> R {
+fn with_heap<R>(work: impl FnOnce(&mut Heap<DemandPages<Kernel>>) -> R) -> R {
     without_interrupts(|| work(&mut HEAP.0.lock()))
 }
 
@@ -68,20 +87,20 @@ fn or_null(block: Option<NonNull<u8>>) -> *mut u8 {
 // SAFETY:
 // - Blocks are those of one `Heap` behind one lock, or have pages of their own:
 //   aligned, large enough, and handed out once until they are given back.
-// - It does not unwind, and a block that cannot be had is a null pointer.
+// - It does not unwind, and a block that there is no memory for is a null pointer.
 // - It does not allocate itself; the faults it may cause take frames only.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        or_null(if apart::is_on() {
-            apart::allocate(layout)
+        or_null(if fenced::is_on() {
+            fenced::allocate(layout)
         } else {
             with_heap(|heap| heap.allocate(layout))
         })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        or_null(if apart::is_on() {
-            apart::allocate(layout)
+        or_null(if fenced::is_on() {
+            fenced::allocate(layout)
         } else {
             with_heap(|heap| heap.allocate_zeroed(layout))
         })
@@ -91,8 +110,8 @@ unsafe impl GlobalAlloc for KernelHeap {
         let Some(block) = NonNull::new(block) else {
             return;
         };
-        if apart::owns(block) {
-            apart::deallocate(block, layout);
+        if fenced::owns(block) {
+            fenced::deallocate(block, layout);
         } else {
             // SAFETY: the caller got `block` from `alloc` with this layout.
             with_heap(|heap| unsafe { heap.deallocate(block, layout) });
@@ -103,7 +122,7 @@ unsafe impl GlobalAlloc for KernelHeap {
         let Some(old) = NonNull::new(block) else {
             return null_mut();
         };
-        if !apart::owns(old) && !apart::is_on() {
+        if !fenced::owns(old) && !fenced::is_on() {
             // SAFETY: the caller got `block` from `alloc` with this layout.
             return or_null(with_heap(|heap| unsafe {
                 heap.reallocate(old, layout, size)

@@ -168,7 +168,7 @@ pub static COMMANDS: [Command; 26] = [
     Command {
         name: "heap",
         usage: "heap [trim]",
-        does: "tells of the kernel's own heap; resident= and promised= are frames, trim gives idle ones back",
+        does: "tells of the kernel's own heap; resident= and reserved= are frames, trim gives idle ones back",
         example: "heap",
         run: frames::heap,
     },

@@ -103,9 +103,7 @@ impl Half {
         let mut bound = VirtAddr::zero();
         loop {
             let found = self.look(|half| {
-                let region = half
-                    .region_at(bound)
-                    .or_else(|| half.region_above(bound))?;
+                let region = half.region_at(bound).or_else(|| half.region_above(bound))?;
                 Some((region, half.resident(&region)))
             });
             let Some((region, resident)) = found else {

@@ -1,7 +1,7 @@
 //! The audit of the live machine: every table, leaf, record and counter.
 
-use memory::audit::{Audit, Broken, Report};
 use memory::Space;
+use memory::audit::{Audit, Broken, Report};
 use memory::space::{AllocateError, Backing, Region, Request};
 
 use super::{current, kernel_half};
@@ -49,6 +49,5 @@ pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
 /// A region for the audit's notes.
 fn notes(words: usize) -> Result<Region, AuditError> {
     let request = Request::new(words as u64 * 8, Backing::Immediate).label("notes of the audit");
-    kernel_half(|kernel, memory| kernel.allocate(request, memory))
-        .map_err(AuditError::Memory)
+    kernel_half(|kernel, memory| kernel.allocate(request, memory)).map_err(AuditError::Memory)
 }

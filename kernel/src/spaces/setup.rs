@@ -14,7 +14,7 @@ use spin::Once;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::OffsetPageTable;
 
-use super::{CURRENT, KERNEL, InUse, MEMORY, memory};
+use super::{CURRENT, InUse, KERNEL, MEMORY, memory};
 use crate::boot::{self, BootInfo};
 use crate::cpu::switch::switch;
 use crate::cpu::tlb;
@@ -73,11 +73,7 @@ pub unsafe fn init(
         unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), boot.physical_memory_offset) };
     // SAFETY: `loader` is what is loaded, and all else comes from `boot`.
     let built = unsafe { kernel_half::build(&boot, &loader, memory) };
-    let Built {
-        half,
-        stack,
-        image,
-    } = built.map_err(InitError::KernelHalf)?;
+    let Built { half, stack, image } = built.map_err(InitError::KernelHalf)?;
     boot.memory_regions =
         crate::physical::keep(boot.memory_regions, memory).map_err(InitError::BootInfo)?;
     let space = Space::new(&half, memory).map_err(InitError::Space)?;

@@ -11,11 +11,9 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use memmap2::{MmapMut, MmapRaw};
-use memory::frames::{Frames, Layout};
-use memory::journal::{Event, RING};
-use memory::memory_map::FrameRange;
-use memory::{DirectMap, Features, Flush, Physical, Scope, Tlb};
-use x86_64::{PhysAddr, VirtAddr};
+use memory::memory_map::{Kind, Region};
+use memory::{Features, Flush, Memory, Scope, Tlb};
+use x86_64::VirtAddr;
 
 /// What this crate is called among the contestants.
 pub const OURS: &str = "faultline";
@@ -50,7 +48,7 @@ impl Random {
 pub struct NoCache;
 
 impl Tlb for NoCache {
-    fn flush(&mut self, _: Scope, _: Flush<'_>) {}
+    fn flush(&self, _: Scope, _: Flush<'_>) {}
 }
 
 /// Host memory that stands in for physical memory from [`Self::START`] on.
@@ -79,23 +77,22 @@ impl HostMemory {
     }
 }
 
-/// This crate's physical side over `bytes` of host memory, for good.
-pub fn physical(bytes: usize) -> Physical<'static> {
-    let memory = Box::leak(Box::new(HostMemory::new(bytes)));
-    let start = PhysAddr::new(HostMemory::START);
-    let range = [FrameRange::new(start, HostMemory::START + memory.bytes())];
-    let storage = vec![0; Layout::of(range.into_iter()).words()].leak();
-    // SAFETY: the memory is the benchmark's alone, and the storage lies elsewhere.
-    let frames = unsafe { Frames::new(range.into_iter(), storage, FrameRange::empty()) };
-    let frames = frames.expect("one range is sorted");
-    // SAFETY: all managed frames are shown there for good, to nobody else.
-    let direct_map = unsafe { DirectMap::new(memory.offset()) };
+/// This crate's memory over `bytes` of host memory, for good.
+pub fn memory(bytes: usize) -> Memory {
+    let host = Box::leak(Box::new(HostMemory::new(bytes)));
+    let region = Region {
+        start: HostMemory::START,
+        end: HostMemory::START + host.bytes(),
+        kind: Kind::Usable,
+    };
     let features = Features {
         gigabyte_pages: true,
         no_execute: true,
         global_pages: true,
         physical_bits: 46,
     };
-    let events = Box::leak(Box::new([Event::NONE; RING]));
-    Physical::new(frames, direct_map, features, events).expect("a frame for the zero frame")
+    // SAFETY: all of it is shown there for good, to nobody else; no processor
+    // loads what is made with it.
+    let memory = unsafe { Memory::new([region], host.offset(), features, &NoCache) };
+    memory.expect("frames for the bitmap and the zero frame")
 }

@@ -14,7 +14,8 @@ const SIZE: usize = 512 << 20;
 pub(crate) struct Arena {
     mapping: MmapRaw,
     base: usize,
-    reserved: usize,
+    /// Bytes of extents.
+    extents: usize,
 }
 
 impl Arena {
@@ -30,7 +31,7 @@ impl Arena {
         Self {
             mapping,
             base: base.next_multiple_of(GRAIN),
-            reserved: 0,
+            extents: 0,
         }
     }
 
@@ -53,36 +54,29 @@ impl Arena {
     }
 }
 
-// SAFETY: extents are pieces of the mapping, one behind the other; the host
-// keeps what was written, and gives zeroes where nothing was.
+// SAFETY: extents are pieces of the mapping, one behind the other, and can be
+// touched at any time; the host keeps what was written, and gives zeroes where
+// nothing was. Pages that may hold something count.
 unsafe impl Source for Arena {
-    fn grow(&mut self, size: usize, _behind: Option<usize>) -> Option<Pages> {
-        let start = self.reserved;
+    fn grow(&mut self, size: usize, _reserved: usize, _behind: Option<usize>) -> Option<Pages> {
+        let start = self.extents;
         if start + size > SIZE {
             return None;
         }
-        self.reserved += size;
-        Some(Pages::new(self.base + start, size))
+        self.extents += size;
+        Pages::new(self.base + start, size)
     }
 
-    fn ready(&mut self, _pages: usize) -> bool {
-        true
+    fn reserve(&mut self, pages: Pages) -> Option<usize> {
+        Some(pages.count())
     }
 
-    fn has(&self, _pages: usize) -> bool {
-        true
-    }
-
-    fn commit(&mut self, _pages: Pages) -> Option<usize> {
-        Some(0)
-    }
-
-    fn withdraw(&mut self, _pages: Pages) -> usize {
-        0
+    fn unreserve(&mut self, pages: Pages) -> usize {
+        pages.count()
     }
 
     fn discard(&mut self, pages: Pages) -> usize {
-        let offset = pages.start - self.mapping.as_mut_ptr().addr();
+        let offset = pages.start() - self.mapping.as_mut_ptr().addr();
         // SAFETY: the pages are the heap's, which does not need what they hold.
         unsafe {
             self.mapping
@@ -93,6 +87,6 @@ unsafe impl Source for Arena {
     }
 
     fn first_held(&self, pages: Pages) -> Option<Pages> {
-        (pages.size() > 0).then_some(pages)
+        Some(pages)
     }
 }

@@ -30,7 +30,7 @@ impl Peer for Ours {
 
     fn new() -> Self {
         let mut heap = Heap::new(Arena::new());
-        heap.reserve(64 << 20).expect(ROOM);
+        heap.grow(64 << 20).expect(ROOM);
         Self(heap)
     }
 

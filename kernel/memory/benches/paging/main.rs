@@ -10,7 +10,7 @@
 //! Nobody flushes anything. Ours are whole operations on a `Space`: a range is a
 //! region, with its record in the tree and every leaf counted, and it is freed
 //! with its tables; a page that is mapped one by one is a read fault that is
-//! resolved, from the region's lookup to the journal's event. The peers map what
+//! resolved, from the region's lookup to the event in the fault log. The peers map what
 //! they are told, and keep their tables.
 
 #[path = "../common/mod.rs"]

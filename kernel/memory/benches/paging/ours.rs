@@ -2,14 +2,14 @@
 
 use memory::paging::{Cache, LeafSize};
 use memory::space::{Backing, Placement, Request, Rights};
-use memory::{Access, Fault, Outcome, Physical, Space};
+use memory::{Access, Fault, KernelHalf, Memory, Outcome, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::common::{NoCache, OURS, physical};
+use crate::common::{OURS, memory};
 use crate::{BASE, BYTES, TARGET, Tables};
 
 pub(crate) struct Faultline {
-    physical: Physical<'static>,
+    memory: Memory,
     space: Space,
 }
 
@@ -19,7 +19,7 @@ impl Faultline {
             .page_size(LeafSize::Size4KiB)
             .placement(Placement::At(VirtAddr::new(BASE)));
         self.space
-            .allocate(request, &mut self.physical, &mut NoCache)
+            .allocate(request, &self.memory)
             .expect("frames for the tables, and nothing in the way");
     }
 }
@@ -28,10 +28,11 @@ impl Tables for Faultline {
     const NAME: &str = OURS;
 
     fn new() -> Self {
-        let mut physical = physical(8 << 20);
-        let kernel = Space::new_kernel_half(320..321, &[], &mut physical).expect("enough frames");
-        let space = Space::new(&kernel, &mut physical).expect("a frame");
-        Self { physical, space }
+        let memory = memory(8 << 20);
+        // SAFETY: no other half is used, or loaded, with it.
+        let kernel = unsafe { KernelHalf::new(320..321, &[], &memory) }.expect("enough frames");
+        let space = Space::new(&kernel, &memory).expect("a frame");
+        Self { memory, space }
     }
 
     fn map_range(&mut self) {
@@ -46,7 +47,7 @@ impl Tables for Faultline {
     #[inline]
     fn map_one(&mut self, address: u64) {
         let fault = Fault::supervisor(VirtAddr::new(address), Access::Read);
-        let outcome = self.space.resolve(fault, &mut self.physical, &mut NoCache);
+        let outcome = self.space.resolve(&fault, &self.memory);
         assert_eq!(outcome, Outcome::ZeroRead);
     }
 
@@ -63,19 +64,13 @@ impl Tables for Faultline {
             Rights::Read
         };
         self.space
-            .protect(
-                VirtAddr::new(BASE),
-                BYTES,
-                rights,
-                &mut self.physical,
-                &mut NoCache,
-            )
+            .protect(VirtAddr::new(BASE), BYTES, rights, &self.memory)
             .expect("the region is there");
     }
 
     fn unmap_range(&mut self) {
         self.space
-            .free(VirtAddr::new(BASE), &mut self.physical, &mut NoCache)
+            .free(VirtAddr::new(BASE), &self.memory)
             .expect("the region is there");
     }
 

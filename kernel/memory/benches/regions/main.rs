@@ -23,10 +23,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use memory::space::{Backing, Placement, Request};
-use memory::{Access, Fault, Outcome, Physical, Space};
+use memory::{Access, Fault, KernelHalf, Memory, Outcome, Space};
 use x86_64::VirtAddr;
 
-use common::{NoCache, OURS, Random, physical};
+use common::{OURS, Random, memory};
 use map::Map;
 
 const NUMBERS: [u64; 3] = [10, 1_000, 100_000];
@@ -45,18 +45,19 @@ fn layout(number: u64) -> impl Iterator<Item = (u64, u64)> {
     })
 }
 
-/// A space with that many regions of zero backing, and its physical side.
+/// A space with that many regions of zero backing, and its memory.
 struct Regions {
-    physical: Physical<'static>,
+    memory: Memory,
     space: Space,
 }
 
 impl Regions {
     fn new(number: u64) -> Self {
-        let mut physical = physical(64 << 20);
-        let kernel = Space::new_kernel_half(320..321, &[], &mut physical).expect("enough frames");
-        let space = Space::new(&kernel, &mut physical).expect("a frame");
-        let mut regions = Self { physical, space };
+        let memory = memory(64 << 20);
+        // SAFETY: no other half is used, or loaded, with it.
+        let kernel = unsafe { KernelHalf::new(320..321, &[], &memory) }.expect("enough frames");
+        let space = Space::new(&kernel, &memory).expect("a frame");
+        let mut regions = Self { memory, space };
         for (base, size) in layout(number) {
             let place = Placement::At(VirtAddr::new(base));
             regions.allocate(Request::new(size, Backing::Zero).placement(place));
@@ -67,20 +68,20 @@ impl Regions {
     fn allocate(&mut self, request: Request) -> VirtAddr {
         let region = self
             .space
-            .allocate(request, &mut self.physical, &mut NoCache)
+            .allocate(request, &self.memory)
             .expect("room, and frames for the records");
         region.base
     }
 
     fn free(&mut self, base: VirtAddr) {
         self.space
-            .free(base, &mut self.physical, &mut NoCache)
+            .free(base, &self.memory)
             .expect("it was just allocated");
     }
 
     fn read(&mut self, address: u64) -> Outcome {
         let fault = Fault::supervisor(VirtAddr::new(address), Access::Read);
-        self.space.resolve(fault, &mut self.physical, &mut NoCache)
+        self.space.resolve(&fault, &self.memory)
     }
 }
 
@@ -140,9 +141,11 @@ fn allocate(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("regions: {name}"));
         for number in NUMBERS {
             let mut regions = Regions::new(number);
-            let (low, high) = (VirtAddr::new(BASE), VirtAddr::new(BASE << 4));
-            let request = Request::new(size, Backing::Demand);
-            let request = request.placement(Placement::Within(low, high, align));
+            let request = Request::new(size, Backing::Demand).placement(Placement::Within {
+                from: VirtAddr::new(BASE),
+                below: BASE << 4,
+                align,
+            });
             group.bench_function(BenchmarkId::new(OURS, number), |bencher| {
                 bencher.iter(|| {
                     let base = regions.allocate(request);

@@ -213,7 +213,10 @@ impl fmt::Display for RecordsDefect {
             Self::Order(node) => write!(f, "the regions in the node at {node:#x} are out of order"),
             Self::Gap(node) => write!(f, "the node at {node:#x} notes a wrong largest gap"),
             Self::Note(node, entry) => {
-                write!(f, "entry {entry} of the node at {node:#x} notes a wrong span")
+                write!(
+                    f,
+                    "entry {entry} of the node at {node:#x} notes a wrong span"
+                )
             }
             Self::Records(found) => write!(f, "{found} regions were found, and others are counted"),
             Self::Nodes(found) => write!(f, "{found} nodes were found, and others are counted"),

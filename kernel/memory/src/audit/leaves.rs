@@ -4,13 +4,13 @@
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::space::Half;
-use crate::space::{Backing, Content, Region};
 use super::broken::{Broken, LeafDefect, Right};
 use super::marks::{Allowed, Clash, Owner, stretches};
 use super::{Auditor, scope};
 use crate::Features;
 use crate::paging::{Entry, LeafSeen, LeafSize};
+use crate::space::Half;
+use crate::space::{Backing, Content, Region};
 
 /// Bits that the processor sets when it likes.
 const SET_BY_PROCESSOR: u64 = PageTableFlags::ACCESSED.bits() | PageTableFlags::DIRTY.bits();
@@ -135,8 +135,7 @@ impl Auditor<'_> {
             return Err(memory);
         }
         self.executes_outside |= allowed.execute
-            && stretches(self.frames, memory, leaf.size)
-                .any(|stretch| stretch.managed.is_none());
+            && stretches(self.frames, memory, leaf.size).any(|stretch| stretch.managed.is_none());
         self.report.checks += leaf.size.frames();
         self.marks.allow(memory, leaf.size, allowed)
     }

@@ -7,14 +7,14 @@
 use arrayvec::ArrayVec;
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::space::Half;
 use super::broken::{Broken, LeafDefect, Right};
 use super::marks::stretches;
 use super::scope;
 use super::tables::{foreign_slots, own_slots};
-use crate::paging::{LeafSeen, Visit, Visits};
 use crate::frames::Frames;
 use crate::memory::Memory;
+use crate::paging::{LeafSeen, Visit, Visits};
+use crate::space::Half;
 
 /// Runs that are gathered at a time.
 const MOST_RUNS: usize = 64;
@@ -71,12 +71,12 @@ fn leaves<'s>(
         let visits = [own_slots(half)].into_iter().chain(foreign);
         visits
             // SAFETY: `tables` has visited the same tables before.
-            .flat_map(move |slots| unsafe {
-                Visits::new(direct_map, half.cursor().root(), slots)
-            })
+            .flat_map(move |slots| unsafe { Visits::new(direct_map, half.cursor().root(), slots) })
             .filter_map(move |visit| match visit {
                 Visit::Leaf(leaf) => Some((half, leaf)),
-                Visit::Enter(_) | Visit::Leave(..) | Visit::Reserved(_) | Visit::Unknown(..) => None,
+                Visit::Enter(_) | Visit::Leave(..) | Visit::Reserved(_) | Visit::Unknown(..) => {
+                    None
+                }
             })
     })
 }
@@ -120,14 +120,10 @@ fn written(frames: &Frames, leaf: &LeafSeen, runs: &[Run]) -> Option<u64> {
 
 /// What a leaf maps of the memory that is not managed.
 fn outside(frames: &Frames, leaf: &LeafSeen) -> impl Iterator<Item = Run> {
-    stretches(
-        frames,
-        leaf.entry.leaf_address(leaf.size),
-        leaf.size,
-    )
-    .filter(|stretch| stretch.managed.is_none())
-    .map(|stretch| Run {
-        first: stretch.first,
-        end: stretch.end,
-    })
+    stretches(frames, leaf.entry.leaf_address(leaf.size), leaf.size)
+        .filter(|stretch| stretch.managed.is_none())
+        .map(|stretch| Run {
+            first: stretch.first,
+            end: stretch.end,
+        })
 }

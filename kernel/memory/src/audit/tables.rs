@@ -7,13 +7,13 @@ use core::ops::Range;
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::space::Half;
-use crate::space::{Backing, Region};
 use super::broken::{Broken, Conflict, LeafDefect, RegionDefect, TableDefect};
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::frames::State;
 use crate::paging::{Entry, LeafSize, TableSeen, Visit, Visits, index_at, span_of};
+use crate::space::Half;
+use crate::space::{Backing, Region};
 
 impl Auditor<'_> {
     /// Audits the tables of a half and all leaves in them.
@@ -98,7 +98,7 @@ impl Auditor<'_> {
             }) if half.is_kernel() => self.report.foreign_tables += 1,
             Err(clash) => return Err(broken(0, TableDefect::Frame(clash.conflict))),
         }
-        let unshared = half.cursor().first_unshared(&kernel.cursor());
+        let unshared = half.cursor().first_unshared(kernel.cursor());
         let slot = u64::from(unshared.unwrap_or(0));
         let not_shared = broken(slot * span_of(4), TableDefect::NotShared);
         self.require(unshared.is_none(), not_shared)

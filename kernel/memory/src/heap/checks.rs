@@ -1,24 +1,25 @@
-//! What builds with debug assertions check about each block: that it is freed
-//! once, that nobody writes past its end, and that nobody writes to it after it
-//! was freed.
+//! What is checked about each block with debug assertions or the feature
+//! `checks`: that it is freed once, that nobody writes past its end, and that
+//! nobody writes to a small one after it was freed.
 //!
 //! ```text
 //! handed out:  | the caller's bytes | 16 bytes of CANARY | not used |
 //! small, free: | link | POISON .................................. |
 //! ```
 //!
-//! In other builds [`ON`] is false and nothing of this is left but the checks
-//! of `small` and `large`, which are always on: a wrong size class, a count
-//! below zero, pages that are not handed out.
+//! Without them [`ON`] is false, and what is left are the checks of `small`,
+//! `medium` and `large`, which are always on: a wrong size class, a count below
+//! zero, a hole that is freed, pages that are not handed out.
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
+use super::class::{Kind, SIZES};
 use super::fail;
 
 /// Whether blocks are checked.
-pub(super) const ON: bool = cfg!(debug_assertions);
+pub(super) const ON: bool = cfg!(any(debug_assertions, feature = "checks"));
 
 /// Bytes behind each block.
 const CANARY_SIZE: usize = if ON { 16 } else { 0 };
@@ -69,7 +70,7 @@ pub(super) unsafe fn poison_all(start: NonNull<u8>, size: usize) {
 /// # Safety
 ///
 /// The block has `size` bytes and was just taken out of its list.
-pub(super) unsafe fn check_poison(block: NonNull<u8>, size: usize) {
+unsafe fn check_poison(block: NonNull<u8>, size: usize) {
     // SAFETY: as the caller vouches; all of it was written when it was freed.
     let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), size) };
     let written = bytes.iter().skip(LINK).position(|&byte| byte != POISON);
@@ -78,6 +79,24 @@ pub(super) unsafe fn check_poison(block: NonNull<u8>, size: usize) {
     }
     // SAFETY: as above.
     unsafe { block.write_bytes(FRESH, size) };
+}
+
+/// Makes a new block one that can be checked.
+///
+/// # Safety
+///
+/// It was just taken, is of this kind, and has room for a canary behind its
+/// `size` bytes.
+pub(super) unsafe fn seal(block: NonNull<u8>, size: usize, kind: Kind) {
+    // SAFETY: as the caller vouches; a small block has all bytes of its class.
+    unsafe {
+        match kind {
+            Kind::Small(class) => check_poison(block, SIZES[usize::from(class)].into()),
+            Kind::Medium => block.write_bytes(FRESH, size),
+            Kind::Large => {}
+        }
+        set_canary(block, size);
+    }
 }
 
 /// Puts the canary behind a block of `size` bytes.

@@ -1,72 +1,64 @@
-//! Chunks: 2 MiB of small blocks, and what is noted about them.
+//! Chunks: 2 MiB of spans, and what is noted about each of these.
 //!
 //! ```text
 //! 0        4 KiB       32 KiB      64 KiB                          2 MiB
 //! +--------+-----------+-----------+------- ... -------------------+
 //! | header | span 0    | span 1    |            span 63            |
 //! +--------+-----------+-----------+------- ... -------------------+
-//!    ^ one `Span` each: class, blocks in use     blocks of one class, no header
+//!    ^ a `Span` and a list each        small blocks of one class, or medium ones
 //! ```
 //!
 //! A chunk is aligned to its size, so the address of a block names its chunk and
-//! its span by two masks, without a look at anything. The notes stand together
-//! in the header's page, not in the spans: blocks lie at page boundaries, an
-//! overrun does not reach the notes, a span that is empty is given back whole,
-//! and the notes of neighbours share cache lines instead of all of them falling
-//! into the same set.
+//! its span by two masks. The notes stand together in the header's page, not in
+//! the spans: blocks lie at page boundaries, an overrun does not reach the notes,
+//! and a span that is empty is given back whole.
 #![allow(unsafe_code)]
 
 use core::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
+
+use linked_list_allocator::hole::HoleList;
 
 use super::source::{GRAIN, PAGE, Pages};
 
 /// Bytes of a chunk.
 pub(super) const CHUNK: usize = GRAIN;
 
-/// Bytes of a span; the first one of a chunk has a page less.
-pub(super) const SPAN: usize = CHUNK / 64;
+/// Spans of a chunk.
+const SPANS: usize = 64;
 
-/// The class of a span that holds no blocks.
+/// Bytes of a span; the first one of a chunk has a page less.
+pub(super) const SPAN: usize = CHUNK / SPANS;
+
+/// In the place of a class: the span holds medium blocks.
+pub(super) const MEDIUM: u8 = u8::MAX - 1;
+
+/// In the place of a class: the span holds no blocks.
 pub(super) const NO_CLASS: u8 = u8::MAX;
 
 /// What is noted about one span.
 pub(super) struct Span {
-    /// Blocks that are handed out.
+    /// What is handed out: blocks of the class, or steps of medium blocks.
     pub(super) used: u32,
-    /// The class of its blocks, or [`NO_CLASS`].
+    /// The class of its blocks, [`MEDIUM`] or [`NO_CLASS`].
     pub(super) class: u8,
-    /// Whether a sweep has met it already.
-    pub(super) swept: bool,
-    /// The next one that the sweep has met.
-    pub(super) next_swept: *mut Span,
+    /// Whether it is in a list of spans, and the next one there.
+    pub(super) listed: bool,
+    pub(super) next: *mut Span,
 }
 
 /// The header of a chunk, at its start.
 pub(super) struct Chunk {
-    pub(super) spans: [Span; 64],
+    pub(super) spans: [Span; SPANS],
+    /// The holes of spans that hold medium blocks.
+    lists: [HoleList; SPANS],
     /// Bit n: span n holds no blocks.
     pub(super) free: u64,
-    /// Neighbours in the list of all chunks.
-    pub(super) all: Links,
-    /// Neighbours in the list of chunks with a free span.
-    pub(super) open: Links,
-}
-
-const _: () = assert!(size_of::<Chunk>() <= PAGE);
-
-/// Neighbours in a list of chunks; null is none.
-#[derive(Clone, Copy)]
-pub(super) struct Links {
+    /// Neighbours in the list of chunks with a free span; null is none.
     pub(super) next: *mut Chunk,
     pub(super) previous: *mut Chunk,
 }
 
-impl Links {
-    const NONE: Self = Self {
-        next: null_mut(),
-        previous: null_mut(),
-    };
-}
+const _: () = assert!(size_of::<Chunk>() <= PAGE);
 
 impl Chunk {
     /// Writes the header of a new chunk.
@@ -84,13 +76,14 @@ impl Chunk {
                     Span {
                         used: 0,
                         class: NO_CLASS,
-                        swept: false,
-                        next_swept: null_mut(),
+                        listed: false,
+                        next: null_mut(),
                     }
-                }; 64],
+                }; SPANS],
+                lists: [const { HoleList::empty() }; SPANS],
                 free: u64::MAX,
-                all: Links::NONE,
-                open: Links::NONE,
+                next: null_mut(),
+                previous: null_mut(),
             });
         }
         chunk
@@ -110,22 +103,31 @@ pub(super) fn chunk_of(address: usize) -> *mut Chunk {
 #[inline(always)]
 pub(super) fn span_of(address: usize) -> *mut Span {
     const { assert!(size_of::<Span>() == 16 && core::mem::offset_of!(Chunk, spans) == 0) };
-    let note = (address / SPAN % 64) * size_of::<Span>();
+    let note = (address / SPAN % SPANS) * size_of::<Span>();
     with_exposed_provenance_mut(address & !(CHUNK - 1) | note)
+}
+
+/// The list of holes of the span with this note.
+pub(super) fn list_of(span: *const Span) -> *mut HoleList {
+    let chunk = chunk_of(span.addr());
+    let list = core::mem::offset_of!(Chunk, lists) + number_of(span) * size_of::<HoleList>();
+    chunk.wrapping_byte_add(list).cast()
 }
 
 /// The memory that the span of this note has for blocks.
 pub(super) fn memory_of(span: *const Span) -> Pages {
-    let chunk = span.addr() & !(CHUNK - 1);
-    let number = (span.addr() - chunk) / size_of::<Span>();
-    let start = chunk + number * SPAN;
-    Pages {
-        start: if number == 0 { start + PAGE } else { start },
-        end: start + SPAN,
-    }
+    let number = number_of(span);
+    let start = chunk_of(span.addr()).addr() + number * SPAN;
+    let header = if number == 0 { PAGE } else { 0 };
+    Pages::between(start + header, start + SPAN)
 }
 
-/// Which of a chunk's 64 spans this note is about.
+/// Which of its chunk's spans this note is about.
 pub(super) fn number_of(span: *const Span) -> usize {
     (span.addr() & (CHUNK - 1)) / size_of::<Span>()
+}
+
+/// The notes of all spans of the chunk at this address.
+pub(super) fn spans_of(chunk: usize) -> impl Iterator<Item = *mut Span> {
+    (0..SPANS).map(move |number| span_of(chunk + number * SPAN))
 }

@@ -1,26 +1,37 @@
-//! Size classes: which small block a layout gets.
+//! Which kind of block a layout gets, and the size classes of small ones.
 //!
 //! ```text
-//! 16 32 48 ... 128 | 160 192 224 256 | 320 384 448 512 | ... | 5120 ... 8192
+//! 16 32 48 ... 128 | 160 192 224 256 | 320 384 448 512 | 640 ... 1024 | ... 8 KiB | ...
 //!  steps of 16     | four steps for each doubling: at most a fifth is lost
+//! small: a block of a class                                           | medium    | large
 //! ```
-//!
-//! A table of one byte for each 16 bytes of size stands in for the arithmetic:
-//! one load, where leading zeroes, shifts and a branch took 6 cycles more on
-//! the way of every day.
 
 use core::alloc::Layout;
 
 use super::source::PAGE;
 
 /// The largest small block, in bytes.
-pub(super) const LARGEST: usize = 8192;
+pub(super) const LARGEST: usize = 1024;
+
+/// The largest medium block, in bytes.
+pub(super) const LARGEST_MEDIUM: usize = 8192;
 
 /// How many classes there are.
-pub(super) const CLASSES: usize = 32;
+pub(super) const CLASSES: usize = 20;
 
-/// Block sizes are multiples of this many bytes.
-const STEP: usize = 16;
+/// The sizes of small and medium blocks are multiples of this many bytes.
+pub(super) const STEP: usize = 16;
+
+/// What a block is, the smaller kinds first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// A block of this class.
+    Small(u8),
+    /// A piece of a span.
+    Medium,
+    /// Whole pages.
+    Large,
+}
 
 /// Block sizes in bytes, by class.
 pub(super) const SIZES: [u16; CLASSES] = {
@@ -54,29 +65,38 @@ static CLASS_OF: [u8; LARGEST / STEP + 1] = {
     table
 };
 
-/// The class that a layout belongs to; `None` if it is no small one.
-///
-/// Blocks of a class lie at multiples of their size from a page boundary, so
-/// those of a power of two are aligned to it, up to a page.
-#[inline(always)]
-pub(super) fn of(layout: Layout) -> Option<u8> {
-    let mut size = layout.size();
-    if layout.align() > STEP {
-        size = size.max(layout.align()).checked_next_power_of_two()?;
-        if size > PAGE {
-            return None;
+impl Kind {
+    /// The kind of block that a layout gets.
+    ///
+    /// Blocks of a class lie at multiples of their size from a page boundary, so
+    /// those of a power of two are aligned to it.
+    #[inline(always)]
+    pub(super) fn of(layout: Layout) -> Self {
+        let mut size = layout.size();
+        if layout.align() > STEP {
+            size = size.max(layout.align()).next_power_of_two();
+        }
+        match CLASS_OF.get(size.div_ceil(STEP)) {
+            Some(&class) => Self::Small(class),
+            None if layout.size() <= LARGEST_MEDIUM && layout.align() <= PAGE => Self::Medium,
+            None => Self::Large,
         }
     }
-    CLASS_OF.get(size.div_ceil(STEP)).copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn kind(size: usize, align: usize) -> Kind {
+        Kind::of(Layout::from_size_align(size, align).unwrap())
+    }
+
     fn size_of(size: usize, align: usize) -> Option<u16> {
-        let layout = Layout::from_size_align(size, align).unwrap();
-        of(layout).map(|class| SIZES[usize::from(class)])
+        match kind(size, align) {
+            Kind::Small(class) => Some(SIZES[usize::from(class)]),
+            Kind::Medium | Kind::Large => None,
+        }
     }
 
     #[test]
@@ -102,13 +122,20 @@ mod tests {
     }
 
     #[test]
-    fn an_alignment_asks_for_a_power_of_two_up_to_a_page() {
+    fn an_alignment_asks_for_a_power_of_two() {
         assert_eq!(size_of(33, 16), Some(48), "all blocks are aligned to 16");
         assert_eq!(size_of(1, 32), Some(32));
         assert_eq!(size_of(33, 32), Some(64));
-        assert_eq!(size_of(1, 4096), Some(4096));
-        assert_eq!(size_of(4096, 64), Some(4096));
-        assert_eq!(size_of(4097, 64), None, "large blocks are aligned to pages");
-        assert_eq!(size_of(1, 8192), None);
+        assert_eq!(size_of(1, 1024), Some(1024));
+        assert_eq!(size_of(1024, 64), Some(1024));
+        assert_eq!(size_of(1, 2048), None);
+    }
+
+    #[test]
+    fn medium_blocks_have_up_to_8_kib_and_are_aligned_up_to_a_page() {
+        let medium = [(1025, 1), (1025, 64), (1, 2048), (1, 4096), (8192, 4096)];
+        let large = [(8193, 1), (8193, 64), (1, 8192), (isize::MAX as usize, 1)];
+        assert!(medium.map(|(size, align)| kind(size, align)) == [Kind::Medium; 5]);
+        assert!(large.map(|(size, align)| kind(size, align)) == [Kind::Large; 4]);
     }
 }

@@ -1,8 +1,18 @@
-//! The ends that a wrong call comes to. Each says which block it was about,
-//! what was wrong, and what would be right. They stand apart and are cold, so
-//! that the way of every day stays short.
+//! The panics of wrong calls. Each says which block it was about, what was wrong,
+//! and what would be right.
 
 use core::ptr::NonNull;
+
+use super::source::Pages;
+
+#[cold]
+#[inline(never)]
+pub(super) fn no_such_extent(extent: Pages, size: usize) -> ! {
+    panic!(
+        "heap: the source answered {extent:x?} to a request for {size:#x} bytes: an extent has \
+         exactly that size, and is aligned to 2 MiB"
+    )
+}
 
 #[cold]
 #[inline(never)]

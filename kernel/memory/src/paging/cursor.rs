@@ -80,6 +80,12 @@ impl Cursor {
         self.tables[3]
     }
 
+    /// The direct map that the tables are seen through.
+    #[inline]
+    pub(crate) fn direct_map(&self) -> DirectMap {
+        self.direct_map
+    }
+
     /// The level of the entry stood on, 1 to 4.
     #[inline]
     pub(crate) fn level(&self) -> u8 {

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_is_told_level_by_level_with_flags_and_end() {
+    fn a_walk_is_shown_level_by_level_with_flags_and_end() {
         const FLAGS: u64 = 1 << 63 | 1 << 8 | 0b111_1001;
         let text = walk(0x4000_0083, 2).to_string();
         let tables = "level 4 [134] table at 0x000000002000, P W\n\
@@ -241,7 +241,7 @@ mod tests {
         );
         let text = walk(0x60, 1).to_string();
         assert!(
-            text.ends_with("not present, software bits 0x60\nnot mapped at level 1"),
+            text.ends_with("not present, unknown bits 0x60\nnot mapped at level 1"),
             "{text}"
         );
     }

@@ -107,7 +107,9 @@ impl Half {
             return Err(AllocateError::FixedNeedsAddress);
         };
         if request.backing != Backing::Fixed || !start.is_aligned(4096_u64) {
-            return Err(AllocateError::BadDeviceAddress { start: start.as_u64() });
+            return Err(AllocateError::BadDeviceAddress {
+                start: start.as_u64(),
+            });
         }
         self.check_slots(base, request.size)?;
         self.allocate_from(request, Some(Source::Existing(start)), memory)
@@ -255,7 +257,12 @@ impl Half {
             }
         };
         self.regions
-            .first_fit(size, align, from, below.checked_sub(1).ok_or(AllocateError::NoRoom)?)
+            .first_fit(
+                size,
+                align,
+                from,
+                below.checked_sub(1).ok_or(AllocateError::NoRoom)?,
+            )
             .map(VirtAddr::new_truncate)
             .ok_or(AllocateError::NoRoom)
     }
@@ -269,7 +276,10 @@ impl Half {
         page: u64,
     ) -> Result<(), AllocateError> {
         if !base.is_aligned(page) {
-            return Err(AllocateError::Unaligned { address: base, size: page });
+            return Err(AllocateError::Unaligned {
+                address: base,
+                size: page,
+            });
         }
         let start = base.as_u64();
         let (low, high) = self.bounds(backing);

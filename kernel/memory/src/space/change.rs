@@ -105,7 +105,11 @@ impl fmt::Display for FreeError {
                 base.as_u64()
             ),
             Self::Fixed { base } => {
-                write!(f, "the region at {:#018x} is fixed and stays", base.as_u64())
+                write!(
+                    f,
+                    "the region at {:#018x} is fixed and stays",
+                    base.as_u64()
+                )
             }
         }
     }
@@ -259,7 +263,9 @@ impl Half {
         memory.with_frames(|frames| self.regions.reserve(&splits, frames))?;
         let split = self.split_around(start, end, memory);
         if split.is_ok() {
-            splits.iter().for_each(|address| self.split_region(*address));
+            splits
+                .iter()
+                .for_each(|address| self.split_region(*address));
             self.change_rights(start, end, rights, memory);
             self.merge(start, end);
         }
@@ -295,8 +301,9 @@ impl Half {
         };
         let (base, mut rest) = (record.base(), record);
         let address = VirtAddr::new_truncate(address);
-        self.regions
-            .update(base, |record| rest.region = record.region.split_off(address));
+        self.regions.update(base, |record| {
+            rest.region = record.region.split_off(address)
+        });
         self.regions.insert(rest);
     }
 
@@ -316,18 +323,15 @@ impl Half {
             while address < record.region.end() {
                 address = self.change_leaves(address, &record, &mut batch);
             }
+            // An unused entry at a higher level spans more than the region.
+            address = record.region.end();
         }
         batch.finish();
     }
 
     /// Gives the leaf at `address`, or what is left of its leaf table, what its
     /// region gives now. Returns the first address behind that.
-    fn change_leaves(
-        &mut self,
-        address: u64,
-        record: &Record,
-        batch: &mut FlushBatch<'_>,
-    ) -> u64 {
+    fn change_leaves(&mut self, address: u64, record: &Record, batch: &mut FlushBatch<'_>) -> u64 {
         let zero = self.zero;
         let changed = |old: Entry, size: LeafSize| {
             let is_dirty = old.flags().contains(Entry::DIRTY);
@@ -337,12 +341,15 @@ impl Half {
         if self.cursor.level() == 1 {
             let size = LeafSize::Size4KiB;
             let count = self.cursor.row_before(record.region.end());
-            self.cursor
-                .change_row(count, |old| changed(old, size), |old, new, address| {
+            self.cursor.change_row(
+                count,
+                |old| changed(old, size),
+                |old, new, address| {
                     if is_narrower(new, old) {
                         batch.page(address);
                     }
-                });
+                },
+            );
             return address + count * size.bytes();
         }
         if let Some(size) = self.cursor.leaf() {

@@ -25,8 +25,8 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::regions::Regions;
 use super::{
-    AllocateError, BackError, BytesError, DiscardError, FreeError, Half, ProtectError, Region, Request,
-    ReserveError, Rights,
+    AllocateError, BackError, BytesError, DiscardError, FreeError, Half, ProtectError, Region,
+    Request, ReserveError, Rights,
 };
 use crate::fault::{Fault, Outcome};
 use crate::flush::FlushBatch;
@@ -216,6 +216,12 @@ macro_rules! both_halves {
                 memory: &Memory,
             ) -> Result<(), BytesError> {
                 self.0.read(from, into, memory)
+            }
+
+            /// The half itself, for tests that break it by hand.
+            #[cfg(test)]
+            pub(crate) fn half_mut(&mut self) -> &mut Half {
+                &mut self.0
             }
         }
     };

@@ -131,14 +131,16 @@ impl Half {
         self.cursor.translate(address.as_u64())
     }
 
-    /// All present leaves that map something from `start` on and below `end`,
-    /// by address. The first may begin before `start`, the last end behind `end`.
+    /// All present leaves of this half that map something from `start` on and
+    /// below `end`, by address. The first may begin before `start`, the last end
+    /// behind `end`.
     pub fn leaves(&self, start: VirtAddr, end: u64) -> Leaves<'_> {
+        let (low, high) = bounds_of(self.scope);
         Leaves {
             half: self,
             cursor: self.cursor.clone(),
-            next: start.as_u64(),
-            end,
+            next: start.as_u64().max(low),
+            end: end.min(high),
         }
     }
 

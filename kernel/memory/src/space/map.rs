@@ -216,9 +216,8 @@ impl Half {
         let mut needed = self.tables_to_split_at(start) + self.tables_to_split_at(end);
         // Both ends in one large leaf: the tables on the common way are made once.
         if let Some(size) = self.common_leaf(start, end) {
-            let both_cut = |by: LeafSize| {
-                !start.is_multiple_of(by.bytes()) && !end.is_multiple_of(by.bytes())
-            };
+            let both_cut =
+                |by: LeafSize| !start.is_multiple_of(by.bytes()) && !end.is_multiple_of(by.bytes());
             let in_one_block = start ^ end < LeafSize::Size2MiB.bytes();
             needed -= u64::from(size == LeafSize::Size1GiB && both_cut(size));
             needed -= u64::from(in_one_block && both_cut(LeafSize::Size2MiB));

@@ -86,8 +86,26 @@ impl Half {
     #[inline]
     fn check(&self, memory: &Memory) {
         assert!(
-            self.zero == memory.zero_frame(),
+            self.zero == memory.zero_frame() && self.cursor.direct_map() == memory.direct_map(),
             "a half of an address space is used with the `Memory` that it was made from"
         );
+    }
+}
+
+/// What tests break by hand.
+#[cfg(test)]
+impl Half {
+    pub(crate) fn cursor_mut(&mut self) -> &mut Cursor {
+        &mut self.cursor
+    }
+
+    pub(crate) fn records_mut(&mut self) -> &mut Regions {
+        &mut self.regions
+    }
+
+    /// Unmaps a range, and loses what was there.
+    pub(crate) fn lose(&mut self, start: u64, end: u64, memory: &Memory) {
+        let mut batch = crate::flush::FlushBatch::new(self.scope, memory);
+        self.unmap(start, end, &mut batch);
     }
 }

@@ -10,10 +10,10 @@
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::halves::LOWEST;
-use super::{Content, Half};
 use super::map::make_tables;
 use super::region::{Backing, Region};
 use super::regions::Record;
+use super::{Content, Half};
 use crate::fault::{Access, Fault, Outcome, Refusal};
 use crate::fault_log::Resolved;
 use crate::flush::FlushBatch;
@@ -22,14 +22,35 @@ use crate::memory::{Memory, Private};
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 use crate::tlb::Scope;
 
-impl Half {
-    // --- the ways -------------------------------------------------------------
+/// Where the frame is that a page was backed with.
+type Backed = Result<PhysAddr, OutOfFrames>;
 
-    /// An unused entry gets private, zeroed memory.
+impl Half {
+    // --- the four ways, and none ----------------------------------------------
+
+    /// An unused entry gets private, zeroed memory: a leaf of the region's page
+    /// size if it fits here and there is one, or else of a smaller one.
     #[inline(never)]
     pub(super) fn back(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome) -> Outcome {
-        let frame = self.new_private(fault.access() == Access::Write, memory);
-        self.end(fault, memory, outcome, frame)
+        let backed = self.back_unused(fault, memory);
+        self.end(fault, memory, outcome, backed)
+    }
+
+    #[inline(always)]
+    fn back_unused(&mut self, fault: &Fault, memory: &Memory) -> Backed {
+        let (record, cursor, scope) = self.page();
+        let (page_size, small) = (record.region.page_size, LeafSize::Size4KiB);
+        let (private, size) = if page_size == small && cursor.level() == small.level() {
+            (memory.new_private(small)?, small)
+        } else if let Some(frame) = collapse(cursor, record, scope, memory) {
+            return Ok(frame);
+        } else {
+            largest_private(cursor, &record.region, memory)?
+        };
+        let content = Content::Private(private.into_leaf());
+        let written = fault.access() == Access::Write;
+        cursor.fill(content.leaf(size, record.rights, written));
+        Ok(content.start())
     }
 
     /// An unused entry gets the zero frame, read-only.
@@ -45,7 +66,7 @@ impl Half {
         self.done(fault, memory, Outcome::ZeroRead, content.start())
     }
 
-    /// The same where tables are missing.
+    /// The same where tables are missing, once they are made.
     #[inline(never)]
     fn share_zero_in_new_table(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         match make_tables(&mut self.cursor, LeafSize::Size4KiB, memory) {
@@ -58,40 +79,54 @@ impl Half {
     #[inline(never)]
     pub(super) fn take_reserved(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let (record, cursor, _) = self.page();
-        let frame = memory.take_private().map(|private| {
+        let backed = memory.take_private().map(|private| {
             let content = Content::Private(private.into_leaf());
             let written = fault.access() == Access::Write;
             cursor.overwrite(content.leaf(LeafSize::Size4KiB, record.rights, written));
             content.start()
         });
-        self.end(fault, memory, Outcome::Demand, frame)
+        self.end(fault, memory, Outcome::Demand, backed)
     }
 
     /// The zero frame gives way to a private one, on a write. The processor may
     /// have it cached: the page is flushed.
     #[inline(never)]
     pub(super) fn replace_zero(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let frame = self.private_for_zero(memory);
-        self.end(fault, memory, Outcome::PrivateCopy, frame)
+        let backed = self.back_zero(memory);
+        self.end(fault, memory, Outcome::PrivateCopy, backed)
+    }
+
+    #[inline(always)]
+    fn back_zero(&mut self, memory: &Memory) -> Backed {
+        let (record, cursor, scope) = self.page();
+        let size = LeafSize::Size4KiB;
+        if record.region.page_size > size
+            && let Some(frame) = collapse(cursor, record, scope, memory)
+        {
+            return Ok(frame);
+        }
+        let content = Content::Private(memory.new_private(size)?.into_leaf());
+        cursor.overwrite(content.leaf(size, record.rights, true));
+        memory.flush_page(*scope, VirtAddr::new_truncate(cursor.address()));
+        Ok(content.start())
     }
 
     /// The leaf allows the access already.
     #[cold]
     #[inline(never)]
-    pub(super) fn is_there(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    pub(super) fn already_allowed(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let (record, cursor, _) = self.page();
+        record.region.faults += 1;
         let size = cursor.leaf().unwrap_or(LeafSize::Size4KiB);
         let frame = cursor.entry().leaf_address(size);
-        record.region.faults += 1;
-        let region = record.region.base;
-        memory.record(fault, Resolved { outcome: Outcome::Spurious, region, frame })
+        self.record(fault, memory, Outcome::Spurious, frame)
     }
 
     // --- how each ends --------------------------------------------------------
 
     #[inline(always)]
-    fn end(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome, frame: Result<PhysAddr, OutOfFrames>) -> Outcome {
-        match frame {
+    fn end(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome, backed: Backed) -> Outcome {
+        match backed {
             Ok(frame) => self.done(fault, memory, outcome, frame),
             Err(OutOfFrames) => self.refuse(fault, memory, Refusal::OutOfFrames),
         }
@@ -99,25 +134,36 @@ impl Half {
 
     /// Counts the fault as resolved, and maps the pages around.
     #[inline(always)]
-    fn done(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome, frame: PhysAddr) -> Outcome {
+    fn done(
+        &mut self,
+        fault: &Fault,
+        memory: &Memory,
+        outcome: Outcome,
+        frame: PhysAddr,
+    ) -> Outcome {
         let (record, ..) = self.page();
         record.region.faults += 1;
         if record.region.fault_around > 1 {
-            return self.done_around(fault, memory, outcome, frame);
+            self.map_around(fault, memory, outcome, frame)
+        } else {
+            self.record(fault, memory, outcome, frame)
         }
-        let region = record.region.base;
-        memory.record(fault, Resolved { outcome, region, frame })
     }
 
     #[inline(never)]
-    fn done_around(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome, frame: PhysAddr) -> Outcome {
+    fn map_around(
+        &mut self,
+        fault: &Fault,
+        memory: &Memory,
+        outcome: Outcome,
+        frame: PhysAddr,
+    ) -> Outcome {
         let (record, cursor, _) = self.page();
         map_around(cursor, record, memory);
-        let region = record.region.base;
-        memory.record(fault, Resolved { outcome, region, frame })
+        self.record(fault, memory, outcome, frame)
     }
 
-    /// Refuses a fault outside of all regions.
+    /// Refuses a fault that lies in no region.
     #[cold]
     #[inline(never)]
     pub(super) fn refuse_outside(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
@@ -129,7 +175,7 @@ impl Half {
         self.refuse(fault, memory, refusal)
     }
 
-    /// Refuses what the region refuses.
+    /// Refuses a fault that its region refuses, whatever is mapped.
     #[cold]
     #[inline(never)]
     pub(super) fn refuse_inside(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
@@ -141,47 +187,34 @@ impl Half {
     #[cold]
     #[inline(never)]
     pub(super) fn refuse(&mut self, fault: &Fault, memory: &Memory, refusal: Refusal) -> Outcome {
-        let region = self.regions.here().map_or(VirtAddr::zero(), |record| record.region.base);
-        memory.record(fault, Resolved { outcome: Outcome::Refused(refusal), region, frame: PhysAddr::zero() })
+        self.record(fault, memory, Outcome::Refused(refusal), PhysAddr::zero())
     }
 
-    /// The page of the fault: the region that it lies in, and the entry for it.
+    /// Counts the fault, and writes it to the log.
+    #[inline(always)]
+    fn record(
+        &mut self,
+        fault: &Fault,
+        memory: &Memory,
+        outcome: Outcome,
+        frame: PhysAddr,
+    ) -> Outcome {
+        let record = self.regions.here();
+        let resolved = Resolved {
+            outcome,
+            region: record.map_or(VirtAddr::zero(), |record| record.region.base),
+            frame,
+        };
+        memory.record(fault, resolved)
+    }
+
+    /// The page of the fault: the region that it lies in, the entry for it, and
+    /// whose translations a change there outdates.
     #[inline(always)]
     fn page(&mut self) -> (&mut Record, &mut Cursor, &Scope) {
         let record = self.regions.here().expect("the page lies in a region");
         (record, &mut self.cursor, &self.scope)
     }
-
-    #[inline(always)]
-    fn new_private(&mut self, written: bool, memory: &Memory) -> Result<PhysAddr, OutOfFrames> {
-    let (record, cursor, scope) = self.page();
-    let small = LeafSize::Size4KiB;
-    let (private, size) = if record.region.page_size == small && cursor.level() == small.level() {
-        (memory.new_private(small)?, small)
-    } else if let Some(frame) = collapse(cursor, record, scope, memory) {
-        return Ok(frame);
-    } else {
-        largest_private(cursor, &record.region, memory)?
-    };
-    let content = Content::Private(private.into_leaf());
-    cursor.fill(content.leaf(size, record.rights, written));
-    Ok(content.start())
-}
-
-#[inline(always)]
-fn private_for_zero(&mut self, memory: &Memory) -> Result<PhysAddr, OutOfFrames> {
-    let (record, cursor, scope) = self.page();
-    let size = LeafSize::Size4KiB;
-    if record.region.page_size > size
-        && let Some(frame) = collapse(cursor, record, scope, memory)
-    {
-        return Ok(frame);
-    }
-    let content = Content::Private(memory.new_private(size)?.into_leaf());
-    cursor.overwrite(content.leaf(size, record.rights, true));
-    memory.flush_page(*scope, VirtAddr::new_truncate(cursor.address()));
-    Ok(content.start())
-}
 }
 
 /// A private frame of `size`, and the tables on the way to it: both or neither,

@@ -31,42 +31,49 @@ impl Half {
     /// Resolves a page fault in this half, counts it, and writes one event to
     /// the log. On any outcome but [`Outcome::Refused`] the access can be tried
     /// again.
-    #[inline(never)]
     pub(super) fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
-        if self.is_at(fault.address) {
-            self.cursor.seek(fault.address.as_u64());
-            self.resolve_here(fault, memory)
+        if self.is_near(fault.address) {
+            self.resolve_page(fault, memory)
         } else {
-            self.resolve_elsewhere(fault, memory)
+            self.search_and_resolve(fault, memory)
         }
     }
 
-    /// The same at an address whose region or table is to be looked for.
-    #[inline(never)]
-    fn resolve_elsewhere(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        self.regions.seek(fault.address.as_u64());
-        self.cursor.seek(fault.address.as_u64());
-        self.resolve_here(fault, memory)
+    /// True if the last fault was in the same region and the same leaf table:
+    /// then [`Self::resolve_page`] has nothing to search.
+    #[inline]
+    fn is_near(&self, address: VirtAddr) -> bool {
+        self.regions.is_at(address.as_u64()) && self.cursor.is_near(address.as_u64())
     }
 
-    /// The same at the address that regions and cursor stand at.
+    /// The same path, out of line where it calls the searches: so the faults
+    /// near the last one call nothing on their way.
+    #[inline(never)]
+    fn search_and_resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        self.resolve_page(fault, memory)
+    }
+
+    /// Moves to the page of the fault, and makes it physical or says why not.
     #[inline(always)]
-    fn resolve_here(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    fn resolve_page(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        self.regions.seek(fault.address.as_u64());
         let Some(record) = self.regions.here() else {
             return self.refuse_outside(fault, memory);
         };
         if fault.code.intersects(record.refused) {
             return self.refuse_inside(fault, memory);
         }
-        let is_write = fault.access() == Access::Write;
+        let (backing, is_write) = (record.region.backing, fault.access() == Access::Write);
+        self.cursor.seek(fault.address.as_u64());
         let entry = self.cursor.entry();
         match entry.kind(self.cursor.level()) {
-            EntryKind::Unused => match record.region.backing {
+            EntryKind::Unused => match backing {
                 Backing::Demand => self.back(fault, memory, Outcome::Demand),
                 Backing::Zero if !is_write => self.share_zero(fault, memory),
                 Backing::Zero => self.back(fault, memory, Outcome::ZeroWrite),
-                Backing::Immediate | Backing::Device(..) | Backing::Fixed | Backing::Guard => {
+                Backing::Guard => self.refuse(fault, memory, Refusal::Guard),
+                Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
                     self.refuse(fault, memory, Refusal::NotBacked)
                 }
             },
@@ -75,20 +82,14 @@ impl Half {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => self.replace_zero(fault, memory),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
-                        self.is_there(fault, memory)
+                        self.already_allowed(fault, memory)
                     }
                 }
             }
-            EntryKind::Leaf(..) => self.is_there(fault, memory),
+            EntryKind::Leaf(..) => self.already_allowed(fault, memory),
             EntryKind::Table(_) | EntryKind::Unknown(_) => {
                 self.refuse(fault, memory, Refusal::NotBacked)
             }
         }
-    }
-
-    /// True if regions and cursor find this address without a search.
-    #[inline]
-    fn is_at(&self, address: VirtAddr) -> bool {
-        self.regions.is_at(address.as_u64()) && self.cursor.is_near(address.as_u64())
     }
 }

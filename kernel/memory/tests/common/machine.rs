@@ -27,7 +27,7 @@ pub const FIXED_SLOT: Range<u16> = 300..301;
 pub const FIXED_BASE: u64 = 0xffff_9600_0000_0000;
 /// Tables that a machine without any space has: its root, and one for each slot.
 pub const FIRST_TABLES: u64 = 4;
-/// Events that its journal holds.
+/// Events that its fault log holds.
 pub const EVENTS: usize = memory::fault_log::RING;
 /// How many processors a machine has.
 pub const PROCESSORS: usize = 2;
@@ -109,7 +109,8 @@ impl Machine {
         //   a processor does: atomically, and entries alone.
         // - The processors are what the features say, and honour WP.
         let handle = unsafe { Memory::new(regions, offset, features, tlb) }.expect("enough memory");
-        let kernel = KernelHalf::new(KERNEL_SLOTS, &[FIXED_SLOT], &handle)
+        // SAFETY: it is the machine's one kernel half.
+        let kernel = unsafe { KernelHalf::new(KERNEL_SLOTS, &[FIXED_SLOT], &handle) }
             .expect("free slots and four frames");
         let mut machine = Self {
             memory: handle,
@@ -127,7 +128,9 @@ impl Machine {
 
     /// The processors; nothing may be done to memory while this is held.
     pub fn processors(&self) -> MutexGuard<'_, Processors> {
-        self.processors.lock().expect("no test goes on after a panic")
+        self.processors
+            .lock()
+            .expect("no test goes on after a panic")
     }
 
     /// Makes a space with an empty low half.
@@ -196,9 +199,9 @@ impl Machine {
             let outcome = match self.loaded[processor] {
                 Some(index) if address & UPPER == 0 => {
                     let space = self.spaces[index].as_mut().expect("a loaded space");
-                    space.resolve(fault, &self.memory)
+                    space.resolve(&fault, &self.memory)
                 }
-                _ => self.kernel.resolve(fault, &self.memory),
+                _ => self.kernel.resolve(&fault, &self.memory),
             };
             self.outcomes.push(outcome);
             if let Outcome::Refused(refusal) = outcome {

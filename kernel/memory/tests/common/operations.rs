@@ -1,9 +1,11 @@
 //! The operations of spaces on a machine, each followed by a check of all that
 //! must hold between two operations.
 
-use memory::frames::Counts;
 use memory::audit::{Audit, Report};
-use memory::space::{self, AllocateError, BytesError, DiscardError, FreeError, ProtectError};
+use memory::frames::{Counts, Frame};
+use memory::space::{
+    self, AllocateError, BackError, BytesError, DiscardError, FreeError, ProtectError,
+};
 use memory::space::{Placement, Region, Request, ReserveError, Rights};
 use memory::{Fault, KernelHalf, Memory, Outcome, Space};
 use std::ops::Deref;
@@ -47,11 +49,7 @@ impl Deref for Either<'_> {
 }
 
 impl Either<'_> {
-    pub fn allocate(
-        &mut self,
-        request: Request,
-        memory: &Memory,
-    ) -> Result<Region, AllocateError> {
+    pub fn allocate(&mut self, request: Request, memory: &Memory) -> Result<Region, AllocateError> {
         match self {
             Self::Low(space) => space.allocate(request, memory),
             // SAFETY: see `Either`.
@@ -121,10 +119,22 @@ impl Either<'_> {
         }
     }
 
-    pub fn resolve(&mut self, fault: Fault, memory: &Memory) -> Outcome {
+    pub fn back_with(
+        &mut self,
+        page: VirtAddr,
+        frame: Frame,
+        memory: &Memory,
+    ) -> Result<(), (BackError, Frame)> {
         match self {
-            Self::Low(space) => space.resolve(fault, memory),
-            Self::Kernel(kernel) => kernel.resolve(fault, memory),
+            Self::Low(space) => space.back_with(page, frame, memory),
+            Self::Kernel(kernel) => kernel.back_with(page, frame, memory),
+        }
+    }
+
+    pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        match self {
+            Self::Low(space) => space.resolve(&fault, memory),
+            Self::Kernel(kernel) => kernel.resolve(&fault, memory),
         }
     }
 
@@ -180,9 +190,7 @@ impl Machine {
     }
 
     pub fn try_allocate(&mut self, half: Half, request: Request) -> Result<Region, AllocateError> {
-        let result = self.with(half, |space, memory| {
-            space.allocate(request, memory)
-        });
+        let result = self.with(half, |space, memory| space.allocate(request, memory));
         self.check();
         result
     }
@@ -196,9 +204,7 @@ impl Machine {
 
     pub fn try_discard(&mut self, half: Half, start: u64, size: u64) -> Result<u64, DiscardError> {
         let start = VirtAddr::new(start);
-        let result = self.with(half, |space, memory| {
-            space.discard(start, size, memory)
-        });
+        let result = self.with(half, |space, memory| space.discard(start, size, memory));
         self.check();
         result
     }

@@ -225,7 +225,7 @@ impl Processor {
     fn fault(&self, address: u64, access: Access, user: bool, mut code: Code) -> Fault {
         code.set(Code::CAUSED_BY_WRITE, access == Access::Write);
         code.set(Code::USER_MODE, user);
-        // Without NX (and SMEP) a fetch is told as a read.
+        // Without NX (and SMEP) a fetch is reported as a read.
         let fetch = access == Access::Execute && self.features.no_execute;
         code.set(Code::INSTRUCTION_FETCH, fetch);
         Fault {

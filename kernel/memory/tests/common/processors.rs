@@ -114,7 +114,8 @@ impl Tlb for Wire {
 }
 
 impl Processors {
-    fn flush(&mut self, scope: Scope, flush: Flush<'_>) {
+    /// Carries a flush out, and writes it down.
+    pub fn flush(&mut self, scope: Scope, flush: Flush<'_>) {
         self.flushed.push(match flush {
             Flush::Pages(pages) => {
                 Flushed::Pages(scope, pages.iter().map(|page| page.as_u64()).collect())

@@ -11,7 +11,7 @@
 use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
-use x86_64::{PhysAddr, VirtAddr};
+use x86_64::VirtAddr;
 
 /// Sizes that are tried, the largest first: a host may limit what is reserved.
 const SIZES: [u64; 3] = [2 << 40, 256 << 30, 32 << 30];
@@ -50,19 +50,6 @@ impl SimulatedMemory {
     /// Where the direct map shows physical address 0.
     pub fn offset(&self) -> VirtAddr {
         VirtAddr::new(self.mapping.as_mut_ptr() as u64)
-    }
-
-    /// The words of a range, for the frame allocator to keep its bitmap in.
-    ///
-    /// # Safety
-    ///
-    /// - Nobody else touches the range while the slice is used.
-    /// - The slice is not used after this memory was dropped.
-    pub unsafe fn words(&self, start: PhysAddr, words: usize) -> &'static mut [u64] {
-        let pointer = self.pointer(start.as_u64(), 8 * words as u64).cast();
-        // SAFETY: the range lies inside the mapping and is aligned to 8 bytes;
-        // the caller vouches for the rest.
-        unsafe { std::slice::from_raw_parts_mut(pointer, words) }
     }
 
     /// The table entry at a physical address, as the processor sees it.

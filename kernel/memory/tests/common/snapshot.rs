@@ -35,7 +35,7 @@ pub struct Half {
     pub entries: Vec<Placed>,
 }
 
-/// The state of a machine, its journal and its processors left out.
+/// The state of a machine, its fault log and its processors left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     counts: Counts,
@@ -55,7 +55,10 @@ impl Snapshot {
             record_frames: space.record_frames(),
             entries: entries(&machine.bytes, space),
         };
-        let low = machine.spaces.iter().map(|space| space.as_ref().map(half));
+        let low = machine
+            .spaces
+            .iter()
+            .map(|space| space.as_ref().map(|space| half(space)));
         let memory = &machine.memory;
         Self {
             counts: memory.counts(),

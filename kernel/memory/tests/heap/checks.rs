@@ -1,9 +1,11 @@
-//! What is caught: in every build what goes wrong by whole blocks, in debug
-//! builds each byte.
+//! What is caught: in every build what goes wrong by whole blocks, with checks
+//! each byte.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::memory::{allocate, free, heap, layout};
+use memory::heap::{Heap, PAGE};
+
+use crate::memory::{CHECKS, Memory, allocate, free, heap, layout};
 
 /// The words of the panic that `work` ends in.
 fn caught(work: impl FnOnce()) -> String {
@@ -33,12 +35,46 @@ fn a_large_block_that_is_freed_twice_is_caught() {
 }
 
 #[test]
+fn a_medium_block_that_is_freed_twice_is_caught() {
+    let mut heap = heap();
+    let blocks = [0; 2].map(|_| allocate(&mut heap, 5000));
+    free(&mut heap, blocks[0], 5000);
+    let words = caught(|| free(&mut heap, blocks[0], 5000));
+    let expected = if CHECKS {
+        "is freed twice"
+    } else {
+        "Bad free?"
+    };
+    assert!(words.contains(expected), "{words}");
+}
+
+#[test]
+fn a_block_that_is_freed_as_one_of_another_kind_is_caught() {
+    for (size, other) in [(5000, 900), (900, 5000), (5000, 100_000), (900, 100_000)] {
+        let mut heap = heap();
+        let block = allocate(&mut heap, size);
+        // SAFETY: it is what the heap refuses, before it changes anything.
+        let words = caught(|| unsafe { heap.deallocate(block, layout(other, 8)) });
+        assert!(words.starts_with("heap: "), "{size} as {other}: {words}");
+    }
+}
+
+#[test]
+fn an_extent_that_is_not_aligned_is_caught() {
+    let mut heap = Heap::new(Memory::new());
+    heap.source().gap.set(PAGE);
+    let words = caught(|| _ = heap.allocate(layout(100, 8)));
+    assert!(words.contains("is aligned to 2 MiB"), "{words}");
+    assert_eq!(heap.usage().size, 0);
+}
+
+#[test]
 fn a_small_block_that_is_freed_twice_is_caught() {
     let mut heap = heap();
     let block = allocate(&mut heap, 40);
     free(&mut heap, block, 40);
     let words = caught(|| free(&mut heap, block, 40));
-    let expected = if cfg!(debug_assertions) {
+    let expected = if CHECKS {
         format!("the block of 40 bytes at {block:p} is freed twice")
     } else {
         format!("{block:p} is freed, and all blocks around it are free already")
@@ -46,7 +82,7 @@ fn a_small_block_that_is_freed_twice_is_caught() {
     assert!(words.contains(&expected), "{words}");
 }
 
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "checks"))]
 #[test]
 fn a_byte_past_the_end_is_caught_when_the_block_is_freed() {
     for size in [1, 40, 48, 5000, 100_000] {
@@ -63,7 +99,7 @@ fn a_byte_past_the_end_is_caught_when_the_block_is_freed() {
     }
 }
 
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "checks"))]
 #[test]
 fn a_write_after_free_is_caught_when_the_block_is_handed_out_again() {
     let mut heap = heap();
@@ -78,7 +114,7 @@ fn a_write_after_free_is_caught_when_the_block_is_handed_out_again() {
     );
 }
 
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "checks"))]
 #[test]
 fn freed_memory_holds_nothing_of_the_caller() {
     let mut heap = heap();

@@ -32,7 +32,7 @@ mod linux {
         /// For each of these pages, whether it holds something.
         pub(crate) fn which(&self, pages: Pages) -> Vec<bool> {
             let mut entries = vec![0; pages.count() * 8];
-            let offset = pages.start / PAGE * 8;
+            let offset = pages.start() / PAGE * 8;
             self.0
                 .read_exact_at(&mut entries, offset as u64)
                 .expect("an entry for each page");
@@ -47,7 +47,7 @@ mod linux {
     ///
     /// Nobody needs what they hold.
     pub(crate) unsafe fn discard(mapping: &MmapRaw, pages: Pages) {
-        let offset = pages.start - mapping.as_mut_ptr().addr();
+        let offset = pages.start() - mapping.as_mut_ptr().addr();
         // SAFETY: as the caller vouches.
         unsafe {
             mapping
@@ -82,7 +82,7 @@ mod elsewhere {
     ///
     /// Nobody needs what they hold.
     pub(crate) unsafe fn discard(mapping: &MmapRaw, pages: Pages) {
-        let offset = pages.start - mapping.as_mut_ptr().addr();
+        let offset = pages.start() - mapping.as_mut_ptr().addr();
         // SAFETY: as the caller vouches; the pages are the mapping's.
         unsafe {
             mapping

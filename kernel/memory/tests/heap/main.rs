@@ -8,6 +8,7 @@ mod held;
 mod layouts;
 #[cfg(target_os = "linux")]
 mod limits;
+mod mapped;
 mod memory;
 #[cfg(target_os = "linux")]
 mod model;

@@ -1,6 +1,6 @@
 //! Memory for a heap, out of one large mapping of the host: a page of it holds
-//! something once it was touched, which the host tells (`held`), so that held and
-//! promised pages are counted as a kernel counts frames.
+//! something once it was touched, which the host reports (`held`), so that held
+//! and reserved pages are counted as a kernel counts frames.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -11,27 +11,28 @@ use memory::heap::{GRAIN, Heap, PAGE, Pages, Source};
 
 use crate::held::{Held, discard};
 
-/// Bytes that there are to reserve.
+/// Bytes of addresses that there are.
 pub(crate) const SPACE: usize = 512 << 20;
 
-/// Bytes that debug builds add to each block.
-pub(crate) const CANARY: usize = if cfg!(debug_assertions) { 16 } else { 0 };
+/// Whether blocks are checked.
+pub(crate) const CHECKS: bool = cfg!(any(debug_assertions, feature = "checks"));
+
+/// Bytes that the checks add to each block.
+pub(crate) const CANARY: usize = if CHECKS { 16 } else { 0 };
 
 /// What stands behind a heap under test.
 pub(crate) struct Memory {
     mapping: MmapRaw,
     held: Held,
-    /// The address of the first page, and the pages that were reserved.
+    /// The address of the first page, and the bytes up to the end of the last extent.
     base: usize,
-    reserved: usize,
-    /// Pages that were committed, by number, whether or not they are held.
-    committed: Vec<bool>,
-    /// How many pages may be held or promised.
-    pub(crate) frames: usize,
-    /// How many of them each extent takes for itself, as its record does in a kernel.
-    pub(crate) record: usize,
-    /// Bytes of address space that are left out in front of the next extent.
-    pub(crate) gap: usize,
+    extents: usize,
+    /// Which pages were reserved, by number, whether or not they are held.
+    reserved: Vec<bool>,
+    /// How many pages may be held or reserved.
+    pub(crate) frames: Cell<usize>,
+    /// Bytes of addresses that are left out in front of the next extent.
+    pub(crate) gap: Cell<usize>,
     /// How many calls that may fail will still succeed.
     pub(crate) calls: Cell<usize>,
     /// Calls that have failed.
@@ -52,11 +53,10 @@ impl Memory {
             mapping,
             held,
             base: base.next_multiple_of(GRAIN),
-            reserved: 0,
-            committed: vec![false; SPACE / PAGE],
-            frames: usize::MAX,
-            record: 0,
-            gap: 0,
+            extents: 0,
+            reserved: vec![false; SPACE / PAGE],
+            frames: Cell::new(usize::MAX),
+            gap: Cell::new(0),
             calls: Cell::new(usize::MAX),
             failures: Cell::new(0),
         }
@@ -64,42 +64,38 @@ impl Memory {
 
     /// Pages that hold something now.
     pub(crate) fn held(&self) -> usize {
-        self.held
-            .which(self.all())
-            .into_iter()
-            .filter(|&held| held)
-            .count()
+        let held = self.all().map_or(Vec::new(), |all| self.held.which(all));
+        held.into_iter().filter(|&held| held).count()
     }
 
-    /// Pages that hold nothing and were promised something.
-    pub(crate) fn promised(&self) -> usize {
-        let held = self.held.which(self.all());
-        let promised = held.iter().zip(&self.committed);
-        promised
-            .filter(|&(&held, &committed)| committed && !held)
-            .count()
+    /// Pages that hold nothing and are reserved.
+    pub(crate) fn reserved(&self) -> usize {
+        let held = self.all().map_or(Vec::new(), |all| self.held.which(all));
+        let both = held.iter().zip(&self.reserved);
+        both.filter(|&(&held, &reserved)| reserved && !held).count()
     }
 
-    /// All that was reserved.
-    pub(crate) fn all(&self) -> Pages {
-        Pages::new(self.base, self.reserved)
+    /// From the first extent to the end of the last one.
+    pub(crate) fn all(&self) -> Option<Pages> {
+        Pages::new(self.base, self.extents)
     }
 
-    fn number(&self, address: usize) -> usize {
-        (address - self.base) / PAGE
+    /// Bytes up to the end of the last extent.
+    pub(crate) fn size(&self) -> usize {
+        self.extents
     }
 
-    fn committed_mut(&mut self, pages: Pages) -> &mut [bool] {
-        let (start, end) = (self.number(pages.start), self.number(pages.end));
-        assert!(end * PAGE <= self.reserved, "{pages:?} are of no extent");
-        assert!(start < end, "asked about no page");
-        &mut self.committed[start..end]
+    fn reserved_mut(&mut self, pages: Pages) -> &mut [bool] {
+        let number = |address: usize| (address - self.base) / PAGE;
+        let (start, end) = (number(pages.start()), number(pages.end()));
+        assert!(end * PAGE <= self.extents, "{pages:?} are of no extent");
+        &mut self.reserved[start..end]
     }
 
-    /// Whether so many frames more can be promised.
-    fn can_promise(&self, frames: usize) -> bool {
-        let few =
-            self.frames == usize::MAX || self.held() + self.promised() + frames <= self.frames;
+    /// Whether so many frames more can be reserved.
+    fn can_reserve(&self, frames: usize) -> bool {
+        let most = self.frames.get();
+        let few = most == usize::MAX || self.held() + self.reserved() + frames <= most;
         let allowed = few && self.calls.get() > 0;
         if allowed {
             self.calls.set(self.calls.get() - 1);
@@ -110,61 +106,47 @@ impl Memory {
     }
 }
 
-// SAFETY: extents are pieces of the mapping, one behind the other; the host
-// keeps what was written, and gives zeroes where nothing was.
+// SAFETY: extents are pieces of the mapping, one behind the other, and can be
+// touched at any time; the host keeps what was written, and gives zeroes where
+// nothing was.
 unsafe impl Source for Memory {
-    fn grow(&mut self, size: usize, _behind: Option<usize>) -> Option<Pages> {
-        assert!(size.is_multiple_of(GRAIN) && size > 0);
-        let start = self.reserved + self.gap;
-        if start + size > SPACE {
+    fn grow(&mut self, size: usize, reserved: usize, _behind: Option<usize>) -> Option<Pages> {
+        assert!(size.is_multiple_of(GRAIN) && reserved <= size);
+        let start = self.extents + self.gap.get();
+        if size > SPACE || start + size > SPACE {
             self.failures.set(self.failures.get() + 1);
             return None;
         }
-        if !self.can_promise(0) {
+        if !self.can_reserve(reserved / PAGE) {
             return None;
         }
-        self.reserved = start + size;
-        self.frames -= self.record;
-        Some(Pages::new(self.base + start, size))
+        self.extents = start + size;
+        if let Some(first) = Pages::new(self.base + start, reserved) {
+            self.reserved_mut(first).fill(true);
+        }
+        Pages::new(self.base + start, size)
     }
 
-    fn ready(&mut self, pages: usize) -> bool {
-        self.can_promise(pages)
-    }
-
-    fn has(&self, pages: usize) -> bool {
-        self.can_promise(pages)
-    }
-
-    fn commit(&mut self, pages: Pages) -> Option<usize> {
+    fn reserve(&mut self, pages: Pages) -> Option<usize> {
         let held = self.held.which(pages);
-        let fresh = held.iter().filter(|&&held| !held).count();
-        let promised = self.committed_mut(pages).iter().zip(&held);
-        let new = promised
-            .filter(|&(&committed, &held)| !committed && !held)
-            .count();
-        if !self.can_promise(new) {
+        let reserved = self.reserved_mut(pages).iter().zip(&held);
+        let new = reserved.filter(|&(&reserved, &held)| !reserved && !held);
+        let new = new.count();
+        if !self.can_reserve(new) {
             return None;
         }
-        self.committed_mut(pages).fill(true);
-        Some(fresh)
+        self.reserved_mut(pages).fill(true);
+        Some(held.iter().filter(|&&held| held).count())
     }
 
-    fn withdraw(&mut self, pages: Pages) -> usize {
+    fn unreserve(&mut self, pages: Pages) -> usize {
+        self.reserved_mut(pages).fill(false);
         let held = self.held.which(pages);
-        let committed = self.committed_mut(pages);
-        let untouched = committed
-            .iter()
-            .zip(&held)
-            .filter(|&(&committed, &held)| committed && !held);
-        let count = untouched.count();
-        committed.fill(false);
-        count
+        held.iter().filter(|&&held| held).count()
     }
 
     fn discard(&mut self, pages: Pages) -> usize {
-        self.committed_mut(pages).fill(false);
-        let held = self.held.which(pages).iter().filter(|&&held| held).count();
+        let held = self.unreserve(pages);
         // SAFETY: the pages are the heap's, which does not need what they hold.
         unsafe { discard(&self.mapping, pages) };
         held
@@ -174,14 +156,14 @@ unsafe impl Source for Memory {
         let held = self.held.which(pages);
         let first = held.iter().position(|&held| held)?;
         let count = held[first..].iter().take_while(|&&held| held).count();
-        Some(Pages::new(pages.start + first * PAGE, count * PAGE))
+        Pages::new(pages.start() + first * PAGE, count * PAGE)
     }
 }
 
-/// A heap with 4 MiB reserved.
+/// A heap with an extent of 4 MiB.
 pub(crate) fn heap() -> Heap<Memory> {
     let mut heap = Heap::new(Memory::new());
-    heap.reserve(4 << 20).expect("room for 4 MiB");
+    heap.grow(4 << 20).expect("room for 4 MiB");
     heap
 }
 

@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use crate::memory::{CANARY, Memory, heap, layout};
 use crate::steps::{LARGEST, Step, any_step};
 
-/// Pages that the heap may need besides those of a block: the list's nodes, a
-/// chunk's header, the map's bits, and to spare for what growing takes.
+/// Pages that the heap may need besides those of a block: a span's, a chunk's
+/// header, the map's notes, and to spare.
 const NOTES: usize = 12;
 
 /// What blocks are filled with, each from a place of its own on.
@@ -33,10 +33,21 @@ static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
 struct Block {
     start: NonNull<u8>,
     layout: Layout,
+    kind: Kind,
     seed: u8,
 }
 
 impl Block {
+    /// Bytes that it takes of the heap.
+    fn taken(&self) -> usize {
+        let size = self.layout.size() + CANARY;
+        match self.kind {
+            Kind::Class(size) => size,
+            Kind::Medium => size.next_multiple_of(16),
+            Kind::Large => size.next_multiple_of(PAGE),
+        }
+    }
+
     fn pattern(&self) -> &'static [u8] {
         &PATTERN[self.seed.into()..][..self.layout.size()]
     }
@@ -66,19 +77,29 @@ impl Block {
     }
 }
 
-/// What a block takes of the heap: the size of its class, or whole pages.
-fn taken_by(layout: Layout, usage: &Usage) -> usize {
-    let mut size = layout.size() + CANARY;
-    let mut is_small = true;
-    if layout.align() > 16 {
-        is_small = size.max(layout.align()).next_power_of_two() <= PAGE;
-        if is_small {
-            size = size.max(layout.align()).next_power_of_two();
+/// What a block is: its size is that of its class, a multiple of 16 bytes, or
+/// whole pages.
+#[derive(Clone, Copy)]
+enum Kind {
+    Class(usize),
+    Medium,
+    Large,
+}
+
+impl Kind {
+    fn of(layout: Layout, usage: &Usage) -> Self {
+        let size = layout.size() + CANARY;
+        let mut in_class = size;
+        if layout.align() > 16 {
+            in_class = size.max(layout.align()).next_power_of_two();
+        }
+        let mut classes = usage.classes.iter().map(|class| class.size);
+        match classes.find(|&class| class >= in_class) {
+            Some(class) => Self::Class(class),
+            None if size <= 8192 && layout.align() <= PAGE => Self::Medium,
+            None => Self::Large,
         }
     }
-    let mut classes = usage.classes.iter().map(|class| class.size);
-    let class = classes.find(|&class| is_small && class >= size);
-    class.unwrap_or(size.next_multiple_of(PAGE))
 }
 
 struct Model {
@@ -90,7 +111,7 @@ struct Model {
 }
 
 impl Model {
-    fn take(&mut self, start: NonNull<u8>, layout: Layout) {
+    fn take(&mut self, start: NonNull<u8>, layout: Layout, kind: Option<Kind>) {
         let address = start.addr().get();
         assert!(address.is_multiple_of(layout.align()));
         let end = address + layout.size();
@@ -104,6 +125,7 @@ impl Model {
         let block = Block {
             start,
             layout,
+            kind: kind.unwrap_or_else(|| Kind::of(layout, &self.heap.usage())),
             seed: self.seed,
         };
         block.fill();
@@ -141,7 +163,7 @@ impl Model {
                     let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), size) };
                     assert!(bytes.iter().all(|&byte| byte == 0));
                 }
-                self.take(block, layout);
+                self.take(block, layout, None);
             }
             Step::Free(which) => {
                 let Some(block) = self.give(which) else {
@@ -158,10 +180,13 @@ impl Model {
                 // SAFETY: allocated with this layout.
                 let moved = unsafe { self.heap.reallocate(block.start, block.layout, size) };
                 if let Some(moved) = moved {
+                    // What stays where it is stays what it is.
+                    let kind = (moved == block.start).then_some(block.kind);
                     block.start = moved;
                     block.assert_holds(size.min(block.layout.size()));
-                    self.take(moved, wanted);
+                    self.take(moved, wanted, kind);
                 } else {
+                    assert!(size > block.layout.size(), "made smaller, and refused");
                     self.taken.insert(
                         block.start.addr().get(),
                         block.start.addr().get() + block.layout.size(),
@@ -173,16 +198,19 @@ impl Model {
             Step::Trim => _ = self.heap.trim(),
             Step::Limit(left) => {
                 let used = self.used();
-                self.heap.source_mut().frames = left.map_or(usize::MAX, |left| used + left);
+                self.heap
+                    .source()
+                    .frames
+                    .set(left.map_or(usize::MAX, |left| used + left));
             }
             Step::Calls(left) => self.heap.source().calls.set(left.unwrap_or(usize::MAX)),
-            Step::Gap(gap) => self.heap.source_mut().gap = if gap { GRAIN } else { 0 },
+            Step::Gap(gap) => self.heap.source().gap.set(if gap { GRAIN } else { 0 }),
         }
     }
 
-    /// Pages that hold something, or were promised something.
+    /// Pages that hold something, or are reserved.
     fn used(&self) -> usize {
-        self.heap.source().held() + self.heap.source().promised()
+        self.heap.source().held() + self.heap.source().reserved()
     }
 
     /// A block was refused rightly: the source refused something since it had so
@@ -200,9 +228,9 @@ impl Model {
         let wanted = (layout.size() + CANARY).div_ceil(PAGE) + NOTES;
         let (used, source) = (self.used(), self.heap.source());
         assert!(
-            source.calls.get() == 0 || used + wanted > source.frames,
+            source.calls.get() == 0 || used + wanted > source.frames.get(),
             "{layout:?} is refused, with {used} of {} frames in use",
-            source.frames
+            source.frames.get()
         );
     }
 
@@ -212,14 +240,11 @@ impl Model {
         }
         let usage = self.heap.usage();
         assert_eq!(usage.blocks, self.blocks.len());
-        let sizes = self
-            .blocks
-            .iter()
-            .map(|block| taken_by(block.layout, &usage));
-        assert_eq!(usage.in_use, sizes.sum());
+        let taken: usize = self.blocks.iter().map(Block::taken).sum();
+        assert_eq!(usage.in_use, taken);
         assert!(usage.in_use + usage.largest_free <= usage.size);
-        assert!(self.used() <= self.heap.source().frames);
-        // What is handed out can be touched: it is held or promised.
+        assert!(self.used() <= self.heap.source().frames.get());
+        // What is handed out can be touched: it is held or reserved.
         assert!(self.used() * PAGE >= usage.in_use);
     }
 
@@ -233,8 +258,9 @@ impl Model {
         let usage = self.heap.usage();
         assert_eq!((usage.in_use, usage.blocks), (0, 0));
         assert!(usage.classes.iter().all(|class| class.spans == 0));
-        assert_eq!(self.heap.source().promised(), 0);
-        // A node for each run of extents, and the bits of the map.
+        assert_eq!((usage.medium.spans, usage.medium.in_use), (0, 0));
+        assert_eq!(self.heap.source().reserved(), 0);
+        // The notes of the map.
         let own = usage.growths as usize + 2;
         assert!(self.heap.source().held() <= own, "{own}");
         assert!(usage.largest_free + own * PAGE >= 4 << 20);

@@ -5,14 +5,14 @@ use std::ptr::NonNull;
 
 use memory::heap::{Heap, PAGE};
 
-use crate::memory::{CANARY, Memory, allocate, free, heap, layout};
+use crate::memory::{CANARY, CHECKS, Memory, allocate, free, heap, layout};
 
 fn resize(heap: &mut Heap<Memory>, block: NonNull<u8>, old: usize, new: usize) -> NonNull<u8> {
     // SAFETY: the tests resize blocks of theirs and forget the old ones.
     unsafe { heap.reallocate(block, layout(old, 8), new) }.expect("there is room")
 }
 
-/// Pages that a large block of so many bytes has: debug builds add a canary.
+/// Pages that a large block of so many bytes has: checks add a canary.
 fn pages(size: usize) -> usize {
     (size + CANARY).div_ceil(PAGE)
 }
@@ -88,9 +88,9 @@ fn a_large_block_that_shrinks_gives_its_tail_back() {
     let block = allocate(&mut heap, 1 << 20);
     assert_eq!(resize(&mut heap, block, 1 << 20, 40_000), block);
     assert_eq!(heap.usage().in_use, pages(40_000) * PAGE);
-    // The first page was the list's, the last one is the canary's.
-    let held = 1 + usize::from(cfg!(debug_assertions));
-    assert_eq!(heap.source().promised() + held, pages(40_000));
+    // The last page is the canary's.
+    let held = usize::from(CHECKS);
+    assert_eq!(heap.source().reserved() + held, pages(40_000));
     let behind = allocate(&mut heap, 100_000);
     assert_eq!(
         behind.addr().get(),
@@ -98,7 +98,7 @@ fn a_large_block_that_shrinks_gives_its_tail_back() {
     );
     free(&mut heap, block, 40_000);
     free(&mut heap, behind, 100_000);
-    assert_eq!(heap.source().promised(), 0);
+    assert_eq!(heap.source().reserved(), 0);
 }
 
 #[cfg(target_os = "linux")]
@@ -117,4 +117,65 @@ fn a_block_that_cannot_grow_stays_as_it_was() {
     let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), 20_000) };
     assert!(bytes.iter().all(|&byte| byte == 3));
     free(&mut heap, block, 20_000);
+}
+
+/// Resizes a block of zeroes, while the source refuses everything.
+fn resize_without_memory(heap: &mut Heap<Memory>, size: usize, new: usize) -> NonNull<u8> {
+    let block = allocate(heap, size);
+    // SAFETY: the block is that long.
+    unsafe { block.write_bytes(7, size) };
+    heap.source().calls.set(0);
+    let resized = resize(heap, block, size, new);
+    heap.source().calls.set(usize::MAX);
+    // SAFETY: the block is that long.
+    let bytes = unsafe { std::slice::from_raw_parts(resized.as_ptr(), new) };
+    assert!(bytes.iter().all(|&byte| byte == 7));
+    resized
+}
+
+#[test]
+fn a_block_is_made_smaller_without_memory() {
+    let sizes = [1, 100, 900, 1000, 1100, 5000, 8000, 9000, 65_536, 3 << 20];
+    for size in sizes {
+        for new in sizes.into_iter().filter(|&new| new < size) {
+            let mut heap = heap();
+            // It leaves no room in a span for a smaller one.
+            let block = resize_without_memory(&mut heap, size, new);
+            assert_eq!(heap.usage().blocks, 1, "{size} to {new}");
+            let others = [new, size].map(|size| allocate(&mut heap, size));
+            free(&mut heap, block, new);
+            free(&mut heap, others[0], new);
+            free(&mut heap, others[1], size);
+            assert_eq!((heap.usage().in_use, heap.usage().blocks), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn a_large_block_that_stays_for_lack_of_memory_keeps_one_page() {
+    let mut heap = heap();
+    let block = resize_without_memory(&mut heap, 65_536, 100);
+    assert_eq!((heap.usage().in_use, heap.usage().blocks), (PAGE, 1));
+    // It is as large as it has to be, and moves when there is memory again.
+    let more = resize(&mut heap, block, 100, 90);
+    assert_ne!(more, block);
+    free(&mut heap, more, 90);
+    assert_eq!(heap.usage().in_use, 0);
+}
+
+#[test]
+fn a_block_that_stayed_for_lack_of_memory_can_be_made_larger_without_it() {
+    for (size, small, larger) in [
+        (1000, 10, 900),
+        (65_536, 100, 4000),
+        (3 << 20, 100, 1 << 20),
+    ] {
+        let mut heap = heap();
+        let block = resize_without_memory(&mut heap, size, small);
+        heap.source().calls.set(if larger > 4096 { 1 } else { 0 });
+        assert_eq!(resize(&mut heap, block, small, larger), block);
+        heap.source().calls.set(usize::MAX);
+        free(&mut heap, block, larger);
+        assert_eq!((heap.usage().in_use, heap.usage().blocks), (0, 0));
+    }
 }

@@ -7,7 +7,7 @@ use memory::heap::{Heap, PAGE};
 
 use crate::memory::{CANARY, Memory, allocate, free, heap, touch};
 
-/// A few pages are the heap's own: the bits of its map, and nodes of the list.
+/// A few pages are the heap's own: the notes of its map.
 const OWN: usize = 4;
 
 /// A block of so many pages, all of which are held.
@@ -37,7 +37,7 @@ fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
     }
     let left = heap.source().held() - before;
     assert!(left * 100 <= peak, "{left} of {peak} pages are still held");
-    assert_eq!(heap.source().promised(), 0);
+    assert_eq!(heap.source().reserved(), 0);
     assert!(heap.usage().trims > 0);
     assert_eq!(heap.usage().in_use, 0);
 
@@ -129,7 +129,7 @@ fn idle_pages_stay_counted_when_a_block_takes_others() {
     // It does not fit into the hole.
     allocate(&mut heap, 120 * PAGE - CANARY);
     assert_eq!(heap.usage().trims, 0);
-    // 99 and 60 are idle, or one more: 128 and a quarter of 120 are allowed.
+    // 160 are idle: 128 and a quarter of 120 are allowed.
     free(&mut heap, last, last_size);
     assert_eq!(heap.usage().trims, 1);
 }
@@ -146,7 +146,7 @@ fn small_blocks_are_swept_above_8_idle_spans_and_a_quarter_of_all() {
             blocks
                 .iter()
                 .for_each(|&block| free(&mut heap, block, size));
-            (heap.usage().classes[31].spans, heap.usage().trims)
+            (heap.usage().medium.spans, heap.usage().trims)
         };
         assert_eq!(free(&blocks[..74]), (40, 2 * round));
         assert_eq!(free(&blocks[74..75]), (21, 2 * round + 1));

@@ -13,13 +13,15 @@ impl World {
         let base = self.address_of(half, target);
         let plain = self.plain(half);
         let expected = match plain.region_at(base) {
-            None => Err(FreeError::NoRegion { address: VirtAddr::new(base) }),
-            Some((part, region)) if part - region.offset != base => {
-                Err(FreeError::NotTheBase { base: VirtAddr::new(part - region.offset) })
-            }
-            Some((base, region)) if region.backing == Backing::Fixed => {
-                Err(FreeError::Fixed { base: VirtAddr::new(base) })
-            }
+            None => Err(FreeError::NoRegion {
+                address: VirtAddr::new(base),
+            }),
+            Some((part, region)) if part - region.offset != base => Err(FreeError::NotTheBase {
+                base: VirtAddr::new(part - region.offset),
+            }),
+            Some((base, region)) if region.backing == Backing::Fixed => Err(FreeError::Fixed {
+                base: VirtAddr::new(base),
+            }),
             Some((_, region)) => {
                 let of_source = |other: u64| other == region.source;
                 let parts = plain
@@ -48,15 +50,22 @@ impl World {
         let room = self.room();
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
-            None => Some(ProtectError::NoRegion { address: VirtAddr::new(base) }),
-            Some(region) if matches!(region.backing, Backing::Guard | Backing::Fixed) => Some(
-                ProtectError::NotManaged { base: VirtAddr::new(base), backing: region.backing },
-            ),
+            None => Some(ProtectError::NoRegion {
+                address: VirtAddr::new(base),
+            }),
+            Some(region) if matches!(region.backing, Backing::Guard | Backing::Fixed) => {
+                Some(ProtectError::NotManaged {
+                    base: VirtAddr::new(base),
+                    backing: region.backing,
+                })
+            }
             Some(region)
                 if rights == Rights::ReadExecute
                     && matches!(region.backing, Backing::Device(..)) =>
             {
-                Some(ProtectError::ExecutableDevice { base: VirtAddr::new(base) })
+                Some(ProtectError::ExecutableDevice {
+                    base: VirtAddr::new(base),
+                })
             }
             Some(_) => None,
         });
@@ -95,11 +104,16 @@ impl World {
         let room = self.room();
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
-            None => Some(DiscardError::NoRegion { address: VirtAddr::new(base) }),
+            None => Some(DiscardError::NoRegion {
+                address: VirtAddr::new(base),
+            }),
             Some(region) if matches!(region.backing, Backing::Demand | Backing::Zero) => None,
             Some(region) => {
                 let base = VirtAddr::new(base);
-                Some(DiscardError::NotOnDemand { base: base, backing: region.backing })
+                Some(DiscardError::NotOnDemand {
+                    base,
+                    backing: region.backing,
+                })
             }
         });
         let expected = match refused {
@@ -121,7 +135,7 @@ impl World {
     }
 
     /// So many pages, but mostly not past the end of the region.
-    fn clipped(&mut self, half: Half, start: u64, pages: u64, target: Target) -> u64 {
+    pub fn clipped(&mut self, half: Half, start: u64, pages: u64, target: Target) -> u64 {
         match self.plain(half).region_at(start) {
             Some((base, region)) if !target.byte.is_multiple_of(8) => {
                 pages.min((base + region.size - start) / PAGE)

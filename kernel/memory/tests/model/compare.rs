@@ -9,10 +9,13 @@ use x86_64::structures::paging::PageTableFlags as Flags;
 
 use super::common::machine::FIRST_TABLES;
 use super::common::operations::{Half, KERNEL};
-use super::common::snapshot::entries;
+use super::common::snapshot::{Placed, entries};
 use super::common::translation::ADDRESS;
 use super::plain::{Behind, PAGE, PlainLeaf, PlainRegion, UNKNOWN};
 use super::play::World;
+
+/// The entry of a reserved page: not present, and bit 9.
+const RESERVED: u64 = 1 << 9;
 
 impl World {
     /// Compares everything but bytes that nobody wrote.
@@ -22,7 +25,8 @@ impl World {
             self.compare_regions(half);
             self.compare_leaves(half);
         }
-        self.machine.check();
+        let report = self.machine.check();
+        assert_eq!(report.reserved, self.reserved());
     }
 
     fn compare_counters(&self) {
@@ -40,26 +44,23 @@ impl World {
             private,
             shared: 0,
             zero: 1,
-            limit: (self.withheld > 0).then(|| free - self.withheld),
+            limit: (self.withheld > 0).then(|| free - self.withheld - self.reserved()),
             refused: 0,
             ..counts
         };
         assert_eq!(counts, expected);
-        let physical = &self.machine.memory;
-        assert_eq!(physical.borrowed(), borrowed);
-        assert_eq!(physical.fallbacks(), self.fallbacks);
+        let memory = &self.machine.memory;
+        assert_eq!(memory.borrowed(), borrowed);
+        assert_eq!(memory.fallbacks(), self.fallbacks);
         for outcome in Outcome::ALL {
-            let count = physical.journal().count(outcome);
+            let count = memory.fault_log(|log| log.count(outcome));
             assert_eq!(count, self.tally.of(outcome), "{outcome}");
         }
     }
 
     fn compare_regions(&mut self, half: Half) {
         let plain = &self.halves[&half];
-        let space = half.map_or(Some(&self.machine.kernel), |index| {
-            self.machine.spaces[index].as_ref()
-        });
-        let space = space.expect("a space that exists");
+        let space = self.machine.half(half);
         assert_eq!(space.region_count(), plain.regions.len() as u64);
         for (region, (&base, expected)) in space.regions().zip(&plain.regions) {
             let found = PlainRegion {
@@ -67,7 +68,7 @@ impl World {
                 rights: region.rights,
                 backing: region.backing,
                 page_size: region.page_size,
-                around: region.around,
+                fault_around: region.fault_around,
                 user: region.user,
                 faults: region.faults,
                 ..*expected
@@ -80,14 +81,11 @@ impl World {
     }
 
     fn compare_leaves(&mut self, half: Half) {
-        let space = half.map_or(Some(&self.machine.kernel), |index| {
-            self.machine.spaces[index].as_ref()
-        });
-        let found = entries(&self.machine.bytes, space.expect("a space that exists"));
+        let found = entries(&self.machine.bytes, self.machine.half(half));
         let zero = self.machine.memory.zero_frame().start_address().as_u64();
         let features = self.features;
         let plain = self.halves.get_mut(&half).expect("a half that exists");
-        let mut found = found.iter().filter(|entry| entry.is_leaf());
+        let mut found = found.iter().filter(|entry| is_leaf_or_reserved(entry));
         let mut region: Option<(u64, PlainRegion)> = None;
         let regions = &plain.regions;
         for (&start, leaf) in &mut plain.leaves {
@@ -101,6 +99,10 @@ impl World {
                     .map(|(&base, &region)| (base, region));
             }
             let (_, region) = region.expect("a region for each leaf");
+            if leaf.behind == Behind::Reserved {
+                assert_eq!(entry.bits, RESERVED, "at {start:#x}");
+                continue;
+            }
             let mut flags = expected_flags(&region, leaf, half);
             flags.set(
                 Flags::NO_EXECUTE,
@@ -142,6 +144,11 @@ impl World {
         let zeroes = vec![0; PAGE as usize];
         assert!(self.machine.bytes.holds(zero, &zeroes), "the zero frame");
     }
+}
+
+/// True for an entry that the model has a leaf for.
+fn is_leaf_or_reserved(entry: &Placed) -> bool {
+    entry.is_leaf() || entry.bits & 1 == 0
 }
 
 fn compare_bytes(memory: &super::common::simulated_memory::SimulatedMemory, leaf: &PlainLeaf) {

@@ -77,11 +77,12 @@ impl PlainHalf {
             return Effect::refused(refusal);
         }
         let behind = self.leaf_at(address).map(|(_, leaf)| leaf.behind);
-        let before = self.private() + self.tables();
+        let before = self.taken();
         let effect = match (behind, region.backing) {
             (Some(Behind::Zero), _) if access == Access::Write => {
                 self.replace_zero(base, &region, address, room)
             }
+            (Some(Behind::Reserved), _) => self.take_reserved(address, access == Access::Write),
             (Some(_), _) => return Effect::NONE,
             (None, Backing::Demand) => {
                 let write = access == Access::Write;
@@ -94,7 +95,7 @@ impl PlainHalf {
             (None, _) => Effect::refused(Refusal::NotBacked),
         };
         if !matches!(effect.outcome, Some(Outcome::Refused(_))) {
-            let left = room.frames + before - (self.private() + self.tables());
+            let left = room.frames + before - self.taken();
             self.map_around(base, &region, address, left);
             if let Some(region) = self.regions.get_mut(&base) {
                 region.faults += 1;
@@ -131,6 +132,12 @@ impl PlainHalf {
             outcome: Some(outcome),
             fallbacks: u64::from(fell_back),
         }
+    }
+
+    fn take_reserved(&mut self, address: u64, write: bool) -> Effect {
+        let leaf = PlainLeaf::new(PAGE, Behind::Private, write);
+        self.leaves.insert(address & !(PAGE - 1), leaf);
+        Effect::of(Outcome::Demand)
     }
 
     fn map_zero(&mut self, address: u64, room: Room) -> Effect {
@@ -202,7 +209,7 @@ impl PlainHalf {
 
     /// `left` frames can be had when the fault itself is done.
     fn map_around(&mut self, base: u64, region: &PlainRegion, address: u64, mut left: u64) {
-        let span = u64::from(region.around) * PAGE;
+        let span = u64::from(region.fault_around) * PAGE;
         let first = (address & !(span - 1)).max(base);
         let end = ((address & !(span - 1)) + span).min(base + region.size);
         let is_small = self

@@ -15,6 +15,7 @@ mod compare;
 mod fault;
 mod plain;
 mod play;
+mod reserve;
 mod script;
 mod tally;
 mod touch;

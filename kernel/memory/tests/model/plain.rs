@@ -19,7 +19,7 @@ pub struct PlainRegion {
     pub rights: Rights,
     pub backing: Backing,
     pub page_size: LeafSize,
-    pub around: u16,
+    pub fault_around: u16,
     pub user: bool,
     pub faults: u64,
     /// The allocation that it is a part of, and how far into it.
@@ -33,9 +33,11 @@ pub enum Behind {
     Private,
     Zero,
     Borrowed,
+    /// Nothing yet: a frame is kept back for the page.
+    Reserved,
 }
 
-/// A mapped page of 4 KiB or more.
+/// A mapped page of 4 KiB or more, or a reserved one.
 #[derive(Clone, Debug)]
 pub struct PlainLeaf {
     pub size: u64,
@@ -282,6 +284,29 @@ impl PlainHalf {
                 self.regions.remove(&base);
             }
         }
+    }
+
+    /// Reserves all pages of a range that nothing is behind; returns which.
+    pub fn reserve(&mut self, start: u64, end: u64) -> Vec<u64> {
+        let pages: Vec<u64> = (start..end)
+            .step_by(PAGE as usize)
+            .filter(|&page| self.leaf_at(page).is_none())
+            .collect();
+        for &page in &pages {
+            let leaf = PlainLeaf::new(PAGE, Behind::Reserved, false);
+            self.leaves.insert(page, leaf);
+        }
+        pages
+    }
+
+    /// Reserved pages.
+    pub fn reserved(&self) -> u64 {
+        self.frames_behind(Behind::Reserved)
+    }
+
+    /// Frames that nobody else can be given: in use, or kept back.
+    pub fn taken(&self) -> u64 {
+        self.private() + self.tables() + self.reserved()
     }
 
     /// Private frames.

@@ -78,6 +78,15 @@ impl World {
             Step::Discard(half, target, pages) => {
                 self.discard(self.half(half), target, u64::from(pages));
             }
+            Step::Reserve(half, target, pages) => {
+                self.reserve(self.half(half), target, u64::from(pages));
+            }
+            Step::Unreserve(half, target, pages) => {
+                self.unreserve(self.half(half), target, u64::from(pages));
+            }
+            Step::BackWith(half, target, byte) => {
+                self.back_with(self.half(half), target, byte);
+            }
             Step::Limit(left) => self.limit(left.map(u64::from)),
             Step::NewSpace => self.new_space(),
             Step::Load(processor, half) => {
@@ -146,21 +155,27 @@ impl World {
     }
 
     pub fn record_frames(&self) -> u64 {
-        let spaces = self.machine.spaces.iter().flatten();
-        let low: u64 = spaces.map(Space::record_frames).sum();
-        low + self.machine.kernel.record_frames()
+        let halves = self.halves.keys();
+        halves
+            .map(|&half| self.machine.half(half).record_frames())
+            .sum()
+    }
+
+    /// Frames that are kept back for reserved pages.
+    pub fn reserved(&self) -> u64 {
+        self.halves.values().map(PlainHalf::reserved).sum()
     }
 
     /// What can be handed out now.
     pub fn room(&self) -> Room {
         Room {
-            frames: self.capacity - self.used() - self.withheld,
+            frames: self.capacity - self.used() - self.reserved() - self.withheld,
             blocks: self.machine.memory.frames(|frames| frames.free_2m_blocks()),
         }
     }
 
     fn limit(&mut self, left: Option<u64>) {
-        let free = self.capacity - self.used();
+        let free = self.capacity - self.used() - self.reserved();
         self.withheld = left.map_or(0, |left| free.saturating_sub(left));
         self.machine.memory.set_limit(left);
     }
@@ -170,7 +185,7 @@ impl World {
             return;
         }
         let room = self.room();
-        let made = Space::new(&self.machine.kernel, &mut self.machine.memory);
+        let made = Space::new(&self.machine.kernel, &self.machine.memory);
         assert_eq!(made.is_ok(), room.frames > 0);
         if let Ok(space) = made {
             self.machine.spaces.push(Some(space));

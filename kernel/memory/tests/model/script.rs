@@ -55,7 +55,7 @@ pub struct Wish {
     pub bytes: u64,
     pub rights: Rights,
     pub page_size: Option<LeafSize>,
-    pub around: u16,
+    pub fault_around: u16,
     pub user: bool,
     pub place: Place,
 }
@@ -71,6 +71,9 @@ pub enum Step {
     Write(HalfNumber, Target, u16, u8),
     Protect(HalfNumber, Target, u16, Rights),
     Discard(HalfNumber, Target, u16),
+    Reserve(HalfNumber, Target, u16),
+    Unreserve(HalfNumber, Target, u16),
+    BackWith(HalfNumber, Target, u8),
     Limit(Option<u16>),
     NewSpace,
     Load(u8, HalfNumber),
@@ -96,6 +99,15 @@ impl fmt::Debug for Step {
             ),
             Self::Discard(half, target, pages) => {
                 write!(f, "Discard({half}, {target:?}, {pages})")
+            }
+            Self::Reserve(half, target, pages) => {
+                write!(f, "Reserve({half}, {target:?}, {pages})")
+            }
+            Self::Unreserve(half, target, pages) => {
+                write!(f, "Unreserve({half}, {target:?}, {pages})")
+            }
+            Self::BackWith(half, target, byte) => {
+                write!(f, "BackWith({half}, {target:?}, {byte})")
             }
             Self::Limit(left) => write!(f, "Limit({left:?})"),
             Self::NewSpace => write!(f, "NewSpace"),
@@ -145,6 +157,15 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         4 => (half(), target(), pages()).prop_map(|(half, target, pages)| {
             Step::Discard(half, target, pages)
+        }),
+        4 => (half(), target(), pages()).prop_map(|(half, target, pages)| {
+            Step::Reserve(half, target, pages)
+        }),
+        2 => (half(), target(), pages()).prop_map(|(half, target, pages)| {
+            Step::Unreserve(half, target, pages)
+        }),
+        4 => (half(), target(), 1..=255_u8).prop_map(|(half, target, byte)| {
+            Step::BackWith(half, target, byte)
         }),
         1 => proptest::option::of(prop_oneof![0..12_u16, 0..1200_u16]).prop_map(Step::Limit),
         1 => Just(Step::Limit(None)),
@@ -221,12 +242,12 @@ fn wish() -> impl Strategy<Value = Wish> {
         place,
     )
         .prop_map(
-            |(kind, bytes, rights, page_size, around, user, place)| Wish {
+            |(kind, bytes, rights, page_size, fault_around, user, place)| Wish {
                 kind,
                 bytes,
                 rights,
                 page_size,
-                around,
+                fault_around,
                 user,
                 place,
             },

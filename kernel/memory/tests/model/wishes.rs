@@ -20,7 +20,7 @@ impl World {
         let placement = placement(half, wish.place);
         let mut request = Request::new(wish.bytes, backing)
             .rights(wish.rights)
-            .fault_around(wish.around)
+            .fault_around(wish.fault_around)
             .placement(placement);
         if let Some(size) = wish.page_size {
             request = request.page_size(size);
@@ -30,9 +30,9 @@ impl World {
         }
         let room = self.room();
         let expected = self.expected_region(half, wish, backing, placement);
-        let result = self.machine.with(half, |space, memory| {
-            space.allocate(request, memory)
-        });
+        let result = self
+            .machine
+            .with(half, |space, memory| space.allocate(request, memory));
         match (expected, result) {
             (Err(error), result) => assert_eq!(result, Err(error)),
             (Ok((_, region)), Err(error)) => {
@@ -84,8 +84,10 @@ impl World {
             return Err(AllocateError::ZeroSize);
         }
         let size = wish.bytes.next_multiple_of(page);
-        if !wish.around.is_power_of_two() || wish.around > 512 {
-            return Err(AllocateError::BadFaultAround { pages: wish.around });
+        if !wish.fault_around.is_power_of_two() || wish.fault_around > 512 {
+            return Err(AllocateError::BadFaultAround {
+                pages: wish.fault_around,
+            });
         }
         if wish.user && half == KERNEL {
             return Err(AllocateError::UserInKernelHalf);
@@ -93,12 +95,16 @@ impl World {
         if let Backing::Device(start, _) = backing
             && !start.is_aligned(page)
         {
-            return Err(AllocateError::BadDeviceAddress { start: start.as_u64() });
+            return Err(AllocateError::BadDeviceAddress {
+                start: start.as_u64(),
+            });
         }
         if let Backing::Device(start, _) = backing
             && wish.rights == Rights::ReadExecute
         {
-            return Err(AllocateError::ExecutableDevice { start: start.as_u64() });
+            return Err(AllocateError::ExecutableDevice {
+                start: start.as_u64(),
+            });
         }
         let plain = &self.halves[&half];
         let (low, high) = match half {
@@ -113,17 +119,22 @@ impl World {
             Placement::At(base) => {
                 let start = base.as_u64();
                 if !base.is_aligned(page) {
-                    return Err(AllocateError::Unaligned { address: base, size: page });
+                    return Err(AllocateError::Unaligned {
+                        address: base,
+                        size: page,
+                    });
                 }
                 if let Some(other) = plain.overlap(start, start + size) {
-                    return Err(AllocateError::Overlap { base: VirtAddr::new(other) });
+                    return Err(AllocateError::Overlap {
+                        base: VirtAddr::new(other),
+                    });
                 }
                 start
             }
             _ if backing == Backing::Fixed => return Err(AllocateError::FixedNeedsAddress),
             Placement::Anywhere => first_fit(low, high, page)?,
-            Placement::Within { from: from, below: (below).as_u64(), align: align } => {
-                let (from, below) = (from.as_u64().max(low), below.as_u64().min(high));
+            Placement::Within { from, below, align } => {
+                let (from, below) = (from.as_u64().max(low), below.min(high));
                 first_fit(from, below, align.max(page))?
             }
         };
@@ -132,7 +143,7 @@ impl World {
             rights: wish.rights,
             backing,
             page_size,
-            around: wish.around,
+            fault_around: wish.fault_around,
             user: wish.user,
             faults: 0,
             source: 0,
@@ -144,10 +155,7 @@ impl World {
     /// Takes the leaves of an immediate region over from the tables, if they
     /// are what was wished for.
     fn see_leaves(&mut self, half: Half, base: u64, wanted: Option<LeafSize>) {
-        let space = half.map_or(Some(&self.machine.kernel), |index| {
-            self.machine.spaces[index].as_ref()
-        });
-        let placed = entries(&self.machine.bytes, space.expect("a space that exists"));
+        let placed = entries(&self.machine.bytes, self.machine.half(half));
         let end = base + self.halves[&half].regions[&base].size;
         let mut address = base;
         let mut leaves = Vec::new();
@@ -209,7 +217,11 @@ fn placement(half: Half, place: Place) -> Placement {
         Place::Arena(page) => Placement::At(arena(page)),
         Place::Within(from, pages, align) => {
             let below = arena(from) + u64::from(pages) * PAGE;
-            Placement::Within { from: arena(from), below: (below).as_u64(), align: PAGE << align }
+            Placement::Within {
+                from: arena(from),
+                below: below.as_u64(),
+                align: PAGE << align,
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Every refusal of an allocation, by its variant, and that it changed nothing.
 
-use memory::paging::{Cache, LeafSize};
-use memory::space::{AllocateError, Backing, HALF, Placement, Request, Rights};
-use x86_64::{PhysAddr, VirtAddr};
+use memory::paging::LeafSize;
+use memory::space::{AllocateError, Backing, HALF, Placement, Request};
+use x86_64::VirtAddr;
 
-use crate::common::machine::{FIXED_BASE, KERNEL_BASE, Machine};
+use crate::common::machine::{KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, Half, KERNEL, LOW, PAGE, at};
 use crate::common::snapshot::Snapshot;
 
@@ -19,7 +19,11 @@ fn address(address: u64) -> VirtAddr {
 }
 
 /// Allocates what is refused, and checks that nothing has changed.
-fn allocate_refused(machine: &mut Machine, half: Half, request: Request) -> AllocateError {
+pub(super) fn allocate_refused(
+    machine: &mut Machine,
+    half: Half,
+    request: Request,
+) -> AllocateError {
     let before = Snapshot::of(machine);
     let error = machine.try_allocate(half, request).expect_err("a refusal");
     before.assert_unchanged(&Snapshot::of(machine), &error.to_string());
@@ -34,12 +38,18 @@ fn a_region_has_a_size_that_the_space_can_hold() {
         allocate_refused(&mut machine, LOW, request)
     };
     assert_eq!(refused(0), AllocateError::ZeroSize);
-    assert_eq!(refused(HALF + 1), AllocateError::TooLarge { size: HALF + 1 });
-    assert_eq!(refused(u64::MAX), AllocateError::TooLarge { size: u64::MAX });
+    assert_eq!(
+        refused(HALF + 1),
+        AllocateError::TooLarge { size: HALF + 1 }
+    );
+    assert_eq!(
+        refused(u64::MAX),
+        AllocateError::TooLarge { size: u64::MAX }
+    );
     assert_eq!(
         refused(HALF),
         AllocateError::NoRoom,
-        "page 0 is not to be had"
+        "page 0 is never mapped"
     );
 }
 
@@ -61,11 +71,19 @@ fn a_size_is_rounded_up_to_whole_pages() {
 fn an_alignment_is_a_power_of_two_of_whole_pages() {
     let mut machine = Machine::new();
     for align in [0, 1, 2048, 3 * PAGE, u64::MAX] {
-        let place = Placement::Within { from: address(0), below: (address(BASE)).as_u64(), align: align };
+        let place = Placement::Within {
+            from: address(0),
+            below: BASE,
+            align,
+        };
         let refused = allocate_refused(&mut machine, LOW, page().placement(place));
-        assert_eq!(refused, AllocateError::BadAlignment { align: align });
+        assert_eq!(refused, AllocateError::BadAlignment { align });
     }
-    let place = Placement::Within { from: address(BASE + 1), below: (address(2 * BASE)).as_u64(), align: 16 * PAGE };
+    let place = Placement::Within {
+        from: address(BASE + 1),
+        below: 2 * BASE,
+        align: 16 * PAGE,
+    };
     let region = machine.allocate(LOW, page().placement(place));
     assert_eq!(region.base.as_u64(), BASE + 16 * PAGE);
 }
@@ -74,13 +92,19 @@ fn an_alignment_is_a_power_of_two_of_whole_pages() {
 fn an_address_is_a_multiple_of_the_page_size() {
     let mut machine = Machine::new();
     let refused = allocate_refused(&mut machine, LOW, page().placement(at(BASE + 8)));
-    let unaligned = AllocateError::Unaligned { address: address(BASE + 8), size: PAGE };
+    let unaligned = AllocateError::Unaligned {
+        address: address(BASE + 8),
+        size: PAGE,
+    };
     assert_eq!(refused, unaligned);
     let large = page()
         .page_size(LeafSize::Size2MiB)
         .placement(at(BASE + PAGE));
     let refused = allocate_refused(&mut machine, LOW, large);
-    let unaligned = AllocateError::Unaligned { address: address(BASE + PAGE), size: BIG };
+    let unaligned = AllocateError::Unaligned {
+        address: address(BASE + PAGE),
+        size: BIG,
+    };
     assert_eq!(refused, unaligned);
 }
 
@@ -98,7 +122,9 @@ fn a_region_lies_in_its_half_and_not_on_the_null_page() {
     for (half, base, pages) in cases {
         let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
         let refused = allocate_refused(&mut machine, half, request);
-        let outside = AllocateError::OutsideHalf { address: address(base) };
+        let outside = AllocateError::OutsideHalf {
+            address: address(base),
+        };
         assert_eq!(refused, outside, "{base:#x}");
     }
     for (half, base) in [(LOW, PAGE), (LOW, HALF - PAGE), (KERNEL, KERNEL_BASE)] {
@@ -114,7 +140,12 @@ fn a_region_that_is_in_the_way_is_named_by_its_base() {
     for (base, pages) in [(BASE - PAGE, 2), (BASE + 3 * PAGE, 1), (BASE - PAGE, 9)] {
         let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
         let refused = allocate_refused(&mut machine, LOW, request);
-        assert_eq!(refused, AllocateError::Overlap { base: address(BASE) });
+        assert_eq!(
+            refused,
+            AllocateError::Overlap {
+                base: address(BASE)
+            }
+        );
     }
     machine.allocate(LOW, page().placement(at(BASE - PAGE)));
     machine.allocate(LOW, page().placement(at(BASE + 4 * PAGE)));
@@ -125,7 +156,11 @@ fn no_gap_within_the_bounds_is_no_room() {
     let mut machine = Machine::new();
     machine.allocate(LOW, page().placement(at(BASE + 2 * PAGE)));
     let within = |pages, end| {
-        let place = Placement::Within { from: address(BASE), below: (address(end)).as_u64(), align: PAGE };
+        let place = Placement::Within {
+            from: address(BASE),
+            below: end,
+            align: PAGE,
+        };
         Request::new(pages * PAGE, Backing::Demand).placement(place)
     };
     let refused = allocate_refused(&mut machine, LOW, within(3, BASE + 5 * PAGE));
@@ -150,7 +185,7 @@ fn fault_around_is_a_power_of_two_up_to_512() {
     let mut machine = Machine::new();
     for pages in [0, 3, 513, 1024] {
         let refused = allocate_refused(&mut machine, LOW, page().fault_around(pages));
-        assert_eq!(refused, AllocateError::BadFaultAround { pages: pages });
+        assert_eq!(refused, AllocateError::BadFaultAround { pages });
     }
     machine.allocate(LOW, page().fault_around(512));
 }
@@ -161,79 +196,6 @@ fn the_kernel_half_is_not_for_ring_3() {
     let refused = allocate_refused(&mut machine, KERNEL, page().user());
     assert_eq!(refused, AllocateError::UserInKernelHalf);
     machine.allocate(LOW, page().user());
-}
-
-#[test]
-fn device_memory_is_aligned_within_reach_and_not_managed() {
-    let mut machine = Machine::new();
-    let limit = 1 << 46;
-    for (start, size) in [
-        (limit, PAGE),
-        (limit - PAGE, 2 * PAGE),
-        (limit - PAGE / 2, 1),
-        (0x1234, PAGE),
-    ] {
-        let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
-        let refused = allocate_refused(&mut machine, LOW, Request::new(size, device));
-        assert_eq!(refused, AllocateError::BadDeviceAddress { start: start });
-    }
-    let last = Backing::Device(PhysAddr::new(limit - PAGE), Cache::Uncached);
-    machine.allocate(LOW, Request::new(PAGE, last));
-    for start in [0x10_0000, 0x8f_f000] {
-        let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
-        let refused = allocate_refused(&mut machine, LOW, Request::new(PAGE, device));
-        assert_eq!(refused, AllocateError::DeviceIsManaged { start: start });
-    }
-    let below = Backing::Device(PhysAddr::new(0xff000), Cache::Uncached);
-    let refused = allocate_refused(&mut machine, LOW, Request::new(2 * PAGE, below));
-    assert_eq!(refused, AllocateError::DeviceIsManaged { start: 0xff000 });
-    for start in [0xb_8000, 0x90_0000, limit - PAGE] {
-        let device = Backing::Device(PhysAddr::new(start), Cache::Uncached);
-        machine.allocate(LOW, Request::new(PAGE, device));
-    }
-}
-
-#[test]
-fn a_fixed_mapping_needs_a_slot_of_its_own() {
-    let mut machine = Machine::new();
-    let device = machine.device();
-    let map = |machine: &mut Machine, request: Request, start| {
-        let result = machine.with(KERNEL, |space, memory| {
-            // SAFETY: simulated memory stays, and no Rust reference covers it.
-            unsafe { space.map_fixed(request, start, memory) }
-        });
-        machine.check();
-        result
-    };
-    let fixed = Request::new(3 * PAGE, Backing::Fixed);
-    let before = Snapshot::of(&machine);
-    let elsewhere = fixed.placement(at(0xffff_8000_0000_0000));
-    let no_slot = AllocateError::NoSlot { address: address(0xffff_8000_0000_0000) };
-    assert_eq!(map(&mut machine, elsewhere, device), Err(no_slot));
-    let anywhere = map(&mut machine, fixed, device);
-    assert_eq!(anywhere, Err(AllocateError::FixedNeedsAddress));
-    before.assert_unchanged(&Snapshot::of(&machine), "a refused fixed mapping");
-    let here = fixed.placement(at(FIXED_BASE));
-    assert!(map(&mut machine, here, device).is_ok());
-    machine.write(FIXED_BASE + 8, 6).expect("it is mapped");
-    assert_eq!(machine.bytes.read(device.as_u64() + 8), 6);
-    assert_eq!((machine.faults(), machine.memory.borrowed()), (0, 0));
-}
-
-#[test]
-fn a_fixed_mapping_reaches_to_the_end_of_its_slot_and_no_further() {
-    let mut machine = Machine::new();
-    let device = machine.device();
-    let end = FIXED_BASE + (1 << 39);
-    for (pages, result) in [(2, Err(AllocateError::NoSlot { address: address(end) })), (1, Ok(PAGE))] {
-        let fixed = Request::new(pages * PAGE, Backing::Fixed).placement(at(end - PAGE));
-        let mapped = machine.with(KERNEL, |space, memory| {
-            // SAFETY: simulated memory stays, and no Rust reference covers it.
-            unsafe { space.map_fixed(fixed, device, memory) }
-        });
-        machine.check();
-        assert_eq!(mapped.map(|region| region.size), result);
-    }
 }
 
 #[test]
@@ -248,14 +210,4 @@ fn what_cannot_fit_is_refused_before_any_of_it_is_zeroed() {
     let refused = allocate_refused(&mut machine, LOW, request);
     assert_eq!(refused, AllocateError::OutOfFrames);
     assert_eq!(machine.bytes.read(frame), 7);
-}
-
-#[test]
-fn device_memory_is_not_executed() {
-    let mut machine = Machine::new();
-    let start = machine.device();
-    let device = Request::new(PAGE, Backing::Device(start, Cache::Uncached));
-    let refused = allocate_refused(&mut machine, LOW, device.rights(Rights::ReadExecute));
-    assert_eq!(refused, AllocateError::ExecutableDevice { start: start.as_u64() });
-    machine.allocate(LOW, device.rights(Rights::Read));
 }

@@ -69,9 +69,7 @@ fn a_read_around_a_zero_page_maps_zero_leaves_only() {
     assert_eq!(machine.read(BASE + 3 * PAGE), Ok(0));
     assert_eq!(mapped(&mut machine, 17).len(), 16);
     let region = machine.space(0).region_at(VirtAddr::new(BASE)).expect("it");
-    let physical = &machine.memory;
-    let space = machine.spaces[0].as_ref().expect("space 0");
-    let resident = space.resident(&region, physical);
+    let resident = machine.space(0).resident(&region);
     assert_eq!((resident.zero, resident.private), (16, 0));
 }
 

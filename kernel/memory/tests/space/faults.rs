@@ -33,7 +33,7 @@ fn a_read_of_a_demand_page_takes_a_frame_of_zeroes() {
     let frame = machine.physical_of(0, BASE).expect("mapped");
     assert!(
         machine
-            .memory
+            .bytes
             .copy(frame, PAGE)
             .iter()
             .all(|&byte| byte == 0)
@@ -97,13 +97,7 @@ fn a_write_to_the_zero_frame_gets_a_private_frame_and_flushes_that_page() {
     assert_eq!(machine.processors().flushed.len(), 1);
     assert_eq!((machine.read(BASE), machine.read(BASE + 1)), (Ok(9), Ok(0)));
     let zero = machine.memory.zero_frame().start_address().as_u64();
-    assert!(
-        machine
-            .memory
-            .copy(zero, PAGE)
-            .iter()
-            .all(|&byte| byte == 0)
-    );
+    assert!(machine.bytes.copy(zero, PAGE).iter().all(|&byte| byte == 0));
 }
 
 #[test]

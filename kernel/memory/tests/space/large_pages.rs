@@ -35,13 +35,7 @@ fn a_large_frame_is_zeroed_to_its_end() {
     machine.allocate(LOW, request);
     assert_eq!(machine.leaf_size(LOW, BASE), BIG);
     let frame = machine.physical_of(0, BASE).expect("mapped");
-    assert!(
-        machine
-            .memory
-            .copy(frame, BIG)
-            .iter()
-            .all(|&byte| byte == 0)
-    );
+    assert!(machine.bytes.copy(frame, BIG).iter().all(|&byte| byte == 0));
 }
 
 #[test]

@@ -5,19 +5,24 @@
 mod common;
 
 mod allocate_errors;
+mod another_memory;
 mod around;
+mod back_with;
 mod bytes;
 mod change_errors;
+mod errors;
 mod failing;
+mod fault_log;
 mod faults;
-mod holdings;
-mod journal;
+mod given_memory;
+mod handle;
 mod large_pages;
-mod promise;
+mod leaves;
 mod protect;
 mod queries;
 mod refusals;
 mod release;
+mod reserve;
 mod rows;
 mod spaces;
 mod stale;

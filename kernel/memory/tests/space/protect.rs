@@ -178,7 +178,10 @@ fn a_large_page_that_was_split_is_whole_again_for_the_next_region() {
     machine.write(BASE, 1).expect("writable");
     machine.protect(LOW, BASE, PAGE, Rights::Read);
     assert_eq!(machine.free(LOW, BASE), 512);
-    assert_eq!(machine.memory.frames(|frames| frames.free_2m_blocks()), before);
+    assert_eq!(
+        machine.memory.frames(|frames| frames.free_2m_blocks()),
+        before
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a space tells without changing anything: neighbours of an address, and
+//! Questions to a space, which change nothing: the neighbours of an address, and
 //! what of a region is mapped.
 
 use memory::paging::{Cache, LeafSize};
@@ -60,7 +60,7 @@ fn a_region_is_called_as_was_asked_for() {
 }
 
 #[test]
-fn what_is_mapped_of_a_region_is_told_for_as_many_parts_as_are_asked_for() {
+fn what_is_mapped_of_a_region_is_counted_by_what_it_is() {
     let mut machine = Machine::new();
     let request = Request::new(6 * PAGE, Backing::Zero).placement(at(BASE));
     let region = machine.allocate(LOW, request);
@@ -75,27 +75,23 @@ fn what_is_mapped_of_a_region_is_told_for_as_many_parts_as_are_asked_for() {
         private,
         borrowed: 0,
     };
-    // Four parts of six pages end before pages 1, 3, 4 and 6.
-    let parts = vec![mapped(1, 0), mapped(1, 0), mapped(0, 1), mapped(0, 2)];
-    for expected in [vec![mapped(2, 3)], vec![mapped(2, 0), mapped(0, 3)], parts] {
-        let mut found = vec![mapped(9, 9); expected.len()];
-        let space = machine.spaces[0].as_ref().expect("a space");
-        space.resident_parts(&region, &machine.memory, &mut found);
-        assert_eq!(found, expected);
-    }
+    assert_eq!(machine.space(0).resident(&region), mapped(2, 3));
+    // Each part that `protect` makes has what lies in it.
+    machine.protect(LOW, BASE, 3 * PAGE, Rights::Read);
+    let parts: Vec<_> = machine.half(LOW).regions().collect();
+    let resident: Vec<_> = parts
+        .iter()
+        .map(|part| machine.half(LOW).resident(part))
+        .collect();
+    assert_eq!(resident, [mapped(2, 0), mapped(0, 3)]);
 }
 
 #[test]
-fn a_large_page_counts_in_each_part_with_the_frames_it_has_there() {
+fn a_large_page_counts_with_all_its_frames() {
     let mut machine = Machine::new();
     let request = Request::new(LeafSize::Size2MiB.bytes(), Backing::Immediate);
     let region = machine.allocate(KERNEL, request.placement(at(KERNEL_BASE)));
-    let mut parts = [Resident::default(); 4];
-    machine
-        .kernel
-        .resident_parts(&region, &machine.memory, &mut parts);
-    assert_eq!(parts.map(|part| part.private), [128; 4]);
-    let whole = machine.kernel.resident(&region, &machine.memory);
+    let whole = machine.kernel.resident(&region);
     assert_eq!((whole.private, whole.zero, whole.borrowed), (512, 0, 0));
 }
 
@@ -105,13 +101,12 @@ fn the_pages_of_a_device_are_borrowed() {
     let device = Backing::Device(PhysAddr::new(0x90_0000), Cache::Uncached);
     let request = Request::new(3 * PAGE, device).placement(at(BASE));
     let region = machine.allocate(LOW, request);
-    let space = machine.spaces[0].as_ref().expect("a space");
-    let whole = space.resident(&region, &machine.memory);
+    let whole = machine.space(0).resident(&region);
     assert_eq!((whole.private, whole.zero, whole.borrowed), (0, 0, 3));
 }
 
 #[test]
-fn rights_and_backings_are_told_in_a_word() {
+fn rights_and_backings_are_one_word_each() {
     let rights = [Rights::Read, Rights::ReadWrite, Rights::ReadExecute];
     assert_eq!(rights.map(|rights| rights.to_string()), ["r", "rw", "rx"]);
     let backings = [

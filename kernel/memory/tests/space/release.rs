@@ -171,7 +171,7 @@ fn up_to_32_pages_are_flushed_one_by_one_and_more_all_at_once() {
 }
 
 #[test]
-fn a_gather_that_is_full_finishes_early_and_goes_on() {
+fn a_batch_that_is_full_finishes_early_and_goes_on() {
     let mut machine = machine_with(1000, Backing::Demand);
     for page in 0..1000 {
         machine.write(BASE + page * PAGE, 1).expect("writable");

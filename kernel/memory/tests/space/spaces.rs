@@ -3,7 +3,7 @@
 
 use memory::Refusal;
 use memory::space::{Backing, KernelHalfError, Request, Rights};
-use memory::{Outcome, Space};
+use memory::{KernelHalf, Outcome, Space};
 
 use crate::common::machine::{KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
@@ -80,7 +80,8 @@ fn a_switch_keeps_global_translations_and_drops_the_others() {
     machine.write(KERNEL_BASE, 1).expect("writable");
     machine.write(BASE, 1).expect("writable");
     machine.load(0, Some(second));
-    let kept: Vec<_> = machine.processors().each[0].leaves.keys().collect();
+    let processors = machine.processors();
+    let kept: Vec<_> = processors.each[0].leaves.keys().collect();
     assert_eq!(kept, [&(1, KERNEL_BASE)]);
 }
 
@@ -107,7 +108,10 @@ fn destroying_a_space_gives_everything_back() {
     machine.load(0, None);
     assert_eq!(machine.destroy(second), 512 + 1);
     assert_eq!(machine.counts(), before);
-    assert_eq!(machine.memory.frames(|frames| frames.free_2m_blocks()), blocks);
+    assert_eq!(
+        machine.memory.frames(|frames| frames.free_2m_blocks()),
+        blocks
+    );
     machine.check();
 }
 
@@ -131,25 +135,25 @@ fn a_thousand_spaces_come_and_go_without_a_loss() {
 }
 
 #[test]
-fn the_kernel_half_is_not_destroyed() {
-    let mut machine = Machine::new();
+fn a_kernel_half_takes_a_root_and_a_table_for_each_slot_for_ever() {
+    let machine = Machine::new();
     let before = machine.counts();
-    let slots = 256..257;
-    let other = Space::new_kernel_half(slots, &[], &mut machine.memory).expect("frames");
-    // SAFETY: its root is loaded nowhere.
-    let refused = unsafe { other.destroy(&mut machine.memory, &mut machine.processors) };
-    assert!(refused.is_err_and(|space| space.is_kernel()));
+    // SAFETY: no other half is used, or loaded, with it.
+    let other = unsafe { KernelHalf::new(256..257, &[], &machine.memory) }.expect("frames");
+    assert!(other.is_kernel());
+    drop(other);
     assert_eq!(machine.counts().tables, before.tables + 2);
 }
 
 #[test]
 fn a_kernel_half_reaches_from_its_first_slot_to_the_last_page_of_its_last() {
     const SLOT: u64 = 1 << 39;
-    let mut machine = Machine::new();
-    let mut half = Space::new_kernel_half(510..512, &[], &mut machine.memory).expect("frames");
+    let machine = Machine::new();
+    // SAFETY: no other half is used, or loaded, with it.
+    let mut half = unsafe { KernelHalf::new(510..512, &[], &machine.memory) }.expect("frames");
     let mut allocate = |size| {
         let request = Request::new(size, Backing::Guard);
-        half.allocate(request, &mut machine.memory, &mut machine.processors)
+        half.allocate(request, &machine.memory)
             .map(|region| region.base.as_u64())
     };
     let first = 0_u64.wrapping_sub(2 * SLOT);
@@ -163,9 +167,9 @@ fn a_kernel_half_reaches_from_its_first_slot_to_the_last_page_of_its_last() {
 fn a_space_without_a_frame_for_its_root_is_refused() {
     let mut machine = Machine::new();
     machine.limit(0);
-    assert!(Space::new(&machine.kernel, &mut machine.memory).is_err());
+    assert!(Space::new(&machine.kernel, &machine.memory).is_err());
     machine.limit(1);
-    assert!(Space::new(&machine.kernel, &mut machine.memory).is_ok());
+    assert!(Space::new(&machine.kernel, &machine.memory).is_ok());
 }
 
 #[test]
@@ -173,17 +177,19 @@ fn the_slots_of_a_kernel_half_lie_in_the_kernel_half() {
     let mut machine = Machine::new();
     let before = machine.counts();
     for (start, end) in [(255, 257), (300, 300), (511, 513)] {
-        let made = Space::new_kernel_half(start..end, &[], &mut machine.memory);
-        let refused = KernelHalfError::NotInKernelHalf { start: start, end: end };
+        // SAFETY: no other half is used, or loaded, with it.
+        let made = unsafe { KernelHalf::new(start..end, &[], &machine.memory) };
+        let refused = KernelHalfError::NotInKernelHalf { start, end };
         assert_eq!(made.err(), Some(refused));
     }
     let root = machine.kernel.root();
     // SAFETY: the root stays, and nobody edits the slots meanwhile.
-    let taken = unsafe { Space::adopt_kernel_half(root, 319..321, &mut machine.memory) };
+    let taken = unsafe { KernelHalf::adopt(root, 319..321, &machine.memory) };
     assert_eq!(taken.err(), Some(KernelHalfError::SlotTaken { slot: 320 }));
     for left in 0..3 {
         machine.limit(left);
-        let made = Space::new_kernel_half(256..258, &[], &mut machine.memory);
+        // SAFETY: no other half is used, or loaded, with it.
+        let made = unsafe { KernelHalf::new(256..258, &[], &machine.memory) };
         assert_eq!(made.err(), Some(KernelHalfError::OutOfFrames), "{left}");
     }
     let after = memory::frames::Counts {

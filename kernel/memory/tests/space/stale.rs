@@ -2,7 +2,7 @@
 //! every processor forget it, and a flush that is left out is noticed.
 
 use memory::space::{Backing, Request, Rights};
-use memory::{Access, Flush, Refusal, Scope, Tlb};
+use memory::{Access, Flush, Refusal, Scope};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{KERNEL_BASE, Machine};
@@ -84,7 +84,11 @@ fn nothing_stale_is_left_behind() {
         for (half, base) in [(LOW, BASE), (KERNEL, KERNEL_BASE)] {
             let mut machine = taking.machine(half, base);
             taking.take(&mut machine, half, base);
-            assert_eq!(machine.processors().stale(), None, "{taking:?} at {base:#x}");
+            assert_eq!(
+                machine.processors().stale(),
+                None,
+                "{taking:?} at {base:#x}"
+            );
             machine.check();
         }
     }
@@ -120,7 +124,7 @@ fn a_table_that_goes_after_an_early_flush_is_flushed_itself() {
             .expect("writable");
     }
     machine.processors().flushed.clear();
-    // The 257th frame finishes the gather early, and only then its leaf table,
+    // The 257th frame finishes the batch early, and only then its leaf table,
     // which other processors may have walked through meanwhile, is empty.
     assert_eq!(machine.free(LOW, BASE), 257);
     assert_eq!(machine.processors().flushed.len(), 2);
@@ -179,14 +183,14 @@ fn a_flush_of_one_page_too_few_is_noticed() {
     machine.processors().ignored = 0;
     let one = [start];
     machine
-        .processors
+        .processors()
         .flush(Scope::Space(root), Flush::Pages(&one));
     let (processor, address) = (1, BASE + PAGE);
     let left = machine.processors().stale();
     assert_eq!(left, Some(Stale::Leaf { processor, address }));
     let other = [start + PAGE];
     machine
-        .processors
+        .processors()
         .flush(Scope::Space(root), Flush::Pages(&other));
     machine.check();
 }

@@ -14,7 +14,7 @@ fn fault(code: Code) -> Fault {
 }
 
 #[test]
-fn a_fault_tells_what_was_tried_by_whom_and_why_it_failed() {
+fn a_fault_says_what_was_tried_by_whom_and_why_it_failed() {
     let cases = [
         (
             Code::empty(),

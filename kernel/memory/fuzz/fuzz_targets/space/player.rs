@@ -5,8 +5,9 @@
 //! is the one that was written there last, or 0.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
+use memory::frames::FrameKind;
 use memory::space::{Backing, Region};
 use memory::{Features, Outcome};
 use x86_64::VirtAddr;
@@ -22,7 +23,7 @@ const MOST_SPACES: usize = 4;
 
 thread_local! {
     /// Reserved once: each machine soils what it uses.
-    static MEMORY: Rc<SimulatedMemory> = Rc::new(SimulatedMemory::new());
+    static MEMORY: Arc<SimulatedMemory> = Arc::new(SimulatedMemory::new());
 }
 
 /// A machine, and what its pages are to hold.
@@ -39,7 +40,7 @@ pub fn play(script: &Script) {
         no_execute: script.no_execute,
         ..FEATURES
     };
-    let memory = MEMORY.with(Rc::clone);
+    let memory = MEMORY.with(Arc::clone);
     let far = memory.far();
     let ranges = [(0x10_0000, 0x70_0000), (far - 0x10_0000, far + 0x20_0000)];
     let mut player = Player {
@@ -65,13 +66,14 @@ impl Player {
                 });
             }
             Step::Free(target) => {
-                let Some((half, region, page)) = self.find(target) else {
+                let Some((half, _, page)) = self.find(target) else {
                     return;
                 };
                 let regions = self.regions(half);
                 if self.unless_refused("free", |machine| machine.try_free(half, page).is_ok()) {
                     let kept = self.regions(half);
-                    assert!(!kept.contains(&region));
+                    let page = VirtAddr::new_truncate(page);
+                    assert!(kept.iter().all(|region| !region.contains(page)));
                     for gone in regions.iter().filter(|region| !kept.contains(region)) {
                         self.forget(half, gone.base.as_u64(), gone.end());
                     }
@@ -102,12 +104,35 @@ impl Player {
                     }
                 }
             }
+            Step::Reserve(target, pages) => {
+                if let Some((half, _, start)) = self.find(target) {
+                    let size = u64::from(pages) % 1200 * PAGE;
+                    self.unless_refused("reserve", |machine| {
+                        let start = VirtAddr::new_truncate(start);
+                        machine.with(half, |space, memory| {
+                            space.reserve(start, size, memory).is_ok()
+                        })
+                    });
+                }
+            }
+            Step::Unreserve(target, pages) => {
+                if let Some((half, _, start)) = self.find(target) {
+                    let size = u64::from(pages) % 1200 * PAGE;
+                    self.unless_refused("unreserve", |machine| {
+                        let start = VirtAddr::new_truncate(start);
+                        machine.with(half, |space, memory| {
+                            space.unreserve(start, size, memory).is_ok()
+                        })
+                    });
+                }
+            }
+            Step::BackWith(target, byte) => self.back_with(target, byte),
             Step::Limit(left) => {
-                let frames = self.machine.physical.frames_mut();
-                frames.set_limit(left.map(u64::from));
+                self.machine.memory.set_limit(left.map(u64::from));
             }
             Step::NewSpace => {
-                let room = self.machine.physical.frames().can_allocate(1);
+                let memory = &self.machine.memory;
+                let room = memory.frames(|frames| frames.can_allocate(1));
                 if room && self.spaces().count() < MOST_SPACES {
                     self.machine.new_space();
                 }
@@ -141,11 +166,11 @@ impl Player {
         match self.machine.access(processor, address, kind.into(), user) {
             Ok(physical) => match kind {
                 Kind::Write => {
-                    self.machine.memory.write(physical, byte);
+                    self.machine.bytes.write(physical, byte);
                     self.note(half, address, byte);
                 }
                 Kind::Read | Kind::Execute => {
-                    let found = self.machine.memory.read(physical);
+                    let found = self.machine.bytes.read(physical);
                     self.expect(half, address, found);
                 }
             },
@@ -163,8 +188,8 @@ impl Player {
         };
         let start = start + u64::from(target.page % 4096);
         let mut bytes = vec![0; usize::from(size) % 9000];
-        let done = self.machine.with(half, |space, physical, tlb| {
-            space.read(VirtAddr::new_truncate(start), &mut bytes, physical, tlb)
+        let done = self.machine.with(half, |space, memory| {
+            space.read(VirtAddr::new_truncate(start), &mut bytes, memory)
         });
         let end = done.map_or_else(
             |error| error.address.as_u64(),
@@ -181,8 +206,8 @@ impl Player {
         };
         let start = start + u64::from(target.page % 4096);
         let bytes = vec![byte; usize::from(size) % 9000];
-        let done = self.machine.with(half, |space, physical, tlb| {
-            space.write(VirtAddr::new_truncate(start), &bytes, physical, tlb)
+        let done = self.machine.with(half, |space, memory| {
+            space.write(VirtAddr::new_truncate(start), &bytes, memory)
         });
         let end = done.map_or_else(
             |error| error.address.as_u64(),
@@ -190,6 +215,28 @@ impl Player {
         );
         for address in start..end {
             self.note(half, address, byte);
+        }
+    }
+
+    /// Backs a page with a frame that holds `byte` 4096 times.
+    fn back_with(&mut self, target: Target, byte: u8) {
+        let Some((half, _, page)) = self.find(target) else {
+            return;
+        };
+        let done = self.unless_refused("back_with", |machine| {
+            let Ok(frame) = machine.memory.allocate_frame(FrameKind::Kernel) else {
+                return false;
+            };
+            let start = frame.start().as_u64();
+            (start..start + PAGE).for_each(|at| machine.bytes.write(at, byte));
+            let page = VirtAddr::new_truncate(page);
+            let result = machine.with(half, |space, memory| space.back_with(page, frame, memory));
+            result
+                .map_err(|(_, frame)| machine.memory.free_frame(frame))
+                .is_ok()
+        });
+        if done {
+            (page..page + PAGE).for_each(|address| self.note(half, address, byte));
         }
     }
 
@@ -205,7 +252,7 @@ impl Player {
 
     /// Everything goes back: what is left is what a fresh machine has.
     fn take_down(&mut self) {
-        self.machine.physical.frames_mut().set_limit(None);
+        self.machine.memory.set_limit(None);
         (0..PROCESSORS).for_each(|processor| self.machine.load(processor, KERNEL));
         for index in self.spaces().collect::<Vec<_>>() {
             self.machine.destroy(index);
@@ -216,7 +263,7 @@ impl Player {
         let counts = self.machine.counts();
         assert_eq!((counts.private, counts.kernel), (0, 0));
         assert_eq!(counts.tables, FIRST_TABLES);
-        assert_eq!(self.machine.physical.borrowed(), 0);
+        assert_eq!(self.machine.memory.borrowed(), 0);
         self.machine.check();
     }
 
@@ -236,11 +283,7 @@ impl Player {
     }
 
     fn regions(&self, half: Half) -> Vec<Region> {
-        let space = match half {
-            None => Some(&self.machine.kernel),
-            Some(index) => self.machine.spaces[index].as_ref(),
-        };
-        space.map_or(Vec::new(), |space| space.regions().collect())
+        self.machine.half(half).regions().collect()
     }
 
     /// Half, region and address of a target, if the half has a region.

@@ -56,6 +56,9 @@ pub enum Step {
     Write(Target, u16, u8),
     Protect(Target, u16, Right),
     Discard(Target, u16),
+    Reserve(Target, u16),
+    Unreserve(Target, u16),
+    BackWith(Target, u8),
     Limit(Option<u8>),
     NewSpace,
     Load(u8, u8),
@@ -70,7 +73,7 @@ pub struct Wish {
     pages: u16,
     size: Option<Size>,
     right: Right,
-    around: u8,
+    fault_around: u8,
     user: bool,
     place: Place,
 }
@@ -149,7 +152,7 @@ impl Wish {
         let pages = u64::from(self.pages) % 1200;
         let mut request = Request::new(pages * PAGE, backing)
             .rights(self.right.into())
-            .around(1 << (self.around % 10))
+            .fault_around(1 << (self.fault_around % 10))
             .placement(self.place.near(low));
         if let Some(size) = self.size {
             request = request.page_size(match size {
@@ -169,9 +172,11 @@ impl Place {
         match self {
             Self::Anywhere => Placement::Anywhere,
             Self::At(page) => Placement::At(start(page)),
-            Self::Within(page, align) => {
-                Placement::Within(start(page), start(4095), PAGE << (align % 10))
-            }
+            Self::Within(page, align) => Placement::Within {
+                from: start(page),
+                below: start(4095).as_u64(),
+                align: PAGE << (align % 10),
+            },
         }
     }
 }

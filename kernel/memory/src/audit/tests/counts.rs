@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::frames::Frame;
-use crate::gather::Gather;
 
 fn miscounted(counter: Counter, says: u64, found: u64) -> Broken {
     Broken::Count {
@@ -14,9 +13,9 @@ fn miscounted(counter: Counter, says: u64, found: u64) -> Broken {
 }
 
 /// Takes a frame and forgets it.
-fn lose(machine: &mut Machine, usage: FrameKind) {
-    let frames = machine.physical.frames_mut();
-    let _lost = frames.allocate::<Size4KiB>(usage).unwrap().into_entry();
+fn lose(machine: &Machine, usage: FrameKind) {
+    let frame = machine.memory.allocate_frame::<Size4KiB>(usage);
+    let _lost = frame.unwrap().into_entry();
 }
 
 #[test]
@@ -29,9 +28,9 @@ fn a_frame_that_was_lost_is_missed_by_its_counter() {
         (FrameKind::Kernel, miscounted(Counter::Kernel, 1, 0)),
     ];
     for (usage, expected) in lost {
-        let mut machine = Machine::new();
+        let machine = Machine::new();
         assert!(machine.audit().is_ok());
-        lose(&mut machine, usage);
+        lose(&machine, usage);
         assert_eq!(machine.broken(), expected);
         assert_eq!(expected.invariant(), 1);
     }
@@ -39,49 +38,48 @@ fn a_frame_that_was_lost_is_missed_by_its_counter() {
 
 #[test]
 fn a_borrowed_frame_too_many_is_missed() {
-    let mut machine = Machine::new();
-    machine.physical.borrow_frames(2);
+    let machine = Machine::new();
+    machine.memory.count_borrowed(2);
     assert_eq!(machine.broken(), miscounted(Counter::Borrowed, 2, 0));
 }
 
 #[test]
 fn a_frame_that_could_not_be_given_back_is_named() {
-    let mut machine = Machine::new();
+    let machine = Machine::new();
     let foreign = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(DEVICE));
-    let frames = machine.physical.frames_mut();
-    // SAFETY: nobody owns the frame, and it is refused.
-    frames.free(unsafe { Frame::from_entry(foreign, FrameKind::Private) });
+    // SAFETY: nobody owns it, and it is only given back, which is refused.
+    let frame = unsafe { Frame::from_entry(foreign, FrameKind::Private) };
+    machine.memory.free_frame(frame);
     assert_eq!(machine.broken(), miscounted(Counter::Refused, 1, 0));
 }
 
 #[test]
 fn a_frame_that_was_freed_behind_the_counters_is_found_in_the_bitmap() {
-    let mut machine = Machine::new();
-    let frame = machine.physical.zero_frame().start_address();
-    let free = machine.physical.frames().counts().free;
-    machine.physical.frames_mut().free_uncounted(frame);
+    let machine = Machine::new();
+    let frame = machine.memory.zero_frame().start_address();
+    let free = machine.memory.counts().free;
+    machine
+        .memory
+        .with_frames(|frames| frames.free_uncounted(frame));
     assert_eq!(machine.broken(), miscounted(Counter::Free, free, free + 1));
 }
 
 #[test]
 fn a_bit_that_was_flipped_is_found_beside_its_count() {
-    let mut machine = Machine::new();
+    let machine = Machine::new();
     let frame = PhysAddr::new(24 * MIB + 7 * PAGE);
-    machine.physical.frames_mut().flip_bit(frame);
+    machine.memory.with_frames(|frames| frames.flip_bit(frame));
     assert_eq!(machine.broken(), Broken::Bitmap(PhysAddr::new(24 * MIB)));
 }
 
 #[test]
-fn a_gather_that_was_dropped_is_a_leak() {
+fn a_batch_that_was_dropped_is_a_leak() {
     let mut machine = Machine::new();
     let low = machine.low();
     machine.allocate(low, LOW, Request::new(2 * PAGE, Backing::Demand));
     machine.write(low, LOW);
-    let (space, physical) = machine.half(low);
-    let mut cache = NoCache;
-    let mut gather = Gather::new(low, physical, &mut cache);
-    space.unmap(LOW, LOW + 2 * PAGE, &mut gather);
-    drop(gather);
+    let (space, memory) = machine.space(low);
+    space.half_mut().lose(LOW, LOW + 2 * PAGE, memory);
     // The page, and the three tables on the way to it.
     assert_eq!(machine.broken(), Broken::Leaked(4));
     assert_eq!(Broken::Leaked(4).invariant(), 6);
@@ -108,7 +106,7 @@ fn conflict(space: Scope, address: u64, frame: u64, conflict: Conflict) -> Broke
 #[test]
 fn a_leaf_may_not_map_a_frame_that_is_something_else() {
     let (mut machine, low, region) = with_a_page();
-    let table = machine.entry(low, LOW, 2).get().as_table().address();
+    let table = machine.entry(low, LOW, 2).get().table_address().as_u64();
     let cases = [
         (machine.frame_at(low, LOW).as_u64(), Conflict::Private),
         (machine.free_frame().as_u64(), Conflict::Free),
@@ -116,7 +114,7 @@ fn a_leaf_may_not_map_a_frame_that_is_something_else() {
         (DEVICE, Conflict::Unmanaged),
         (table, Conflict::Table),
         (
-            machine.spaces[0].regions.root.unwrap().slab(),
+            super::regions::frame_of_records(&machine).as_u64(),
             Conflict::Records,
         ),
     ];
@@ -125,8 +123,7 @@ fn a_leaf_may_not_map_a_frame_that_is_something_else() {
         machine.put_leaf(low, address, memory, &region);
         assert_eq!(machine.broken(), conflict(low, address, memory, expected));
         machine.entry(low, address, 1).set(0);
-        let parent = machine.entry(low, address, 2);
-        parent.set(parent.get().count_changed(false).bits());
+        machine.entry(low, address, 2).count_one_less();
         assert!(machine.audit().is_ok());
     }
 }
@@ -147,7 +144,7 @@ fn two_spaces_may_not_own_one_frame() {
 fn a_large_leaf_is_checked_frame_by_frame() {
     let mut machine = Machine::new();
     let low = machine.low();
-    let start = free_large_frame(&mut machine).as_u64();
+    let start = free_large_frame(&machine).as_u64();
     let large = Request::new(2 * MIB, Backing::Demand).page_size(LeafSize::Size2MiB);
     machine.allocate(low, LOW, large);
     machine.write(low, LOW);
@@ -170,13 +167,10 @@ fn a_frame_in_the_middle_of_a_large_leaf_may_not_be_free() {
     let inside = machine.frame_at(low, LOW) + 77 * PAGE;
     let frame = PhysFrame::<Size4KiB>::containing_address(inside);
     // SAFETY: nothing uses the memory; that a leaf still maps it is the point.
-    unsafe {
-        machine
-            .physical
-            .frames_mut()
-            .free_raw(frame, FrameKind::Private)
-    }
-    .unwrap();
+    let freed = machine
+        .memory
+        .with_frames(|frames| unsafe { frames.free_raw(frame, FrameKind::Private) });
+    freed.unwrap();
     let expected = conflict(low, LOW, inside.as_u64(), Conflict::Free);
     assert_eq!(machine.broken(), expected);
 }

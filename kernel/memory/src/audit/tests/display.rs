@@ -53,11 +53,6 @@ fn count(counter: Counter) -> Broken {
 
 #[test]
 fn an_audit_that_was_asked_wrong_is_no_broken_invariant() {
-    let line = format!("{}", Broken::NotTheKernelHalf);
-    assert_eq!(
-        line,
-        "no audit: it is asked of the kernel half, not of a space"
-    );
     let short = Broken::ScratchTooShort {
         needed: 256,
         given: 255,
@@ -87,7 +82,7 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
         LeafDefect::InGuard,
         LeafDefect::Bits(0x18),
         LeafDefect::ReservedBits(0x1_4000),
-        LeafDefect::Software,
+        LeafDefect::Unknown,
     ]
     .map(leaf);
     let words = [
@@ -96,7 +91,7 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
         "its region is a guard, where nothing may be mapped",
         "its bits 0x18 are not what its region asks for",
         "the processor reserves its bits 0x14000",
-        "it is neither present nor zero, and no promise of a demand region",
+        "it is neither present nor zero, nor that of a reserved page",
     ];
     assert_words(&leaf_of(2), broken, words);
     let broken = [
@@ -179,8 +174,12 @@ fn a_frame_that_is_two_things_is_called_what_it_is() {
                   space of root 0x5000: ";
     let of_table = |conflict| table(TableDefect::Frame(conflict));
     assert_words(before, conflicts.map(of_table), words);
-    let before = "invariant 1 is broken: the region at 0x400000 in the kernel half: its record: ";
-    let of_record = |conflict| region(RegionDefect::Record(conflict));
+    let before = "invariant 1 is broken: the frame 0x7000 of region records in the kernel half: ";
+    let of_record = |conflict| Broken::RecordFrame {
+        space: Scope::Kernel,
+        frame: PhysAddr::new(0x7000),
+        conflict,
+    };
     assert_words(before, conflicts.map(of_record), words);
 }
 
@@ -193,29 +192,53 @@ fn a_region_is_named_with_its_base_half_and_defect() {
     let broken = [
         RegionDefect::Unaligned,
         RegionDefect::OutsideHalf,
-        RegionDefect::OutOfOrder,
-        RegionDefect::Height,
-        RegionDefect::Gap,
         RegionDefect::TornOff,
         RegionDefect::User,
-        RegionDefect::Plan,
-        RegionDefect::StaleSpot,
-        RegionDefect::StaleHit,
+        RegionDefect::Derived,
     ]
     .map(region);
     let words = [
         "base and size are not whole pages",
         "it does not lie where regions are placed",
-        "it begins before the region before it ends",
-        "height or balance of the tree are wrong here",
-        "span or gap that the tree notes here are wrong",
         "the region that it continues does not lie before it",
         "user mode may not access the kernel half",
-        "the plan for its faults does not follow from it",
-        "what is kept of its last fault is not what region and tables say",
-        "the record that was hit last is not in the tree",
+        "what is kept beside it for its faults does not follow from it",
     ];
     assert_words(&format!("invariant 5 is broken: {place}"), broken, words);
+}
+
+#[test]
+fn a_tree_of_regions_is_named_with_its_half_node_and_defect() {
+    use crate::space::RecordsDefect as Defect;
+    let node = PhysAddr::new(0x7000);
+    let broken = [
+        Defect::Frame(node),
+        Defect::Level(node),
+        Defect::Filling(node),
+        Defect::Order(node),
+        Defect::Gap(node),
+        Defect::Note(node, 3),
+        Defect::Records(7),
+        Defect::Nodes(2),
+        Defect::LastHit,
+    ]
+    .map(|defect| Broken::Records {
+        space: Scope::Kernel,
+        defect,
+    });
+    let words = [
+        "the node at 0x7000 names another frame as its own",
+        "the node at 0x7000 is on the wrong level",
+        "the node at 0x7000 is not filled as it says",
+        "the regions in the node at 0x7000 are out of order",
+        "the node at 0x7000 notes a wrong largest gap",
+        "entry 3 of the node at 0x7000 notes a wrong span",
+        "7 regions were found, and others are counted",
+        "2 nodes were found, and others are counted",
+        "the record that was hit last is not in it",
+    ];
+    let before = "invariant 5 is broken: the tree of regions in the kernel half: ";
+    assert_words(before, broken, words);
 }
 
 #[test]
@@ -225,7 +248,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         Counter::Free,
         Counter::Used,
         Counter::Reserved,
-        Counter::Promised,
+        Counter::KeptBack,
         Counter::Tables,
         Counter::Kernel,
         Counter::Private,
@@ -233,9 +256,6 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         Counter::Zero,
         Counter::Borrowed,
         Counter::Refused,
-        Counter::RecordFrames(space()),
-        Counter::Records(Scope::Kernel),
-        Counter::Regions(space()),
     ]
     .map(count);
     let words = [
@@ -243,7 +263,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         "free frames: the counter says 7, and 6 were found",
         "used frames: the counter says 7, and 6 were found",
         "reserved frames: the counter says 7, and 6 were found",
-        "promised frames: the counter says 7, and 6 were found",
+        "frames kept back: the counter says 7, and 6 were found",
         "frames of tables: the counter says 7, and 6 were found",
         "frames of the kernel: the counter says 7, and 6 were found",
         "private frames: the counter says 7, and 6 were found",
@@ -251,9 +271,6 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         "zero frames: the counter says 7, and 6 were found",
         "borrowed frames: the counter says 7, and 6 were found",
         "frames refused when given back: the counter says 7, and 6 were found",
-        "frames of region records in the space of root 0x5000: the counter says 7, and 6 were found",
-        "region records in the kernel half: the counter says 7, and 6 were found",
-        "regions in the space of root 0x5000: the counter says 7, and 6 were found",
     ];
     assert_words("invariant 1 is broken: ", broken, words);
 }
@@ -272,7 +289,7 @@ fn what_has_no_half_is_named_as_well() {
         ),
         (
             Broken::Leaked(4),
-            "invariant 6 is broken: 4 leaves and tables were lost in gathers that were not \
+            "invariant 6 is broken: 4 leaves and tables were lost in batches that were not \
              finished",
         ),
     ];

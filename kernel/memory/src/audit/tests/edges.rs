@@ -2,7 +2,6 @@
 //! the last of it are found.
 
 use super::*;
-use crate::direct_map::Bytes;
 use crate::paging::Cache;
 
 const NO_EXECUTE: PageTableFlags = PageTableFlags::NO_EXECUTE;
@@ -35,21 +34,20 @@ fn table(space: Scope, level: u8, address: u64, table: u64, defect: TableDefect)
 
 /// The entry for `address` in one of the loader's tables.
 fn loaders_entry(machine: &Machine, page: u64, address: u64, level: u8) -> Raw<'static> {
-    let table = Table::from_address(LOADER + page * PAGE);
-    Raw(place(machine.physical.direct_map(), table, address, level))
+    let table = PhysAddr::new(LOADER + page * PAGE);
+    Raw(place(machine.memory.direct_map(), table, address, level))
 }
 
 /// Shows the kernel half of the kernel's root in the space's.
 fn share(machine: &Machine) {
     Cursor::share_kernel_half(
-        machine.physical.direct_map(),
-        machine.kernel.cursor.root(),
-        machine.spaces[0].cursor.root(),
+        machine.kernel.cursor().root(),
+        machine.spaces[0].cursor().root(),
     );
 }
 
 fn audit_whole(machine: &Machine) -> Result<Report, Broken> {
-    machine.run(machine.kernel.audit(&machine.physical).whole())
+    machine.run(Audit::of(&machine.kernel, &machine.memory).whole())
 }
 
 #[test]
@@ -65,11 +63,11 @@ fn devices_right_below_and_above_the_managed_memory_borrow_none_of_it() {
 #[test]
 fn the_frame_behind_the_zero_frame_may_hold_anything() {
     let machine = Machine::new();
-    let behind = machine.physical.zero_frame().start_address() + PAGE;
+    let behind = machine.memory.zero_frame().start_address() + PAGE;
     // It is the kernel's root, and an entry that is not present may say anything.
     assert_eq!(behind, machine.kernel.root().start_address());
-    let bytes = Bytes(behind.as_u64());
-    machine.physical.direct_map().write_bytes(bytes, &[2]);
+    // SAFETY: the frame is in use, and only looked at as entries.
+    unsafe { machine.memory.direct_map().write(behind, &[2]) };
     assert!(machine.audit().is_ok());
 }
 
@@ -93,12 +91,12 @@ fn the_loaders_writable_leaves_count_in_a_whole_audit_only() {
     let mut machine = Machine::on_the_loaders_tables(FEATURES);
     machine.map_fixed(KERNEL, PAGE, Rights::ReadExecute, DEVICE);
     for (page, level) in [(0, 4), (1, 3), (2, 2)] {
-        let below = Table::from_address(LOADER + (page + 1) * PAGE);
+        let below = PhysAddr::new(LOADER + (page + 1) * PAGE);
         let entry = Entry::table(below, 1, false);
         loaders_entry(&machine, page, LOADERS, level).set(entry.bits());
     }
     let flags = PageTableFlags::WRITABLE | NO_EXECUTE;
-    let written = Entry::leaf(DEVICE, LeafSize::Size4KiB, flags.bits());
+    let written = Entry::leaf(PhysAddr::new(DEVICE), LeafSize::Size4KiB, flags);
     loaders_entry(&machine, 3, LOADERS, 1).set(written.bits());
     let fixed = Request::new(PAGE, Backing::Fixed);
     machine.allocate(Scope::Kernel, LOADERS, fixed);
@@ -115,11 +113,11 @@ fn a_leaf_below_a_table_of_the_loaders_that_takes_execution_away_is_not_executab
         for of_leaf in [PageTableFlags::empty(), NO_EXECUTE] {
             let mut machine = Machine::on_the_loaders_tables(FEATURES);
             for (page, level) in [(0, 4), (1, 3), (2, 2)] {
-                let below = Table::from_address(LOADER + (page + 1) * PAGE);
+                let below = PhysAddr::new(LOADER + (page + 1) * PAGE);
                 let entry = Entry::table(below, 1, false).bits() | of_table.bits();
                 loaders_entry(&machine, page, LOADERS, level).set(entry);
             }
-            let entry = Entry::leaf(DEVICE, LeafSize::Size4KiB, of_leaf.bits());
+            let entry = Entry::leaf(PhysAddr::new(DEVICE), LeafSize::Size4KiB, of_leaf);
             loaders_entry(&machine, 3, LOADERS, 1).set(entry.bits());
             let fixed = Request::new(PAGE, Backing::Fixed).rights(Rights::Read);
             machine.allocate(Scope::Kernel, LOADERS, fixed);
@@ -152,7 +150,7 @@ fn a_table_of_the_loaders_has_no_bit_that_the_processor_reserves() {
             ..FEATURES
         });
         let below = LOADER + PAGE;
-        let entry = Entry::table(Table::from_address(below), 0, false);
+        let entry = Entry::table(PhysAddr::new(below), 0, false);
         loaders_entry(&machine, 0, LOADERS, 4).set(entry.bits() | set.bits());
         share(&machine);
         let defect = TableDefect::Bits(wrong.bits());
@@ -166,18 +164,19 @@ fn a_table_of_the_loaders_has_no_bit_that_the_processor_reserves() {
 fn the_loaders_root_may_be_the_kernels_but_not_that_of_a_space() {
     let mut machine = Machine::on_the_loaders_tables(FEATURES);
     assert_eq!(machine.audit().map(|report| report.foreign_tables), Ok(1));
-    let direct_map = machine.physical.direct_map();
-    let loaders = Table::from_address(LOADER + PAGE);
-    Cursor::share_kernel_half(direct_map, machine.kernel.cursor.root(), loaders);
+    let direct_map = machine.memory.direct_map();
+    // SAFETY: a frame of zeroes, which nobody else uses.
+    let loaders = unsafe { Table::at(PhysAddr::new(LOADER + PAGE), direct_map) };
+    Cursor::share_kernel_half(machine.kernel.cursor().root(), loaders);
     let low = machine.low();
-    machine.spaces[0].cursor = Cursor::new(direct_map, loaders, 4, LOW);
+    *machine.half(low).cursor_mut() = Cursor::new(direct_map, loaders, 4, LOW);
     let defect = TableDefect::Frame(Conflict::Reserved);
     let expected = table(low, 4, 0, LOADER + PAGE, defect);
     assert_eq!(machine.broken(), expected);
 }
 
 #[test]
-fn a_promise_outside_of_demand_regions_is_found() {
+fn a_reservation_outside_of_demand_regions_is_found() {
     for backing in [Backing::Zero, Backing::Demand] {
         let mut machine = Machine::new();
         let low = machine.low();
@@ -185,18 +184,17 @@ fn a_promise_outside_of_demand_regions_is_found() {
         machine.write(low, LOW);
         machine
             .entry(low, LOW + PAGE, 1)
-            .set(Entry::PROMISED.bits());
-        let parent = machine.entry(low, LOW, 2);
-        parent.set(parent.get().count_changed(true).bits());
+            .set(Entry::RESERVED.bits());
+        machine.entry(low, LOW, 2).count_one_more();
         let expected = if backing == Backing::Demand {
             // The entry is as it should be; only nobody has counted it.
             Broken::Count {
-                counter: Counter::Promised,
+                counter: Counter::KeptBack,
                 says: 0,
                 found: 1,
             }
         } else {
-            leaf(low, LOW + PAGE, 0, LeafDefect::Software)
+            leaf(low, LOW + PAGE, 0, LeafDefect::Unknown)
         };
         assert_eq!(machine.broken(), expected);
     }
@@ -214,30 +212,13 @@ fn a_cursor_is_stale_in_either_half_and_on_any_page_of_a_table() {
             let address = base + page * PAGE;
             machine.allocate(scope, base, Request::new(2 * MIB, Backing::Demand));
             machine.write(scope, address);
-            let (half, physical) = machine.half(scope);
-            let kept = half.cursor.clone();
-            half.discard(VirtAddr::new(address), PAGE, physical, &mut NoCache)
-                .unwrap();
-            half.cursor = kept;
+            let kept = machine.half(scope).cursor().clone();
+            machine.discard(scope, address, PAGE);
+            let half = machine.half(scope);
+            *half.cursor_mut() = kept;
             let root = half.root().start_address().as_u64();
             let expected = table(scope, 4, address, root, TableDefect::StaleCursor);
             assert_eq!(machine.broken(), expected);
         }
     }
-}
-
-#[test]
-fn a_record_that_is_below_itself_is_found_and_the_audit_ends() {
-    let mut machine = Machine::new();
-    let low = machine.low();
-    machine.allocate(low, LOW, Request::new(PAGE, Backing::Demand));
-    let tree = &mut machine.spaces[0].regions;
-    let node = tree.find(LOW).expect("a region");
-    tree.pool.get_mut(node).left = Some(node);
-    let expected = Broken::Region {
-        space: low,
-        base: VirtAddr::new(LOW),
-        defect: RegionDefect::Height,
-    };
-    assert_eq!(machine.broken(), expected);
 }

@@ -43,7 +43,7 @@ fn pages_of_all_backings_are_counted_as_what_they_are() {
         tables: FIRST_TABLES + 3,
         foreign_tables: 0,
         private: 4 + 1 + 2,
-        promised: 0,
+        reserved: 0,
         zero: 1,
         borrowed: 3,
         fixed: 0,
@@ -73,11 +73,7 @@ fn a_large_page_that_was_split_is_still_owned_once() {
     let mut machine = Machine::new();
     let request = Request::new(4 * MIB, Backing::Immediate);
     machine.allocate(Scope::Kernel, KERNEL, request);
-    let (kernel, physical) = machine.half(Scope::Kernel);
-    let middle = VirtAddr::new(KERNEL + MIB);
-    kernel
-        .protect(middle, PAGE, Rights::ReadExecute, physical, &mut NoCache)
-        .unwrap();
+    machine.protect(Scope::Kernel, KERNEL + MIB, PAGE, Rights::ReadExecute);
     let report = machine.audit().unwrap();
     assert_eq!((report.regions, report.private), (3, 1024));
     assert_eq!(report.tables, FIRST_TABLES + 2);
@@ -101,7 +97,7 @@ fn a_zero_region_of_large_pages_trades_its_zero_leaves_for_one_large() {
 fn fault_around_maps_whole_blocks() {
     let mut machine = Machine::new();
     let low = machine.low();
-    let request = Request::new(64 * PAGE, Backing::Demand).around(16);
+    let request = Request::new(64 * PAGE, Backing::Demand).fault_around(16);
     machine.allocate(low, LOW, request);
     machine.write(low, LOW + 17 * PAGE);
     assert_eq!(machine.audit().unwrap().private, 16);
@@ -122,8 +118,8 @@ fn several_spaces_share_one_kernel_half_and_go_without_a_trace() {
     assert_eq!((report.halves, report.private), (5, 4));
     for space in machine.spaces.drain(1..) {
         // SAFETY: no processor has its root loaded.
-        let freed = unsafe { space.destroy(&mut machine.physical, &mut NoCache) };
-        assert!(matches!(freed, Ok(1)));
+        let freed = unsafe { space.destroy(&machine.memory) };
+        assert_eq!(freed, 1);
     }
     let report = machine.audit().unwrap();
     assert_eq!((report.halves, report.private), (2, 1));
@@ -141,7 +137,7 @@ fn a_machine_at_the_end_of_its_memory_passes() {
     }
     let report = machine.audit().unwrap();
     assert_eq!(report.private, (address - LOW) / PAGE);
-    assert_eq!(machine.physical.frames().counts().free, 0);
+    assert_eq!(machine.memory.counts().free, 0);
 }
 
 #[test]
@@ -156,9 +152,7 @@ fn many_regions_in_a_tree_of_many_levels_pass() {
         );
     }
     for index in (0..500).step_by(3) {
-        let base = VirtAddr::new(LOW + index * 2 * PAGE);
-        let (space, physical) = machine.half(low);
-        space.free(base, physical, &mut NoCache).unwrap();
+        machine.free(low, LOW + index * 2 * PAGE);
     }
     assert_eq!(machine.audit().unwrap().regions, 333);
 }
@@ -178,28 +172,23 @@ fn the_boot_loaders_slots_are_left_alone_unless_asked_for() {
     let machine = Machine::on_the_loaders_tables(FEATURES);
     // A table of the loader's with a leaf in no region, in its slot 256.
     let address = 0xffff_8000_0000_0000;
-    let direct_map = machine.physical.direct_map();
-    let loaders = |page: u64| Table::from_address(LOADER + page * PAGE);
+    let direct_map = machine.memory.direct_map();
+    let loaders = |page: u64| PhysAddr::new(LOADER + page * PAGE);
     let entry = |table, level| Raw(place(direct_map, table, address, level));
     let table = |page| Entry::table(loaders(page), 0, false).bits();
     entry(loaders(0), 4).set(table(1));
     entry(loaders(1), 3).set(table(2));
-    let leaf = Entry::leaf(
-        LOADER,
-        LeafSize::Size4KiB,
-        PageTableFlags::NO_EXECUTE.bits(),
-    );
+    let leaf = Entry::leaf(loaders(0), LeafSize::Size4KiB, PageTableFlags::NO_EXECUTE);
     entry(loaders(2), 2).set(table(3));
     entry(loaders(3), 1).set(leaf.bits());
     Cursor::share_kernel_half(
-        direct_map,
-        machine.kernel.cursor.root(),
-        machine.spaces[0].cursor.root(),
+        machine.kernel.cursor().root(),
+        machine.spaces[0].cursor().root(),
     );
 
     let report = machine.audit().unwrap();
     assert_eq!((report.tables, report.foreign_tables), (3, 1));
-    let whole = machine.run(machine.kernel.audit(&machine.physical).whole());
+    let whole = machine.run(Audit::of(&machine.kernel, &machine.memory).whole());
     let expected = Broken::Leaf {
         space: Scope::Kernel,
         address: VirtAddr::new(address),
@@ -212,19 +201,19 @@ fn the_boot_loaders_slots_are_left_alone_unless_asked_for() {
     let fixed = Request::new(PAGE, Backing::Fixed).rights(Rights::Read);
     machine.allocate(Scope::Kernel, address, fixed);
     let report = machine
-        .run(machine.kernel.audit(&machine.physical).whole())
+        .run(Audit::of(&machine.kernel, &machine.memory).whole())
         .unwrap();
     assert_eq!((report.foreign_tables, report.fixed), (4, 1));
 }
 
 #[test]
 fn what_the_kernel_holds_itself_is_told_to_the_audit() {
-    let mut machine = Machine::new();
-    let frames = machine.physical.frames_mut();
-    let stack = frames
+    let machine = Machine::new();
+    let stack = machine
+        .memory
         .allocate_run(4, 4096, END, FrameKind::Kernel)
         .unwrap();
-    let audit = machine.kernel.audit(&machine.physical);
+    let audit = Audit::of(&machine.kernel, &machine.memory);
     assert!(machine.run(audit.held(4)).is_ok());
     let expected = Broken::Count {
         counter: Counter::Kernel,
@@ -232,7 +221,7 @@ fn what_the_kernel_holds_itself_is_told_to_the_audit() {
         found: 0,
     };
     assert_eq!(machine.run(audit), Err(expected));
-    machine.physical.frames_mut().free_run(stack);
+    machine.memory.free_run(stack);
     assert!(machine.audit().is_ok());
 }
 
@@ -255,10 +244,7 @@ fn a_processor_that_can_nothing_passes() {
 #[test]
 fn an_audit_that_is_asked_wrong_says_so() {
     let machine = Machine::new();
-    let space = &machine.spaces[0];
-    let refused = machine.run(space.audit(&machine.physical));
-    assert_eq!(refused, Err(Broken::NotTheKernelHalf));
-    let audit = machine.kernel.audit(&machine.physical);
+    let audit = Audit::of(&machine.kernel, &machine.memory);
     let needed = audit.words();
     assert_eq!(needed, 16 * 256 / 16);
     let refused = audit.run(machine.spaces.iter(), &mut vec![0; needed - 1]);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::paging::Cache;
+use crate::space::regions::Record;
 
 fn broken(space: Scope, address: u64, frame: u64, defect: LeafDefect) -> Broken {
     Broken::Leaf {
@@ -31,7 +32,7 @@ const DEMAND: Request = Request::new(2 * PAGE, Backing::Demand);
 #[test]
 fn a_leaf_behind_the_end_of_its_region_is_in_no_region() {
     let (mut machine, low, _) = with_a_page(false, DEMAND);
-    let region = machine.half(low).0.region_at(VirtAddr::new(LOW)).unwrap();
+    let region = machine.half(low).region_at(VirtAddr::new(LOW)).unwrap();
     let memory = machine.free_frame().as_u64();
     machine.put_leaf(low, LOW + 2 * PAGE, memory, &region);
     let expected = broken(low, LOW + 2 * PAGE, memory, LeafDefect::NoRegion);
@@ -42,12 +43,12 @@ fn a_leaf_behind_the_end_of_its_region_is_in_no_region() {
 #[test]
 fn a_leaf_of_a_region_that_is_gone_is_in_no_region() {
     let (mut machine, low, _) = with_a_page(false, DEMAND);
-    let memory = machine.frame_at(low, LOW).as_u64();
-    let (space, physical) = machine.half(low);
-    let node = space.regions.remove(LOW).unwrap();
-    space.regions.release(physical.frames_mut(), node);
-    space.last = None;
-    let expected = broken(low, LOW, memory, LeafDefect::NoRegion);
+    let frame = machine.frame_at(low, LOW).as_u64();
+    let (space, memory) = machine.space(low);
+    let regions = space.half_mut().records_mut();
+    regions.remove(LOW).unwrap();
+    memory.with_frames(|frames| regions.give_back_spares(frames));
+    let expected = broken(low, LOW, frame, LeafDefect::NoRegion);
     assert_eq!(machine.broken(), expected);
 }
 
@@ -57,10 +58,8 @@ fn a_large_leaf_in_a_region_that_shrank_lies_across_its_end() {
     let request = Request::new(2 * MIB, Backing::Immediate);
     machine.allocate(Scope::Kernel, KERNEL, request);
     let memory = machine.frame_at(Scope::Kernel, KERNEL).as_u64();
-    let (kernel, _) = machine.half(Scope::Kernel);
-    kernel
-        .regions
-        .update(KERNEL, &mut |region| region.size = MIB);
+    let regions = machine.half(Scope::Kernel).records_mut();
+    regions.update(KERNEL, |record| record.region.size = MIB);
     let expected = broken(Scope::Kernel, KERNEL, memory, LeafDefect::AcrossRegions);
     assert_eq!(machine.broken(), expected);
 }
@@ -69,11 +68,10 @@ fn a_large_leaf_in_a_region_that_shrank_lies_across_its_end() {
 fn nothing_may_be_mapped_in_a_guard() {
     let (mut machine, low, _) = with_a_page(false, DEMAND);
     let memory = machine.frame_at(low, LOW).as_u64();
-    let (space, _) = machine.half(low);
-    let node = space.regions.find(LOW).unwrap();
-    let node = space.regions.node_mut(node);
-    node.region.backing = Backing::Guard;
-    node.plan = node.region.plan(FEATURES, false);
+    machine.half(low).records_mut().update(LOW, |record| {
+        record.region.backing = Backing::Guard;
+        *record = Record::new(record.region, FEATURES, false);
+    });
     assert_eq!(
         machine.broken(),
         broken(low, LOW, memory, LeafDefect::InGuard)
@@ -196,9 +194,9 @@ fn a_processor_without_gigabyte_pages_refuses_them() {
     let low = machine.low();
     machine.allocate(low, LOW, DEMAND);
     machine.write(low, LOW);
-    let flags = PageTableFlags::empty().bits();
+    let flags = PageTableFlags::empty();
     let entry = machine.entry(low, 0, 3);
-    entry.set(Entry::leaf(0, LeafSize::Size1GiB, flags).bits());
+    entry.set(Entry::leaf(PhysAddr::zero(), LeafSize::Size1GiB, flags).bits());
     let expected = broken(low, 0, 0, LeafDefect::ReservedBits(Entry::HUGE_BIT));
     assert_eq!(machine.broken(), expected);
 }
@@ -208,7 +206,7 @@ fn an_entry_that_is_neither_present_nor_zero_is_named() {
     let (mut machine, low, _) = with_a_page(false, DEMAND);
     let memory = machine.frame_at(low, LOW).as_u64();
     machine.entry(low, LOW, 1).flip(PageTableFlags::PRESENT);
-    let expected = broken(low, LOW, memory, LeafDefect::Software);
+    let expected = broken(low, LOW, memory, LeafDefect::Unknown);
     assert_eq!(machine.broken(), expected);
 }
 
@@ -236,10 +234,9 @@ fn a_device_page_borrows_no_memory_that_is_managed() {
     let mut machine = Machine::new();
     let device = Backing::Device(PhysAddr::new(DEVICE), Cache::Uncached);
     machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, device));
-    let (kernel, _) = machine.half(Scope::Kernel);
-    let node = kernel.regions.find(KERNEL).unwrap();
     let managed = Backing::Device(PhysAddr::new(START), Cache::Uncached);
-    kernel.regions.region_mut(node).backing = managed;
+    let regions = machine.half(Scope::Kernel).records_mut();
+    regions.update(KERNEL, |record| record.region.backing = managed);
     let entry = machine.entry(Scope::Kernel, KERNEL, 1);
     entry.set(entry.get().bits() - DEVICE + START);
     let expected = broken(Scope::Kernel, KERNEL, START, LeafDefect::BorrowsManaged);
@@ -267,15 +264,15 @@ fn what_is_left_in_the_low_half_of_the_kernels_root_is_found() {
     let machine = Machine::new();
     // The kernel's slot 0 gets what its slot 320 has: a table without a leaf,
     // whose frame then is a table twice.
-    let root = machine.kernel.cursor.root();
-    let direct_map = machine.physical.direct_map();
+    let root = machine.kernel.root().start_address();
+    let direct_map = machine.memory.direct_map();
     let shared = Raw(place(direct_map, root, KERNEL, 4)).get();
     Raw(place(direct_map, root, 0, 4)).set(shared.bits());
     let expected = Broken::Table {
         space: Scope::Kernel,
         level: 3,
         address: VirtAddr::zero(),
-        table: PhysAddr::new(shared.as_table().address()),
+        table: PhysAddr::new(shared.table_address().as_u64()),
         defect: TableDefect::Frame(Conflict::Table),
     };
     assert_eq!(machine.broken(), expected);

@@ -21,7 +21,6 @@ mod write_or_execute;
 extern crate std;
 
 use std::alloc::{Layout as HostLayout, alloc_zeroed, dealloc};
-use std::boxed::Box;
 use std::vec::Vec;
 use std::{format, vec};
 
@@ -31,15 +30,16 @@ use core::sync::atomic::Ordering::Relaxed;
 use x86_64::structures::paging::{PageTableFlags, PhysFrame, Size2MiB, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::super::{Backing, Placement, Region, Request, Rights, Space};
 use super::{
     Audit, Broken, Conflict, Counter, LeafDefect, RegionDefect, Report, Right, TableDefect,
 };
-use crate::frames::{FrameKind, Frames, Layout};
-use crate::journal::Event;
-use crate::memory_map::{FrameRange, Kind, MapEntry};
+use crate::frames::FrameKind;
+use crate::memory_map::{self, Kind};
 use crate::paging::{Cursor, Entry, LeafSize, Table, span_of};
-use crate::{Access, DirectMap, Fault, Features, Flush, Outcome, Physical, Scope, Tlb};
+use crate::space::{Backing, Half, Placement, Region, Request, Rights};
+use crate::{
+    Access, DirectMap, Fault, Features, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb,
+};
 
 use by_hand::{Raw, free_large_frame, place};
 
@@ -72,13 +72,13 @@ const FEATURES: Features = Features {
 struct NoCache;
 
 impl Tlb for NoCache {
-    fn flush(&mut self, _: Scope, _: Flush<'_>) {}
+    fn flush(&self, _: Scope, _: Flush<'_>) {}
 }
 
 /// Host memory that stands in for physical memory.
-struct Memory(*mut u8);
+struct HostMemory(*mut u8);
 
-impl Memory {
+impl HostMemory {
     const LAYOUT: HostLayout = match HostLayout::from_size_align((END - START) as usize, 4096) {
         Ok(layout) => layout,
         Err(_) => panic!("a power of two"),
@@ -92,7 +92,7 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for HostMemory {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with the same layout; the machine that
         // used it is gone.
@@ -100,12 +100,12 @@ impl Drop for Memory {
     }
 }
 
-/// A machine. The memory is dropped last.
+/// A machine. The host's memory is dropped last.
 struct Machine {
-    physical: Physical<'static>,
-    kernel: Space,
+    memory: Memory,
+    kernel: KernelHalf,
     spaces: Vec<Space>,
-    _memory: Memory,
+    _bytes: HostMemory,
 }
 
 impl Machine {
@@ -115,65 +115,109 @@ impl Machine {
     }
 
     fn with(features: Features) -> Self {
-        let (memory, mut physical) = physical(features);
-        let kernel = Space::new_kernel_half(WINDOW, &[FIXED_SLOTS], &mut physical)
-            .expect("free slots and frames");
-        Self::of(memory, physical, kernel)
+        let (bytes, memory) = memory(features);
+        let kernel =
+            // SAFETY: it is the machine's one kernel half.
+            unsafe { KernelHalf::new(WINDOW, &[FIXED_SLOTS], &memory) }
+                .expect("free slots and frames");
+        Self::of(bytes, memory, kernel)
     }
 
     /// A kernel that runs on the boot loader's tables, and one space. The root
     /// is the first frame of the loader's.
     fn on_the_loaders_tables(features: Features) -> Self {
-        let (memory, mut physical) = physical(features);
+        let (bytes, memory) = memory(features);
         let root = PhysFrame::containing_address(PhysAddr::new(LOADER));
         // SAFETY: the frame is mapped, zeroed and reserved; nobody else edits it.
-        let kernel = unsafe { Space::adopt_kernel_half(root, WINDOW, &mut physical) }
-            .expect("free slots and frames");
-        Self::of(memory, physical, kernel)
+        let kernel =
+            unsafe { KernelHalf::adopt(root, WINDOW, &memory) }.expect("free slots and frames");
+        Self::of(bytes, memory, kernel)
     }
 
-    fn of(memory: Memory, physical: Physical<'static>, kernel: Space) -> Self {
+    fn of(bytes: HostMemory, memory: Memory, kernel: KernelHalf) -> Self {
         let mut machine = Self {
-            physical,
+            memory,
             kernel,
             spaces: Vec::new(),
-            _memory: memory,
+            _bytes: bytes,
         };
         machine.new_space();
         machine
     }
 
-    /// Makes a space, and returns its root.
+    /// Makes a space, and returns its scope.
     fn new_space(&mut self) -> Scope {
-        let space = Space::new(&self.kernel, &mut self.physical).expect("a frame");
-        let scope = space.scope;
+        let space = Space::new(&self.kernel, &self.memory).expect("a frame");
+        let scope = space.scope();
         self.spaces.push(space);
         scope
     }
 
-    /// The half with this scope.
-    fn half(&mut self, scope: Scope) -> (&mut Space, &mut Physical<'static>) {
-        let half = match scope {
-            Scope::Kernel => &mut self.kernel,
-            space => self
-                .spaces
-                .iter_mut()
-                .find(|half| half.scope == space)
-                .expect("a space of this machine"),
-        };
-        (half, &mut self.physical)
+    /// The half with this scope, to be looked at or broken.
+    fn half(&mut self, scope: Scope) -> &mut Half {
+        match scope {
+            Scope::Kernel => self.kernel.half_mut(),
+            Scope::Space(_) => self.space(scope).0.half_mut(),
+        }
+    }
+
+    /// The space with this scope, and the memory that it is used with.
+    fn space(&mut self, scope: Scope) -> (&mut Space, &Memory) {
+        let space = self.spaces.iter_mut().find(|half| half.scope() == scope);
+        (space.expect("a space of this machine"), &self.memory)
     }
 
     /// The first space.
     fn low(&self) -> Scope {
-        self.spaces[0].scope
+        self.spaces[0].scope()
     }
 
     fn allocate(&mut self, scope: Scope, base: u64, request: Request) -> Region {
-        let (half, physical) = self.half(scope);
         let request = request.placement(Placement::At(VirtAddr::new(base)));
-        half.allocate(request, physical, &mut NoCache)
-            .expect("a free place and frames")
+        let region = match scope {
+            // SAFETY: nothing is accessed through these tables.
+            Scope::Kernel if request.is_device() => unsafe {
+                self.kernel.map_device(request, &self.memory)
+            },
+            Scope::Kernel => self.kernel.allocate(request, &self.memory),
+            Scope::Space(_) => {
+                let (space, memory) = self.space(scope);
+                space.allocate(request, memory)
+            }
+        };
+        region.expect("a free place and frames")
+    }
+
+    fn free(&mut self, scope: Scope, base: u64) -> u64 {
+        let (space, memory) = self.space(scope);
+        let freed = space.free(VirtAddr::new(base), memory);
+        freed.expect("the base of an allocation")
+    }
+
+    fn discard(&mut self, scope: Scope, start: u64, size: u64) -> u64 {
+        let start = VirtAddr::new(start);
+        let discarded = match scope {
+            // SAFETY: nothing is accessed through these tables.
+            Scope::Kernel => unsafe { self.kernel.discard(start, size, &self.memory) },
+            Scope::Space(_) => {
+                let (space, memory) = self.space(scope);
+                space.discard(start, size, memory)
+            }
+        };
+        discarded.expect("pages on demand")
+    }
+
+    fn protect(&mut self, scope: Scope, start: u64, size: u64, rights: Rights) {
+        let start = VirtAddr::new(start);
+        let protected = match scope {
+            // SAFETY: nothing is accessed through these tables.
+            Scope::Kernel => unsafe { self.kernel.protect(start, size, rights, &self.memory) },
+            Scope::Space(_) => {
+                let (space, memory) = self.space(scope);
+                space.protect(start, size, rights, memory)
+            }
+        };
+        protected.expect("managed regions, and frames");
     }
 
     /// Maps existing memory for ever.
@@ -181,22 +225,24 @@ impl Machine {
         let request = Request::new(size, Backing::Fixed)
             .rights(rights)
             .placement(Placement::At(VirtAddr::new(base)));
-        let (memory, cache) = (PhysAddr::new(memory), &mut NoCache);
+        let start = PhysAddr::new(memory);
         // SAFETY: nothing is accessed through these tables.
-        unsafe {
-            self.kernel
-                .map_fixed(request, memory, &mut self.physical, cache)
-        }
-        .expect("a free place and frames")
+        unsafe { self.kernel.map_fixed(request, start, &self.memory) }
+            .expect("a free place and frames")
     }
 
     fn touch(&mut self, scope: Scope, address: u64, access: Access) -> Outcome {
-        let (half, physical) = self.half(scope);
         let mut fault = Fault::supervisor(VirtAddr::new(address), access);
-        if half.walk(fault.address).physical().is_some() {
+        if self.half(scope).walk(fault.address).physical().is_some() {
             fault.code |= x86_64::structures::idt::PageFaultErrorCode::PROTECTION_VIOLATION;
         }
-        half.resolve(fault, physical, &mut NoCache)
+        match scope {
+            Scope::Kernel => self.kernel.resolve(&fault, &self.memory),
+            Scope::Space(_) => {
+                let (space, memory) = self.space(scope);
+                space.resolve(&fault, memory)
+            }
+        }
     }
 
     fn read(&mut self, scope: Scope, address: u64) {
@@ -211,10 +257,10 @@ impl Machine {
 
     /// Runs an audit of all there is.
     fn audit(&self) -> Result<Report, Broken> {
-        self.run(self.kernel.audit(&self.physical))
+        self.run(Audit::of(&self.kernel, &self.memory))
     }
 
-    fn run(&self, audit: Audit<'_, '_>) -> Result<Report, Broken> {
+    fn run(&self, audit: Audit<'_>) -> Result<Report, Broken> {
         // What is in the scratch must not matter.
         let mut scratch = vec![0xdead_beef_dead_beef; audit.words()];
         audit.run(self.spaces.iter(), &mut scratch)
@@ -233,27 +279,20 @@ impl Machine {
     }
 }
 
-/// Frames over the memory, and a zero frame.
-fn physical(features: Features) -> (Memory, Physical<'static>) {
-    let memory = Memory::new();
-    let entry = |start, end, kind| MapEntry {
-        range: FrameRange::new(PhysAddr::new(start), end),
-        kind,
-    };
-    let map = [
-        entry(START, LOADER, Kind::Usable),
-        entry(LOADER, END, Kind::Reclaimable),
+/// The machine's memory, and the bytes that stand in for it.
+fn memory(features: Features) -> (HostMemory, Memory) {
+    let bytes = HostMemory::new();
+    let region = |start, end, kind| memory_map::Region { start, end, kind };
+    let regions = [
+        region(START, LOADER, Kind::Usable),
+        region(LOADER, END, Kind::Reclaimable),
     ];
-    let words = Layout::of(map.into_iter()).words();
-    let storage = vec![0; words].leak();
-    // SAFETY: the memory is the test's, and the storage lies elsewhere.
-    let frames = unsafe { Frames::new(map.into_iter(), storage, FrameRange::empty()) };
-    let frames = frames.expect("sorted");
-    let offset = VirtAddr::new(memory.0.expose_provenance() as u64 - START);
-    // SAFETY: all managed frames are shown at this offset, and nobody but the
-    // machine and its test touches them.
-    let direct_map = unsafe { DirectMap::new(offset) };
-    let events = Box::leak(Box::new([Event::NONE; crate::journal::RING]));
-    let physical = Physical::new(frames, direct_map, features, events).expect("a frame");
-    (memory, physical)
+    let offset = VirtAddr::new(bytes.0.expose_provenance() as u64 - START);
+    // SAFETY:
+    // - All of it is shown at this offset, and dropped after whatever uses it.
+    // - Nobody but the machine and its test touches it.
+    // - Nothing is accessed through these tables, so no processor is asked for
+    //   its features or for a flush.
+    let memory = unsafe { Memory::new(regions, offset, features, &NoCache) };
+    (bytes, memory.expect("frames for the bitmap"))
 }

@@ -1,8 +1,10 @@
 //! Invariant 5: regions are whole pages, in order and apart, and the tree that
 //! holds them knows its shape.
 
-use super::super::super::tree::Node;
 use super::*;
+use crate::space::RecordsDefect;
+use crate::space::regions::{Met, Record};
+use x86_64::structures::idt::PageFaultErrorCode;
 
 fn broken(space: Scope, base: u64, defect: RegionDefect) -> Broken {
     let broken = Broken::Region {
@@ -30,16 +32,36 @@ fn with_regions() -> (Machine, Scope) {
     (machine, low)
 }
 
-/// Changes the node of the region with this number, and nothing above it.
-fn change(machine: &mut Machine, index: u64, change: impl FnOnce(&mut Node)) {
-    let tree = &mut machine.spaces[0].regions;
-    let node = tree.find(base(index)).expect("a region");
-    change(tree.pool.get_mut(node));
+/// Changes the record of the region with this number, and nothing else.
+fn change(machine: &mut Machine, index: u64, change: impl FnOnce(&mut Record)) {
+    let regions = machine.spaces[0].half_mut().records_mut();
+    change(regions.lookup(base(index)).expect("a region"));
 }
 
 /// Changes a region in a way that the tree takes note of.
-fn update(machine: &mut Machine, index: u64, mut change: impl FnMut(&mut Region)) {
-    machine.spaces[0].regions.update(base(index), &mut change);
+fn update(machine: &mut Machine, index: u64, change: impl FnOnce(&mut Region)) {
+    let regions = machine.spaces[0].half_mut().records_mut();
+    regions.spoil(base(index), |record| change(&mut record.region));
+}
+
+/// The frame that holds the records of the first space, all in one node.
+pub(super) fn frame_of_records(machine: &Machine) -> PhysAddr {
+    let mut frame = None;
+    let whole = machine.spaces[0].records().check(&mut |met| {
+        if let Met::Frame(met) = met {
+            frame = Some(met);
+        }
+        Ok::<(), RecordsDefect>(())
+    });
+    assert_eq!(whole, Ok(()));
+    frame.expect("a node")
+}
+
+/// What is found broken in the tree of a space whose records lie in `frame`.
+fn broken_tree(space: Scope, defect: RecordsDefect) -> Broken {
+    let broken = Broken::Records { space, defect };
+    assert_eq!(broken.invariant(), 5);
+    broken
 }
 
 #[test]
@@ -62,26 +84,30 @@ fn a_region_is_whole_pages() {
 }
 
 #[test]
-fn regions_do_not_overlap() {
-    let (mut machine, low) = with_regions();
-    let inside = base(2) + 2 * PAGE;
-    change(&mut machine, 3, |node| {
-        node.region.base = VirtAddr::new(inside)
-    });
-    assert_eq!(
-        machine.broken(),
-        broken(low, inside, RegionDefect::OutOfOrder)
-    );
+fn the_tree_notes_where_regions_begin() {
+    let cases = [(3, base(2) + 2 * PAGE), (5, LOW - PAGE)];
+    for (index, start) in cases {
+        let (mut machine, low) = with_regions();
+        let frame = frame_of_records(&machine);
+        change(&mut machine, index, |record| {
+            record.region.base = VirtAddr::new(start);
+        });
+        assert_eq!(
+            machine.broken(),
+            broken_tree(low, RecordsDefect::Note(frame, index as usize))
+        );
+    }
 }
 
 #[test]
-fn regions_are_sorted() {
+fn the_tree_notes_where_regions_end() {
     let (mut machine, low) = with_regions();
-    change(&mut machine, 5, |node| {
-        node.region.base = VirtAddr::new(LOW - PAGE)
-    });
-    let expected = broken(low, LOW - PAGE, RegionDefect::OutOfOrder);
-    assert_eq!(machine.broken(), expected);
+    let frame = frame_of_records(&machine);
+    change(&mut machine, 5, |record| record.region.size += PAGE);
+    assert_eq!(
+        machine.broken(),
+        broken_tree(low, RecordsDefect::Note(frame, 5))
+    );
 }
 
 #[test]
@@ -95,195 +121,69 @@ fn a_region_lies_in_the_window_of_its_half() {
 
     let mut machine = Machine::new();
     machine.map_fixed(FIXED, PAGE, Rights::Read, LOADER);
-    let node = machine.kernel.regions.find(FIXED).unwrap();
     // Only fixed regions and guards lie outside of the window.
-    machine.kernel.regions.region_mut(node).backing = Backing::Demand;
+    let regions = machine.half(Scope::Kernel).records_mut();
+    regions.spoil(FIXED, |record| record.region.backing = Backing::Demand);
     let expected = broken(Scope::Kernel, FIXED, RegionDefect::OutsideHalf);
     assert_eq!(machine.broken(), expected);
-}
-
-#[test]
-fn heights_and_balance_are_those_of_the_tree() {
-    let (mut machine, low) = with_regions();
-    change(&mut machine, 1, |node| node.height += 1);
-    // Its parent, the root, is as high as that now.
-    assert_eq!(machine.broken(), broken(low, base(1), RegionDefect::Height));
-
-    let (mut machine, low) = with_regions();
-    change(&mut machine, 3, |node| node.height += 1);
-    assert_eq!(machine.broken(), broken(low, base(3), RegionDefect::Height));
-
-    let (mut machine, low) = with_regions();
-    change(&mut machine, 1, |node| {
-        (node.left, node.right, node.height) = (None, None, 1);
-    });
-    change(&mut machine, 3, |node| node.left = None);
-    assert_eq!(machine.broken(), broken(low, base(3), RegionDefect::Height));
-}
-
-#[test]
-fn a_tree_that_leads_in_a_circle_is_found_and_ends() {
-    let (mut machine, low) = with_regions();
-    let root = machine.spaces[0].regions.root;
-    change(&mut machine, 0, |node| node.left = root);
-    assert_eq!(machine.broken(), broken(low, base(3), RegionDefect::Height));
-}
-
-#[test]
-fn spans_and_gaps_are_those_of_the_tree() {
-    let cases: [fn(&mut Node); 3] = [
-        |node| node.gap += PAGE,
-        |node| node.start -= PAGE,
-        |node| node.end += PAGE,
-    ];
-    for spoil in cases {
-        let (mut machine, low) = with_regions();
-        change(&mut machine, 5, spoil);
-        assert_eq!(machine.broken(), broken(low, base(5), RegionDefect::Gap));
-    }
 }
 
 #[test]
 fn a_part_of_an_allocation_follows_the_part_before_it() {
     let split = || {
         let (mut machine, low) = with_regions();
-        let (space, physical) = machine.half(low);
-        let second = VirtAddr::new(base(2) + PAGE);
-        space
-            .protect(second, PAGE, Rights::Read, physical, &mut NoCache)
-            .unwrap();
+        machine.protect(low, base(2) + PAGE, PAGE, Rights::Read);
         assert_eq!(machine.audit().unwrap().regions, 9);
         (machine, low)
     };
     let cases: [fn(&mut Region); 2] = [|region| region.offset += PAGE, |region| region.source += 1];
     for spoil in cases {
         let (mut machine, low) = split();
-        let tree = &mut machine.spaces[0].regions;
-        let node = tree.find(base(2) + PAGE).unwrap();
-        spoil(tree.region_mut(node));
+        let regions = machine.spaces[0].half_mut().records_mut();
+        spoil(&mut regions.lookup(base(2) + PAGE).expect("a part").region);
         let expected = broken(low, base(2) + PAGE, RegionDefect::TornOff);
         assert_eq!(machine.broken(), expected);
     }
 }
 
 #[test]
-fn the_plan_for_faults_follows_from_the_region() {
-    let (mut machine, low) = with_regions();
-    change(&mut machine, 4, |node| node.region.rights = Rights::Read);
-    assert_eq!(machine.broken(), broken(low, base(4), RegionDefect::Plan));
+fn what_a_record_keeps_for_faults_follows_from_its_region() {
+    let cases: [fn(&mut Record); 4] = [
+        |record| record.region.rights = Rights::Read,
+        |record| record.region.user = true,
+        |record| record.rights.toggle(PageTableFlags::WRITABLE),
+        |record| record.refused.toggle(PageFaultErrorCode::INSTRUCTION_FETCH),
+    ];
+    for spoil in cases {
+        let (mut machine, low) = with_regions();
+        change(&mut machine, 4, spoil);
+        let expected = broken(low, base(4), RegionDefect::Derived);
+        assert_eq!(machine.broken(), expected);
+    }
 }
 
 #[test]
 fn no_region_of_the_kernel_half_is_for_ring_3() {
     let mut machine = Machine::new();
     machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, Backing::Demand));
-    let node = machine.kernel.regions.find(KERNEL).unwrap();
-    machine.kernel.regions.region_mut(node).user = true;
+    let regions = machine.half(Scope::Kernel).records_mut();
+    regions.spoil(KERNEL, |record| record.region.user = true);
     let expected = broken(Scope::Kernel, KERNEL, RegionDefect::User);
     assert_eq!(machine.broken(), expected);
 }
 
 #[test]
-fn the_record_that_was_hit_last_is_one_of_the_tree() {
-    let (mut machine, low) = with_regions();
-    machine.read(low, base(4));
-    let hit = machine.spaces[0].last.expect("a hit");
-    let (space, physical) = machine.half(low);
-    space
-        .free(VirtAddr::new(base(4)), physical, &mut NoCache)
-        .unwrap();
-    assert!(machine.audit().is_ok());
-    machine.spaces[0].last = Some(hit);
-    let expected = broken(low, hit.slab(), RegionDefect::StaleHit);
-    assert_eq!(machine.broken(), expected);
-}
-
-#[test]
-fn what_is_kept_of_the_last_fault_is_what_region_and_tables_say() {
-    let (mut machine, low) = with_regions();
-    // The first touch makes the table, so that the second one can be remembered.
-    machine.read(low, base(4));
-    machine.read(low, base(4) + PAGE);
-    assert!(machine.audit().is_ok());
-    let kept = machine.spaces[0].spot;
-    let (space, physical) = machine.half(low);
-    space
-        .free(VirtAddr::new(base(4)), physical, &mut NoCache)
-        .unwrap();
-    assert!(machine.audit().is_ok());
-    machine.spaces[0].spot = kept;
-    assert_eq!(
-        machine.broken(),
-        broken(low, base(4), RegionDefect::StaleSpot)
-    );
-}
-
-#[test]
-fn a_record_that_is_in_no_tree_was_lost() {
-    let (mut machine, low) = with_regions();
-    let region = machine.spaces[0].region_at(VirtAddr::new(base(0))).unwrap();
-    let (space, physical) = machine.half(low);
-    let plan = region.plan(physical.features(), false);
-    let _lost = space
-        .regions
-        .reserve(physical.frames_mut(), region, plan)
-        .unwrap();
-    let expected = Broken::Count {
-        counter: Counter::Records(low),
-        says: 8,
-        found: 7,
-    };
-    assert_eq!(machine.broken(), expected);
-}
-
-#[test]
-fn a_frame_of_records_without_one_in_the_tree_was_lost() {
-    let mut machine = Machine::new();
-    let low = machine.low();
-    let region = machine.allocate(Scope::Kernel, KERNEL, Request::new(PAGE, Backing::Demand));
-    let (space, physical) = machine.half(low);
-    let plan = region.plan(physical.features(), false);
-    let _lost = space
-        .regions
-        .reserve(physical.frames_mut(), region, plan)
-        .unwrap();
-    let expected = Broken::Count {
-        counter: Counter::RecordFrames(low),
-        says: 1,
-        found: 0,
-    };
-    assert_eq!(machine.broken(), expected);
-}
-
-#[test]
-fn the_number_of_regions_is_that_of_the_tree() {
-    let (mut machine, low) = with_regions();
-    machine.spaces[0].regions.len += 1;
-    let expected = Broken::Count {
-        counter: Counter::Regions(low),
-        says: 8,
-        found: 7,
-    };
-    assert_eq!(machine.broken(), expected);
-}
-
-#[test]
 fn a_frame_of_records_was_handed_out_and_is_nothing_else() {
-    let (mut machine, low) = with_regions();
-    let slab = machine.spaces[0].regions.root.unwrap().slab();
-    let frame = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(slab));
+    let (machine, low) = with_regions();
+    let address = frame_of_records(&machine);
+    let frame = PhysFrame::<Size4KiB>::containing_address(address);
     // SAFETY: the records are read once more, by the audit, and not written.
-    unsafe {
-        machine
-            .physical
-            .frames_mut()
-            .free_raw(frame, FrameKind::Kernel)
-    }
-    .unwrap();
-    let expected = Broken::Region {
+    let freed = unsafe { machine.memory.free_raw(frame, FrameKind::Kernel) };
+    freed.unwrap();
+    let expected = Broken::RecordFrame {
         space: low,
-        base: VirtAddr::new(slab),
-        defect: RegionDefect::Record(Conflict::Free),
+        frame: address,
+        conflict: Conflict::Free,
     };
     assert_eq!(machine.broken(), expected);
     assert_eq!(expected.invariant(), 1);

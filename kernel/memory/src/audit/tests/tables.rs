@@ -23,9 +23,19 @@ fn with_a_page() -> (Machine, Scope, [u64; 3]) {
     machine.write(low, LOW);
     let tables = [2, 3, 4].map(|level| {
         let entry = machine.entry(low, LOW, level).get();
-        entry.as_table().address()
+        entry.table_address().as_u64()
     });
     (machine, low, tables)
+}
+
+/// Gives back a private frame that no leaf maps any more.
+fn free_private(machine: &Machine, memory: PhysAddr) {
+    let frame = PhysFrame::<Size4KiB>::containing_address(memory);
+    let freed = machine.memory.with_frames(|frames| {
+        // SAFETY: nothing uses the memory any more.
+        unsafe { frames.free_raw(frame, FrameKind::Private) }
+    });
+    freed.expect("a private frame");
 }
 
 #[test]
@@ -33,7 +43,7 @@ fn a_table_without_an_entry_in_use_is_not_kept() {
     let (mut machine, low, [lowest, ..]) = with_a_page();
     let memory = machine.frame_at(low, LOW);
     machine.entry(low, LOW, 1).set(0);
-    machine.physical.free_private(memory, LeafSize::Size4KiB);
+    free_private(&machine, memory);
     let expected = broken(low, 1, LOW, lowest, TableDefect::Empty);
     assert_eq!(machine.broken(), expected);
     assert_eq!(expected.invariant(), 4);
@@ -44,7 +54,7 @@ fn the_count_of_entries_in_use_is_exact_at_every_level() {
     for level in 1..=3 {
         let (mut machine, low, tables) = with_a_page();
         let entry = machine.entry(low, LOW, level + 1);
-        entry.set(entry.get().count_changed(true).bits());
+        entry.count_one_more();
         let address = LOW & !(span_of(level + 1) - 1);
         let defect = TableDefect::InUse { says: 2, found: 1 };
         let table = tables[usize::from(level) - 1];
@@ -61,8 +71,8 @@ fn the_kernel_halfs_counts_are_exact_below_level_3() {
         Request::new(PAGE, Backing::Immediate),
     );
     let entry = machine.entry(Scope::Kernel, KERNEL, 3);
-    let table = entry.get().as_table().address();
-    entry.set(entry.get().count_changed(true).bits());
+    let table = entry.get().table_address().as_u64();
+    entry.count_one_more();
     let defect = TableDefect::InUse { says: 2, found: 1 };
     let expected = broken(Scope::Kernel, 2, KERNEL, table, defect);
     assert_eq!(machine.broken(), expected);
@@ -73,8 +83,8 @@ fn the_counts_of_fixed_mappings_are_exact_as_well() {
     let mut machine = Machine::new();
     machine.map_fixed(FIXED, PAGE, Rights::Read, LOADER);
     let entry = machine.entry(Scope::Kernel, FIXED, 2);
-    let table = entry.get().as_table().address();
-    entry.set(entry.get().count_changed(false).bits());
+    let table = entry.get().table_address().as_u64();
+    entry.count_one_less();
     let defect = TableDefect::InUse { says: 0, found: 1 };
     let expected = broken(Scope::Kernel, 1, FIXED, table, defect);
     assert_eq!(machine.broken(), expected);
@@ -107,7 +117,7 @@ fn no_table_of_the_kernel_half_lets_ring_3_through() {
         Request::new(PAGE, Backing::Immediate),
     );
     let entry = machine.entry(Scope::Kernel, KERNEL, 2);
-    let table = entry.get().as_table().address();
+    let table = entry.get().table_address().as_u64();
     entry.flip(PageTableFlags::USER_ACCESSIBLE);
     let defect = TableDefect::Bits(PageTableFlags::USER_ACCESSIBLE.bits());
     assert_eq!(
@@ -129,16 +139,16 @@ fn a_table_may_not_lie_in_a_frame_that_is_something_else() {
         (LOADER, Conflict::Reserved),
         (DEVICE, Conflict::Unmanaged),
         (
-            machine.physical.zero_frame().start_address().as_u64(),
+            machine.memory.zero_frame().start_address().as_u64(),
             Conflict::Zero,
         ),
         (
-            machine.spaces[0].regions.root.unwrap().slab(),
+            super::regions::frame_of_records(&machine).as_u64(),
             Conflict::Records,
         ),
     ];
     for (memory, conflict) in cases {
-        let table = Entry::table(Table::from_address(memory), 1, true);
+        let table = Entry::table(PhysAddr::new(memory), 1, true);
         machine.entry(low, address, 2).set(table.bits());
         let expected = broken(low, 1, address, memory, TableDefect::Frame(conflict));
         assert_eq!(machine.broken(), expected);
@@ -151,16 +161,15 @@ fn a_table_may_not_lie_in_a_frame_that_is_something_else() {
 #[test]
 fn a_root_may_not_be_a_root_twice() {
     let mut machine = Machine::new();
-    let root = machine.kernel.cursor.root();
-    let direct_map = machine.physical.direct_map();
-    let twin = &mut machine.spaces[0];
-    twin.cursor = Cursor::new(direct_map, root, 4, LOW);
-    let scope = twin.scope;
+    let root = machine.kernel.cursor().root();
+    let direct_map = machine.memory.direct_map();
+    let scope = machine.low();
+    *machine.half(scope).cursor_mut() = Cursor::new(direct_map, root, 4, LOW);
     let expected = broken(
         scope,
         4,
         0,
-        root.address(),
+        root.address().as_u64(),
         TableDefect::Frame(Conflict::Table),
     );
     assert_eq!(machine.broken(), expected);
@@ -196,13 +205,10 @@ fn a_cursor_that_remembers_a_table_that_is_gone_is_found() {
     let (mut machine, low, _) = with_a_page();
     let root = machine.spaces[0].root().start_address().as_u64();
     // A second cursor takes the page's table out; the space's own still stands in it.
-    let kept = machine.spaces[0].cursor.clone();
-    let (space, physical) = machine.half(low);
-    space
-        .discard(VirtAddr::new(LOW), PAGE, physical, &mut NoCache)
-        .unwrap();
+    let kept = machine.half(low).cursor().clone();
+    machine.discard(low, LOW, PAGE);
     assert!(machine.audit().is_ok());
-    machine.spaces[0].cursor = kept;
+    *machine.half(low).cursor_mut() = kept;
     let expected = broken(low, 4, LOW, root, TableDefect::StaleCursor);
     assert_eq!(machine.broken(), expected);
 }
@@ -215,9 +221,8 @@ fn a_hole_in_an_immediate_region_is_found() {
     let hole = KERNEL + 2 * PAGE;
     let memory = machine.frame_at(Scope::Kernel, hole);
     machine.entry(Scope::Kernel, hole, 1).set(0);
-    let parent = machine.entry(Scope::Kernel, hole, 2);
-    parent.set(parent.get().count_changed(false).bits());
-    machine.physical.free_private(memory, LeafSize::Size4KiB);
+    machine.entry(Scope::Kernel, hole, 2).count_one_less();
+    free_private(&machine, memory);
     let expected = Broken::Region {
         space: Scope::Kernel,
         base: VirtAddr::new(KERNEL),

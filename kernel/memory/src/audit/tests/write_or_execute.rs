@@ -2,7 +2,6 @@
 //! the zero frame is written nowhere.
 
 use super::*;
-use crate::direct_map::Bytes;
 use crate::paging::Cache;
 
 fn broken(space: Scope, address: u64, frame: u64, defect: LeafDefect) -> Broken {
@@ -35,7 +34,7 @@ fn text_that_is_writable_in_the_direct_map_is_found() {
 #[test]
 fn text_inside_a_large_writable_leaf_is_found() {
     let mut machine = Machine::new();
-    let large = free_large_frame(&mut machine).as_u64();
+    let large = free_large_frame(&machine).as_u64();
     machine.map_fixed(FIXED, PAGE, Rights::ReadExecute, large + 300 * PAGE);
     machine.map_fixed(FIXED + 4 * MIB, 2 * MIB, Rights::ReadWrite, large);
     let expected = broken(Scope::Kernel, FIXED + 4 * MIB, large + 300 * PAGE, BOTH);
@@ -62,7 +61,7 @@ fn a_private_page_that_is_executable_may_be_filled_through_the_direct_map_only()
     machine.allocate(low, LOW, request);
     machine.read(low, LOW);
     let memory = machine.frame_at(low, LOW);
-    let shown_at = machine.physical.direct_map().address_of(memory);
+    let shown_at = machine.memory.direct_map().address_of(memory);
     assert_ne!(shown_at.as_u64(), FIXED);
     machine.map_fixed(FIXED, PAGE, Rights::ReadWrite, memory.as_u64());
     let expected = broken(Scope::Kernel, FIXED, memory.as_u64(), BOTH);
@@ -83,7 +82,7 @@ fn the_direct_map_is_spared_for_private_frames_and_not_for_text() {
     let shown = |memory: u64| FIXED + memory;
     machine.map_fixed(shown(START), LOADER - START, Rights::ReadWrite, START);
     let audit = |machine: &Machine| {
-        let mut audit = machine.kernel.audit(&machine.physical);
+        let mut audit = Audit::of(&machine.kernel, &machine.memory);
         audit.direct_map = VirtAddr::new(FIXED);
         machine.run(audit)
     };
@@ -140,7 +139,7 @@ fn a_writable_leaf_of_the_zero_frame_is_found() {
     machine.allocate(low, LOW, Request::new(PAGE, Backing::Zero));
     machine.read(low, LOW);
     machine.entry(low, LOW, 1).flip(PageTableFlags::WRITABLE);
-    let zero = machine.physical.zero_frame().start_address().as_u64();
+    let zero = machine.memory.zero_frame().start_address().as_u64();
     let expected = broken(low, LOW, zero, LeafDefect::ZeroWritable);
     assert_eq!(machine.broken(), expected);
 }
@@ -151,7 +150,7 @@ fn the_zero_frame_behind_a_demand_page_is_found() {
     let low = machine.low();
     let region = machine.allocate(low, LOW, Request::new(2 * PAGE, Backing::Demand));
     machine.write(low, LOW);
-    let zero = machine.physical.zero_frame().start_address().as_u64();
+    let zero = machine.memory.zero_frame().start_address().as_u64();
     machine.put_leaf(low, LOW + PAGE, zero, &region);
     let expected = broken(low, LOW + PAGE, zero, LeafDefect::ZeroFrame);
     assert_eq!(machine.broken(), expected);
@@ -161,9 +160,9 @@ fn the_zero_frame_behind_a_demand_page_is_found() {
 fn one_byte_in_the_zero_frame_is_found_where_it_is() {
     for offset in [0, 255, 256, 2049, 4095] {
         let machine = Machine::new();
-        let address = machine.physical.zero_frame().start_address() + offset;
-        let bytes = Bytes(address.as_u64());
-        machine.physical.direct_map().write_bytes(bytes, &[1]);
+        let address = machine.memory.zero_frame().start_address() + offset;
+        // SAFETY: the frame is in use for ever, and no reference covers it.
+        unsafe { machine.memory.direct_map().write(address, &[1]) };
         assert_eq!(machine.broken(), Broken::ZeroFrame(address));
         assert_eq!(Broken::ZeroFrame(address).invariant(), 3);
     }

@@ -216,6 +216,14 @@ impl Regions {
         is_there
     }
 
+    /// Changes the region with this base in a way that may break the tree, to
+    /// test that an audit finds it.
+    #[cfg(test)]
+    pub(crate) fn spoil(&mut self, base: u64, change: impl FnOnce(&mut Record)) {
+        let root = self.tree.root_mut().as_mut().expect("there are regions");
+        root.update(base, change).expect("a region with this base");
+    }
+
     /// True if no other region overlaps this one.
     fn is_apart(&self, record: &Record) -> bool {
         let before = self.tree.root().and_then(|root| root.below(record.last()));

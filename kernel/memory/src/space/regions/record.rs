@@ -39,7 +39,7 @@ impl Record {
     /// The last address of the region, which may be the last one there is.
     #[inline]
     pub(crate) fn last(&self) -> u64 {
-        self.base() + (self.region.size - 1)
+        self.base().wrapping_add(self.region.size).wrapping_sub(1)
     }
 
     /// True if `address` lies in the region.

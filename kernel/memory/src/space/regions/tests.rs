@@ -9,13 +9,14 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use x86_64::structures::idt::PageFaultErrorCode;
+use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::tree::{Inner, Leaf};
 use super::*;
 use crate::frames::{Layout, State};
 use crate::memory_map::FrameRange;
-use crate::paging::{Entry, LeafSize};
+use crate::paging::LeafSize;
 use crate::space::region::{Backing, Region, Rights};
 
 const PAGE: u64 = 4096;
@@ -49,13 +50,13 @@ fn record(base: u64, size: u64, number: u64) -> Record {
             rights: Rights::ReadWrite,
             page_size: LeafSize::Size4KiB,
             user: false,
-            around: 1,
+            fault_around: 1,
             label: "",
             faults: number,
             source: 0,
             offset: 0,
         },
-        leaf: Entry::UNUSED,
+        rights: PageTableFlags::empty(),
         refused: PageFaultErrorCode::empty(),
     }
 }
@@ -70,9 +71,10 @@ impl Both {
         // SAFETY: the memory lasts as long as the regions, and only they use it.
         let direct_map = unsafe { DirectMap::new(VirtAddr::from_ptr(memory.as_mut_ptr())) };
         memory.as_mut_ptr().expose_provenance();
-        let range = FrameRange::new(PhysAddr::new(PAGE), PhysAddr::new((FRAMES + 1) * PAGE));
+        let range = FrameRange::new(PhysAddr::new(PAGE), (FRAMES + 1) * PAGE);
         let storage = vec![0; Layout::of([range].into_iter()).words()].leak();
-        let frames = Frames::new([range].into_iter(), storage, FrameRange::empty());
+        // SAFETY: nobody else uses this memory, and the storage does not lie in it.
+        let frames = unsafe { Frames::new([range].into_iter(), storage, FrameRange::empty()) };
         Self {
             memory,
             frames: frames.expect("one range"),

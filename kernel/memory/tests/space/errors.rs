@@ -1,0 +1,241 @@
+//! What people read of a refusal: every variant of every error of a space, as an
+//! error that carries the number concerned.
+
+use std::error::Error;
+
+use memory::frames::OutOfFrames;
+use memory::space::{
+    AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, FreeError,
+    KernelHalfError, ProtectError, ReserveError,
+};
+use memory::{Access, NewMemoryError, Refusal};
+use x86_64::{PhysAddr, VirtAddr};
+
+const AT: VirtAddr = VirtAddr::new(0x4000_0000);
+
+/// Fails unless the errors say these words, also behind `dyn Error`.
+fn assert_words<const N: usize>(cases: [(&dyn Error, &str); N]) {
+    for (error, words) in cases {
+        assert_eq!(error.to_string(), words, "{error:?}");
+        assert!(error.source().is_none(), "{error:?} says all itself");
+    }
+}
+
+#[test]
+fn an_allocation() {
+    use AllocateError as E;
+    let start = 0x4000_0000;
+    assert_words([
+        (&E::ZeroSize, "a region has at least one byte"),
+        (
+            &E::TooLarge { size: 1 << 48 },
+            "0x1000000000000 bytes are more than the space holds",
+        ),
+        (
+            &E::BadAlignment { align: 0x3000 },
+            "the alignment 0x3000 is not a power of two of at least 0x1000",
+        ),
+        (
+            &E::Unaligned {
+                address: AT,
+                size: 0x20_0000,
+            },
+            "0x0000000040000000 is not a multiple of 0x200000",
+        ),
+        (
+            &E::OutsideHalf { address: AT },
+            "0x0000000040000000 and what follows does not lie in this half of the address space",
+        ),
+        (
+            &E::Overlap { base: AT },
+            "the region at 0x0000000040000000 is in the way",
+        ),
+        (&E::NoRoom, "there is no gap of that size within the bounds"),
+        (&E::FixedNeedsAddress, "a fixed region needs an address"),
+        (
+            &E::NoSlot { address: AT },
+            "the level 4 slot of 0x0000000040000000 has no table: it is not the kernel half's to map",
+        ),
+        (
+            &E::BadFaultAround { pages: 3 },
+            "fault-around is a power of two from 1 to 512, not 3",
+        ),
+        (
+            &E::GivenMemory {
+                start: PhysAddr::new(start),
+            },
+            "the memory at 0x40000000 is mapped into the kernel half as a device's only",
+        ),
+        (&E::UserInKernelHalf, "the kernel half is not for user mode"),
+        (
+            &E::BadDeviceAddress { start },
+            "device memory at 0x40000000 is not page-aligned, or past the processor's physical addresses",
+        ),
+        (
+            &E::DeviceIsManaged { start },
+            "0x40000000 is ordinary memory, which the frame allocator manages",
+        ),
+        (
+            &E::ExecutableDevice { start },
+            "the device memory at 0x40000000 may be read and written, but not executed",
+        ),
+        (&E::OutOfFrames, "no frame is left"),
+    ]);
+}
+
+#[test]
+fn giving_back() {
+    let backing = Backing::Guard;
+    assert_words([
+        (
+            &FreeError::NoRegion { address: AT },
+            "no region holds 0x0000000040000000",
+        ),
+        (
+            &FreeError::NotTheBase { base: AT },
+            "that is inside the allocation at 0x0000000040000000, which is freed by its base",
+        ),
+        (
+            &FreeError::Fixed { base: AT },
+            "the region at 0x0000000040000000 is fixed and stays",
+        ),
+        (
+            &DiscardError::Unaligned { start: AT, size: 1 },
+            "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
+        ),
+        (
+            &DiscardError::NoRegion { address: AT },
+            "no region holds 0x0000000040000000",
+        ),
+        (
+            &DiscardError::NotOnDemand { base: AT, backing },
+            "the region at 0x0000000040000000 has guard backing, and its pages do not come back by faults: only those of demand and zero regions do",
+        ),
+        (
+            &DiscardError::OutOfFrames,
+            "no frame is left for the table of a split large page",
+        ),
+    ]);
+}
+
+#[test]
+fn a_change_of_rights() {
+    let backing = Backing::Guard;
+    assert_words([
+        (
+            &ProtectError::Unaligned { start: AT, size: 1 },
+            "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
+        ),
+        (
+            &ProtectError::NoRegion { address: AT },
+            "no region holds 0x0000000040000000",
+        ),
+        (
+            &ProtectError::NotManaged { base: AT, backing },
+            "the rights of the guard region at 0x0000000040000000 cannot be changed",
+        ),
+        (
+            &ProtectError::ExecutableDevice { base: AT },
+            "the device region at 0x0000000040000000 may be read and written, but not executed",
+        ),
+        (
+            &ProtectError::OutOfFrames,
+            "no frame is left for what has to be split",
+        ),
+    ]);
+}
+
+#[test]
+fn a_reservation_and_a_page_with_a_frame_of_its_own() {
+    let backing = Backing::Zero;
+    assert_words([
+        (
+            &ReserveError::Unaligned { start: AT, size: 1 },
+            "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
+        ),
+        (
+            &ReserveError::NoRegion { address: AT },
+            "no region holds 0x0000000040000000",
+        ),
+        (
+            &ReserveError::NotOnDemand { base: AT, backing },
+            "the region at 0x0000000040000000 has zero backing: only pages of demand regions are reserved",
+        ),
+        (
+            &ReserveError::OutOfFrames,
+            "there are not so many frames to reserve",
+        ),
+        (
+            &BackError::Unaligned { address: AT + 8 },
+            "0x0000000040000008 is not a multiple of 0x1000",
+        ),
+        (
+            &BackError::NotOnDemand { page: AT },
+            "no demand region holds 0x0000000040000000",
+        ),
+        (
+            &BackError::InUse { page: AT },
+            "the page at 0x0000000040000000 is backed already",
+        ),
+        (&BackError::OutOfFrames, "no frame is left for a page table"),
+    ]);
+}
+
+#[test]
+fn bytes_from_outside() {
+    let at = |refusal| BytesError {
+        address: AT,
+        refusal,
+    };
+    assert_words([
+        (
+            &at(BytesRefusal::Fault(Refusal::NoRegion)),
+            "0x0000000040000000: no region holds the address",
+        ),
+        (
+            &at(BytesRefusal::Fault(Refusal::Protection(Access::Write))),
+            "0x0000000040000000: the region does not allow writing",
+        ),
+        (
+            &at(BytesRefusal::Device),
+            "0x0000000040000000: a device's memory, which is not touched from outside",
+        ),
+        (
+            &at(BytesRefusal::OutsideHalf),
+            "0x0000000040000000: outside this half of the address space",
+        ),
+    ]);
+}
+
+#[test]
+fn a_memory_a_kernel_half_and_a_space() {
+    assert_words([
+        (
+            &NewMemoryError::NoRoom { frames: 5 },
+            "no usable range has 5 frames in a row for the bitmap and the fault log",
+        ),
+        (
+            &NewMemoryError::OutOfFrames,
+            "no frame is left for the zero frame",
+        ),
+        (
+            &KernelHalfError::NotInKernelHalf {
+                start: 255,
+                end: 257,
+            },
+            "the slots 255..257 do not lie in the kernel half, which is 256..512",
+        ),
+        (
+            &KernelHalfError::SlotTaken { slot: 320 },
+            "slot 320 of the root is in use already",
+        ),
+        (
+            &KernelHalfError::OutOfFrames,
+            "no frame is left for a page table",
+        ),
+        (
+            &OutOfFrames,
+            "no frame of this size is free: free some memory, or raise the limit",
+        ),
+    ]);
+}
