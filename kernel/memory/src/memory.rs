@@ -45,6 +45,8 @@ pub struct Memory {
     direct_map: DirectMap,
     features: Features,
     zero: PhysFrame,
+    /// Where the direct map shows the zero frame.
+    zero_seen: VirtAddr,
     tlb: &'static dyn Tlb,
 }
 
@@ -157,6 +159,7 @@ impl Memory {
         Ok(Self {
             direct_map,
             features,
+            zero_seen: direct_map.address_of(zero.start()),
             zero: zero.into_entry(),
             tlb,
             shared: SpinMutex::new(Shared {
@@ -189,6 +192,13 @@ impl Memory {
     #[must_use]
     pub fn zero_frame(&self) -> PhysFrame {
         self.zero
+    }
+
+    /// Where the zero frame is seen. No two memories see theirs at the same
+    /// address, since that frame is nobody else's.
+    #[inline]
+    pub(crate) fn zero_seen(&self) -> VirtAddr {
+        self.zero_seen
     }
 
     /// True while the lock inside is held. On a machine with one processor a

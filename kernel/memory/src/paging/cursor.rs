@@ -80,12 +80,6 @@ impl Cursor {
         self.tables[3]
     }
 
-    /// The direct map that the tables are seen through.
-    #[inline]
-    pub(crate) fn direct_map(&self) -> DirectMap {
-        self.direct_map
-    }
-
     /// The level of the entry stood on, 1 to 4.
     #[inline]
     pub(crate) fn level(&self) -> u8 {
@@ -109,8 +103,7 @@ impl Cursor {
     /// below the level stood on.
     #[inline]
     pub(crate) fn entry_at(&self, level: u8) -> Entry {
-        let place = &self.table_at(level)[index_in(self.address, level)];
-        Entry::from_bits(place.load(Relaxed))
+        Entry::from_bits(self.place_at(level).load(Relaxed))
     }
 
     /// What the entry stood on says.
@@ -152,34 +145,38 @@ impl Cursor {
     /// Walks down from the lowest table that spans this address and the last.
     #[inline(never)]
     fn walk_to(&mut self, address: u64) {
-        let differing = self.address ^ address;
+        let mut differing = (self.address ^ address) / span_of(self.level) / 512;
         self.address = address;
-        while self.level < 4 && differing >= span_of(self.level + 1) {
+        while differing > 0 && self.level < 4 {
             self.level += 1;
+            differing /= 512;
         }
         self.fall();
     }
 
     /// Walks down to the lowest entry.
     fn fall(&mut self) {
+        let mut table = self.table_at(self.level);
         while self.level > 1 {
-            let entry = self.entry_at(self.level);
+            let place = &table.entries()[index_in(self.address, self.level)];
+            let entry = Entry::from_bits(place.load(Relaxed));
             if !entry.is_table() {
                 break;
             }
+            table = self.table_of(entry);
             self.level -= 1;
-            self.tables[usize::from(self.level - 1) & 3] = self.table_of(entry);
+            self.tables[usize::from(self.level - 1) & 3] = table;
         }
         self.settle();
     }
 
     /// Notes where the entry stood on is, in the table of its level.
+    #[inline]
     fn settle(&mut self) {
-        let (level, above) = (self.level, self.level + 1);
-        self.here = self.table_at(level);
+        let level = self.level;
+        self.here = self.table_at(level).entries();
         self.place = &self.here[index_in(self.address, level)];
-        self.above =
-            (level < self.top).then(|| &self.table_at(above)[index_in(self.address, above)]);
+        self.above = (level < self.top).then(|| self.place_at(level + 1));
         self.block = if level == 1 {
             self.address & !(span_of(2) - 1)
         } else {
@@ -345,10 +342,23 @@ impl Cursor {
         }
     }
 
-    /// The entries of the table at `level`, not below the level stood on.
+    /// The place for the address in the table at `level`, not below the level
+    /// stood on.
     #[inline]
-    pub(super) fn table_at(&self, level: u8) -> &'static [AtomicU64; 512] {
-        self.tables[usize::from(level - 1) & 3].entries()
+    fn place_at(&self, level: u8) -> &'static AtomicU64 {
+        &self.table_at(level).entries()[index_in(self.address, level)]
+    }
+
+    /// The entries of the table stood in.
+    #[inline]
+    pub(super) fn here(&self) -> &'static [AtomicU64; 512] {
+        self.here
+    }
+
+    /// The table at `level`, not below the level stood on.
+    #[inline]
+    fn table_at(&self, level: u8) -> Table {
+        self.tables[usize::from(level - 1) & 3]
     }
 
     /// Counts, in the entry above, entries of the table stood in that are in

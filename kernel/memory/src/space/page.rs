@@ -175,7 +175,7 @@ impl Half {
         self.refuse(fault, memory, refusal)
     }
 
-    /// Refuses a fault that its region refuses, whatever is mapped.
+    /// Refuses a fault that its region does.
     #[cold]
     #[inline(never)]
     pub(super) fn refuse_inside(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
@@ -186,7 +186,7 @@ impl Half {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn refuse(&mut self, fault: &Fault, memory: &Memory, refusal: Refusal) -> Outcome {
+    fn refuse(&mut self, fault: &Fault, memory: &Memory, refusal: Refusal) -> Outcome {
         self.record(fault, memory, Outcome::Refused(refusal), PhysAddr::zero())
     }
 

@@ -131,15 +131,18 @@ impl Region {
         refused
     }
 
-    /// Why the region refuses a fault whose code is among those it refuses.
+    /// Why the region refuses a fault: what its code says, or that nothing is
+    /// mapped which the region would not map by itself.
     #[cold]
     pub(super) fn refusal_of(&self, fault: &Fault) -> Refusal {
         if self.backing == Backing::Guard {
             Refusal::Guard
         } else if fault.cause() == Cause::ReservedBit {
             Refusal::ReservedBit
-        } else {
+        } else if fault.code.intersects(self.refused()) {
             Refusal::Protection(fault.access())
+        } else {
+            Refusal::NotBacked
         }
     }
 

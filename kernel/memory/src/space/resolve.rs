@@ -23,7 +23,7 @@ use x86_64::VirtAddr;
 
 use super::region::Backing;
 use super::{Content, Half};
-use crate::fault::{Access, Fault, Outcome, Refusal};
+use crate::fault::{Access, Fault, Outcome};
 use crate::memory::Memory;
 use crate::paging::EntryKind;
 
@@ -64,17 +64,16 @@ impl Half {
         if fault.code.intersects(record.refused) {
             return self.refuse_inside(fault, memory);
         }
-        let (backing, is_write) = (record.region.backing, fault.access() == Access::Write);
+        let is_write = fault.access() == Access::Write;
         self.cursor.seek(fault.address.as_u64());
         let entry = self.cursor.entry();
         match entry.kind(self.cursor.level()) {
-            EntryKind::Unused => match backing {
+            EntryKind::Unused => match record.region.backing {
                 Backing::Demand => self.back(fault, memory, Outcome::Demand),
                 Backing::Zero if !is_write => self.share_zero(fault, memory),
                 Backing::Zero => self.back(fault, memory, Outcome::ZeroWrite),
-                Backing::Guard => self.refuse(fault, memory, Refusal::Guard),
-                Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
-                    self.refuse(fault, memory, Refusal::NotBacked)
+                Backing::Guard | Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
+                    self.refuse_inside(fault, memory)
                 }
             },
             EntryKind::Reserved => self.take_reserved(fault, memory),
@@ -87,9 +86,7 @@ impl Half {
                 }
             }
             EntryKind::Leaf(..) => self.already_allowed(fault, memory),
-            EntryKind::Table(_) | EntryKind::Unknown(_) => {
-                self.refuse(fault, memory, Refusal::NotBacked)
-            }
+            EntryKind::Table(_) | EntryKind::Unknown(_) => self.refuse_inside(fault, memory),
         }
     }
 }
