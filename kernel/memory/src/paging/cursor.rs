@@ -244,21 +244,40 @@ impl Cursor {
         self.place.fetch_or(flags.bits(), Relaxed);
     }
 
-    /// Links `table`, which is empty, below the entry stood on, and moves into
-    /// it. A leaf is split: 512 smaller leaves map what it mapped, with the
-    /// same flags.
+    /// Links `table`, which is empty, below the unused entry stood on, and moves
+    /// into it.
     pub(crate) fn descend(&mut self, table: Table) {
-        debug_assert!(self.level > 1, "there is no table below level 1");
-        let count = match self.kind() {
-            EntryKind::Leaf(start, size) => self.fill_with_parts(table, start, size),
-            EntryKind::Unused | EntryKind::Reserved | EntryKind::Unknown(_) => 0,
-            EntryKind::Table(_) => unreachable!("a cursor stands on the lowest entry"),
+        self.fill(Entry::table(table.address(), 0, self.is_low()));
+        self.enter(table);
+    }
+
+    /// Links `table`, which is empty, in place of the large leaf stood on, and
+    /// moves into it: 512 smaller leaves map what it mapped, with the same flags.
+    pub(crate) fn split(&mut self, table: Table) {
+        let (leaf, Some(size)) = (self.entry(), self.leaf()) else {
+            unreachable!("a leaf is split");
         };
-        let user = self.address >> 63 == 0;
-        self.replace(Entry::table(table.address(), count, user));
+        let part = size.smaller().expect("a large leaf has parts");
+        let flags = leaf.flags() - PageTableFlags::HUGE_PAGE;
+        for (index, place) in table.entries().iter().enumerate() {
+            let start = leaf.leaf_address(size) + index as u64 * part.bytes();
+            place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
+        }
+        self.replace(Entry::table(table.address(), 512, self.is_low()));
+        self.enter(table);
+    }
+
+    /// Moves into the table that the entry stood on was made to point to.
+    fn enter(&mut self, table: Table) {
+        debug_assert!(self.level > 1, "there is no table below level 1");
         self.level -= 1;
-        self.tables[usize::from(self.level - 1)] = table;
+        self.tables[usize::from(self.level - 1) & 3] = table;
         self.settle();
+    }
+
+    /// True in a low half, which ring 3 may access.
+    fn is_low(&self) -> bool {
+        self.address >> 63 == 0
     }
 
     /// Takes the table stood in out if it has no entry in use, moves up to the
@@ -377,24 +396,9 @@ impl Cursor {
     fn table_of(&self, entry: Entry) -> Table {
         debug_assert!(entry.is_table());
         // SAFETY: the entries of a tree that point to a table were written by
-        // `descend`, with a table; or they are in a root that was adopted, whose
+        // `descend` or `split`, with a table; or they are in a root that was adopted, whose
         // tables the caller of `KernelHalf::adopt` vouches for. A table that was
         // taken out is not pointed to any more.
         unsafe { Table::at(entry.table_address(), self.direct_map) }
-    }
-
-    /// Fills a new, empty table with the 512 parts of the leaf stood on;
-    /// returns how many entries are in use then.
-    fn fill_with_parts(&self, table: Table, start: PhysAddr, size: LeafSize) -> u64 {
-        let Some(part) = size.smaller() else {
-            return 0;
-        };
-        let flags = self.entry().flags() - PageTableFlags::HUGE_PAGE;
-        let places = table.entries();
-        for (index, place) in places.iter().enumerate() {
-            let leaf = Entry::leaf(start + index as u64 * part.bytes(), part, flags);
-            place.store(leaf.bits(), Relaxed);
-        }
-        512
     }
 }
