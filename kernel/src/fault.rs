@@ -44,6 +44,17 @@ static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 #[inline]
 pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     match spaces::resolve(context) {
+        Some(outcome) if outcome.is_mapped() => Answer::Resolved,
+        answer => not_mapped(context, answer),
+    }
+}
+
+/// What else can become of a fault; `None` says that the memory manager could
+/// not be asked.
+#[cold]
+#[inline(never)]
+fn not_mapped(context: &PageFaultContext, outcome: Option<Outcome>) -> Answer {
+    match outcome {
         Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {
             Answer::Resolved
         }
@@ -54,7 +65,6 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
 }
 
 /// Tries the access again once, and no more.
-#[cold]
 fn spurious(frame: &PageFaultContext) -> Answer {
     if spaces::is_stuck() {
         return refuse(frame.fault, Reason::NoProgress);
@@ -67,7 +77,6 @@ fn spurious(frame: &PageFaultContext) -> Answer {
 
 /// Refuses a fault, for this reason unless it came while another one, in
 /// whichever half, was being resolved.
-#[cold]
 fn refuse(fault: Fault, reason: Reason) -> Answer {
     let reason = match spaces::resolving() {
         Some(_) => Reason::Nested,

@@ -53,9 +53,8 @@ impl Event {
 
 /// Counts of faults by outcome and cause, and the last events.
 pub struct FaultLog {
-    by_outcome: [u64; Outcome::COUNT],
-    /// By the low bits of the error code, which tell the cause.
-    by_code: [u64; CODES],
+    /// Faults by outcome, and by the low bits of the error code, which tell the cause.
+    counts: [[u64; CODES]; Outcome::COUNT],
     /// Events written, since the start.
     written: u64,
     /// Events taken out or lost, since the start.
@@ -68,8 +67,7 @@ impl FaultLog {
     /// A log without a fault, which keeps its events in `ring`.
     pub(crate) fn new(ring: &'static mut [Event; RING]) -> Self {
         Self {
-            by_outcome: [0; Outcome::COUNT],
-            by_code: [0; CODES],
+            counts: [[0; CODES]; Outcome::COUNT],
             written: 0,
             taken: 0,
             lost: 0,
@@ -78,15 +76,14 @@ impl FaultLog {
     }
 
     /// Counts a fault, and writes its event over the oldest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, fault: &Fault, resolved: Resolved) {
         let Resolved {
             outcome,
             region,
             frame,
         } = resolved;
-        self.by_outcome[outcome.index()] += 1;
-        self.by_code[fault.code.bits() as usize % CODES] += 1;
+        self.counts[outcome.index()][fault.code.bits() as usize % CODES] += 1;
         self.ring[Self::index(self.written)] = Event {
             fault: *fault,
             outcome,
@@ -99,7 +96,7 @@ impl FaultLog {
     /// Faults that ended so, since the start.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {
-        self.by_outcome[outcome.index()]
+        self.counts[outcome.index()].iter().sum()
     }
 
     /// Faults that the processor raised for this cause, since the start.
@@ -108,7 +105,9 @@ impl FaultLog {
         let codes = (0..CODES).filter(|code| {
             Cause::of(PageFaultErrorCode::from_bits_truncate(*code as u64)) == cause
         });
-        codes.map(|code| self.by_code[code]).sum()
+        codes
+            .map(|code| self.counts.iter().map(|by_code| by_code[code]).sum::<u64>())
+            .sum()
     }
 
     /// All faults since the start, refused and spurious ones included.

@@ -16,6 +16,7 @@
 
 use core::error::Error;
 use core::fmt;
+use core::hint::spin_loop;
 use core::slice;
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
@@ -44,6 +45,8 @@ pub struct Memory {
     direct_map: DirectMap,
     features: Features,
     zero: PhysFrame,
+    /// Where the direct map shows the zero frame.
+    zero_seen: VirtAddr,
     tlb: &'static dyn Tlb,
 }
 
@@ -156,6 +159,7 @@ impl Memory {
         Ok(Self {
             direct_map,
             features,
+            zero_seen: direct_map.address_of(zero.start()),
             zero: zero.into_entry(),
             tlb,
             shared: SpinMutex::new(Shared {
@@ -188,6 +192,13 @@ impl Memory {
     #[must_use]
     pub fn zero_frame(&self) -> PhysFrame {
         self.zero
+    }
+
+    /// Where the zero frame is seen. No two memories see theirs at the same
+    /// address, since that frame is nobody else's.
+    #[inline]
+    pub(crate) fn zero_seen(&self) -> VirtAddr {
+        self.zero_seen
     }
 
     /// True while the lock inside is held. On a machine with one processor a
@@ -332,7 +343,7 @@ impl Memory {
     }
 
     /// Counts a fault, and writes it to the log.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, fault: &Fault, resolved: Resolved) -> Outcome {
         self.lock().log.record(fault, resolved);
         resolved.outcome
@@ -342,7 +353,12 @@ impl Memory {
 
     #[inline]
     fn lock(&self) -> SpinMutexGuard<'_, Shared> {
-        self.shared.lock()
+        loop {
+            if let Some(shared) = self.shared.try_lock() {
+                return shared;
+            }
+            spin_loop();
+        }
     }
 
     /// A zeroed private frame of this size.

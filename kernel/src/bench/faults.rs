@@ -17,8 +17,10 @@ pub(super) fn common(bench: &Bench) {
     zero(bench);
 }
 
-/// Several pages at once, large pages, and the call for a page that is mapped.
+/// A table that is missing, several pages at once, large pages, and the call
+/// for a page that is mapped.
 pub(super) fn others(bench: &Bench) {
+    new_table(bench);
     around(bench);
     large(bench);
     spurious(bench);
@@ -55,6 +57,16 @@ fn small_pages(region: &Region) -> impl Iterator<Item = Low> + '_ {
         .filter(|index| index % 512 != 0)
         .map(|index| page(region, index))
         .take(SAMPLES)
+}
+
+/// The first page of a leaf table each, in a region of one level 2 table.
+fn new_table(bench: &Bench) {
+    const TABLES: u64 = 129;
+    with_region(Request::new(TABLES * LARGE_PAGE, Backing::Zero), |region| {
+        read(page(region, 0));
+        let pages = (1..TABLES).map(|table| Low::new(region.base + table * LARGE_PAGE));
+        bench.report("first fault under a new leaf table", pages, read);
+    });
 }
 
 fn around(bench: &Bench) {

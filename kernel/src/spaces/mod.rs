@@ -17,7 +17,7 @@ pub use setup::{InitError, init};
 
 use memory::frames::OutOfFrames;
 use memory::space::Half;
-use memory::{KernelHalf, Memory, Outcome, Space};
+use memory::{Fault, KernelHalf, Memory, Outcome, Space};
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::interrupts::without_interrupts;
@@ -30,10 +30,22 @@ use crate::lock::{Lock, Rank};
 static MEMORY: Once<Memory> = Once::new();
 
 /// The low half of the space that is loaded.
-static CURRENT: Lock<Space> = Lock::empty(Rank::Space);
+static CURRENT: Lock<InUse<Space>> = Lock::empty(Rank::Space);
 
 /// The kernel half.
-static KERNEL: Lock<KernelHalf> = Lock::empty(Rank::KernelHalf);
+static KERNEL: Lock<InUse<KernelHalf>> = Lock::empty(Rank::KernelHalf);
+
+/// A half, and what it shares with all others.
+struct InUse<H> {
+    half: H,
+    memory: &'static Memory,
+}
+
+impl<H> InUse<H> {
+    fn work<R>(&mut self, work: impl FnOnce(&mut H, &Memory) -> R) -> R {
+        work(&mut self.half, self.memory)
+    }
+}
 
 /// What all halves share: frames, the direct map, the zero frame, the fault log.
 ///
@@ -51,7 +63,7 @@ pub fn memory() -> &'static Memory {
 ///
 /// Before [`init`].
 pub fn kernel_half<R>(work: impl FnOnce(&mut KernelHalf, &Memory) -> R) -> R {
-    without_interrupts(|| work(&mut KERNEL.lock(), memory()))
+    without_interrupts(|| KERNEL.lock().work(work))
 }
 
 /// Runs `work` on the address space that is loaded: its low half.
@@ -60,7 +72,7 @@ pub fn kernel_half<R>(work: impl FnOnce(&mut KernelHalf, &Memory) -> R) -> R {
 ///
 /// Before [`init`].
 pub fn current<R>(work: impl FnOnce(&mut Space, &Memory) -> R) -> R {
-    without_interrupts(|| work(&mut CURRENT.lock(), memory()))
+    without_interrupts(|| CURRENT.lock().work(work))
 }
 
 /// Lets `look` see the half that holds `address`.
@@ -129,15 +141,26 @@ pub fn destroy(space: Space) -> u64 {
 /// manager itself, or if there is no memory yet. Called with interrupts off.
 #[inline]
 pub(crate) fn resolve(context: &PageFaultContext) -> Option<Outcome> {
-    let memory = MEMORY.get().filter(|memory| !memory.is_locked())?;
-    let fault = &context.fault;
-    if is_kernels(fault.address) {
-        let mut kernel = KERNEL.try_lock_for(context)?;
-        Some(kernel.resolve(fault, memory))
+    if is_kernels(context.fault.address) {
+        resolve_in(&KERNEL, context, KernelHalf::resolve)
     } else {
-        let mut current = CURRENT.try_lock_for(context)?;
-        Some(current.resolve(fault, memory))
+        resolve_in(&CURRENT, context, Space::resolve)
     }
+}
+
+/// The same, in this half.
+#[inline(always)]
+fn resolve_in<H>(
+    half: &Lock<InUse<H>>,
+    context: &PageFaultContext,
+    resolve: impl FnOnce(&mut H, &Fault, &Memory) -> Outcome,
+) -> Option<Outcome> {
+    let mut half = half.try_lock_for(context)?;
+    if half.memory.is_locked() {
+        return None;
+    }
+    let InUse { half, memory } = &mut *half;
+    Some(resolve(half, &context.fault, memory))
 }
 
 /// The frame of the page fault that is being resolved.
@@ -160,10 +183,10 @@ pub fn is_stuck() -> bool {
 pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Half) -> R) -> Option<R> {
     if is_kernels(address) {
         let kernel = KERNEL.try_lock()?;
-        Some(look(&kernel))
+        Some(look(&kernel.half))
     } else {
         let current = CURRENT.try_lock()?;
-        Some(look(&current))
+        Some(look(&current.half))
     }
 }
 

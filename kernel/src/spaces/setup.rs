@@ -14,7 +14,7 @@ use spin::Once;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::OffsetPageTable;
 
-use super::{CURRENT, KERNEL, MEMORY, memory};
+use super::{CURRENT, InUse, KERNEL, MEMORY, memory};
 use crate::boot::{self, BootInfo};
 use crate::cpu::switch::switch;
 use crate::cpu::tlb;
@@ -87,8 +87,11 @@ pub unsafe fn init(
         then,
     });
     stack::leave_current();
-    KERNEL.fill(half);
-    CURRENT.fill(space);
+    KERNEL.fill(InUse { half, memory });
+    CURRENT.fill(InUse {
+        half: space,
+        memory,
+    });
     // SAFETY:
     // - The new root maps the image where it is, and the direct map and the
     //   framebuffer at the same addresses as the loader does.

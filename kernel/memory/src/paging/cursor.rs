@@ -38,6 +38,8 @@ pub(crate) struct Cursor {
     tables: [Table; 4],
     /// The entries of the table stood in.
     here: &'static [AtomicU64; 512],
+    /// The entry stood on.
+    place: &'static AtomicU64,
     /// The entry that points to that table, and counts its entries in use; none
     /// if nobody counts them.
     above: Option<&'static AtomicU64>,
@@ -58,6 +60,7 @@ impl Cursor {
             top,
             tables: [root; 4],
             here: root.entries(),
+            place: &root.entries()[0],
             above: None,
             block: NO_BLOCK,
         };
@@ -77,12 +80,6 @@ impl Cursor {
         self.tables[3]
     }
 
-    /// The direct map that the tables are seen through.
-    #[inline]
-    pub(crate) fn direct_map(&self) -> DirectMap {
-        self.direct_map
-    }
-
     /// The level of the entry stood on, 1 to 4.
     #[inline]
     pub(crate) fn level(&self) -> u8 {
@@ -99,15 +96,14 @@ impl Cursor {
     /// The entry stood on.
     #[inline]
     pub(crate) fn entry(&self) -> Entry {
-        Entry::from_bits(self.place().load(Relaxed))
+        Entry::from_bits(self.place.load(Relaxed))
     }
 
     /// The entry for the address in the table at `level`, which must not be
     /// below the level stood on.
     #[inline]
     pub(crate) fn entry_at(&self, level: u8) -> Entry {
-        let place = &self.table_at(level)[index_in(self.address, level)];
-        Entry::from_bits(place.load(Relaxed))
+        Entry::from_bits(self.place_at(level).load(Relaxed))
     }
 
     /// What the entry stood on says.
@@ -129,44 +125,58 @@ impl Cursor {
 
     // --- moving -------------------------------------------------------------
 
+    /// True if `address` lies in the leaf table stood in.
+    #[inline]
+    pub(crate) fn is_near(&self, address: u64) -> bool {
+        address & !(span_of(2) - 1) == self.block
+    }
+
     /// Moves to `address`. In the leaf table stood in there is nothing to walk.
     #[inline]
     pub(crate) fn seek(&mut self, address: u64) {
-        let last = core::mem::replace(&mut self.address, address);
-        if address & !(span_of(2) - 1) != self.block {
-            self.walk_from(last);
+        if self.is_near(address) {
+            self.address = address;
+            self.place = &self.here[index_in(address, 1)];
+        } else {
+            self.walk_to(address);
         }
     }
 
     /// Walks down from the lowest table that spans this address and the last.
     #[inline(never)]
-    fn walk_from(&mut self, last: u64) {
-        let differing = self.address ^ last;
-        while self.level < 4 && differing >= span_of(self.level + 1) {
+    fn walk_to(&mut self, address: u64) {
+        let mut differing = (self.address ^ address) / span_of(self.level) / 512;
+        self.address = address;
+        while differing > 0 && self.level < 4 {
             self.level += 1;
+            differing /= 512;
         }
         self.fall();
     }
 
     /// Walks down to the lowest entry.
     fn fall(&mut self) {
+        let mut table = self.table_at(self.level);
         while self.level > 1 {
-            let entry = self.entry_at(self.level);
+            let place = &table.entries()[index_in(self.address, self.level)];
+            let entry = Entry::from_bits(place.load(Relaxed));
             if !entry.is_table() {
                 break;
             }
+            table = self.table_of(entry);
             self.level -= 1;
-            self.tables[usize::from(self.level - 1) & 3] = self.table_of(entry);
+            self.tables[usize::from(self.level - 1) & 3] = table;
         }
         self.settle();
     }
 
     /// Notes where the entry stood on is, in the table of its level.
+    #[inline]
     fn settle(&mut self) {
-        let (level, above) = (self.level, self.level + 1);
-        self.here = self.table_at(level);
-        self.above =
-            (level < self.top).then(|| &self.table_at(above)[index_in(self.address, above)]);
+        let level = self.level;
+        self.here = self.table_at(level).entries();
+        self.place = &self.here[index_in(self.address, level)];
+        self.above = (level < self.top).then(|| self.place_at(level + 1));
         self.block = if level == 1 {
             self.address & !(span_of(2) - 1)
         } else {
@@ -191,7 +201,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn fill(&mut self, new: Entry) {
         debug_assert!(self.entry() == Entry::UNUSED && new != Entry::UNUSED);
-        self.place().store(new.bits(), Relaxed);
+        self.place.store(new.bits(), Relaxed);
         if let Some(above) = self.above {
             let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
             above.store(count.bits(), Relaxed);
@@ -203,14 +213,14 @@ impl Cursor {
     #[inline]
     pub(crate) fn overwrite(&mut self, new: Entry) {
         debug_assert!(!self.entry().is_present() || self.entry().is_settled());
-        self.place().store(new.bits(), Relaxed);
+        self.place.store(new.bits(), Relaxed);
     }
 
     /// Puts `new` in place of the entry stood on, and returns the old one with
     /// the ACCESSED and DIRTY bits that the processor set until this moment.
     #[inline]
     pub(crate) fn replace(&mut self, new: Entry) -> Entry {
-        let place = self.place();
+        let place = self.place;
         let mut old = Entry::from_bits(place.load(Relaxed));
         if old.is_present() {
             old = Entry::from_bits(place.swap(new.bits(), Relaxed));
@@ -231,24 +241,43 @@ impl Cursor {
     pub(crate) fn mark_used(&mut self, written: bool) {
         let mut flags = PageTableFlags::ACCESSED;
         flags.set(PageTableFlags::DIRTY, written);
-        self.place().fetch_or(flags.bits(), Relaxed);
+        self.place.fetch_or(flags.bits(), Relaxed);
     }
 
-    /// Links `table`, which is empty, below the entry stood on, and moves into
-    /// it. A leaf is split: 512 smaller leaves map what it mapped, with the
-    /// same flags.
+    /// Links `table`, which is empty, below the unused entry stood on, and moves
+    /// into it.
     pub(crate) fn descend(&mut self, table: Table) {
-        debug_assert!(self.level > 1, "there is no table below level 1");
-        let count = match self.kind() {
-            EntryKind::Leaf(start, size) => self.fill_with_parts(table, start, size),
-            EntryKind::Unused | EntryKind::Reserved | EntryKind::Unknown(_) => 0,
-            EntryKind::Table(_) => unreachable!("a cursor stands on the lowest entry"),
+        self.fill(Entry::table(table.address(), 0, self.is_low()));
+        self.enter(table);
+    }
+
+    /// Links `table`, which is empty, in place of the large leaf stood on, and
+    /// moves into it: 512 smaller leaves map what it mapped, with the same flags.
+    pub(crate) fn split(&mut self, table: Table) {
+        let (leaf, Some(size)) = (self.entry(), self.leaf()) else {
+            unreachable!("a leaf is split");
         };
-        let user = self.address >> 63 == 0;
-        self.replace(Entry::table(table.address(), count, user));
+        let part = size.smaller().expect("a large leaf has parts");
+        let flags = leaf.flags() - PageTableFlags::HUGE_PAGE;
+        for (index, place) in table.entries().iter().enumerate() {
+            let start = leaf.leaf_address(size) + index as u64 * part.bytes();
+            place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
+        }
+        self.replace(Entry::table(table.address(), 512, self.is_low()));
+        self.enter(table);
+    }
+
+    /// Moves into the table that the entry stood on was made to point to.
+    fn enter(&mut self, table: Table) {
+        debug_assert!(self.level > 1, "there is no table below level 1");
         self.level -= 1;
-        self.tables[usize::from(self.level - 1)] = table;
+        self.tables[usize::from(self.level - 1) & 3] = table;
         self.settle();
+    }
+
+    /// True in a low half, which ring 3 may access.
+    fn is_low(&self) -> bool {
+        self.address >> 63 == 0
     }
 
     /// Takes the table stood in out if it has no entry in use, moves up to the
@@ -332,16 +361,23 @@ impl Cursor {
         }
     }
 
-    /// The entries of the table at `level`, not below the level stood on.
+    /// The place for the address in the table at `level`, not below the level
+    /// stood on.
     #[inline]
-    pub(super) fn table_at(&self, level: u8) -> &'static [AtomicU64; 512] {
-        self.tables[usize::from(level - 1) & 3].entries()
+    fn place_at(&self, level: u8) -> &'static AtomicU64 {
+        &self.table_at(level).entries()[index_in(self.address, level)]
     }
 
-    /// Where the entry stood on is.
+    /// The entries of the table stood in.
     #[inline]
-    fn place(&self) -> &'static AtomicU64 {
-        &self.here[index_in(self.address, self.level)]
+    pub(super) fn here(&self) -> &'static [AtomicU64; 512] {
+        self.here
+    }
+
+    /// The table at `level`, not below the level stood on.
+    #[inline]
+    fn table_at(&self, level: u8) -> Table {
+        self.tables[usize::from(level - 1) & 3]
     }
 
     /// Counts, in the entry above, entries of the table stood in that are in
@@ -360,24 +396,9 @@ impl Cursor {
     fn table_of(&self, entry: Entry) -> Table {
         debug_assert!(entry.is_table());
         // SAFETY: the entries of a tree that point to a table were written by
-        // `descend`, with a table; or they are in a root that was adopted, whose
+        // `descend` or `split`, with a table; or they are in a root that was adopted, whose
         // tables the caller of `KernelHalf::adopt` vouches for. A table that was
         // taken out is not pointed to any more.
         unsafe { Table::at(entry.table_address(), self.direct_map) }
-    }
-
-    /// Fills a new, empty table with the 512 parts of the leaf stood on;
-    /// returns how many entries are in use then.
-    fn fill_with_parts(&self, table: Table, start: PhysAddr, size: LeafSize) -> u64 {
-        let Some(part) = size.smaller() else {
-            return 0;
-        };
-        let flags = self.entry().flags() - PageTableFlags::HUGE_PAGE;
-        let places = table.entries();
-        for (index, place) in places.iter().enumerate() {
-            let leaf = Entry::leaf(start + index as u64 * part.bytes(), part, flags);
-            place.store(leaf.bits(), Relaxed);
-        }
-        512
     }
 }

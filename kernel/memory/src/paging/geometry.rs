@@ -3,30 +3,30 @@
 use core::fmt;
 
 use x86_64::VirtAddr;
-use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::structures::paging::{PageSize, Size4KiB};
 
 use crate::Features;
 
 /// The size of one leaf: how much memory a single present entry maps.
+///
+/// Each is numbered by the level of the tables that hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum LeafSize {
     /// 4 KiB, an entry of a level 1 table.
-    Size4KiB,
+    Size4KiB = 1,
     /// 2 MiB, an entry of a level 2 table.
-    Size2MiB,
+    Size2MiB = 2,
     /// 1 GiB, an entry of a level 3 table; not every processor has it.
-    Size1GiB,
+    Size1GiB = 3,
 }
 
 impl LeafSize {
     /// Bytes that a leaf of this size maps.
     #[must_use]
+    #[inline]
     pub const fn bytes(self) -> u64 {
-        match self {
-            Self::Size4KiB => Size4KiB::SIZE,
-            Self::Size2MiB => Size2MiB::SIZE,
-            Self::Size1GiB => Size1GiB::SIZE,
-        }
+        span_of(self.level())
     }
 
     /// 4 KiB frames that a leaf of this size holds: 1, 512 or 262,144.
@@ -37,12 +37,9 @@ impl LeafSize {
 
     /// The level of the tables that hold leaves of this size: 1, 2 or 3.
     #[must_use]
+    #[inline]
     pub const fn level(self) -> u8 {
-        match self {
-            Self::Size4KiB => 1,
-            Self::Size2MiB => 2,
-            Self::Size1GiB => 3,
-        }
+        self as u8
     }
 
     /// The leaf size of a level, 1 to 3; level 4 has no leaves.

@@ -94,8 +94,7 @@ impl Cursor {
     fn row(&self, count: u64) -> &[AtomicU64] {
         debug_assert!(self.level() == 1, "a row is in a leaf table");
         let first = (self.address() / span_of(1)) as usize % 512;
-        let entries = self.table_at(1);
-        &entries[first..(first + count as usize).min(512)]
+        &self.here()[first..(first + count as usize).min(512)]
     }
 }
 

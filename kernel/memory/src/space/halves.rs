@@ -248,6 +248,7 @@ impl Space {
             window: (LOWEST, HALF),
             next_source: 0,
             zero: memory.zero_frame(),
+            zero_seen: memory.zero_seen(),
         }))
     }
 
@@ -423,6 +424,7 @@ impl KernelHalf {
             window: (low, high),
             next_source: 0,
             zero: memory.zero_frame(),
+            zero_seen: memory.zero_seen(),
         }))
     }
 

@@ -248,7 +248,7 @@ impl Half {
             .leaf()
             .is_some_and(|size| !address.is_multiple_of(size.bytes()))
         {
-            self.cursor.descend(memory.take_table()?);
+            self.cursor.split(memory.take_table()?);
         }
         Ok(())
     }

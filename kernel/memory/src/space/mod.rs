@@ -47,6 +47,7 @@ pub use regions::Defect as RecordsDefect;
 pub use request::{AllocateError, Placement, Request};
 pub use reserve::ReserveError;
 
+use x86_64::VirtAddr;
 use x86_64::structures::paging::PhysFrame;
 
 use crate::memory::Memory;
@@ -68,6 +69,8 @@ pub struct Half {
     next_source: u64,
     /// The zero frame of the [`Memory`] that this half was made from.
     zero: PhysFrame,
+    /// Where that memory sees it, by which it is known from any other.
+    zero_seen: VirtAddr,
 }
 
 impl Half {
@@ -86,7 +89,7 @@ impl Half {
     #[inline]
     fn check(&self, memory: &Memory) {
         assert!(
-            self.zero == memory.zero_frame() && self.cursor.direct_map() == memory.direct_map(),
+            self.zero_seen == memory.zero_seen(),
             "a half of an address space is used with the `Memory` that it was made from"
         );
     }

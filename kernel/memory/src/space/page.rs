@@ -9,11 +9,12 @@
 
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::Content;
+use super::halves::LOWEST;
 use super::map::make_tables;
 use super::region::{Backing, Region};
 use super::regions::Record;
-use crate::fault::Outcome;
+use super::{Content, Half};
+use crate::fault::{Access, Fault, Outcome, Refusal};
 use crate::fault_log::Resolved;
 use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
@@ -21,136 +22,198 @@ use crate::memory::{Memory, Private};
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 use crate::tlb::Scope;
 
-/// What became of the page.
-type Backed = Result<Resolved, OutOfFrames>;
+/// Where the frame is that a page was backed with.
+type Backed = Result<PhysAddr, OutOfFrames>;
 
-/// The page of a fault: the entry for it, and the region that it lies in.
-pub(super) struct Page<'a> {
-    cursor: &'a mut Cursor,
-    record: &'a mut Record,
-    scope: &'a Scope,
-    memory: &'a Memory,
-}
-
-impl<'a> Page<'a> {
-    /// The page at `address`, which the region of `record` holds.
-    #[inline]
-    pub(super) fn at(
-        address: u64,
-        cursor: &'a mut Cursor,
-        record: &'a mut Record,
-        scope: &'a Scope,
-        memory: &'a Memory,
-    ) -> Self {
-        cursor.seek(address);
-        Self {
-            cursor,
-            record,
-            scope,
-            memory,
-        }
-    }
-
-    /// The entry for the page, at whatever level it is.
-    #[inline]
-    pub(super) fn entry(&self) -> Entry {
-        self.cursor.entry()
-    }
-
-    /// What that entry says.
-    #[inline]
-    pub(super) fn kind_of(&self, entry: Entry) -> EntryKind {
-        entry.kind(self.cursor.level())
-    }
-
+impl Half {
     // --- the four ways, and none ----------------------------------------------
 
     /// An unused entry gets private, zeroed memory: a leaf of the region's page
     /// size if it fits here and there is one, or else of a smaller one.
-    #[inline]
-    pub(super) fn back(self, written: bool) -> Backed {
-        let region = &self.record.region;
-        let outcome = if region.backing == Backing::Zero {
-            Outcome::ZeroWrite
+    #[inline(never)]
+    pub(super) fn back(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome) -> Outcome {
+        let backed = self.back_unused(fault, memory);
+        self.end(fault, memory, outcome, backed)
+    }
+
+    #[inline(always)]
+    fn back_unused(&mut self, fault: &Fault, memory: &Memory) -> Backed {
+        let (record, cursor, scope) = self.page();
+        let (page_size, small) = (record.region.page_size, LeafSize::Size4KiB);
+        let (private, size) = if page_size == small && cursor.level() == small.level() {
+            (memory.new_private(small)?, small)
+        } else if let Some(frame) = collapse(cursor, record, scope, memory) {
+            return Ok(frame);
         } else {
-            Outcome::Demand
-        };
-        let (private, size) = if region.page_size == LeafSize::Size4KiB {
-            let size = LeafSize::Size4KiB;
-            (private_and_tables(size, self.cursor, self.memory)?, size)
-        } else if let Some(frame) = collapse(self.cursor, self.record, self.scope, self.memory) {
-            return self.done(outcome, frame);
-        } else {
-            largest_private(self.cursor, region, self.memory)?
+            largest_private(cursor, &record.region, memory)?
         };
         let content = Content::Private(private.into_leaf());
-        let leaf = content.leaf(size, self.record.rights, written);
-        self.cursor.fill(leaf);
-        self.done(outcome, content.start())
+        let written = fault.access() == Access::Write;
+        cursor.fill(content.leaf(size, record.rights, written));
+        Ok(content.start())
     }
 
     /// An unused entry gets the zero frame, read-only.
-    #[inline]
-    pub(super) fn share_zero(self) -> Backed {
+    #[inline(always)]
+    pub(super) fn share_zero(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let size = LeafSize::Size4KiB;
-        make_tables(self.cursor, size, self.memory)?;
-        let content = Content::Zero(self.memory.zero_frame().start_address());
-        let leaf = content.leaf(size, self.record.rights, false);
-        self.cursor.fill(leaf);
-        self.done(Outcome::ZeroRead, content.start())
+        if self.cursor.level() > size.level() {
+            return self.share_zero_in_new_table(fault, memory);
+        }
+        let (record, cursor, _) = self.page();
+        let content = Content::Zero(memory.zero_frame().start_address());
+        cursor.fill(content.leaf(size, record.rights, false));
+        self.done(fault, memory, Outcome::ZeroRead, content.start())
+    }
+
+    /// The same where tables are missing, once they are made.
+    #[inline(never)]
+    fn share_zero_in_new_table(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        match make_tables(&mut self.cursor, LeafSize::Size4KiB, memory) {
+            Ok(()) => self.share_zero(fault, memory),
+            Err(OutOfFrames) => self.refuse(fault, memory, Refusal::OutOfFrames),
+        }
     }
 
     /// A reserved entry gets the frame that was kept back for it.
-    #[inline]
-    pub(super) fn take_reserved(self, written: bool) -> Backed {
-        let content = Content::Private(self.memory.take_private()?.into_leaf());
-        let leaf = content.leaf(LeafSize::Size4KiB, self.record.rights, written);
-        self.cursor.overwrite(leaf);
-        self.done(Outcome::Demand, content.start())
+    #[inline(never)]
+    pub(super) fn take_reserved(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, cursor, _) = self.page();
+        let backed = memory.take_private().map(|private| {
+            let content = Content::Private(private.into_leaf());
+            let written = fault.access() == Access::Write;
+            cursor.overwrite(content.leaf(LeafSize::Size4KiB, record.rights, written));
+            content.start()
+        });
+        self.end(fault, memory, Outcome::Demand, backed)
     }
 
     /// The zero frame gives way to a private one, on a write. The processor may
     /// have it cached: the page is flushed.
-    #[inline]
-    pub(super) fn replace_zero(self) -> Backed {
+    #[inline(never)]
+    pub(super) fn replace_zero(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let backed = self.back_zero(memory);
+        self.end(fault, memory, Outcome::PrivateCopy, backed)
+    }
+
+    #[inline(always)]
+    fn back_zero(&mut self, memory: &Memory) -> Backed {
+        let (record, cursor, scope) = self.page();
         let size = LeafSize::Size4KiB;
-        if self.record.region.page_size > size
-            && let Some(frame) = collapse(self.cursor, self.record, self.scope, self.memory)
+        if record.region.page_size > size
+            && let Some(frame) = collapse(cursor, record, scope, memory)
         {
-            return self.done(Outcome::PrivateCopy, frame);
+            return Ok(frame);
         }
-        let content = Content::Private(self.memory.new_private(size)?.into_leaf());
-        let leaf = content.leaf(size, self.record.rights, true);
-        self.cursor.overwrite(leaf);
-        let page = VirtAddr::new_truncate(self.cursor.address());
-        self.memory.flush_page(*self.scope, page);
-        self.done(Outcome::PrivateCopy, content.start())
+        let content = Content::Private(memory.new_private(size)?.into_leaf());
+        cursor.overwrite(content.leaf(size, record.rights, true));
+        memory.flush_page(*scope, VirtAddr::new_truncate(cursor.address()));
+        Ok(content.start())
     }
 
-    /// The leaf, which maps what is at `frame`, allows the access already.
-    #[inline]
-    pub(super) fn allows(self, frame: PhysAddr) -> Backed {
-        self.record.region.faults += 1;
-        self.resolved(Outcome::Spurious, frame)
+    /// The leaf allows the access already.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn already_allowed(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, cursor, _) = self.page();
+        record.region.faults += 1;
+        let size = cursor.leaf().unwrap_or(LeafSize::Size4KiB);
+        let frame = cursor.entry().leaf_address(size);
+        self.record(fault, memory, Outcome::Spurious, frame)
     }
 
-    /// Maps the pages around, and counts the fault as resolved.
-    #[inline]
-    fn done(self, outcome: Outcome, frame: PhysAddr) -> Backed {
-        self.record.region.faults += 1;
-        if self.record.region.fault_around > 1 {
-            map_around(self.cursor, self.record, self.memory);
+    // --- how each ends --------------------------------------------------------
+
+    #[inline(always)]
+    fn end(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome, backed: Backed) -> Outcome {
+        match backed {
+            Ok(frame) => self.done(fault, memory, outcome, frame),
+            Err(OutOfFrames) => self.refuse(fault, memory, Refusal::OutOfFrames),
         }
-        self.resolved(outcome, frame)
     }
 
-    #[inline]
-    fn resolved(self, outcome: Outcome, frame: PhysAddr) -> Backed {
-        Ok(Resolved {
+    /// Counts the fault as resolved, and maps the pages around.
+    #[inline(always)]
+    fn done(
+        &mut self,
+        fault: &Fault,
+        memory: &Memory,
+        outcome: Outcome,
+        frame: PhysAddr,
+    ) -> Outcome {
+        let (record, ..) = self.page();
+        record.region.faults += 1;
+        if record.region.fault_around > 1 {
+            self.map_around(fault, memory, outcome, frame)
+        } else {
+            self.record(fault, memory, outcome, frame)
+        }
+    }
+
+    #[inline(never)]
+    fn map_around(
+        &mut self,
+        fault: &Fault,
+        memory: &Memory,
+        outcome: Outcome,
+        frame: PhysAddr,
+    ) -> Outcome {
+        let (record, cursor, _) = self.page();
+        map_around(cursor, record, memory);
+        self.record(fault, memory, outcome, frame)
+    }
+
+    /// Refuses a fault that lies in no region.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse_outside(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let refusal = if fault.address.as_u64() < LOWEST {
+            Refusal::NullPage
+        } else {
+            Refusal::NoRegion
+        };
+        self.refuse(fault, memory, refusal)
+    }
+
+    /// Refuses a fault that its region does.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse_inside(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, ..) = self.page();
+        let refusal = record.region.refusal_of(fault);
+        self.refuse(fault, memory, refusal)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, fault: &Fault, memory: &Memory, refusal: Refusal) -> Outcome {
+        self.record(fault, memory, Outcome::Refused(refusal), PhysAddr::zero())
+    }
+
+    /// Counts the fault, and writes it to the log.
+    #[inline(always)]
+    fn record(
+        &mut self,
+        fault: &Fault,
+        memory: &Memory,
+        outcome: Outcome,
+        frame: PhysAddr,
+    ) -> Outcome {
+        let record = self.regions.here();
+        let resolved = Resolved {
             outcome,
-            region: self.record.region.base,
+            region: record.map_or(VirtAddr::zero(), |record| record.region.base),
             frame,
-        })
+        };
+        memory.record(fault, resolved)
+    }
+
+    /// The page of the fault: the region that it lies in, the entry for it, and
+    /// whose translations a change there outdates.
+    #[inline(always)]
+    fn page(&mut self) -> (&mut Record, &mut Cursor, &Scope) {
+        let record = self.regions.here().expect("the page lies in a region");
+        (record, &mut self.cursor, &self.scope)
     }
 }
 

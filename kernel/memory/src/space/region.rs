@@ -25,12 +25,12 @@ pub enum Rights {
 /// When, and with what, a region's virtual memory becomes physical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backing {
-    /// Every page has a frame from the start: no fault and no failure later.
-    Immediate,
     /// A page gets a zeroed frame when it is first touched.
     Demand,
     /// Reads share one frame of zeroes; the first write gets a private frame.
     Zero,
+    /// Every page has a frame from the start: no fault and no failure later.
+    Immediate,
     /// Somebody else's memory (a device's registers, a framebuffer) from this
     /// physical address on, mapped from the start; its frames are borrowed.
     Device(PhysAddr, Cache),
@@ -131,15 +131,18 @@ impl Region {
         refused
     }
 
-    /// Why the region refuses a fault whose code is among those it refuses.
+    /// Why the region refuses a fault: what its code says, or that nothing is
+    /// mapped which the region would not map by itself.
     #[cold]
     pub(super) fn refusal_of(&self, fault: &Fault) -> Refusal {
         if self.backing == Backing::Guard {
             Refusal::Guard
         } else if fault.cause() == Cause::ReservedBit {
             Refusal::ReservedBit
-        } else {
+        } else if fault.code.intersects(self.refused()) {
             Refusal::Protection(fault.access())
+        } else {
+            Refusal::NotBacked
         }
     }
 

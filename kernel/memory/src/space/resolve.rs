@@ -19,15 +19,11 @@
 //! make endless. Absent to present needs no flush (Intel SDM vol. 3A 4.10.4.3).
 //! How each line is done is in `page`.
 
-use x86_64::{PhysAddr, VirtAddr};
+use x86_64::VirtAddr;
 
-use super::halves::LOWEST;
-use super::page::Page;
 use super::region::Backing;
 use super::{Content, Half};
-use crate::fault::{Access, Fault, Outcome, Refusal};
-use crate::fault_log::Resolved;
-use crate::frames::OutOfFrames;
+use crate::fault::{Access, Fault, Outcome};
 use crate::memory::Memory;
 use crate::paging::EntryKind;
 
@@ -35,69 +31,62 @@ impl Half {
     /// Resolves a page fault in this half, counts it, and writes one event to
     /// the log. On any outcome but [`Outcome::Refused`] the access can be tried
     /// again.
-    #[inline]
     pub(super) fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
-        let address = fault.address.as_u64();
-        let Some(record) = self.regions.lookup(address) else {
-            return self.refuse(fault, nothing_at(address), memory);
+        if self.is_near(fault.address) {
+            self.resolve_page(fault, memory)
+        } else {
+            self.search_and_resolve(fault, memory)
+        }
+    }
+
+    /// True if the last fault was in the same region and the same leaf table:
+    /// then [`Self::resolve_page`] has nothing to search.
+    #[inline]
+    fn is_near(&self, address: VirtAddr) -> bool {
+        self.regions.is_at(address.as_u64()) && self.cursor.is_near(address.as_u64())
+    }
+
+    /// The same path, out of line where it calls the searches: so the faults
+    /// near the last one call nothing on their way.
+    #[inline(never)]
+    fn search_and_resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        self.resolve_page(fault, memory)
+    }
+
+    /// Moves to the page of the fault, and makes it physical or says why not.
+    #[inline(always)]
+    fn resolve_page(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        self.regions.seek(fault.address.as_u64());
+        let Some(record) = self.regions.here() else {
+            return self.refuse_outside(fault, memory);
         };
         if fault.code.intersects(record.refused) {
-            let refusal = record.region.refusal_of(fault);
-            return self.refuse(fault, refusal, memory);
+            return self.refuse_inside(fault, memory);
         }
         let is_write = fault.access() == Access::Write;
-        let backing = record.region.backing;
-        let page = Page::at(address, &mut self.cursor, record, &self.scope, memory);
-        let entry = page.entry();
-        let backed = match page.kind_of(entry) {
-            EntryKind::Unused => match backing {
-                Backing::Zero if !is_write => page.share_zero(),
-                Backing::Demand | Backing::Zero => page.back(is_write),
-                Backing::Guard => return self.refuse(fault, Refusal::Guard, memory),
-                Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
-                    return self.refuse(fault, Refusal::NotBacked, memory);
+        self.cursor.seek(fault.address.as_u64());
+        let entry = self.cursor.entry();
+        match entry.kind(self.cursor.level()) {
+            EntryKind::Unused => match record.region.backing {
+                Backing::Demand => self.back(fault, memory, Outcome::Demand),
+                Backing::Zero if !is_write => self.share_zero(fault, memory),
+                Backing::Zero => self.back(fault, memory, Outcome::ZeroWrite),
+                Backing::Guard | Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
+                    self.refuse_inside(fault, memory)
                 }
             },
-            EntryKind::Reserved => page.take_reserved(is_write),
-            EntryKind::Leaf(start, size) if is_write && !entry.is_writable() => {
+            EntryKind::Reserved => self.take_reserved(fault, memory),
+            EntryKind::Leaf(_, size) if is_write && !entry.is_writable() => {
                 match Content::of(entry, size, memory.zero_frame()) {
-                    Content::Zero(_) => page.replace_zero(),
+                    Content::Zero(_) => self.replace_zero(fault, memory),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
-                        page.allows(start)
+                        self.already_allowed(fault, memory)
                     }
                 }
             }
-            EntryKind::Leaf(start, _) => page.allows(start),
-            EntryKind::Table(_) | EntryKind::Unknown(_) => {
-                return self.refuse(fault, Refusal::NotBacked, memory);
-            }
-        };
-        match backed {
-            Ok(resolved) => memory.record(fault, resolved),
-            Err(OutOfFrames) => self.refuse(fault, Refusal::OutOfFrames, memory),
+            EntryKind::Leaf(..) => self.already_allowed(fault, memory),
+            EntryKind::Table(_) | EntryKind::Unknown(_) => self.refuse_inside(fault, memory),
         }
-    }
-
-    /// Counts a refused fault, and writes it to the log.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&self, fault: &Fault, refusal: Refusal, memory: &Memory) -> Outcome {
-        let region = self.region_at(fault.address);
-        let resolved = Resolved {
-            outcome: Outcome::Refused(refusal),
-            region: region.map_or(VirtAddr::zero(), |region| region.base),
-            frame: PhysAddr::zero(),
-        };
-        memory.record(fault, resolved)
-    }
-}
-
-/// Why an address that no region holds is refused.
-fn nothing_at(address: u64) -> Refusal {
-    if address < LOWEST {
-        Refusal::NullPage
-    } else {
-        Refusal::NoRegion
     }
 }

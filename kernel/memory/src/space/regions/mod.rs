@@ -78,11 +78,30 @@ impl Regions {
         self.spares.nodes()
     }
 
-    /// The region that holds `address`, to change what the tree does not sort
-    /// by. The last hit comes first.
+    /// True if the region stood in holds `address`.
+    #[inline]
+    pub(crate) fn is_at(&self, address: u64) -> bool {
+        self.tree.is_at(address)
+    }
+
+    /// Moves to the region that holds `address`, if one does. In the region
+    /// stood in there is nothing to search.
+    #[inline]
+    pub(crate) fn seek(&mut self, address: u64) {
+        self.tree.seek(address, Link::find_mut);
+    }
+
+    /// The region moved to, to change what the tree does not sort by.
+    #[inline]
+    pub(crate) fn here(&mut self) -> Option<&mut Record> {
+        self.tree.last_mut()
+    }
+
+    /// The region that holds `address`, moved to.
     #[inline]
     pub(crate) fn lookup(&mut self, address: u64) -> Option<&mut Record> {
-        self.tree.lookup(address, Link::find_mut)
+        self.seek(address);
+        self.here()
     }
 
     /// The region that holds `address`.

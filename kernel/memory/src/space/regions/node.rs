@@ -143,33 +143,41 @@ impl Tree {
         &mut self.root
     }
 
-    /// The record that holds `address`: the last hit, or what `search` finds,
-    /// which is the last hit then.
+    /// True if the last hit holds `address`.
     #[inline]
-    pub(super) fn lookup(&mut self, address: u64, search: Search) -> Option<&mut Record> {
-        if let Some(last) = self.last {
-            // SAFETY: it was found below the root by `search_on`, and nothing
-            // below the root has changed since: that takes `root_mut`, which
-            // forgets it. The tree is borrowed for us alone, as the record is.
-            let record = unsafe { &mut *last.as_ptr() };
-            if record.contains(address) {
-                return Some(record);
-            }
+    pub(super) fn is_at(&self, address: u64) -> bool {
+        self.last().is_some_and(|last| last.contains(address))
+    }
+
+    /// Makes the record that holds `address`, if one does, the last hit: it is
+    /// already, or `search` finds it.
+    #[inline]
+    pub(super) fn seek(&mut self, address: u64, search: Search) {
+        if !self.is_at(address) {
+            self.search(address, search);
         }
-        self.search_on(address, search)
     }
 
     /// Out of line, so that the common path keeps its registers.
     #[inline(never)]
-    fn search_on(&mut self, address: u64, search: Search) -> Option<&mut Record> {
-        let record = search(self.root.as_mut()?, address)?;
-        self.last = Some(NonNull::from(&mut *record));
-        Some(record)
+    fn search(&mut self, address: u64, search: Search) {
+        let record = self.root.as_mut().and_then(|root| search(root, address));
+        self.last = record.map(NonNull::from);
+    }
+
+    /// The last hit, to change what the tree does not sort by.
+    #[inline]
+    pub(super) fn last_mut(&mut self) -> Option<&mut Record> {
+        // SAFETY: it was found below the root by `search`, and nothing below
+        // the root has changed since: that takes `root_mut`, which forgets it.
+        // The tree is borrowed for us alone, as the record is.
+        self.last.map(|mut last| unsafe { last.as_mut() })
     }
 
     /// The last hit.
+    #[inline]
     pub(super) fn last(&self) -> Option<&Record> {
-        // SAFETY: as in `lookup`, but shared.
+        // SAFETY: as in `last_mut`, but shared.
         self.last.map(|last| unsafe { last.as_ref() })
     }
 }
