@@ -121,7 +121,7 @@ impl fmt::Display for Fault {
         };
         let cause = match self.cause() {
             Cause::Absent => "the page is absent",
-            Cause::Protection => "the page is present, but not for that",
+            Cause::Protection => "the page is present, but does not allow it",
             Cause::ReservedBit => "a reserved bit is set in its translation",
         };
         write!(f, "{tried} {:#x} by {mode}, {cause}", self.address)
