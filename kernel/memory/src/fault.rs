@@ -196,16 +196,6 @@ impl Outcome {
         Self::Refused(Refusal::OutOfFrames),
     ];
 
-    /// True if the access was allowed, and a page is mapped for it now.
-    #[inline]
-    #[must_use]
-    pub const fn is_mapped(self) -> bool {
-        match self {
-            Self::Demand | Self::ZeroRead | Self::ZeroWrite | Self::PrivateCopy => true,
-            Self::Spurious | Self::Refused(_) => false,
-        }
-    }
-
     /// The place of this outcome in [`Self::ALL`].
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {

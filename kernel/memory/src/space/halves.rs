@@ -149,7 +149,7 @@ macro_rules! both_halves {
             /// access can be tried again.
             #[inline]
             pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-                self.0.resolve(fault, memory)
+                self.0.resolve_near_or_far(fault, memory)
             }
 
             /// Makes sure that each page of a range of demand regions can be

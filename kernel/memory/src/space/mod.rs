@@ -9,7 +9,7 @@
 //! | file | does |
 //! |---|---|
 //! | `halves` | makes and destroys the two kinds, and says what is safe in which |
-//! | `resolve`, `page` | make a page physical when it is touched, or say why not |
+//! | `resolve`, `page`, `large`, `around` | make a page physical when it is touched, or say why not |
 //! | `allocate`, `map` | make a region, and map it at once where its backing says so |
 //! | `change` | free, discard, protect |
 //! | `reserve` | makes sure that pages can be touched later |
@@ -23,10 +23,12 @@
 //! disk, in chapter 12, `docs/12-where-next.md`.
 
 mod allocate;
+mod around;
 mod bytes;
 mod change;
 mod content;
 mod halves;
+mod large;
 mod look;
 mod map;
 mod page;
