@@ -32,9 +32,9 @@
 //! physical memory from 1 MiB on:
 //!
 //! ```
-//! use memory::memory_map::{Kind, Region};
-//! use memory::space::{Backing, Request};
-//! use memory::{Access, Audit, Fault, Features, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
+//! use faultline_memory::memory_map::{Kind, Region};
+//! use faultline_memory::space::{Backing, Request};
+//! use faultline_memory::{Access, Audit, Fault, Features, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
 //! # #[repr(align(4096))]
 //! # struct Page(#[allow(dead_code)] [u8; 4096]);
 //! # let pages: Vec<Page> = (0..1024).map(|_| Page([0; 4096])).collect();
@@ -96,6 +96,7 @@
 #![deny(missing_docs)]
 
 pub mod audit;
+#[cfg(feature = "heap")]
 pub mod demand;
 pub mod direct_map;
 pub mod fault;
@@ -103,6 +104,7 @@ pub mod fault_log;
 pub mod features;
 mod flush;
 pub mod frames;
+#[cfg(feature = "heap")]
 pub mod heap;
 pub mod memory;
 pub mod memory_map;

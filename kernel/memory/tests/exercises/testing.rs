@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use memory::audit::{Audit, Broken, Conflict, Counter, LeafDefect};
-use memory::paging::EntryKind;
-use memory::space::{Backing, Request};
-use memory::{Flush, Scope};
+use faultline_memory::audit::{Audit, Broken, Conflict, Counter, LeafDefect};
+use faultline_memory::paging::EntryKind;
+use faultline_memory::space::{Backing, Request};
+use faultline_memory::{Flush, Scope};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::machine::Machine;

@@ -1,7 +1,7 @@
 //! Steps that touch memory: by a processor, and from outside of a space.
 
-use memory::space::BytesRefusal;
-use memory::{Access, Outcome};
+use faultline_memory::space::BytesRefusal;
+use faultline_memory::{Access, Outcome};
 use x86_64::VirtAddr;
 
 use super::common::operations::{Half, KERNEL};

@@ -1,9 +1,9 @@
 //! Reading and writing a space that no processor has loaded: the same faults,
 //! resolved in software.
 
-use memory::paging::Cache;
-use memory::space::{Backing, BytesError, BytesRefusal, Request, Rights};
-use memory::{Access, Outcome, Refusal};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{Backing, BytesError, BytesRefusal, Request, Rights};
+use faultline_memory::{Access, Outcome, Refusal};
 use x86_64::VirtAddr;
 
 use crate::common::machine::Machine;

@@ -3,12 +3,12 @@
 
 use std::error::Error;
 
-use memory::frames::OutOfFrames;
-use memory::space::{
+use faultline_memory::frames::OutOfFrames;
+use faultline_memory::space::{
     AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, FreeError,
     KernelHalfError, ProtectError, ReserveError,
 };
-use memory::{Access, NewMemoryError, Refusal};
+use faultline_memory::{Access, NewMemoryError, Refusal};
 use x86_64::{PhysAddr, VirtAddr};
 
 const AT: VirtAddr = VirtAddr::new(0x4000_0000);
