@@ -133,8 +133,8 @@ impl Either<'_> {
 
     pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         match self {
-            Self::Low(space) => space.resolve(&fault, memory),
-            Self::Kernel(kernel) => kernel.resolve(&fault, memory),
+            Self::Low(space) => space.resolve(fault, memory),
+            Self::Kernel(kernel) => kernel.resolve(fault, memory),
         }
     }
 

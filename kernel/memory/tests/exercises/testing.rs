@@ -125,7 +125,9 @@ fn a_discard_that_keeps_the_leaf_is_named_with_its_address() {
         space: Scope::Space(machine.space(0).root()),
         address: VirtAddr::new(BASE),
         frame,
-        defect: LeafDefect::Frame(Conflict::Free),
+        defect: LeafDefect::Frame {
+            conflict: Conflict::Free,
+        },
     };
     assert_eq!(audited(&machine), Err(broken));
     assert_eq!(broken.invariant(), 1);

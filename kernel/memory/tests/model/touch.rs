@@ -115,7 +115,7 @@ impl World {
                     .access(address, access, false, room, features);
                 self.count(effect);
                 if let Some(Outcome::Refused(refusal)) = effect.outcome {
-                    return (bytes, Some((address, BytesRefusal::Fault(refusal))));
+                    return (bytes, Some((address, BytesRefusal::Fault { refusal })));
                 }
             }
             let (start, leaf) = self.plain(half).leaf_at(address).expect("mapped");

@@ -189,11 +189,15 @@ fn bytes_from_outside() {
     };
     assert_words([
         (
-            &at(BytesRefusal::Fault(Refusal::NoRegion)),
+            &at(BytesRefusal::Fault {
+                refusal: Refusal::NoRegion,
+            }),
             "0x0000000040000000: no region holds the address",
         ),
         (
-            &at(BytesRefusal::Fault(Refusal::Protection(Access::Write))),
+            &at(BytesRefusal::Fault {
+                refusal: Refusal::Protection(Access::Write),
+            }),
             "0x0000000040000000: the region does not allow writing",
         ),
         (

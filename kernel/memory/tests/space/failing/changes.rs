@@ -153,7 +153,9 @@ fn writing_one_byte_of_a_space_that_is_not_loaded() {
         let to = VirtAddr::new(BASE + 7);
         let written = machine.with(LOW, |space, memory| space.write(to, &[1], memory));
         written.map_err(|error| {
-            let refusal = BytesRefusal::Fault(Refusal::OutOfFrames);
+            let refusal = BytesRefusal::Fault {
+                refusal: Refusal::OutOfFrames,
+            };
             assert_eq!((error.address, error.refusal), (to, refusal));
         })
     });
