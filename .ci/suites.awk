@@ -24,7 +24,7 @@ function open_suite(name) {
 
 { sub(/\r$/, "") }
 
-# "     Running unittests src/lib.rs (target/debug/deps/memory-0123456789abcdef)"
+# "     Running unittests src/lib.rs (target/debug/deps/faultline_memory-0123456789abcdef)"
 /^ +Running .* \([^ ]+\)$/ {
     place = $NF ~ /x86_64-unknown-none/ ? "guest " : "host "
     name = $NF

@@ -21,6 +21,7 @@
 //! | [`space`] | address spaces: regions, their backing, [`resolve`](Space::resolve) | all above |
 //! | [`audit`] | checks all invariants, from outside | all above |
 //! | [`heap`] | the kernel heap's policy: size classes, growth and trim | a trait for a span of memory |
+//! | [`demand`] | that trait over regions on demand | space and heap |
 //!
 //! # In a kernel of your own
 //!
@@ -32,9 +33,9 @@
 //! physical memory from 1 MiB on:
 //!
 //! ```
-//! use memory::memory_map::{Kind, Region};
-//! use memory::space::{Backing, Request};
-//! use memory::{Access, Audit, Fault, Features, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
+//! use faultline_memory::memory_map::{Kind, Region};
+//! use faultline_memory::space::{Backing, Request};
+//! use faultline_memory::{Access, Audit, Fault, Features, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
 //! # #[repr(align(4096))]
 //! # struct Page(#[allow(dead_code)] [u8; 4096]);
 //! # let pages: Vec<Page> = (0..1024).map(|_| Page([0; 4096])).collect();
@@ -91,11 +92,28 @@
 //! [`Rights`](space::Rights). In a [`Space`], where no Rust value lives, every
 //! operation is safe. In the [`KernelHalf`] whatever could take memory from under
 //! a reference is an `unsafe fn`.
+//!
+//! # Cargo features
+//!
+//! - `heap`, on by default: the modules [`heap`] and [`demand`]. Without it the
+//!   crate does not depend on `linked_list_allocator`.
+//! - `checks`: the heap checks each block in optimised builds, too. With debug
+//!   assertions it always does.
+//!
+//! # What may grow
+//!
+//! Errors, and what an audit finds, are `#[non_exhaustive]`: a later version may
+//! refuse for one more reason. What a kernel has to answer is not, so that its
+//! `match` needs no `_` and the compiler names what is new: [`Outcome`] and
+//! [`Refusal`], [`Backing`](space::Backing), [`EntryKind`](paging::EntryKind),
+//! [`Content`](space::Content), [`FrameKind`](frames::FrameKind). A new one of
+//! these comes with a new major version.
 #![no_std]
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod audit;
+#[cfg(feature = "heap")]
 pub mod demand;
 pub mod direct_map;
 pub mod fault;
@@ -103,6 +121,7 @@ pub mod fault_log;
 pub mod features;
 mod flush;
 pub mod frames;
+#[cfg(feature = "heap")]
 pub mod heap;
 pub mod memory;
 pub mod memory_map;
@@ -117,6 +136,8 @@ pub use features::Features;
 pub use memory::{Memory, NewMemoryError};
 pub use space::{KernelHalf, Space};
 pub use tlb::{Flush, Scope, Tlb};
+/// Addresses, pages and frames are this crate's, and of this version of it.
+pub use x86_64;
 
 /// Programs that must not compile, each beside one that does.
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use memory::Features;
+use faultline_memory::Features;
 
 const NOTHING: Features = Features {
     gigabyte_pages: false,

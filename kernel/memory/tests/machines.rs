@@ -1,8 +1,8 @@
 //! Memory maps of real machines, from the boot loader's words to the last frame.
 
-use memory::frames::{Frame, FrameKind, Frames, Layout};
-use memory::memory_map::Kind::{self, Reclaimable, Reserved, Usable};
-use memory::memory_map::{MemoryMap, Region};
+use faultline_memory::frames::{Frame, FrameKind, Frames, Layout};
+use faultline_memory::memory_map::Kind::{self, Reclaimable, Reserved, Usable};
+use faultline_memory::memory_map::{MemoryMap, Region};
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;

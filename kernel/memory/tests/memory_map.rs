@@ -1,6 +1,6 @@
 //! The memory map cleaned: rules one by one, and random maps against a model.
 
-use memory::memory_map::{FrameRange, Kind, MapEntry, MemoryMap, Region};
+use faultline_memory::memory_map::{FrameRange, Kind, MapEntry, MemoryMap, Region};
 use proptest::prelude::*;
 use x86_64::PhysAddr;
 

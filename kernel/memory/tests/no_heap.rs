@@ -9,10 +9,10 @@ use std::cell::Cell;
 use common::machine::FEATURES;
 use common::operations::{PAGE, at};
 use common::simulated_memory::SimulatedMemory;
-use memory::memory_map::{Kind, Region};
-use memory::paging::LeafSize;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Fault, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
+use faultline_memory::memory_map::{Kind, Region};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Fault, Flush, KernelHalf, Memory, Outcome, Scope, Space, Tlb};
 use x86_64::VirtAddr;
 
 thread_local! {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use common::machine::FEATURES;
 use common::processor::Processor;
 use common::simulated_memory::SimulatedMemory;
-use memory::{Access, Features};
+use faultline_memory::{Access, Features};
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 const ROOT: u64 = 0x10_0000;

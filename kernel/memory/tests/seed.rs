@@ -6,9 +6,9 @@ mod common;
 
 use common::machine::{FIRST_TABLES, Machine};
 use common::operations::LOW;
-use memory::Outcome;
-use memory::paging::{LeafSize, index_at, offset_in_page};
-use memory::space::{Backing, Placement, Request};
+use faultline_memory::Outcome;
+use faultline_memory::paging::{LeafSize, index_at, offset_in_page};
+use faultline_memory::space::{Backing, Placement, Request};
 use x86_64::VirtAddr;
 
 const BASE: u64 = 0x1_0000;

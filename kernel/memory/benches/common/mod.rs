@@ -10,9 +10,9 @@
 use std::time::Duration;
 
 use criterion::Criterion;
+use faultline_memory::memory_map::{Kind, Region};
+use faultline_memory::{Features, Flush, Memory, Scope, Tlb};
 use memmap2::{MmapMut, MmapRaw};
-use memory::memory_map::{Kind, Region};
-use memory::{Features, Flush, Memory, Scope, Tlb};
 use x86_64::VirtAddr;
 
 /// What this crate is called among the contestants.

@@ -16,7 +16,7 @@ mod workloads;
 use bitmap_allocator::{BitAlloc1M, BitAlloc16M, BitAlloc64K, BitAlloc256M};
 use buddy_system_allocator::FrameAllocator;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use memory::frames::Frames;
+use faultline_memory::frames::Frames;
 
 use peers::{Bitmap, Contestant};
 use workloads::{HELD, Memory, Step, bulk, churn, pair, scatter};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bitmap_allocator::BitAlloc;
 use buddy_system_allocator::FrameAllocator;
-use memory::frames::{Frame, FrameKind, Frames, Layout, Run};
-use memory::memory_map::FrameRange;
+use faultline_memory::frames::{Frame, FrameKind, Frames, Layout, Run};
+use faultline_memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size2MiB};
 

@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use faultline_memory::heap::{GRAIN, PAGE, Pages, Source};
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
-use memory::heap::{GRAIN, PAGE, Pages, Source};
 
 /// Bytes that are reserved: a power of two, as the buddies like it.
 const SIZE: usize = 512 << 20;

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
 
-use memory::heap::Heap;
+use faultline_memory::heap::Heap;
 use talc::DefaultBinning;
 use talc::base::Talc as TalcHeap;
 use talc::source::Manual;

@@ -1,8 +1,8 @@
 //! This crate: a kernel half, one space beside it, and whole operations on it.
 
-use memory::paging::{Cache, LeafSize};
-use memory::space::{Backing, Placement, Request, Rights};
-use memory::{Access, Fault, KernelHalf, Memory, Outcome, Space};
+use faultline_memory::paging::{Cache, LeafSize};
+use faultline_memory::space::{Backing, Placement, Request, Rights};
+use faultline_memory::{Access, Fault, KernelHalf, Memory, Outcome, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::{OURS, memory};

@@ -22,8 +22,8 @@ mod map;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use memory::space::{Backing, Placement, Request};
-use memory::{Access, Fault, KernelHalf, Memory, Outcome, Space};
+use faultline_memory::space::{Backing, Placement, Request};
+use faultline_memory::{Access, Fault, KernelHalf, Memory, Outcome, Space};
 use x86_64::VirtAddr;
 
 use common::{OURS, Random, memory};

@@ -8,6 +8,7 @@ use crate::tlb::Scope;
 
 /// The first invariant that an audit found broken, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Broken {
     /// The scratch is shorter than [`Audit::words`](super::Audit::words).
     ScratchTooShort {
@@ -16,8 +17,11 @@ pub enum Broken {
         /// Words that were given.
         given: usize,
     },
-    /// 1: the allocator's bitmap, count and summaries differ for the 2 MiB from here on.
-    Bitmap(PhysAddr),
+    /// 1: the allocator's bitmap, count and summaries differ for 2 MiB of memory.
+    Bitmap {
+        /// The first address of them.
+        block: PhysAddr,
+    },
     /// 1: a counter says something else than what was found.
     Count {
         /// Which counter.
@@ -38,8 +42,11 @@ pub enum Broken {
         /// What is wrong.
         defect: LeafDefect,
     },
-    /// 3: the zero frame holds another byte than 0 at this address.
-    ZeroFrame(PhysAddr),
+    /// 3: the zero frame holds another byte than 0.
+    ZeroFrame {
+        /// The byte's address.
+        address: PhysAddr,
+    },
     /// 4: something is wrong with a table.
     Table {
         /// The half that it belongs to.
@@ -78,12 +85,16 @@ pub enum Broken {
         /// What is wrong.
         defect: RecordsDefect,
     },
-    /// 6: so many leaves and tables were lost in batches that were not finished.
-    Leaked(u64),
+    /// 6: leaves and tables were lost in batches that were not finished.
+    Leaked {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// A number that somebody keeps, and that an audit counts anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Counter {
     /// Frames that are managed.
     Total,
@@ -113,6 +124,7 @@ pub enum Counter {
 
 /// A right that a leaf gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Right {
     /// To write.
     Write,
@@ -126,6 +138,7 @@ pub enum Right {
 
 /// What a frame is already, or is still, that does not go with what it is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Conflict {
     /// It is in no range of the memory map.
     Unmanaged,
@@ -145,6 +158,7 @@ pub enum Conflict {
 
 /// What is wrong with a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LeafDefect {
     /// 2: no region holds its first address.
     NoRegion,
@@ -153,13 +167,25 @@ pub enum LeafDefect {
     /// 2: its region is a guard.
     InGuard,
     /// 2: it gives a right that its region does not.
-    Excess(Right),
+    Excess {
+        /// That right.
+        right: Right,
+    },
     /// 2: it lacks a right that its region gives: faults there would be spurious for ever.
-    Lack(Right),
-    /// 2: these bits of the entry are not what its region asks for.
-    Bits(u64),
-    /// 2: the processor reserves these bits of the entry.
-    ReservedBits(u64),
+    Lack {
+        /// That right.
+        right: Right,
+    },
+    /// 2: bits of the entry are not what its region asks for.
+    Bits {
+        /// Those that differ.
+        bits: u64,
+    },
+    /// 2: the entry has bits set that the processor reserves.
+    ReservedBits {
+        /// Those bits.
+        bits: u64,
+    },
     /// 2: the entry is neither present nor zero, and not that of a reserved
     /// page of a demand region either.
     Unknown,
@@ -168,7 +194,10 @@ pub enum LeafDefect {
     /// 1: it maps somebody else's memory, and that memory is managed.
     BorrowsManaged,
     /// 1: the frame is something else as well.
-    Frame(Conflict),
+    Frame {
+        /// What else it is.
+        conflict: Conflict,
+    },
     /// 3: it maps the zero frame in a region that is not zero-backed.
     ZeroFrame,
     /// 3: it maps the zero frame and may be written through.
@@ -179,11 +208,18 @@ pub enum LeafDefect {
 
 /// What is wrong with a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TableDefect {
     /// 1: its frame is something else as well.
-    Frame(Conflict),
-    /// 2: these bits of the entry that points to it are wrong.
-    Bits(u64),
+    Frame {
+        /// What else it is.
+        conflict: Conflict,
+    },
+    /// 2: bits of the entry that points to it are wrong.
+    Bits {
+        /// Those bits.
+        bits: u64,
+    },
     /// 4: it has no entry in use.
     Empty,
     /// 4: the entry that points to it says so many are in use, and so many are.
@@ -203,6 +239,7 @@ pub enum TableDefect {
 
 /// What is wrong with the record of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RegionDefect {
     /// 5: base or size is not a multiple of 4 KiB, or the size is 0.
     Unaligned,
@@ -214,8 +251,11 @@ pub enum RegionDefect {
     User,
     /// 5: what is kept beside it for the fault path is not what follows from it.
     Derived,
-    /// 4: it has all its memory from the start, and nothing is mapped here.
-    NotResident(VirtAddr),
+    /// 4: it has all its memory from the start, and nothing is mapped at one of its pages.
+    NotResident {
+        /// The page.
+        address: VirtAddr,
+    },
 }
 
 impl Broken {
@@ -224,12 +264,12 @@ impl Broken {
     pub const fn invariant(&self) -> u8 {
         match self {
             Self::ScratchTooShort { .. } => 0,
-            Self::Bitmap(_) | Self::Count { .. } => 1,
+            Self::Bitmap { .. } | Self::Count { .. } => 1,
             Self::Leaf { defect, .. } => defect.invariant(),
-            Self::ZeroFrame(_) => 3,
+            Self::ZeroFrame { .. } => 3,
             Self::Table { defect, .. } => match defect {
-                TableDefect::Frame(_) => 1,
-                TableDefect::Bits(_) => 2,
+                TableDefect::Frame { .. } => 1,
+                TableDefect::Bits { .. } => 2,
                 TableDefect::Empty
                 | TableDefect::InUse { .. }
                 | TableDefect::Missing
@@ -237,7 +277,7 @@ impl Broken {
                 | TableDefect::StaleCursor => 4,
             },
             Self::Region { defect, .. } => match defect {
-                RegionDefect::NotResident(_) => 4,
+                RegionDefect::NotResident { .. } => 4,
                 RegionDefect::Unaligned
                 | RegionDefect::OutsideHalf
                 | RegionDefect::TornOff
@@ -246,7 +286,7 @@ impl Broken {
             },
             Self::RecordFrame { .. } => 1,
             Self::Records { .. } => 5,
-            Self::Leaked(_) => 6,
+            Self::Leaked { .. } => 6,
         }
     }
 }
@@ -254,15 +294,15 @@ impl Broken {
 impl LeafDefect {
     const fn invariant(self) -> u8 {
         match self {
-            Self::OtherMemory | Self::BorrowsManaged | Self::Frame(_) => 1,
+            Self::OtherMemory | Self::BorrowsManaged | Self::Frame { .. } => 1,
             Self::ZeroFrame | Self::ZeroWritable | Self::WritableAndExecutable => 3,
             Self::NoRegion
             | Self::AcrossRegions
             | Self::InGuard
-            | Self::Excess(_)
-            | Self::Lack(_)
-            | Self::Bits(_)
-            | Self::ReservedBits(_)
+            | Self::Excess { .. }
+            | Self::Lack { .. }
+            | Self::Bits { .. }
+            | Self::ReservedBits { .. }
             | Self::Unknown => 2,
         }
     }

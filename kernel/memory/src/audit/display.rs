@@ -19,9 +19,9 @@ impl fmt::Display for Broken {
             Self::ScratchTooShort { needed, given } => {
                 write!(f, "it needs {needed} words of scratch, not {given}")
             }
-            Self::Bitmap(start) => write!(
+            Self::Bitmap { block } => write!(
                 f,
-                "bitmap, count and summaries differ for the 2 MiB of memory from {start:#x} on"
+                "bitmap, count and summaries differ for the 2 MiB of memory from {block:#x} on"
             ),
             Self::Count {
                 counter,
@@ -41,7 +41,7 @@ impl fmt::Display for Broken {
                 "the leaf at {address:#x} in {}, frame {frame:#x}: {defect}",
                 Half(space)
             ),
-            Self::ZeroFrame(address) => {
+            Self::ZeroFrame { address } => {
                 write!(
                     f,
                     "the zero frame holds another byte than 0 at {address:#x}"
@@ -75,7 +75,7 @@ impl fmt::Display for Broken {
             Self::Records { space, defect } => {
                 write!(f, "the tree of regions in {}: {defect}", Half(space))
             }
-            Self::Leaked(count) => write!(
+            Self::Leaked { count } => write!(
                 f,
                 "{count} leaves and tables were lost in batches that were not finished"
             ),
@@ -145,22 +145,22 @@ impl fmt::Display for LeafDefect {
             Self::NoRegion => "it lies in no region",
             Self::AcrossRegions => "it does not lie within its region as a whole",
             Self::InGuard => "its region is a guard, where nothing may be mapped",
-            Self::Excess(right) => {
+            Self::Excess { right } => {
                 return write!(f, "it gives the right '{right}', which its region does not");
             }
-            Self::Lack(right) => {
+            Self::Lack { right } => {
                 return write!(f, "it lacks the right '{right}', which its region gives");
             }
-            Self::Bits(bits) => {
+            Self::Bits { bits } => {
                 return write!(f, "its bits {bits:#x} are not what its region asks for");
             }
-            Self::ReservedBits(bits) => {
+            Self::ReservedBits { bits } => {
                 return write!(f, "the processor reserves its bits {bits:#x}");
             }
             Self::Unknown => "it is neither present nor zero, nor that of a reserved page",
             Self::OtherMemory => "it maps other memory than its device's",
             Self::BorrowsManaged => "it borrows memory that the frame allocator manages",
-            Self::Frame(conflict) => return conflict.fmt(f),
+            Self::Frame { conflict } => return conflict.fmt(f),
             Self::ZeroFrame => "it maps the zero frame, and its region is not zero-backed",
             Self::ZeroWritable => "it maps the zero frame and may be written through",
             Self::WritableAndExecutable => "with it, the frame is both writable and executable",
@@ -171,8 +171,8 @@ impl fmt::Display for LeafDefect {
 impl fmt::Display for TableDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Frame(conflict) => return conflict.fmt(f),
-            Self::Bits(bits) => {
+            Self::Frame { conflict } => return conflict.fmt(f),
+            Self::Bits { bits } => {
                 return write!(f, "bits {bits:#x} of the entry that points to it are wrong");
             }
             Self::Empty => "it is kept, and no entry of it is in use",
@@ -194,7 +194,7 @@ impl fmt::Display for RegionDefect {
             Self::TornOff => "the region that it continues does not lie before it",
             Self::User => "user mode may not access the kernel half",
             Self::Derived => "what is kept beside it for its faults does not follow from it",
-            Self::NotResident(address) => {
+            Self::NotResident { address } => {
                 return write!(
                     f,
                     "nothing is mapped at {address:#x}, and all of it should be"
@@ -207,19 +207,25 @@ impl fmt::Display for RegionDefect {
 impl fmt::Display for RecordsDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Frame(node) => write!(f, "the node at {node:#x} names another frame as its own"),
-            Self::Level(node) => write!(f, "the node at {node:#x} is on the wrong level"),
-            Self::Filling(node) => write!(f, "the node at {node:#x} is not filled as it says"),
-            Self::Order(node) => write!(f, "the regions in the node at {node:#x} are out of order"),
-            Self::Gap(node) => write!(f, "the node at {node:#x} notes a wrong largest gap"),
-            Self::Note(node, entry) => {
+            Self::Frame { node } => {
+                write!(f, "the node at {node:#x} names another frame as its own")
+            }
+            Self::Level { node } => write!(f, "the node at {node:#x} is on the wrong level"),
+            Self::Filling { node } => write!(f, "the node at {node:#x} is not filled as it says"),
+            Self::Order { node } => {
+                write!(f, "the regions in the node at {node:#x} are out of order")
+            }
+            Self::Gap { node } => write!(f, "the node at {node:#x} notes a wrong largest gap"),
+            Self::Note { node, entry } => {
                 write!(
                     f,
                     "entry {entry} of the node at {node:#x} notes a wrong span"
                 )
             }
-            Self::Records(found) => write!(f, "{found} regions were found, and others are counted"),
-            Self::Nodes(found) => write!(f, "{found} nodes were found, and others are counted"),
+            Self::Records { found } => {
+                write!(f, "{found} regions were found, and others are counted")
+            }
+            Self::Nodes { found } => write!(f, "{found} nodes were found, and others are counted"),
             Self::LastHit => f.write_str("the record that was hit last is not in it"),
         }
     }

@@ -35,7 +35,10 @@ impl Auditor<'_> {
         };
         let features = self.memory.features();
         let reserved = reserved_bits(leaf, features);
-        self.require(reserved == 0, broken(LeafDefect::ReservedBits(reserved)))?;
+        self.require(
+            reserved == 0,
+            broken(LeafDefect::ReservedBits { bits: reserved }),
+        )?;
 
         let address = VirtAddr::new_truncate(leaf.address);
         let region = match *last {
@@ -71,7 +74,7 @@ impl Auditor<'_> {
                 let claimed = self.marks.claim(memory, leaf.size, Owner::Private);
                 self.report.checks += leaf.size.frames();
                 claimed.map_err(|Clash { frame, conflict }| {
-                    at_frame(broken(LeafDefect::Frame(conflict)), frame)
+                    at_frame(broken(LeafDefect::Frame { conflict }), frame)
                 })?;
                 self.report.private += leaf.size.frames();
             }
@@ -107,13 +110,13 @@ impl Auditor<'_> {
         for right in [Right::Write, Right::Execute, Right::User, Right::Global] {
             self.report.checks += 1;
             match (right.is_in(flags), right.is_in(expected.flags())) {
-                (true, false) => return Err(LeafDefect::Excess(right)),
-                (false, true) if !is_fixed => return Err(LeafDefect::Lack(right)),
+                (true, false) => return Err(LeafDefect::Excess { right }),
+                (false, true) if !is_fixed => return Err(LeafDefect::Lack { right }),
                 (false, true) | (true, true) | (false, false) => {}
             }
         }
         match (leaf.entry.bits() ^ expected.bits()) & !SET_BY_PROCESSOR {
-            bits if bits != 0 && !is_fixed => Err(LeafDefect::Bits(bits)),
+            bits if bits != 0 && !is_fixed => Err(LeafDefect::Bits { bits }),
             _ => Ok(()),
         }
     }

@@ -37,6 +37,7 @@ use marks::Marks;
 
 /// What an audit looked at, when nothing was broken. Frames are of 4 KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// Comparisons that were made.
     pub checks: u64,
@@ -163,7 +164,7 @@ impl<'a> Audit<'a> {
         };
         let kernel: &Half = self.kernel;
         let halves = once(kernel).chain(spaces.map(|space| &**space));
-        auditor.require(leaked == 0, Broken::Leaked(leaked))?;
+        auditor.require(leaked == 0, Broken::Leaked { count: leaked })?;
         auditor.bitmap()?;
         for half in halves.clone() {
             auditor.regions(half)?;
@@ -214,7 +215,7 @@ impl Auditor<'_> {
     /// The allocator's bitmap agrees with itself and with its counters.
     fn bitmap(&mut self) -> Result<(), Broken> {
         let frames = self.frames;
-        let found = frames.recount().map_err(Broken::Bitmap)?;
+        let found = frames.recount().map_err(|block| Broken::Bitmap { block })?;
         let counts = frames.counts();
         self.equal(Counter::Total, counts.total, found.total)?;
         self.equal(Counter::Free, counts.free, found.free)?;
@@ -248,7 +249,7 @@ impl Auditor<'_> {
             unsafe { self.memory.direct_map().read(address, &mut bytes) };
             let wrong = bytes.iter().position(|byte| *byte != 0);
             let at = address + wrong.unwrap_or(0) as u64;
-            self.require(wrong.is_none(), Broken::ZeroFrame(at))?;
+            self.require(wrong.is_none(), Broken::ZeroFrame { address: at })?;
             address += PIECE as u64;
         }
         Ok(())

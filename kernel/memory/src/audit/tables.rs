@@ -96,7 +96,14 @@ impl Auditor<'_> {
                 conflict: Conflict::Reserved | Conflict::Unmanaged,
                 ..
             }) if half.is_kernel() => self.report.foreign_tables += 1,
-            Err(clash) => return Err(broken(0, TableDefect::Frame(clash.conflict))),
+            Err(clash) => {
+                return Err(broken(
+                    0,
+                    TableDefect::Frame {
+                        conflict: clash.conflict,
+                    },
+                ));
+            }
         }
         let unshared = half.cursor().first_unshared(kernel.cursor());
         let slot = u64::from(unshared.unwrap_or(0));
@@ -140,11 +147,22 @@ impl Auditor<'_> {
         self.report.checks += 1;
         self.marks
             .claim(frame, LeafSize::Size4KiB, Owner::Table)
-            .map_err(|clash| defect(half, seen, TableDefect::Frame(clash.conflict)))?;
+            .map_err(|clash| {
+                defect(
+                    half,
+                    seen,
+                    TableDefect::Frame {
+                        conflict: clash.conflict,
+                    },
+                )
+            })?;
         self.report.tables += 1;
         let wanted = Entry::table(frame, seen.entry.in_use(), !half.is_kernel());
         let wrong = (seen.entry.bits() ^ wanted.bits()) & !PageTableFlags::ACCESSED.bits();
-        self.require(wrong == 0, defect(half, seen, TableDefect::Bits(wrong)))
+        self.require(
+            wrong == 0,
+            defect(half, seen, TableDefect::Bits { bits: wrong }),
+        )
     }
 
     /// Whether a table is the boot loader's: its frame is reserved and was not
@@ -163,7 +181,10 @@ impl Auditor<'_> {
             reserved |= PageTableFlags::NO_EXECUTE;
         }
         let wrong = seen.entry.bits() & reserved.bits();
-        self.require(wrong == 0, defect(kernel, seen, TableDefect::Bits(wrong)))
+        self.require(
+            wrong == 0,
+            defect(kernel, seen, TableDefect::Bits { bits: wrong }),
+        )
     }
 
     /// The entry of a reserved page lies in a demand region.
@@ -194,7 +215,9 @@ impl Auditor<'_> {
             let mut address = region.base.as_u64();
             while address < region.end() {
                 cursor.seek(address);
-                let hole = RegionDefect::NotResident(VirtAddr::new_truncate(address));
+                let hole = RegionDefect::NotResident {
+                    address: VirtAddr::new_truncate(address),
+                };
                 let broken = Broken::Region {
                     space: scope(half),
                     base: region.base,

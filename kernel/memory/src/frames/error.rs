@@ -9,6 +9,7 @@ use super::FrameKind;
 
 /// [`Frames::new`](super::Frames::new) could not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NewError {
     /// The storage is too short; both numbers are words of 64 bits.
     StorageTooShort {
@@ -59,6 +60,7 @@ impl Error for OutOfFrames {}
 
 /// [`Frames::allocate_run`](super::Frames::allocate_run) found no run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RunError {
     /// A run of no frames was asked for.
     Empty,
@@ -98,6 +100,7 @@ impl Error for RunError {}
 
 /// [`Frames::allocate_at`](super::Frames::allocate_at) refused; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AllocateAtError {
     /// The range holds no frame.
     Empty,
@@ -145,6 +148,7 @@ impl Error for AllocateAtError {}
 
 /// [`Frames::free_raw`](super::Frames::free_raw) refused; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FreeError {
     /// The address is not a multiple of the frame's size.
     Misaligned {
@@ -186,6 +190,7 @@ impl Error for FreeError {}
 
 /// [`Frames::reclaim`](super::Frames::reclaim) refused; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReclaimError {
     /// The frame is not one of those that are reserved until reclaimed.
     NotReclaimable {

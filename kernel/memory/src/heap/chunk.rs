@@ -35,7 +35,8 @@ pub(super) const MEDIUM: u8 = u8::MAX - 1;
 /// In the place of a class: the span holds no blocks.
 pub(super) const NO_CLASS: u8 = u8::MAX;
 
-/// What is noted about one span.
+/// What is noted about one span: 16 bytes, with pointers of 32 bits, too.
+#[repr(align(16))]
 pub(super) struct Span {
     /// What is handed out: blocks of the class, or steps of medium blocks.
     pub(super) used: u32,

@@ -10,7 +10,7 @@ use super::source::{GRAIN, Pages, Source};
 ///
 /// ```
 /// use core::alloc::Layout;
-/// use memory::heap::{Heap, MappedMemory};
+/// use faultline_memory::heap::{Heap, MappedMemory};
 ///
 /// #[repr(align(0x20_0000))]
 /// struct Room([u8; 8 << 20]);

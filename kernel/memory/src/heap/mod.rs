@@ -26,7 +26,7 @@
 //! Nothing here is called by the rest of this crate, so that resolving a fault
 //! cannot allocate. No code that matters is generic, so all of it is compiled with
 //! this crate: to have a fast heap in debug builds, put `opt-level = 2` under
-//! `[profile.dev.package.memory]` of your workspace.
+//! `[profile.dev.package.faultline-memory]` of your workspace.
 #![allow(unsafe_code)]
 
 mod blocks;

@@ -81,11 +81,11 @@ impl Entry {
 
     /// Bit 9 of a leaf: the frame is borrowed (a device's, or one that
     /// somebody else accounts for) and is not given back with the leaf.
-    pub const BORROWED: PageTableFlags = PageTableFlags::BIT_9;
+    pub(crate) const BORROWED: PageTableFlags = PageTableFlags::BIT_9;
 
     /// Bit 10 of a leaf: it belongs to a fixed region, and what it maps is
     /// accounted for elsewhere (the kernel's image, the direct map).
-    pub const FIXED: PageTableFlags = PageTableFlags::BIT_10;
+    pub(crate) const FIXED: PageTableFlags = PageTableFlags::BIT_10;
 
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
@@ -160,7 +160,7 @@ impl Entry {
     /// low address bits are reserved, and bit 12 is the PAT bit.
     #[inline]
     #[must_use]
-    pub const fn leaf_address(self, size: LeafSize) -> PhysAddr {
+    pub(crate) const fn leaf_address(self, size: LeafSize) -> PhysAddr {
         PhysAddr::new_truncate(self.0 & ADDRESS & !(size.bytes() - 1))
     }
 

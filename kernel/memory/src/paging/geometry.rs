@@ -55,7 +55,7 @@ impl LeafSize {
 
     /// True if the processor has leaves of this size.
     #[must_use]
-    pub const fn exists_with(self, features: Features) -> bool {
+    pub(crate) const fn exists_with(self, features: Features) -> bool {
         match self {
             Self::Size4KiB | Self::Size2MiB => true,
             Self::Size1GiB => features.gigabyte_pages,

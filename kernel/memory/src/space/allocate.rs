@@ -19,6 +19,7 @@ use crate::paging::{EntryKind, LeafSize, span_of};
 
 /// Why [`Space::back_with`](super::Space::back_with) refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BackError {
     /// The address is not a multiple of 4 KiB.
     Unaligned {

@@ -24,9 +24,13 @@ pub struct BytesError {
 
 /// Why a byte of another space could not be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BytesRefusal {
     /// The page fault that the access amounts to was refused.
-    Fault(Refusal),
+    Fault {
+        /// Why.
+        refusal: Refusal,
+    },
     /// Somebody else's memory (a device's, the kernel's image) stands behind the
     /// page; it is not touched from outside.
     Device,
@@ -38,7 +42,7 @@ impl fmt::Display for BytesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#018x}: ", self.address.as_u64())?;
         match self.refusal {
-            BytesRefusal::Fault(refusal) => refusal.fmt(f),
+            BytesRefusal::Fault { refusal } => refusal.fmt(f),
             BytesRefusal::Device => {
                 f.write_str("a device's memory, which is not touched from outside")
             }
@@ -114,10 +118,15 @@ impl Half {
             && let Outcome::Refused(refusal) =
                 self.resolve_near_or_far(&Fault::supervisor(address, access), memory)
         {
-            return failed(address, BytesRefusal::Fault(refusal));
+            return failed(address, BytesRefusal::Fault { refusal });
         }
         let Some(size) = self.cursor.leaf() else {
-            return failed(address, BytesRefusal::Fault(Refusal::NotBacked));
+            return failed(
+                address,
+                BytesRefusal::Fault {
+                    refusal: Refusal::NotBacked,
+                },
+            );
         };
         let start = match Content::of(self.cursor.entry(), size, self.zero) {
             Content::Zero(start) | Content::Private(start) => start,

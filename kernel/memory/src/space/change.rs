@@ -19,6 +19,7 @@ use crate::paging::{Entry, LeafSize};
 
 /// Why [`Space::free`](super::Space::free) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FreeError {
     /// No region holds the address.
     NoRegion {
@@ -39,6 +40,7 @@ pub enum FreeError {
 
 /// Why [`Space::discard`](super::Space::discard) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DiscardError {
     /// The range is not whole pages: a multiple of 4 KiB, and not 0.
     Unaligned {
@@ -66,6 +68,7 @@ pub enum DiscardError {
 
 /// Why [`Space::protect`](super::Space::protect) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProtectError {
     /// The range is not whole pages: a multiple of 4 KiB, and not 0.
     Unaligned {

@@ -87,6 +87,7 @@ impl Deref for Space {
 
 /// Why a kernel half could not be made. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KernelHalfError {
     /// Slots must lie within 256 to 511, and there must be one at least.
     NotInKernelHalf {

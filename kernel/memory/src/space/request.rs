@@ -112,6 +112,7 @@ impl Request {
 
 /// Why [`Space::allocate`](super::Space::allocate) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AllocateError {
     /// A region has at least one byte.
     ZeroSize,

@@ -30,6 +30,7 @@ use crate::paging::{Entry, EntryKind, LeafSize, span_of};
 /// Why [`Space::reserve`](super::Space::reserve) or
 /// [`Space::unreserve`](super::Space::unreserve) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReserveError {
     /// The range is not whole pages: a multiple of 4 KiB, and not 0.
     Unaligned {

@@ -8,9 +8,9 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use memory::frames::State;
-use memory::memory_map::{Kind, Region as MapRegion};
-use memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
+use faultline_memory::frames::State;
+use faultline_memory::memory_map::{Kind, Region as MapRegion};
+use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::processors::{Processors, Wire};
@@ -28,7 +28,7 @@ pub const FIXED_BASE: u64 = 0xffff_9600_0000_0000;
 /// Tables that a machine without any space has: its root, and one for each slot.
 pub const FIRST_TABLES: u64 = 4;
 /// Events that its fault log holds.
-pub const EVENTS: usize = memory::fault_log::RING;
+pub const EVENTS: usize = faultline_memory::fault_log::RING;
 /// How many processors a machine has.
 pub const PROCESSORS: usize = 2;
 

@@ -1,13 +1,13 @@
 //! The operations of spaces on a machine, each followed by a check of all that
 //! must hold between two operations.
 
-use memory::audit::{Audit, Report};
-use memory::frames::{Counts, Frame};
-use memory::space::{
+use faultline_memory::audit::{Audit, Report};
+use faultline_memory::frames::{Counts, Frame};
+use faultline_memory::space::{
     self, AllocateError, BackError, BytesError, DiscardError, FreeError, ProtectError,
 };
-use memory::space::{Placement, Region, Request, ReserveError, Rights};
-use memory::{Fault, KernelHalf, Memory, Outcome, Space};
+use faultline_memory::space::{Placement, Region, Request, ReserveError, Rights};
+use faultline_memory::{Fault, KernelHalf, Memory, Outcome, Space};
 use std::ops::Deref;
 use x86_64::VirtAddr;
 
@@ -265,7 +265,7 @@ impl Machine {
     pub fn leaf_size(&self, half: Half, address: u64) -> u64 {
         let end = self.half(half).walk(VirtAddr::new(address)).end();
         match end.entry.kind(end.level) {
-            memory::paging::EntryKind::Leaf(_, size) => size.bytes(),
+            faultline_memory::paging::EntryKind::Leaf(_, size) => size.bytes(),
             _ => 0,
         }
     }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use memory::{Access, Fault, Features};
+use faultline_memory::{Access, Fault, Features};
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 use x86_64::structures::paging::PageTableFlags as Flags;

@@ -10,7 +10,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use memory::{Features, Flush, Scope, Tlb};
+use faultline_memory::{Features, Flush, Scope, Tlb};
 use x86_64::VirtAddr;
 
 use super::processor::Processor;

@@ -1,9 +1,9 @@
 //! Everything that an operation which is refused must leave as it was: frames,
 //! counters, regions, and each entry of each table.
 
-use memory::frames::{Counts, State};
-use memory::memory_map::FrameRange;
-use memory::space::Region;
+use faultline_memory::frames::{Counts, State};
+use faultline_memory::memory_map::FrameRange;
+use faultline_memory::space::Region;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::machine::Machine;
@@ -50,7 +50,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn of(machine: &Machine) -> Self {
-        let half = |space: &memory::space::Half| Half {
+        let half = |space: &faultline_memory::space::Half| Half {
             regions: space.regions().collect(),
             record_frames: space.record_frames(),
             entries: entries(&machine.bytes, space),
@@ -96,7 +96,7 @@ impl Snapshot {
 }
 
 /// Every entry of a half's tables that is not 0, by address, tables first.
-pub fn entries(memory: &SimulatedMemory, space: &memory::space::Half) -> Vec<Placed> {
+pub fn entries(memory: &SimulatedMemory, space: &faultline_memory::space::Half) -> Vec<Placed> {
     let root = space.root().start_address().as_u64();
     let indices = if space.is_kernel() { 256..512 } else { 0..256 };
     let mut found = Vec::new();

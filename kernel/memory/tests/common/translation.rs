@@ -1,7 +1,7 @@
 //! What a walk finds and a processor remembers: permissions, leaves, and
 //! upper-level entries.
 
-use memory::{Access, Features};
+use faultline_memory::{Access, Features};
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 /// The address bits of an entry.

@@ -1,8 +1,8 @@
 //! Chapter 11: `memory` in your kernel.
 
-use memory::paging::Cache;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Refusal};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Refusal};
 use x86_64::VirtAddr;
 
 use crate::common::machine::Machine;

@@ -1,7 +1,7 @@
 //! Chapter 6: the page fault.
 
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Fault, Outcome};
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Fault, Outcome};
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 

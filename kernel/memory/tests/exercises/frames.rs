@@ -1,7 +1,7 @@
 //! Chapter 3: frames and the bitmap.
 
-use memory::frames::{Frame, FrameKind, Frames, Layout};
-use memory::memory_map::FrameRange;
+use faultline_memory::frames::{Frame, FrameKind, Frames, Layout};
+use faultline_memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size2MiB, Size4KiB};
 

@@ -1,8 +1,8 @@
 //! Chapter 10: measuring.
 
-use memory::Access;
-use memory::paging::LeafSize;
-use memory::space::{Backing, Request};
+use faultline_memory::Access;
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Request};
 
 use crate::common::machine::Machine;
 use crate::common::operations::{LOW, PAGE, at};

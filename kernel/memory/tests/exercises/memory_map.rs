@@ -1,6 +1,6 @@
 //! Chapter 2: what memory there is.
 
-use memory::memory_map::{Kind, MemoryMap, Region};
+use faultline_memory::memory_map::{Kind, MemoryMap, Region};
 
 fn region(start: u64, end: u64, kind: Kind) -> Region {
     Region { start, end, kind }

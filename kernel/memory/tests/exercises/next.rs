@@ -1,8 +1,8 @@
 //! Chapter 12: where to go from here.
 
-use memory::Outcome;
-use memory::paging::{Entry, EntryKind, LeafSize};
-use memory::space::{Backing, Request};
+use faultline_memory::Outcome;
+use faultline_memory::paging::{Entry, EntryKind, LeafSize};
+use faultline_memory::space::{Backing, Request};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::machine::Machine;

@@ -1,7 +1,7 @@
 //! Chapter 4: four levels.
 
-use memory::paging::{LeafSize, index_at, offset_in_page};
-use memory::space::{Backing, Request};
+use faultline_memory::paging::{LeafSize, index_at, offset_in_page};
+use faultline_memory::space::{Backing, Request};
 use x86_64::VirtAddr;
 
 use crate::common::machine::Machine;

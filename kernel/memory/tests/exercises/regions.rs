@@ -1,7 +1,7 @@
 //! Chapter 5: regions and their backing.
 
-use memory::Outcome;
-use memory::space::{Backing, Request};
+use faultline_memory::Outcome;
+use faultline_memory::space::{Backing, Request};
 
 use crate::common::machine::Machine;
 use crate::common::operations::{LOW, PAGE, at};

@@ -1,7 +1,7 @@
 //! Chapter 8: protection and reports.
 
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Refusal};
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Refusal};
 
 use crate::common::machine::Machine;
 use crate::common::operations::{LOW, PAGE, at};

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use memory::audit::{Audit, Broken, Conflict, Counter, LeafDefect};
-use memory::paging::EntryKind;
-use memory::space::{Backing, Request};
-use memory::{Flush, Scope};
+use faultline_memory::audit::{Audit, Broken, Conflict, Counter, LeafDefect};
+use faultline_memory::paging::EntryKind;
+use faultline_memory::space::{Backing, Request};
+use faultline_memory::{Flush, Scope};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::machine::Machine;
@@ -125,7 +125,9 @@ fn a_discard_that_keeps_the_leaf_is_named_with_its_address() {
         space: Scope::Space(machine.space(0).root()),
         address: VirtAddr::new(BASE),
         frame,
-        defect: LeafDefect::Frame(Conflict::Free),
+        defect: LeafDefect::Frame {
+            conflict: Conflict::Free,
+        },
     };
     assert_eq!(audited(&machine), Err(broken));
     assert_eq!(broken.invariant(), 1);

@@ -1,8 +1,8 @@
 //! A range of frames that the caller chooses: all of it, or the first frame
 //! that is in the way, and nothing changed.
 
-use memory::frames::{AllocateAtError, FrameKind, Frames, State};
-use memory::memory_map::{FrameRange, Kind, MapEntry};
+use faultline_memory::frames::{AllocateAtError, FrameKind, Frames, State};
+use faultline_memory::memory_map::{FrameRange, Kind, MapEntry};
 use x86_64::PhysAddr;
 
 use crate::simulated::{frames_over, picture, range};

@@ -14,8 +14,8 @@ mod top;
 mod withheld;
 mod words;
 
-use memory::frames::{Frame, FrameKind, Frames, ReclaimError};
-use memory::memory_map::FrameRange;
+use faultline_memory::frames::{Frame, FrameKind, Frames, ReclaimError};
+use faultline_memory::memory_map::FrameRange;
 use x86_64::structures::paging::Size2MiB;
 
 const MIB: u64 = 1 << 20;

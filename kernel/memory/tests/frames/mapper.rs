@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use memory::frames::Frames;
+use faultline_memory::frames::Frames;
 use x86_64::structures::paging::{
     FrameAllocator, FrameDeallocator, PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB,
 };

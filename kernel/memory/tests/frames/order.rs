@@ -1,8 +1,8 @@
 //! Which frame comes next, to the very address; and that what was freed in one
 //! way is not freed again in another.
 
-use memory::frames::{Frame, FrameKind, Frames, FreeError, State};
-use memory::memory_map::{Kind, MapEntry};
+use faultline_memory::frames::{Frame, FrameKind, Frames, FreeError, State};
+use faultline_memory::memory_map::{Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
 

@@ -1,8 +1,8 @@
 //! Frees that are refused: another allocator's frames, and every way in which
 //! a raw free can be wrong. Nothing has changed after each.
 
-use memory::frames::{Frame, FrameKind, Frames, FreeError, Layout};
-use memory::memory_map::{Kind, MapEntry};
+use faultline_memory::frames::{Frame, FrameKind, Frames, FreeError, Layout};
+use faultline_memory::memory_map::{Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size2MiB, Size4KiB};
 

@@ -1,6 +1,6 @@
 //! Contiguous runs: where they lie, and how they go back.
 
-use memory::frames::{FrameKind, RunError};
+use faultline_memory::frames::{FrameKind, RunError};
 
 use crate::simulated::{frames_over, range};
 use crate::{GIB, MIB, TIB};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use memory::frames::{Frame, FrameKind, Layout, OutOfFrames, State};
-use memory::memory_map::FrameRange;
+use faultline_memory::frames::{Frame, FrameKind, Layout, OutOfFrames, State};
+use faultline_memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size1GiB, Size2MiB, Size4KiB};
 

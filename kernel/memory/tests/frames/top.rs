@@ -1,8 +1,8 @@
 //! The last frames below 2^52: managed, counted, handed out and taken back like
 //! any others, though their end is no physical address.
 
-use memory::frames::{Frame, FrameKind, Layout, State};
-use memory::memory_map::{Kind, MapEntry, MemoryMap, Region};
+use faultline_memory::frames::{Frame, FrameKind, Layout, State};
+use faultline_memory::memory_map::{Kind, MapEntry, MemoryMap, Region};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size1GiB, Size2MiB, Size4KiB};
 

@@ -1,10 +1,10 @@
 //! Frames that are not handed out: behind a limit, the boot loader's until they
 //! are reclaimed, and those that the bitmap itself lies in.
 
-use memory::frames::{
+use faultline_memory::frames::{
     FrameKind, Frames, Layout, NewError, OutOfFrames, ReclaimError, RunError, State,
 };
-use memory::memory_map::{FrameRange, Kind, MapEntry};
+use faultline_memory::memory_map::{FrameRange, Kind, MapEntry};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{Size2MiB, Size4KiB};
 

@@ -1,10 +1,10 @@
 //! What people read: each refusal says what was wrong, and an owned frame tells
 //! what it is when a test prints it.
 
-use memory::frames::{
+use faultline_memory::frames::{
     AllocateAtError, FrameKind, FreeError, NewError, OutOfFrames, ReclaimError, RunError,
 };
-use memory::paging::LeafSize;
+use faultline_memory::paging::LeafSize;
 use x86_64::PhysAddr;
 
 use crate::simulated::{frames_over, range};

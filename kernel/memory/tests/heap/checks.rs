@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use memory::heap::{Heap, PAGE};
+use faultline_memory::heap::{Heap, PAGE};
 
 use crate::memory::{CHECKS, Memory, allocate, free, heap, layout};
 

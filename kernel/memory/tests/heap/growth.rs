@@ -1,6 +1,6 @@
 //! Growth by whole extents, adjoining or not.
 
-use memory::heap::{GRAIN, Heap, PAGE};
+use faultline_memory::heap::{GRAIN, Heap, PAGE};
 
 use crate::memory::{CANARY, Memory, SPACE, allocate, free, heap, layout};
 

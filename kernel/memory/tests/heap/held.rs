@@ -15,8 +15,8 @@ mod linux {
     use std::fs::File;
     use std::os::unix::fs::FileExt;
 
+    use faultline_memory::heap::{PAGE, Pages};
     use memmap2::{Advice, MmapMut, MmapRaw, UncheckedAdvice};
-    use memory::heap::{PAGE, Pages};
 
     /// The host's word on pages.
     pub(crate) struct Held(File);
@@ -59,8 +59,8 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
+    use faultline_memory::heap::Pages;
     use memmap2::{MmapMut, MmapRaw};
-    use memory::heap::Pages;
 
     /// The answer for all pages.
     pub(crate) struct Held;

@@ -58,7 +58,7 @@ fn a_span_of_32_kib_holds_as_many_blocks_as_fit() {
 #[cfg(target_os = "linux")]
 #[test]
 fn sizes_that_nothing_holds_are_refused_and_change_nothing() {
-    const PAGE: usize = memory::heap::PAGE;
+    const PAGE: usize = faultline_memory::heap::PAGE;
     let mut heap = heap();
     let before = heap.usage();
     let most = isize::MAX as usize;

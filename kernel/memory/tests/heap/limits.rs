@@ -1,7 +1,7 @@
 //! Out of frames: no block, nothing changed, and all goes on once something
 //! was freed. Every failure of the source in turn.
 
-use memory::heap::{Heap, PAGE};
+use faultline_memory::heap::{Heap, PAGE};
 
 use crate::memory::{CANARY, Memory, allocate, free, heap, layout, touch};
 

@@ -2,8 +2,8 @@
 
 use std::ptr::NonNull;
 
+use faultline_memory::heap::{GRAIN, Heap, MappedMemory, PAGE};
 use memmap2::MmapMut;
-use memory::heap::{GRAIN, Heap, MappedMemory, PAGE};
 
 use crate::memory::layout;
 

@@ -6,8 +6,8 @@ use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
+use faultline_memory::heap::{GRAIN, Heap, PAGE, Pages, Source};
 use memmap2::{MmapOptions, MmapRaw};
-use memory::heap::{GRAIN, Heap, PAGE, Pages, Source};
 
 use crate::held::{Held, discard};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::LazyLock;
 
-use memory::heap::{GRAIN, Heap, PAGE, Usage};
+use faultline_memory::heap::{GRAIN, Heap, PAGE, Usage};
 use proptest::prelude::*;
 
 use crate::memory::{CANARY, Memory, heap, layout};

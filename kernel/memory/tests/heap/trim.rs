@@ -3,7 +3,7 @@
 
 use std::ptr::NonNull;
 
-use memory::heap::{Heap, PAGE};
+use faultline_memory::heap::{Heap, PAGE};
 
 use crate::memory::{CANARY, Memory, allocate, free, heap, touch};
 

@@ -1,6 +1,6 @@
 //! Steps that change what is mapped, and how: free, protect, discard.
 
-use memory::space::{Backing, DiscardError, FreeError, ProtectError, Rights};
+use faultline_memory::space::{Backing, DiscardError, FreeError, ProtectError, Rights};
 use x86_64::VirtAddr;
 
 use super::common::operations::Half;

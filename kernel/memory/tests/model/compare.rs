@@ -1,10 +1,10 @@
 //! Compares the machine with the plain model: counters, regions, every leaf
 //! with its flags and frame, and every byte that was written.
 
-use memory::Outcome;
-use memory::frames::Counts;
-use memory::paging::LeafSize;
-use memory::space::{Backing, Rights};
+use faultline_memory::Outcome;
+use faultline_memory::frames::Counts;
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Rights};
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 use super::common::machine::FIRST_TABLES;

@@ -2,9 +2,9 @@
 //! which leaves. Nothing here looks at the crate's state but for how many 2 MiB
 //! frames are free.
 
-use memory::paging::LeafSize;
-use memory::space::{Backing, Rights};
-use memory::{Access, Features, Outcome, Refusal};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Rights};
+use faultline_memory::{Access, Features, Outcome, Refusal};
 
 use super::plain::{BIG, Behind, PAGE, PlainHalf, PlainLeaf, PlainRegion};
 

@@ -24,7 +24,7 @@ mod wishes;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use memory::{Features, Outcome, Refusal};
+use faultline_memory::{Features, Outcome, Refusal};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRunner};
 

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memory::paging::LeafSize;
-use memory::space::{Backing, Rights};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Rights};
 
 pub const PAGE: u64 = 4096;
 pub const BIG: u64 = 512 * PAGE;

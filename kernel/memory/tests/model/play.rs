@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use memory::space::Backing;
-use memory::{Features, Space};
+use faultline_memory::space::Backing;
+use faultline_memory::{Features, Space};
 
 use super::common::machine::{KERNEL_BASE, Machine, PROCESSORS};
 use super::common::operations::{Half, KERNEL};

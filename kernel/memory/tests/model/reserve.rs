@@ -1,8 +1,8 @@
 //! Steps that prepare pages before they are touched: reserve, unreserve, and a
 //! page that gets a frame of the caller's.
 
-use memory::frames::{Frame, FrameKind};
-use memory::space::{BackError, Backing, ReserveError};
+use faultline_memory::frames::{Frame, FrameKind};
+use faultline_memory::space::{BackError, Backing, ReserveError};
 use x86_64::VirtAddr;
 
 use super::common::operations::Half;

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use memory::Access;
-use memory::paging::LeafSize;
-use memory::space::Rights;
+use faultline_memory::Access;
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::Rights;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memory::Outcome;
+use faultline_memory::Outcome;
 
 /// How often each outcome was seen.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Steps that touch memory: by a processor, and from outside of a space.
 
-use memory::space::BytesRefusal;
-use memory::{Access, Outcome};
+use faultline_memory::space::BytesRefusal;
+use faultline_memory::{Access, Outcome};
 use x86_64::VirtAddr;
 
 use super::common::operations::{Half, KERNEL};
@@ -115,7 +115,7 @@ impl World {
                     .access(address, access, false, room, features);
                 self.count(effect);
                 if let Some(Outcome::Refused(refusal)) = effect.outcome {
-                    return (bytes, Some((address, BytesRefusal::Fault(refusal))));
+                    return (bytes, Some((address, BytesRefusal::Fault { refusal })));
                 }
             }
             let (start, leaf) = self.plain(half).leaf_at(address).expect("mapped");

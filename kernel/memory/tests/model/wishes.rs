@@ -1,8 +1,8 @@
 //! Allocations: which wishes are refused and why, where regions go, and how
 //! those are mapped that are mapped from the start.
 
-use memory::paging::{Cache, LeafSize};
-use memory::space::{AllocateError, Backing, HALF, LOWEST, Placement, Request, Rights};
+use faultline_memory::paging::{Cache, LeafSize};
+use faultline_memory::space::{AllocateError, Backing, HALF, LOWEST, Placement, Request, Rights};
 use x86_64::VirtAddr;
 
 use super::common::machine::KERNEL_BASE;

@@ -1,7 +1,7 @@
 //! Frame allocators over memory that does not exist: only the bitmap does.
 
-use memory::frames::{Frames, Layout, State};
-use memory::memory_map::{FrameRange, MapEntry};
+use faultline_memory::frames::{Frames, Layout, State};
+use faultline_memory::memory_map::{FrameRange, MapEntry};
 use x86_64::PhysAddr;
 
 /// The bytes `start..end`, as frames.

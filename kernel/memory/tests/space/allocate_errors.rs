@@ -1,7 +1,7 @@
 //! Every refusal of an allocation, by its variant, and that it changed nothing.
 
-use memory::paging::LeafSize;
-use memory::space::{AllocateError, Backing, HALF, Placement, Request};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{AllocateError, Backing, HALF, Placement, Request};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{KERNEL_BASE, Machine};

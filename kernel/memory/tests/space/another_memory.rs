@@ -4,11 +4,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use memory::frames::FrameKind;
-use memory::memory_map::{Kind, Region};
-use memory::paging::Cache;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Fault, Flush, Memory, Scope, Space, Tlb};
+use faultline_memory::frames::FrameKind;
+use faultline_memory::memory_map::{Kind, Region};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Fault, Flush, Memory, Scope, Space, Tlb};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{FEATURES, FIXED_BASE, KERNEL_BASE, Machine};

@@ -1,7 +1,7 @@
 //! Fault-around: one fault that maps several pages, and where it stops.
 
-use memory::Outcome;
-use memory::space::{Backing, Request};
+use faultline_memory::Outcome;
+use faultline_memory::space::{Backing, Request};
 use x86_64::VirtAddr;
 
 use crate::common::machine::Machine;

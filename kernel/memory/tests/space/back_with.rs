@@ -1,10 +1,10 @@
 //! Pages that are backed with a frame of the caller's: the page has the frame
 //! and its bytes, or the frame comes back and nothing has changed.
 
-use memory::frames::{Frame, FrameKind};
-use memory::paging::LeafSize;
-use memory::space::{BackError, Backing, Request, Rights};
-use memory::{Audit, Outcome};
+use faultline_memory::frames::{Frame, FrameKind};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{BackError, Backing, Request, Rights};
+use faultline_memory::{Audit, Outcome};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 

@@ -1,9 +1,9 @@
 //! Reading and writing a space that no processor has loaded: the same faults,
 //! resolved in software.
 
-use memory::paging::Cache;
-use memory::space::{Backing, BytesError, BytesRefusal, Request, Rights};
-use memory::{Access, Outcome, Refusal};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{Backing, BytesError, BytesRefusal, Request, Rights};
+use faultline_memory::{Access, Outcome, Refusal};
 use x86_64::VirtAddr;
 
 use crate::common::machine::Machine;
@@ -114,7 +114,9 @@ fn bytes_of_a_large_page_are_one_stretch() {
 fn what_comes_before_a_refused_byte_is_done() {
     let (mut machine, other) = machine_with(Request::new(PAGE, Backing::Demand));
     let refused = write(&mut machine, other, BASE + PAGE - 3, &[1, 2, 3, 4, 5]);
-    let no_region = BytesRefusal::Fault(Refusal::NoRegion);
+    let no_region = BytesRefusal::Fault {
+        refusal: Refusal::NoRegion,
+    };
     assert_eq!(refused, Err(stopped_at(BASE + PAGE, no_region)));
     let done = read(&mut machine, other, BASE + PAGE - 3, 3);
     assert_eq!(done, Ok(vec![1, 2, 3]));
@@ -125,7 +127,9 @@ fn rights_hold_from_outside_too() {
     let request = Request::new(PAGE, Backing::Immediate).rights(Rights::Read);
     let (mut machine, other) = machine_with(request);
     assert_eq!(read(&mut machine, other, BASE + 1, 1), Ok(vec![0]));
-    let protection = BytesRefusal::Fault(Refusal::Protection(Access::Write));
+    let protection = BytesRefusal::Fault {
+        refusal: Refusal::Protection(Access::Write),
+    };
     let refused = write(&mut machine, other, BASE + 1, &[1]);
     assert_eq!(refused, Err(stopped_at(BASE + 1, protection)));
 }
@@ -144,7 +148,9 @@ fn a_device_is_not_touched_from_outside() {
 #[test]
 fn guards_and_the_null_page_refuse_from_outside() {
     let (mut machine, other) = machine_with(Request::new(PAGE, Backing::Guard));
-    let guard = BytesRefusal::Fault(Refusal::Guard);
+    let guard = BytesRefusal::Fault {
+        refusal: Refusal::Guard,
+    };
     assert_eq!(
         read(&mut machine, other, BASE, 1),
         Err(stopped_at(BASE, guard))
@@ -173,7 +179,9 @@ fn no_frame_left_stops_a_write_where_the_frames_ended() {
     let (mut machine, other) = machine_with(Request::new(4 * PAGE, Backing::Demand));
     machine.limit(3 + 2);
     let refused = write(&mut machine, other, BASE, &[7; 3 * PAGE as usize]);
-    let out = BytesRefusal::Fault(Refusal::OutOfFrames);
+    let out = BytesRefusal::Fault {
+        refusal: Refusal::OutOfFrames,
+    };
     assert_eq!(refused, Err(stopped_at(BASE + 2 * PAGE, out)));
     let last = read(&mut machine, other, BASE + 2 * PAGE - 1, 1);
     assert_eq!(last, Ok(vec![7]));
@@ -191,7 +199,9 @@ fn nothing_to_read_or_write_is_nothing() {
 fn what_stopped_is_named_with_its_address() {
     let text = |refusal| stopped_at(BASE, refusal).to_string();
     assert_eq!(
-        text(BytesRefusal::Fault(Refusal::NoRegion)),
+        text(BytesRefusal::Fault {
+            refusal: Refusal::NoRegion
+        }),
         "0x0000000040000000: no region holds the address"
     );
     assert!(

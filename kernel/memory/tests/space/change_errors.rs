@@ -1,8 +1,8 @@
 //! Every refusal to free, to discard and to protect, by its variant, and that it
 //! changed nothing.
 
-use memory::paging::Cache;
-use memory::space::{Backing, DiscardError, FreeError, ProtectError, Request, Rights};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{Backing, DiscardError, FreeError, ProtectError, Request, Rights};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{FIXED_BASE, Machine};

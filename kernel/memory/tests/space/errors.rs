@@ -3,12 +3,12 @@
 
 use std::error::Error;
 
-use memory::frames::OutOfFrames;
-use memory::space::{
+use faultline_memory::frames::OutOfFrames;
+use faultline_memory::space::{
     AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, FreeError,
     KernelHalfError, ProtectError, ReserveError,
 };
-use memory::{Access, NewMemoryError, Refusal};
+use faultline_memory::{Access, NewMemoryError, Refusal};
 use x86_64::{PhysAddr, VirtAddr};
 
 const AT: VirtAddr = VirtAddr::new(0x4000_0000);
@@ -189,11 +189,15 @@ fn bytes_from_outside() {
     };
     assert_words([
         (
-            &at(BytesRefusal::Fault(Refusal::NoRegion)),
+            &at(BytesRefusal::Fault {
+                refusal: Refusal::NoRegion,
+            }),
             "0x0000000040000000: no region holds the address",
         ),
         (
-            &at(BytesRefusal::Fault(Refusal::Protection(Access::Write))),
+            &at(BytesRefusal::Fault {
+                refusal: Refusal::Protection(Access::Write),
+            }),
             "0x0000000040000000: the region does not allow writing",
         ),
         (

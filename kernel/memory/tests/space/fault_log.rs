@@ -1,8 +1,8 @@
 //! The fault log: every fault is counted by cause and outcome, written down once,
 //! and lost events are counted.
 
-use memory::space::{Backing, Request};
-use memory::{Cause, Outcome, Refusal};
+use faultline_memory::space::{Backing, Request};
+use faultline_memory::{Cause, Outcome, Refusal};
 
 use crate::common::machine::{EVENTS, Machine};
 use crate::common::operations::{LOW, PAGE, at};
@@ -109,7 +109,7 @@ fn the_same_spurious_fault_twice_is_no_progress() {
     };
     assert_eq!(again(fault), (Outcome::Spurious, false));
     assert_eq!(again(fault), (Outcome::Spurious, true));
-    let elsewhere = memory::Fault {
+    let elsewhere = faultline_memory::Fault {
         instruction: fault.instruction + 1,
         ..fault
     };

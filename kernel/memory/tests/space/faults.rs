@@ -1,9 +1,9 @@
 //! What a fault becomes when it is resolved: each outcome, with frames, tables,
 //! flushes and entry bits.
 
-use memory::paging::Cache;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Outcome};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Outcome};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
@@ -171,7 +171,7 @@ fn kernel_leaves_are_global_and_low_ones_are_not() {
     machine.allocate(LOW, request.placement(at(BASE)));
     machine.write(KERNEL_BASE, 1).expect("writable");
     machine.write(BASE, 1).expect("writable");
-    let is_global = |entry: memory::paging::Entry| entry.flags().contains(Flags::GLOBAL);
+    let is_global = |entry: faultline_memory::paging::Entry| entry.flags().contains(Flags::GLOBAL);
     let walk = machine.kernel.walk(VirtAddr::new(KERNEL_BASE));
     let on_the_way: Vec<_> = walk.steps().map(|step| is_global(step.entry)).collect();
     assert_eq!(on_the_way, [false, false, false, true]);

@@ -1,8 +1,8 @@
 //! Memory that is given by its physical address: a device's, and what is mapped
 //! for ever. Who may map it, where it may lie, and what is borrowed.
 
-use memory::paging::Cache;
-use memory::space::{AllocateError, Backing, Request, Rights};
+use faultline_memory::paging::Cache;
+use faultline_memory::space::{AllocateError, Backing, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::allocate_errors::allocate_refused;

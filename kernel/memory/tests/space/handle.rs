@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use memory::memory_map::{Kind, Region};
-use memory::space::{Backing, Request};
-use memory::{Flush, Memory, NewMemoryError, Scope, Tlb};
+use faultline_memory::memory_map::{Kind, Region};
+use faultline_memory::space::{Backing, Request};
+use faultline_memory::{Flush, Memory, NewMemoryError, Scope, Tlb};
 
 use crate::common::machine::{FEATURES, Machine};
 use crate::common::operations::{LOW, PAGE, at};
@@ -101,11 +101,12 @@ fn a_flush_is_asked_for_without_the_lock() {
     let memory: &Memory = Box::leak(Box::new(memory.expect("room")));
     assert!(tlb.0.set(memory).is_ok());
     // SAFETY: no other half is used, or loaded, with it.
-    let kernel = unsafe { memory::KernelHalf::new(320..321, &[], memory) }.expect("frames");
-    let mut space = memory::Space::new(&kernel, memory).expect("frames");
+    let kernel =
+        unsafe { faultline_memory::KernelHalf::new(320..321, &[], memory) }.expect("frames");
+    let mut space = faultline_memory::Space::new(&kernel, memory).expect("frames");
     let request = Request::new(600 * PAGE, Backing::Immediate).placement(at(0x4000_0000));
     let base = space.allocate(request, memory).expect("frames").base;
-    let read_only = memory::space::Rights::Read;
+    let read_only = faultline_memory::space::Rights::Read;
     assert_eq!(space.protect(base, PAGE, read_only, memory), Ok(()));
     assert_eq!(space.free(base, memory), Ok(600));
 }

@@ -1,9 +1,9 @@
 //! Large pages: where they are used, what stands in where they cannot be had,
 //! and that the count of fall-backs says so.
 
-use memory::Outcome;
-use memory::paging::{Cache, LeafSize};
-use memory::space::{Backing, Request};
+use faultline_memory::Outcome;
+use faultline_memory::paging::{Cache, LeafSize};
+use faultline_memory::space::{Backing, Request};
 
 use crate::common::machine::{FEATURES, FIRST_TABLES, Machine};
 use crate::common::operations::{BIG, LOW, PAGE, at};
@@ -183,7 +183,7 @@ fn a_device_is_mapped_with_the_largest_pages_that_both_addresses_allow() {
 
 #[test]
 fn two_megabytes_stand_in_for_a_gigabyte_that_the_processor_lacks() {
-    let features = memory::Features {
+    let features = faultline_memory::Features {
         gigabyte_pages: false,
         ..FEATURES
     };

@@ -1,8 +1,8 @@
 //! What a half holds: each leaf and each table, once and as what it is, and
 //! what of a range is mapped.
 
-use memory::paging::{Cache, LeafSize};
-use memory::space::{Backing, Content, Leaf, Request, Resident};
+use faultline_memory::paging::{Cache, LeafSize};
+use faultline_memory::space::{Backing, Content, Leaf, Request, Resident};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{KERNEL_BASE, Machine};

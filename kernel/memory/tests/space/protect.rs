@@ -1,9 +1,9 @@
 //! Changing rights: regions and large leaves are split, merge again, and every
 //! processor obeys from then on.
 
-use memory::paging::LeafSize;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Outcome, Refusal};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Outcome, Refusal};
 
 use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};

@@ -1,8 +1,8 @@
 //! Questions to a space, which change nothing: the neighbours of an address, and
 //! what of a region is mapped.
 
-use memory::paging::{Cache, LeafSize};
-use memory::space::{Backing, Region, Request, Resident, Rights};
+use faultline_memory::paging::{Cache, LeafSize};
+use faultline_memory::space::{Backing, Region, Request, Resident, Rights};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::machine::{KERNEL_BASE, Machine};

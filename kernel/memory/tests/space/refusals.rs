@@ -1,9 +1,9 @@
 //! What a fault becomes when it is refused: each reason, and that nothing but
 //! the fault log changed.
 
-use memory::paging::LeafSize;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Cause, Outcome, Refusal};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Cause, Outcome, Refusal};
 
 use crate::common::machine::{FEATURES, KERNEL_BASE, Machine};
 use crate::common::operations::{KERNEL, LOW, PAGE, at};
@@ -111,7 +111,7 @@ fn a_fetch_is_refused_from_data() {
 
 #[test]
 fn without_no_execute_a_fetch_is_a_read() {
-    let features = memory::Features {
+    let features = faultline_memory::Features {
         no_execute: false,
         ..FEATURES
     };
@@ -193,14 +193,14 @@ fn a_reserved_bit_is_a_reason_of_its_own() {
 
 #[test]
 fn no_leaf_that_the_processor_lacks_is_ever_made() {
-    let features = memory::Features {
+    let features = faultline_memory::Features {
         gigabyte_pages: false,
         no_execute: false,
         global_pages: false,
         physical_bits: 46,
     };
     let mut machine = Machine::with_features(features);
-    let device = Backing::Device(machine.device(), memory::paging::Cache::Uncached);
+    let device = Backing::Device(machine.device(), faultline_memory::paging::Cache::Uncached);
     let request = Request::new(1 << 30, device).page_size(LeafSize::Size1GiB);
     machine.allocate(KERNEL, request.placement(at(KERNEL_BASE)));
     assert_eq!(machine.write(KERNEL_BASE + 0x123_4567, 1), Ok(()));

@@ -1,9 +1,9 @@
 //! Giving memory back: whole allocations by their base, and the frames of some
 //! pages; tables that are empty go with them.
 
-use memory::Outcome;
-use memory::paging::LeafSize;
-use memory::space::{Backing, Request, Rights};
+use faultline_memory::Outcome;
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Request, Rights};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};

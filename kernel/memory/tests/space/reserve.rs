@@ -1,7 +1,7 @@
 //! Reserved pages: no frame until they are touched, and then always one.
 
-use memory::space::{Backing, Request, ReserveError};
-use memory::{Outcome, Refusal};
+use faultline_memory::space::{Backing, Request, ReserveError};
+use faultline_memory::{Outcome, Refusal};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};

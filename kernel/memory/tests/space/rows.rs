@@ -1,9 +1,9 @@
 //! Faults in a row under one leaf table: each is resolved, counted and logged
 //! exactly like the first.
 
-use memory::fault::Cause;
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Fault, Outcome, Refusal};
+use faultline_memory::fault::Cause;
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Fault, Outcome, Refusal};
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 

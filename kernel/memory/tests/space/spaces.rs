@@ -1,9 +1,9 @@
 //! Several address spaces: each has a low half of its own, all share the kernel
 //! half, and a destroyed one leaves nothing behind.
 
-use memory::Refusal;
-use memory::space::{Backing, KernelHalfError, Request, Rights};
-use memory::{KernelHalf, Outcome, Space};
+use faultline_memory::Refusal;
+use faultline_memory::space::{Backing, KernelHalfError, Request, Rights};
+use faultline_memory::{KernelHalf, Outcome, Space};
 
 use crate::common::machine::{KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
@@ -191,7 +191,7 @@ fn the_slots_of_a_kernel_half_lie_in_the_kernel_half() {
         let made = unsafe { KernelHalf::new(256..258, &[], &machine.memory) };
         assert_eq!(made.err(), Some(KernelHalfError::OutOfFrames), "{left}");
     }
-    let after = memory::frames::Counts {
+    let after = faultline_memory::frames::Counts {
         limit: None,
         ..machine.counts()
     };

@@ -1,8 +1,8 @@
 //! Stale translations: each operation that takes a right or a frame away makes
 //! every processor forget it, and a flush that is left out is noticed.
 
-use memory::space::{Backing, Request, Rights};
-use memory::{Access, Flush, Refusal, Scope};
+use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::{Access, Flush, Refusal, Scope};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{KERNEL_BASE, Machine};
@@ -39,9 +39,8 @@ impl Taking {
             Self::Write | Self::Pages | Self::Region => Request::new(BIG, Backing::Demand),
             Self::Execute => Request::new(BIG, Backing::Demand).rights(Rights::ReadExecute),
             Self::ZeroFrame => Request::new(BIG, Backing::Zero),
-            Self::ZeroBlock => {
-                Request::new(BIG, Backing::Zero).page_size(memory::paging::LeafSize::Size2MiB)
-            }
+            Self::ZeroBlock => Request::new(BIG, Backing::Zero)
+                .page_size(faultline_memory::paging::LeafSize::Size2MiB),
         };
         machine.allocate(half, request.placement(at(base)));
         let access = match self {

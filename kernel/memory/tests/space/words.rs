@@ -1,7 +1,7 @@
 //! What people read of a fault: what was tried, by whom, why the tables did not
 //! serve, and what became of it.
 
-use memory::{Access, Fault, Outcome, Refusal};
+use faultline_memory::{Access, Fault, Outcome, Refusal};
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 

@@ -1,9 +1,9 @@
 //! Zero backing with large pages: reads map the zero frame page by page, and
 //! the first write turns the whole block into one private large page.
 
-use memory::Outcome;
-use memory::paging::LeafSize;
-use memory::space::{Backing, Request, Rights};
+use faultline_memory::Outcome;
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{Backing, Request, Rights};
 
 use crate::common::machine::{FIRST_TABLES, Machine};
 use crate::common::operations::{BIG, LOW, PAGE, at};

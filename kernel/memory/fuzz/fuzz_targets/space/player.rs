@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use memory::frames::FrameKind;
-use memory::space::{Backing, Region};
-use memory::{Features, Outcome};
+use faultline_memory::frames::FrameKind;
+use faultline_memory::space::{Backing, Region};
+use faultline_memory::{Features, Outcome};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{FEATURES, FIRST_TABLES, KERNEL_BASE, Machine, PROCESSORS};

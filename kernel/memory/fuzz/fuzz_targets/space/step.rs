@@ -4,9 +4,9 @@
 //! is, so that most steps hit something.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use memory::Access;
-use memory::paging::{Cache, LeafSize};
-use memory::space::{Backing, Placement, Request, Rights};
+use faultline_memory::Access;
+use faultline_memory::paging::{Cache, LeafSize};
+use faultline_memory::space::{Backing, Placement, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::operations::{BIG, PAGE};

@@ -69,7 +69,12 @@ fn a_bit_that_was_flipped_is_found_beside_its_count() {
     let machine = Machine::new();
     let frame = PhysAddr::new(24 * MIB + 7 * PAGE);
     machine.memory.with_frames(|frames| frames.flip_bit(frame));
-    assert_eq!(machine.broken(), Broken::Bitmap(PhysAddr::new(24 * MIB)));
+    assert_eq!(
+        machine.broken(),
+        Broken::Bitmap {
+            block: PhysAddr::new(24 * MIB)
+        }
+    );
 }
 
 #[test]
@@ -81,8 +86,8 @@ fn a_batch_that_was_dropped_is_a_leak() {
     let (space, memory) = machine.space(low);
     space.half_mut().lose(LOW, LOW + 2 * PAGE, memory);
     // The page, and the three tables on the way to it.
-    assert_eq!(machine.broken(), Broken::Leaked(4));
-    assert_eq!(Broken::Leaked(4).invariant(), 6);
+    assert_eq!(machine.broken(), Broken::Leaked { count: 4 });
+    assert_eq!(Broken::Leaked { count: 4 }.invariant(), 6);
 }
 
 /// A machine with one private page at `LOW`, and room for more behind it.
@@ -99,7 +104,7 @@ fn conflict(space: Scope, address: u64, frame: u64, conflict: Conflict) -> Broke
         space,
         address: VirtAddr::new(address),
         frame: PhysAddr::new(frame),
-        defect: LeafDefect::Frame(conflict),
+        defect: LeafDefect::Frame { conflict },
     }
 }
 

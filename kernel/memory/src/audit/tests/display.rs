@@ -67,7 +67,9 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
     let broken = [
         LeafDefect::OtherMemory,
         LeafDefect::BorrowsManaged,
-        LeafDefect::Frame(Conflict::Free),
+        LeafDefect::Frame {
+            conflict: Conflict::Free,
+        },
     ]
     .map(leaf);
     let words = [
@@ -80,8 +82,8 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
         LeafDefect::NoRegion,
         LeafDefect::AcrossRegions,
         LeafDefect::InGuard,
-        LeafDefect::Bits(0x18),
-        LeafDefect::ReservedBits(0x1_4000),
+        LeafDefect::Bits { bits: 0x18 },
+        LeafDefect::ReservedBits { bits: 0x1_4000 },
         LeafDefect::Unknown,
     ]
     .map(leaf);
@@ -117,10 +119,10 @@ fn a_right_too_many_or_too_few_is_named() {
         (Right::Global, "global"),
     ];
     for (right, name) in rights {
-        let excess = format!("{}", leaf(LeafDefect::Excess(right)));
+        let excess = format!("{}", leaf(LeafDefect::Excess { right }));
         let words = format!(": it gives the right '{name}', which its region does not");
         assert!(excess.ends_with(&words), "{excess}");
-        let lack = format!("{}", leaf(LeafDefect::Lack(right)));
+        let lack = format!("{}", leaf(LeafDefect::Lack { right }));
         let words = format!(": it lacks the right '{name}', which its region gives");
         assert!(lack.ends_with(&words), "{lack}");
     }
@@ -129,7 +131,7 @@ fn a_right_too_many_or_too_few_is_named() {
 #[test]
 fn a_table_is_named_with_its_level_place_space_and_defect() {
     let place = "the level 2 table at 0x1000000 for 0x400000 in the space of root 0x5000: ";
-    let broken = [TableDefect::Bits(0x2)].map(table);
+    let broken = [TableDefect::Bits { bits: 0x2 }].map(table);
     let words = ["bits 0x2 of the entry that points to it are wrong"];
     assert_words(&format!("invariant 2 is broken: {place}"), broken, words);
     let broken = [
@@ -172,7 +174,7 @@ fn a_frame_that_is_two_things_is_called_what_it_is() {
     ];
     let before = "invariant 1 is broken: the level 2 table at 0x1000000 for 0x400000 in the \
                   space of root 0x5000: ";
-    let of_table = |conflict| table(TableDefect::Frame(conflict));
+    let of_table = |conflict| table(TableDefect::Frame { conflict });
     assert_words(before, conflicts.map(of_table), words);
     let before = "invariant 1 is broken: the frame 0x7000 of region records in the kernel half: ";
     let of_record = |conflict| Broken::RecordFrame {
@@ -186,7 +188,10 @@ fn a_frame_that_is_two_things_is_called_what_it_is() {
 #[test]
 fn a_region_is_named_with_its_base_half_and_defect() {
     let place = "the region at 0x400000 in the kernel half: ";
-    let broken = [RegionDefect::NotResident(VirtAddr::new(LOW + PAGE))].map(region);
+    let broken = [RegionDefect::NotResident {
+        address: VirtAddr::new(LOW + PAGE),
+    }]
+    .map(region);
     let words = ["nothing is mapped at 0x401000, and all of it should be"];
     assert_words(&format!("invariant 4 is broken: {place}"), broken, words);
     let broken = [
@@ -212,14 +217,14 @@ fn a_tree_of_regions_is_named_with_its_half_node_and_defect() {
     use crate::space::RecordsDefect as Defect;
     let node = PhysAddr::new(0x7000);
     let broken = [
-        Defect::Frame(node),
-        Defect::Level(node),
-        Defect::Filling(node),
-        Defect::Order(node),
-        Defect::Gap(node),
-        Defect::Note(node, 3),
-        Defect::Records(7),
-        Defect::Nodes(2),
+        Defect::Frame { node },
+        Defect::Level { node },
+        Defect::Filling { node },
+        Defect::Order { node },
+        Defect::Gap { node },
+        Defect::Note { node, entry: 3 },
+        Defect::Records { found: 7 },
+        Defect::Nodes { found: 2 },
         Defect::LastHit,
     ]
     .map(|defect| Broken::Records {
@@ -279,16 +284,20 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
 fn what_has_no_half_is_named_as_well() {
     let lines = [
         (
-            Broken::Bitmap(PhysAddr::new(START)),
+            Broken::Bitmap {
+                block: PhysAddr::new(START),
+            },
             "invariant 1 is broken: bitmap, count and summaries differ for the 2 MiB of \
              memory from 0x1000000 on",
         ),
         (
-            Broken::ZeroFrame(PhysAddr::new(START + 5)),
+            Broken::ZeroFrame {
+                address: PhysAddr::new(START + 5),
+            },
             "invariant 3 is broken: the zero frame holds another byte than 0 at 0x1000005",
         ),
         (
-            Broken::Leaked(4),
+            Broken::Leaked { count: 4 },
             "invariant 6 is broken: 4 leaves and tables were lost in batches that were not \
              finished",
         ),

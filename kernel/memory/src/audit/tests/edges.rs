@@ -126,7 +126,9 @@ fn a_leaf_below_a_table_of_the_loaders_that_takes_execution_away_is_not_executab
                 Scope::Kernel,
                 LOADERS,
                 DEVICE,
-                LeafDefect::Excess(Right::Execute),
+                LeafDefect::Excess {
+                    right: Right::Execute,
+                },
             );
             let is_executable = (of_table | of_leaf).is_empty();
             let expected = is_executable.then_some(excess);
@@ -153,7 +155,7 @@ fn a_table_of_the_loaders_has_no_bit_that_the_processor_reserves() {
         let entry = Entry::table(PhysAddr::new(below), 0, false);
         loaders_entry(&machine, 0, LOADERS, 4).set(entry.bits() | set.bits());
         share(&machine);
-        let defect = TableDefect::Bits(wrong.bits());
+        let defect = TableDefect::Bits { bits: wrong.bits() };
         let broken = table(Scope::Kernel, 3, LOADERS, below, defect);
         let expected = (!wrong.is_empty()).then_some(broken);
         assert_eq!(audit_whole(&machine).err(), expected);
@@ -170,7 +172,9 @@ fn the_loaders_root_may_be_the_kernels_but_not_that_of_a_space() {
     Cursor::share_kernel_half(machine.kernel.cursor().root(), loaders);
     let low = machine.low();
     *machine.half(low).cursor_mut() = Cursor::new(direct_map, loaders, 4, LOW);
-    let defect = TableDefect::Frame(Conflict::Reserved);
+    let defect = TableDefect::Frame {
+        conflict: Conflict::Reserved,
+    };
     let expected = table(low, 4, 0, LOADER + PAGE, defect);
     assert_eq!(machine.broken(), expected);
 }

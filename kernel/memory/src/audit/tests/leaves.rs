@@ -93,7 +93,7 @@ fn a_right_that_the_region_does_not_give_is_too_much() {
         let (mut machine, scope, address) = with_a_page(in_kernel, request);
         let memory = machine.frame_at(scope, address).as_u64();
         machine.entry(scope, address, 1).flip(flag);
-        let expected = broken(scope, address, memory, LeafDefect::Excess(right));
+        let expected = broken(scope, address, memory, LeafDefect::Excess { right });
         assert_eq!(machine.broken(), expected);
     }
 }
@@ -116,7 +116,7 @@ fn a_right_of_the_region_that_a_leaf_lacks_would_fault_for_ever() {
         let (mut machine, scope, address) = with_a_page(in_kernel, request);
         let memory = machine.frame_at(scope, address).as_u64();
         machine.entry(scope, address, 1).flip(flag);
-        let expected = broken(scope, address, memory, LeafDefect::Lack(right));
+        let expected = broken(scope, address, memory, LeafDefect::Lack { right });
         assert_eq!(machine.broken(), expected);
     }
 }
@@ -141,7 +141,7 @@ fn a_cache_type_or_a_mark_that_the_region_does_not_ask_for_is_found() {
         let (mut machine, low, _) = with_a_page(false, DEMAND);
         let memory = machine.frame_at(low, LOW).as_u64();
         machine.entry(low, LOW, 1).flip(mark);
-        let expected = broken(low, LOW, memory, LeafDefect::Bits(mark.bits()));
+        let expected = broken(low, LOW, memory, LeafDefect::Bits { bits: mark.bits() });
         assert_eq!(machine.broken(), expected);
     }
 }
@@ -152,7 +152,7 @@ fn bits_that_the_processor_reserves_are_found() {
     let entry = machine.entry(low, LOW, 1);
     entry.set(entry.get().bits() | 1 << 46);
     let memory = machine.frame_at(low, LOW).as_u64();
-    let expected = broken(low, LOW, memory, LeafDefect::ReservedBits(1 << 46));
+    let expected = broken(low, LOW, memory, LeafDefect::ReservedBits { bits: 1 << 46 });
     assert_eq!(machine.broken(), expected);
 
     let mut machine = Machine::new();
@@ -164,7 +164,7 @@ fn bits_that_the_processor_reserves_are_found() {
         Scope::Kernel,
         FIXED,
         memory,
-        LeafDefect::ReservedBits(0x1_4000),
+        LeafDefect::ReservedBits { bits: 0x1_4000 },
     );
     assert_eq!(machine.broken(), expected);
 }
@@ -181,7 +181,12 @@ fn a_processor_without_no_execute_reserves_its_bit() {
     let memory = machine.frame_at(low, LOW).as_u64();
     let bit = PageTableFlags::NO_EXECUTE;
     machine.entry(low, LOW, 1).flip(bit);
-    let expected = broken(low, LOW, memory, LeafDefect::ReservedBits(bit.bits()));
+    let expected = broken(
+        low,
+        LOW,
+        memory,
+        LeafDefect::ReservedBits { bits: bit.bits() },
+    );
     assert_eq!(machine.broken(), expected);
 }
 
@@ -197,7 +202,14 @@ fn a_processor_without_gigabyte_pages_refuses_them() {
     let flags = PageTableFlags::empty();
     let entry = machine.entry(low, 0, 3);
     entry.set(Entry::leaf(PhysAddr::zero(), LeafSize::Size1GiB, flags).bits());
-    let expected = broken(low, 0, 0, LeafDefect::ReservedBits(Entry::HUGE_BIT));
+    let expected = broken(
+        low,
+        0,
+        0,
+        LeafDefect::ReservedBits {
+            bits: Entry::HUGE_BIT,
+        },
+    );
     assert_eq!(machine.broken(), expected);
 }
 
@@ -254,7 +266,9 @@ fn a_fixed_leaf_may_give_less_than_its_region_but_not_more() {
     machine
         .entry(Scope::Kernel, page, 1)
         .flip(PageTableFlags::NO_EXECUTE);
-    let excess = LeafDefect::Excess(Right::Execute);
+    let excess = LeafDefect::Excess {
+        right: Right::Execute,
+    };
     let expected = broken(Scope::Kernel, page, LOADER + 2 * PAGE, excess);
     assert_eq!(machine.broken(), expected);
 }
@@ -273,7 +287,9 @@ fn what_is_left_in_the_low_half_of_the_kernels_root_is_found() {
         level: 3,
         address: VirtAddr::zero(),
         table: PhysAddr::new(shared.table_address().as_u64()),
-        defect: TableDefect::Frame(Conflict::Table),
+        defect: TableDefect::Frame {
+            conflict: Conflict::Table,
+        },
     };
     assert_eq!(machine.broken(), expected);
 }

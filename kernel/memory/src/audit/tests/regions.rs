@@ -94,7 +94,13 @@ fn the_tree_notes_where_regions_begin() {
         });
         assert_eq!(
             machine.broken(),
-            broken_tree(low, RecordsDefect::Note(frame, index as usize))
+            broken_tree(
+                low,
+                RecordsDefect::Note {
+                    node: frame,
+                    entry: index as usize
+                }
+            )
         );
     }
 }
@@ -106,7 +112,13 @@ fn the_tree_notes_where_regions_end() {
     change(&mut machine, 5, |record| record.region.size += PAGE);
     assert_eq!(
         machine.broken(),
-        broken_tree(low, RecordsDefect::Note(frame, 5))
+        broken_tree(
+            low,
+            RecordsDefect::Note {
+                node: frame,
+                entry: 5
+            }
+        )
     );
 }
 

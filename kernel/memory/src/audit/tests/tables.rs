@@ -102,7 +102,7 @@ fn rights_are_decided_by_leaves_and_never_by_tables() {
     for flag in flags {
         let (mut machine, low, [_, table, _]) = with_a_page();
         machine.entry(low, LOW, 3).flip(flag);
-        let expected = broken(low, 2, 0, table, TableDefect::Bits(flag.bits()));
+        let expected = broken(low, 2, 0, table, TableDefect::Bits { bits: flag.bits() });
         assert_eq!(machine.broken(), expected);
         assert_eq!(expected.invariant(), 2);
     }
@@ -119,7 +119,9 @@ fn no_table_of_the_kernel_half_lets_ring_3_through() {
     let entry = machine.entry(Scope::Kernel, KERNEL, 2);
     let table = entry.get().table_address().as_u64();
     entry.flip(PageTableFlags::USER_ACCESSIBLE);
-    let defect = TableDefect::Bits(PageTableFlags::USER_ACCESSIBLE.bits());
+    let defect = TableDefect::Bits {
+        bits: PageTableFlags::USER_ACCESSIBLE.bits(),
+    };
     assert_eq!(
         machine.broken(),
         broken(Scope::Kernel, 1, KERNEL, table, defect)
@@ -150,7 +152,7 @@ fn a_table_may_not_lie_in_a_frame_that_is_something_else() {
     for (memory, conflict) in cases {
         let table = Entry::table(PhysAddr::new(memory), 1, true);
         machine.entry(low, address, 2).set(table.bits());
-        let expected = broken(low, 1, address, memory, TableDefect::Frame(conflict));
+        let expected = broken(low, 1, address, memory, TableDefect::Frame { conflict });
         assert_eq!(machine.broken(), expected);
         assert_eq!(expected.invariant(), 1);
         machine.entry(low, address, 2).set(0);
@@ -170,7 +172,9 @@ fn a_root_may_not_be_a_root_twice() {
         4,
         0,
         root.address().as_u64(),
-        TableDefect::Frame(Conflict::Table),
+        TableDefect::Frame {
+            conflict: Conflict::Table,
+        },
     );
     assert_eq!(machine.broken(), expected);
 }
@@ -226,7 +230,9 @@ fn a_hole_in_an_immediate_region_is_found() {
     let expected = Broken::Region {
         space: Scope::Kernel,
         base: VirtAddr::new(KERNEL),
-        defect: RegionDefect::NotResident(VirtAddr::new(hole)),
+        defect: RegionDefect::NotResident {
+            address: VirtAddr::new(hole),
+        },
     };
     assert_eq!(machine.broken(), expected);
     assert_eq!(expected.invariant(), 4);

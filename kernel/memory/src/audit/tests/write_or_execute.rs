@@ -129,7 +129,12 @@ fn one_leaf_that_allows_both_is_an_excess_first() {
     let Broken::Leaf { defect, .. } = machine.broken() else {
         panic!("a leaf")
     };
-    assert_eq!(defect, LeafDefect::Excess(Right::Execute));
+    assert_eq!(
+        defect,
+        LeafDefect::Excess {
+            right: Right::Execute
+        }
+    );
 }
 
 #[test]
@@ -163,7 +168,7 @@ fn one_byte_in_the_zero_frame_is_found_where_it_is() {
         let address = machine.memory.zero_frame().start_address() + offset;
         // SAFETY: the frame is in use for ever, and no reference covers it.
         unsafe { machine.memory.direct_map().write(address, &[1]) };
-        assert_eq!(machine.broken(), Broken::ZeroFrame(address));
-        assert_eq!(Broken::ZeroFrame(address).invariant(), 3);
+        assert_eq!(machine.broken(), Broken::ZeroFrame { address });
+        assert_eq!(Broken::ZeroFrame { address }.invariant(), 3);
     }
 }

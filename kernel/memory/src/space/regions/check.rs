@@ -20,23 +20,50 @@ pub(crate) enum Met<'r> {
 
 /// What is wrong with the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Defect {
-    /// The node in this frame names another frame as its own.
-    Frame(PhysAddr),
-    /// The leaves below the node in this frame are not all on one level.
-    Level(PhysAddr),
-    /// The length, the slots and the values of the node do not fit together.
-    Filling(PhysAddr),
-    /// The entries of the node are not in order.
-    Order(PhysAddr),
-    /// The largest gap of the node is not what it says.
-    Gap(PhysAddr),
-    /// What the node notes of this entry is not what is there.
-    Note(PhysAddr, usize),
-    /// So many records were found, and not as many as are counted.
-    Records(u64),
-    /// So many nodes were found, and not as many as are counted.
-    Nodes(u64),
+    /// A node names another frame as its own.
+    Frame {
+        /// The frame in which it lies.
+        node: PhysAddr,
+    },
+    /// The leaves below a node are not all on one level.
+    Level {
+        /// The frame in which it lies.
+        node: PhysAddr,
+    },
+    /// The length, the slots and the values of a node do not fit together.
+    Filling {
+        /// The frame in which it lies.
+        node: PhysAddr,
+    },
+    /// The entries of a node are not in order.
+    Order {
+        /// The frame in which it lies.
+        node: PhysAddr,
+    },
+    /// The largest gap of a node is not what it says.
+    Gap {
+        /// The frame in which it lies.
+        node: PhysAddr,
+    },
+    /// What a node notes of an entry is not what is there.
+    Note {
+        /// The frame in which it lies.
+        node: PhysAddr,
+        /// The place of the entry in it.
+        entry: usize,
+    },
+    /// Not as many records were found as are counted.
+    Records {
+        /// How many were found.
+        found: u64,
+    },
+    /// Not as many nodes were found as are counted.
+    Nodes {
+        /// How many were found.
+        found: u64,
+    },
     /// The last hit is not the record of its addresses.
     LastHit,
 }
@@ -64,9 +91,14 @@ impl Regions {
         for spare in self.spares.iter().take(self.spares.len() as usize + 1) {
             check.frame(spare)?;
         }
-        require(check.records == self.len, Defect::Records(check.records))?;
+        require(
+            check.records == self.len,
+            Defect::Records {
+                found: check.records,
+            },
+        )?;
         let nodes = check.nodes;
-        require(nodes == self.spares.nodes(), Defect::Nodes(nodes))?;
+        require(nodes == self.spares.nodes(), Defect::Nodes { found: nodes })?;
         require(self.is_current(), Defect::LastHit)
     }
 
@@ -96,19 +128,31 @@ impl<E: From<Defect>, M: FnMut(Met<'_>) -> Result<(), E>> Check<'_, M> {
         match link {
             Link::Leaf(leaf) => {
                 let frame = self.row(leaf)?;
-                require(level == 1, Defect::Level(frame))?;
+                require(level == 1, Defect::Level { node: frame })?;
                 for index in 0..leaf.len() {
-                    require(leaf.is_noted(index), Defect::Note(frame, index))?;
+                    require(
+                        leaf.is_noted(index),
+                        Defect::Note {
+                            node: frame,
+                            entry: index,
+                        },
+                    )?;
                     self.records += 1;
                     (self.meet)(Met::Record(&leaf[index]))?;
                 }
             }
             Link::Inner(inner) => {
                 let frame = self.row(inner)?;
-                require(level > 1, Defect::Level(frame))?;
+                require(level > 1, Defect::Level { node: frame })?;
                 for index in 0..inner.len() {
                     self.link(&inner[index], level - 1)?;
-                    require(inner.is_noted(index), Defect::Note(frame, index))?;
+                    require(
+                        inner.is_noted(index),
+                        Defect::Note {
+                            node: frame,
+                            entry: index,
+                        },
+                    )?;
                 }
             }
         }
@@ -119,9 +163,9 @@ impl<E: From<Defect>, M: FnMut(Met<'_>) -> Result<(), E>> Check<'_, M> {
     fn row<T: Spanned, const N: usize>(&mut self, node: &Node<Row<T, N>>) -> Result<PhysAddr, E> {
         let frame = self.frame(node)?;
         let is_whole = node.is_whole() && node.len() > 0;
-        require(is_whole, Defect::Filling(frame))?;
-        require(node.is_sorted(), Defect::Order(frame))?;
-        require(node.is_measured(), Defect::Gap(frame))?;
+        require(is_whole, Defect::Filling { node: frame })?;
+        require(node.is_sorted(), Defect::Order { node: frame })?;
+        require(node.is_measured(), Defect::Gap { node: frame })?;
         Ok(frame)
     }
 
@@ -129,7 +173,7 @@ impl<E: From<Defect>, M: FnMut(Met<'_>) -> Result<(), E>> Check<'_, M> {
         let frame = node.address(self.regions.spares.direct_map());
         (self.meet)(Met::Frame(frame))?;
         self.nodes += 1;
-        require(node.frame_start() == frame, Defect::Frame(frame))?;
+        require(node.frame_start() == frame, Defect::Frame { node: frame })?;
         Ok(frame)
     }
 }

@@ -444,26 +444,37 @@ fn an_audit_finds_what_is_damaged() {
     /// The word of a leaf behind its bases and reaches.
     const GAP: usize = 1 + Leaf::CAPACITY * 3;
     let cases: [(usize, &Damage, &Finds); 10] = [
-        (1, &|leaf| leaf[0] = 0, &Defect::Filling),
-        (1, &|leaf| leaf[0] = 0xffff, &Defect::Filling),
-        (1, &|leaf| leaf[0] -= 1, &Defect::Filling),
-        (1, &|leaf| leaf[GAP + 1] += 1, &Defect::Filling),
-        (1, &|leaf| leaf.swap(1, 2), &Defect::Order),
-        (1, &|leaf| leaf[GAP] -= 1, &Defect::Gap),
+        (1, &|leaf| leaf[0] = 0, &|node| Defect::Filling { node }),
+        (1, &|leaf| leaf[0] = 0xffff, &|node| Defect::Filling {
+            node,
+        }),
+        (1, &|leaf| leaf[0] -= 1, &|node| Defect::Filling { node }),
+        (1, &|leaf| leaf[GAP + 1] += 1, &|node| Defect::Filling {
+            node,
+        }),
+        (1, &|leaf| leaf.swap(1, 2), &|node| Defect::Order { node }),
+        (1, &|leaf| leaf[GAP] -= 1, &|node| Defect::Gap { node }),
         // The last addresses of the last entries, and the gap within another one.
-        (2, &|leaf| leaf[GAP - 2] -= 1, &|frame| {
-            Defect::Note(frame, Leaf::CAPACITY - 1)
+        (2, &|leaf| leaf[GAP - 2] -= 1, &|frame| Defect::Note {
+            node: frame,
+            entry: Leaf::CAPACITY - 1,
         }),
         (0, &|inner| inner[1 + Inner::CAPACITY + 12] -= 1, &|frame| {
-            Defect::Note(frame, 6)
+            Defect::Note {
+                node: frame,
+                entry: 6,
+            }
         }),
         (0, &|inner| inner[1 + Inner::CAPACITY + 3] -= 1, &|frame| {
-            Defect::Note(frame, 1)
+            Defect::Note {
+                node: frame,
+                entry: 1,
+            }
         }),
         (
             1,
             &|leaf| leaf[size_of::<Leaf>() / 8..].fill(500 * PAGE),
-            &Defect::Frame,
+            &|node| Defect::Frame { node },
         ),
     ];
     for (node, damage, expected) in cases {
@@ -478,10 +489,10 @@ fn an_audit_finds_counts_that_are_wrong() {
     fill(&mut both, 10, Order::Down);
     let check = |regions: &Regions| regions.check::<Defect>(&mut |_| Ok(()));
     both.regions.len += 1;
-    assert_eq!(check(&both.regions), Err(Defect::Records(10)));
+    assert_eq!(check(&both.regions), Err(Defect::Records { found: 10 }));
     both.regions.len -= 1;
     both.regions.height += 1;
-    assert!(matches!(check(&both.regions), Err(Defect::Level(_))));
+    assert!(matches!(check(&both.regions), Err(Defect::Level { .. })));
     both.regions.height -= 1;
     both.check();
 }

@@ -10,8 +10,9 @@ pub(super) type Leaf = Row<Record, { capacity(ROOM, size_of::<Option<Record>>())
 /// A node above other nodes, which are all of one kind.
 pub(super) type Inner = Row<Link, { capacity(ROOM, LINK) }>;
 
-/// Bytes of a link, which the compiler cannot be asked for within its own type.
-const LINK: usize = 16;
+/// Bytes of a link, which the compiler cannot be asked for within its own type:
+/// a pointer and which kind it is.
+const LINK: usize = 2 * size_of::<usize>();
 const _: () = assert!(size_of::<Option<Link>>() == LINK);
 
 /// What is below an entry of an inner node, or below the root.

@@ -1,8 +1,8 @@
 //! Changes of what is there already, with too few frames: protecting, discarding,
 //! making spaces, and bytes written into a space that is not loaded.
 
-use memory::space::{Backing, BytesRefusal, DiscardError, ProtectError, Request, Rights};
-use memory::{KernelHalf, Refusal, Space};
+use faultline_memory::space::{Backing, BytesRefusal, DiscardError, ProtectError, Request, Rights};
+use faultline_memory::{KernelHalf, Refusal, Space};
 use x86_64::VirtAddr;
 
 use super::{BASE, OF_2M, frames_needed, machine_with};
@@ -95,7 +95,7 @@ fn protecting_inside_a_gigabyte() {
     ];
     for (offset, bytes, expected, what) in cases {
         let mut machine = Machine::new();
-        let device = Backing::Device(machine.device(), memory::paging::Cache::Uncached);
+        let device = Backing::Device(machine.device(), faultline_memory::paging::Cache::Uncached);
         machine.allocate(LOW, Request::new(2 * size, device).placement(at(BASE)));
         let needed = frames_needed(&mut machine, protection(BASE + offset, bytes));
         assert_eq!(needed, expected, "{what}");
@@ -153,7 +153,9 @@ fn writing_one_byte_of_a_space_that_is_not_loaded() {
         let to = VirtAddr::new(BASE + 7);
         let written = machine.with(LOW, |space, memory| space.write(to, &[1], memory));
         written.map_err(|error| {
-            let refusal = BytesRefusal::Fault(Refusal::OutOfFrames);
+            let refusal = BytesRefusal::Fault {
+                refusal: Refusal::OutOfFrames,
+            };
             assert_eq!((error.address, error.refusal), (to, refusal));
         })
     });

@@ -4,9 +4,9 @@
 
 mod changes;
 
-use memory::paging::LeafSize;
-use memory::space::{AllocateError, Backing, Request};
-use memory::{Access, Refusal};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{AllocateError, Backing, Request};
+use faultline_memory::{Access, Refusal};
 
 use crate::common::machine::{KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
@@ -87,7 +87,7 @@ fn allocating_large_and_small_pages_at_once() {
 #[test]
 fn allocating_a_device_region() {
     let mut machine = Machine::new();
-    let device = Backing::Device(machine.device(), memory::paging::Cache::Uncached);
+    let device = Backing::Device(machine.device(), faultline_memory::paging::Cache::Uncached);
     let request = Request::new(BIG + PAGE, device).placement(at(BASE));
     let needed = frames_needed(&mut machine, allocation(request));
     assert_eq!(needed, 1 + 3);
