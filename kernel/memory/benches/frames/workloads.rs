@@ -10,13 +10,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::common::Random;
-use crate::peers::{Contestant, Numbered};
+use crate::peers::{Contestant, Numbered, RUN};
 
 /// How many frames are held at most while memory is churned.
 pub(crate) const HELD: usize = 1 << 18;
-
-/// Frames in a run.
-pub(crate) const RUN: u64 = 64;
 
 /// Taking something and giving it back.
 pub(crate) struct Step<C, F> {
