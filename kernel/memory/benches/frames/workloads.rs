@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::common::Random;
-use crate::peers::{Contestant, Numbered, RUN};
+use crate::peers::{Contestant, Numbered};
 
 /// How many frames are held at most while memory is churned.
 pub(crate) const HELD: usize = 1 << 18;
