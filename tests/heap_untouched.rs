@@ -2,10 +2,10 @@
 //! for what is touched.
 //!
 //! A large block has its frames reserved, and holds those of the pages that were
-//! touched. The list of holes stands in the free memory itself: a node right
-//! behind a block that is carved out, written while the heap's lock is held; and
-//! this is a debug build, with a canary in a block's last page. A kernel of its
-//! own, since pages stay with the heap.
+//! touched. The heap's own notes are apart from the free memory, which it never
+//! writes to; but this is a debug build, with a canary in a block's last page,
+//! written while the heap's lock is held. A kernel of its own, since pages stay
+//! with the heap.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -45,7 +45,7 @@ fn assert_pages(private: u64, reserved: u64) {
 #[test_case]
 fn a_frame_is_spent_when_a_page_is_touched_and_not_before() {
     only_the_heaps_own_notes_have_frames();
-    a_block_costs_its_canary_and_the_node_behind_it();
+    a_block_costs_its_canary();
     touching_a_whole_block_costs_each_page_once();
     small_blocks_cost_the_page_they_are_carved_from();
 }
@@ -57,71 +57,67 @@ fn only_the_heaps_own_notes_have_frames() {
     let usage = usage();
     assert_eq!((usage.size as u64, usage.in_use), (heap.size, 0));
     assert_eq!(usage.largest_free as u64, heap.size - PAGE);
-    // The map of pages, and the node of the one hole.
-    assert_eq!(heap.faults, 2);
-    assert_pages(2, 0);
+    // The map of pages.
+    assert_eq!(heap.faults, 1);
+    assert_pages(1, 0);
 }
 
-fn a_block_costs_its_canary_and_the_node_behind_it() {
+fn a_block_costs_its_canary() {
     let size = 1 << 20;
     let (block, measured) = measure(|| Block::new(size, PAGE));
-    assert_eq!(measured.cost, cost(2, 2, 0));
+    assert_eq!(measured.cost, cost(1, 1, 0));
     assert_eq!(usage().in_use as u64, size + PAGE);
-    // The block's first page was the node's; its last one has the canary.
-    assert_pages(4, size / PAGE - 1);
+    // The canary is in the block's last page, behind what was asked for.
+    assert_pages(2, size / PAGE);
 
-    // Both faults came while the heap's lock was held: the heap itself wrote.
-    let [node, canary] = measured.faults() else {
+    // The fault came while the heap's lock was held: the heap itself wrote.
+    let [canary] = measured.faults() else {
         panic!("{:?}", measured.faults());
     };
     let end = block.range().end;
-    assert_eq!(node.fault.address.as_u64() & !(PAGE - 1), end + PAGE);
     assert_eq!(canary.fault.address.as_u64() & !(PAGE - 1), end);
-    for event in [node, canary] {
-        assert_eq!(event.outcome, Outcome::Demand);
-        assert_eq!(event.region, region().base);
-    }
+    assert_eq!(canary.outcome, Outcome::Demand);
+    assert_eq!(canary.region, region().base);
 
     let touch = |offset| measure(|| block.write(offset, 1)).1.cost;
     assert_eq!(touch(size / 2), cost(1, 1, 0));
     assert_eq!(touch(size / 2 + PAGE - 1), NOTHING);
     assert_eq!(touch(size - 1), cost(1, 1, 0));
-    assert_pages(6, size / PAGE - 3);
+    assert_pages(4, size / PAGE - 2);
     assert_eq!(measure(|| drop(block)).1.cost, NOTHING);
     assert_eq!(usage().in_use, 0);
-    assert_pages(6, 0);
+    assert_pages(4, 0);
 }
 
 fn touching_a_whole_block_costs_each_page_once() {
     heap::trim();
-    // The map, and the node where the block will begin.
-    assert_pages(2, 0);
+    // The map.
+    assert_pages(1, 0);
     let size = 2 * LARGE_PAGE;
     let pages = size / PAGE;
     let (block, measured) = measure(|| Block::new(size, PAGE));
-    // Canary and node are in the third 2 MiB: the block's reservation makes two
-    // tables more.
-    assert_eq!(measured.cost, cost(2, 2, 2));
-    assert_pages(4, pages - 1);
+    // The canary is in the third 2 MiB: the block's reservation makes two tables.
+    assert_eq!(measured.cost, cost(1, 1, 2));
+    assert_pages(2, pages);
     let ((), measured) = measure(|| {
         for page in 0..pages {
             block.write(page * PAGE, page as u8);
         }
     });
-    assert_eq!(measured.cost, cost(pages - 1, pages as i64 - 1, 0));
+    assert_eq!(measured.cost, cost(pages, pages as i64, 0));
     assert!((0..pages).all(|page| block.read(page * PAGE) == page as u8));
     // So many idle pages go back at once.
     let ((), measured) = measure(|| drop(block));
     assert_eq!(measured.cost, cost(0, -(pages as i64) - 1, -2));
     assert_eq!(usage().in_use, 0);
-    assert_pages(2, 0);
+    assert_pages(1, 0);
 }
 
 fn small_blocks_cost_the_page_they_are_carved_from() {
-    // The chunk's header, the node behind the chunk, and the page itself.
+    // The chunk's header, and the page itself.
     let (block, measured) = measure(|| Block::new(100, 1));
-    assert_eq!(measured.cost.faults, 3);
-    assert_pages(2 + 3, 0);
+    assert_eq!(measured.cost.faults, 2);
+    assert_pages(1 + 2, 0);
     let (more, measured) = measure(|| [(); 20].map(|()| Block::new(100, 1)));
     assert_eq!(measured.cost, NOTHING);
     drop((block, more));

@@ -44,46 +44,39 @@ static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 #[inline]
 pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     match spaces::resolve(context) {
-        Some(outcome) if outcome.is_mapped() => Answer::Resolved,
-        answer => not_mapped(context, answer),
-    }
-}
-
-/// What else can become of a fault; `None` says that the memory manager could
-/// not be asked.
-#[cold]
-#[inline(never)]
-fn not_mapped(context: &PageFaultContext, outcome: Option<Outcome>) -> Answer {
-    match outcome {
         Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {
             Answer::Resolved
         }
         Some(Outcome::Spurious) => spurious(context),
-        Some(Outcome::Refused(refusal)) => refuse(context.fault, Reason::Space(refusal)),
-        None => refuse(context.fault, Reason::Locked),
+        Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
+        None => refuse(context, Reason::Locked),
     }
 }
 
 /// Tries the access again once, and no more.
-fn spurious(frame: &PageFaultContext) -> Answer {
+#[cold]
+#[inline(never)]
+fn spurious(context: &PageFaultContext) -> Answer {
     if spaces::is_stuck() {
-        return refuse(frame.fault, Reason::NoProgress);
+        return refuse(context, Reason::NoProgress);
     }
     if let Some(mut spurious) = SPURIOUS.try_lock() {
-        *spurious = Some(*frame);
+        *spurious = Some(*context);
     }
     Answer::Resolved
 }
 
 /// Refuses a fault, for this reason unless it came while another one, in
 /// whichever half, was being resolved.
-fn refuse(fault: Fault, reason: Reason) -> Answer {
+#[cold]
+#[inline(never)]
+fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
     let reason = match spaces::resolving() {
         Some(_) => Reason::Nested,
         None => reason,
     };
     if let Some(mut refused) = REFUSED.try_lock() {
-        *refused = Some((fault, reason));
+        *refused = Some((context.fault, reason));
     }
     Answer::Refused
 }

@@ -7,6 +7,7 @@
 mod common;
 
 mod cargo;
+mod code;
 mod commands;
 mod compare;
 mod document;

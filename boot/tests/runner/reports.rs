@@ -131,7 +131,7 @@ fn a_write_to_code_is_a_write_to_read_only_memory() {
         &[
             "#PF Page Fault: write to read-only memory\n",
             "  tried:       write to 0xffff8000",
-            ", the page is present, but not for that\n",
+            ", the page is present, but does not allow it\n",
             "  error code:  0x3: write, supervisor mode, page present\n",
             "  refused:     the region does not allow writing\n",
             " bytes into kernel text (fixed, rx, 0xffff8000",

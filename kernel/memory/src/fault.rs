@@ -121,7 +121,7 @@ impl fmt::Display for Fault {
         };
         let cause = match self.cause() {
             Cause::Absent => "the page is absent",
-            Cause::Protection => "the page is present, but not for that",
+            Cause::Protection => "the page is present, but does not allow it",
             Cause::ReservedBit => "a reserved bit is set in its translation",
         };
         write!(f, "{tried} {:#x} by {mode}, {cause}", self.address)
@@ -195,16 +195,6 @@ impl Outcome {
         Self::Refused(Refusal::ReservedBit),
         Self::Refused(Refusal::OutOfFrames),
     ];
-
-    /// True if the access was allowed, and a page is mapped for it now.
-    #[inline]
-    #[must_use]
-    pub const fn is_mapped(self) -> bool {
-        match self {
-            Self::Demand | Self::ZeroRead | Self::ZeroWrite | Self::PrivateCopy => true,
-            Self::Spurious | Self::Refused(_) => false,
-        }
-    }
 
     /// The place of this outcome in [`Self::ALL`].
     #[inline(always)]

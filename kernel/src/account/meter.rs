@@ -70,7 +70,7 @@ impl Measured {
 }
 
 /// Does `work`, and says what it cost. Events of earlier faults that nobody
-/// drained from the journal are forgotten.
+/// drained from the fault log are forgotten.
 pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Measured) {
     while drain().is_some() {}
     let before = Reading::take();
@@ -87,7 +87,7 @@ pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Measured) {
     (result, Measured { cost, events, kept })
 }
 
-/// The oldest event in the journal.
+/// The oldest event in the fault log.
 fn drain() -> Option<Event> {
     spaces::memory().next_event()
 }

@@ -1,7 +1,7 @@
 //! The pane of physical memory: a map of blocks, and what their colours mean.
 //!
 //! A block is a stack of bands, one for each state that frames in it are in,
-//! as [`Tally::bands`](crate::picture::state::Tally::bands) shares its height:
+//! as [`StateCounts::bands`](crate::picture::state::StateCounts::bands) shares its height:
 //! a single frame among many is still seen.
 
 use embedded_graphics::pixelcolor::Rgb888;

@@ -2,7 +2,7 @@
 //! on, each fault in a line of its own before the command's result.
 //!
 //! The work is done in small parts, each measured by itself, so that the
-//! journal's ring never overflows between two looks at it.
+//! fault log's ring never overflows between two looks at it.
 
 use core::fmt;
 

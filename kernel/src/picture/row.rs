@@ -1,12 +1,12 @@
 //! A row of blocks, and how it differs from another.
 
-use super::state::{FrameState, Tally};
+use super::state::{FrameState, StateCounts};
 
 /// Blocks in a row.
 pub const COLUMNS: usize = 64;
 
 /// The frames of a block.
-pub type Block = Tally;
+pub type Block = StateCounts;
 
 /// 64 blocks in a row.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl Row {
 
     /// The blocks, by address.
     pub fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
-        self.counts.iter().map(|counts| Tally(*counts))
+        self.counts.iter().map(|counts| StateCounts(*counts))
     }
 
     /// Tells `tell` of each block that differs from the one in `shown`, and
@@ -45,7 +45,7 @@ impl Row {
         for (column, (counts, shown)) in self.counts.iter().zip(&mut shown.counts).enumerate() {
             if counts != shown {
                 *shown = *counts;
-                tell(column, Tally(*counts));
+                tell(column, StateCounts(*counts));
             }
         }
     }

@@ -55,9 +55,9 @@ impl FrameState {
 
 /// Frames (4 KiB) by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally(pub [u32; FrameState::COUNT]);
+pub struct StateCounts(pub [u32; FrameState::COUNT]);
 
-impl Tally {
+impl StateCounts {
     /// None at all.
     pub const NONE: Self = Self([0; FrameState::COUNT]);
 
@@ -116,17 +116,17 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn tally(counts: &[(FrameState, u32)]) -> Tally {
-        let mut tally = Tally::NONE;
+    fn counts_of(counts: &[(FrameState, u32)]) -> StateCounts {
+        let mut counts_of = StateCounts::NONE;
         for &(state, count) in counts {
-            tally.0[state as usize] = count;
+            counts_of.0[state as usize] = count;
         }
-        tally
+        counts_of
     }
 
     #[test_case]
     fn one_private_frame_among_63_free_ones_is_a_band_of_one() {
-        let mixed = tally(&[(FrameState::Private, 1), (FrameState::Free, 63)]);
+        let mixed = counts_of(&[(FrameState::Private, 1), (FrameState::Free, 63)]);
         let bands = mixed.bands(12);
         assert_eq!(bands[FrameState::Private as usize], 1);
         assert_eq!(bands[FrameState::Free as usize], 11);
@@ -139,7 +139,7 @@ mod tests {
             let counts = core::array::from_fn(|state| {
                 (seed.wrapping_mul(0x9e37_79b1) >> (state * 4)) % 64 * (seed >> state & 1)
             });
-            let mixed = Tally(counts);
+            let mixed = StateCounts(counts);
             let bands = mixed.bands(12);
             let sum: u8 = bands.iter().sum();
             assert_eq!(sum, if counts == [0; 7] { 0 } else { 12 });
@@ -152,15 +152,15 @@ mod tests {
     #[test_case]
     fn the_zero_frame_dominates_and_otherwise_what_most_frames_are() {
         let many = [(FrameState::Table, 3), (FrameState::Reserved, 9)];
-        assert_eq!(tally(&many).dominating(), Some(FrameState::Reserved));
+        assert_eq!(counts_of(&many).dominating(), Some(FrameState::Reserved));
         let equal = [(FrameState::Table, 9), (FrameState::Private, 9)];
-        assert_eq!(tally(&equal).dominating(), Some(FrameState::Table));
+        assert_eq!(counts_of(&equal).dominating(), Some(FrameState::Table));
         let with_zero = [(FrameState::Zero, 1), (FrameState::Private, 63)];
-        assert_eq!(tally(&with_zero).dominating(), Some(FrameState::Zero));
+        assert_eq!(counts_of(&with_zero).dominating(), Some(FrameState::Zero));
         assert_eq!(
-            tally(&[(FrameState::Free, 1)]).dominating(),
+            counts_of(&[(FrameState::Free, 1)]).dominating(),
             Some(FrameState::Free)
         );
-        assert_eq!(Tally::NONE.dominating(), None);
+        assert_eq!(StateCounts::NONE.dominating(), None);
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! It runs under each backing, touched in order and with b first, and once
 //! where the blocks straddle a page boundary. Every number that is printed
-//! comes from the counters, every fault from the journal; a step's faults are
+//! comes from the counters, every fault from the fault log; a step's faults are
 //! told before its result.
 
 use memory::space::Backing;

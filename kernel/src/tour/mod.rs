@@ -1,5 +1,5 @@
 //! Guided demonstrations: each does something real with memory and tells, line
-//! by line, what the counters and the journal of faults say about it.
+//! by line, what the counters and the fault log say about it.
 //!
 //! [`TOURS`] lists those that people can ask for.
 

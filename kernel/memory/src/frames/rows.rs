@@ -1,4 +1,4 @@
-//! Frames in a row: runs for devices that cannot gather, 1 GiB frames, and a
+//! Frames in a row: runs for devices that want them so, 1 GiB frames, and a
 //! range of frames that the caller chooses.
 //!
 //! The search for a run is exact and takes the lowest there is. It looks at every

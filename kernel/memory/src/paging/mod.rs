@@ -16,9 +16,11 @@
 //! In the book: chapter 4, `docs/04-four-levels.md`.
 
 mod cursor;
+mod edit;
 mod entry;
 mod geometry;
 mod row;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -116,7 +116,7 @@ impl Half {
         self.cursor.seek(here);
         if !self.allows(access)
             && let Outcome::Refused(refusal) =
-                self.resolve(&Fault::supervisor(address, access), memory)
+                self.resolve_near_or_far(&Fault::supervisor(address, access), memory)
         {
             return failed(address, BytesRefusal::Fault { refusal });
         }

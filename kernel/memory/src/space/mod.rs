@@ -9,8 +9,8 @@
 //! | file | does |
 //! |---|---|
 //! | `halves` | makes and destroys the two kinds, and says what is safe in which |
-//! | `resolve`, `page` | make a page physical when it is touched, or say why not |
-//! | `allocate`, `map` | reserve a region, and map it at once where its backing says so |
+//! | `resolve`, `page`, `large`, `around` | make a page physical when it is touched, or say why not |
+//! | `allocate`, `map` | make a region, and map it at once where its backing says so |
 //! | `change` | free, discard, protect |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
@@ -19,13 +19,16 @@
 //! What must always hold: every operation first reserves what it needs and then
 //! commits without failing, so that an error changes nothing; all edits of the
 //! tables go through the half's one cursor. In the book: chapter 5,
-//! `docs/05-regions-and-backing.md`.
+//! `docs/05-regions-and-backing.md`; what is to come, pages of files and of a
+//! disk, in chapter 12, `docs/12-where-next.md`.
 
 mod allocate;
+mod around;
 mod bytes;
 mod change;
 mod content;
 mod halves;
+mod large;
 mod look;
 mod map;
 mod page;

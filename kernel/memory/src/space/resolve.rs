@@ -31,32 +31,32 @@ impl Half {
     /// Resolves a page fault in this half, counts it, and writes one event to
     /// the log. On any outcome but [`Outcome::Refused`] the access can be tried
     /// again.
-    pub(super) fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    pub(super) fn resolve_near_or_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
         if self.is_near(fault.address) {
-            self.resolve_page(fault, memory)
+            self.resolve(fault, memory)
         } else {
-            self.search_and_resolve(fault, memory)
+            self.resolve_far(fault, memory)
         }
     }
 
     /// True if the last fault was in the same region and the same leaf table:
-    /// then [`Self::resolve_page`] has nothing to search.
+    /// then nothing is searched.
     #[inline]
     fn is_near(&self, address: VirtAddr) -> bool {
         self.regions.is_at(address.as_u64()) && self.cursor.is_near(address.as_u64())
     }
 
-    /// The same path, out of line where it calls the searches: so the faults
-    /// near the last one call nothing on their way.
+    /// [`Self::resolve`], compiled once more for faults that search, so that
+    /// those near the last one keep no registers safe from searches.
     #[inline(never)]
-    fn search_and_resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        self.resolve_page(fault, memory)
+    fn resolve_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        self.resolve(fault, memory)
     }
 
     /// Moves to the page of the fault, and makes it physical or says why not.
     #[inline(always)]
-    fn resolve_page(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.regions.seek(fault.address.as_u64());
         let Some(record) = self.regions.here() else {
             return self.refuse_outside(fault, memory);

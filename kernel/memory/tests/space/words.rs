@@ -22,7 +22,7 @@ fn a_fault_says_what_was_tried_by_whom_and_why_it_failed() {
         ),
         (
             Code::CAUSED_BY_WRITE | Code::PROTECTION_VIOLATION,
-            "write to 0x10010 by the kernel, the page is present, but not for that",
+            "write to 0x10010 by the kernel, the page is present, but does not allow it",
         ),
         (
             Code::INSTRUCTION_FETCH | Code::USER_MODE,

@@ -1,0 +1,120 @@
+//! Writing the entry that a cursor stands on.
+//!
+//! What must always hold: the entry above counts how many entries of a table
+//! are in use, so every write that makes one used or unused is counted there;
+//! fixed level 4 entries are written by nobody. The processor may set
+//! ACCESSED and DIRTY in a present entry at any time: such a one is exchanged, or
+//! it is settled and nothing can be lost.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use x86_64::structures::paging::PageTableFlags;
+
+use super::cursor::Cursor;
+use super::entry::Entry;
+use super::table::Table;
+
+impl Cursor {
+    /// Puts `new` into the entry stood on, which is unused. The processor writes
+    /// nothing to an absent entry: a plain store will do.
+    #[inline]
+    pub(crate) fn fill(&mut self, new: Entry) {
+        debug_assert!(self.entry() == Entry::UNUSED && new != Entry::UNUSED);
+        self.place().store(new.bits(), Relaxed);
+        if let Some(above) = self.above() {
+            let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
+            above.store(count.bits(), Relaxed);
+        }
+    }
+
+    /// Puts `new` in place of an entry that is in use and to which the processor
+    /// writes nothing: one that is not present, or settled.
+    #[inline]
+    pub(crate) fn overwrite(&mut self, new: Entry) {
+        debug_assert!(!self.entry().is_present() || self.entry().is_settled());
+        self.place().store(new.bits(), Relaxed);
+    }
+
+    /// Puts `new` in place of the entry stood on, and returns the old one with
+    /// the ACCESSED and DIRTY bits that the processor set until this moment.
+    #[inline]
+    pub(crate) fn replace(&mut self, new: Entry) -> Entry {
+        let place = self.place();
+        let mut old = Entry::from_bits(place.load(Relaxed));
+        if old.is_present() {
+            old = Entry::from_bits(place.swap(new.bits(), Relaxed));
+        } else {
+            // The processor writes nothing to an absent entry: a plain store will do.
+            place.store(new.bits(), Relaxed);
+        }
+        match (old == Entry::UNUSED, new == Entry::UNUSED) {
+            (true, false) => self.count_in_use(1, 0),
+            (false, true) => self.count_in_use(0, 1),
+            (true, true) | (false, false) => {}
+        }
+        old
+    }
+
+    /// Sets ACCESSED, and DIRTY if `written`, in the leaf stood on, as the
+    /// processor would.
+    pub(crate) fn mark_used(&mut self, written: bool) {
+        let mut flags = PageTableFlags::ACCESSED;
+        flags.set(PageTableFlags::DIRTY, written);
+        self.place().fetch_or(flags.bits(), Relaxed);
+    }
+
+    /// Links `table`, which is empty, below the unused entry stood on, and moves
+    /// into it.
+    pub(crate) fn descend(&mut self, table: Table) {
+        self.fill(Entry::table(table.address(), 0, self.is_low()));
+        self.enter(table);
+    }
+
+    /// Links `table`, which is empty, in place of the large leaf stood on, and
+    /// moves into it: 512 smaller leaves map what it mapped, with the same flags.
+    pub(crate) fn split(&mut self, table: Table) {
+        let (leaf, Some(size)) = (self.entry(), self.leaf()) else {
+            unreachable!("a leaf is split");
+        };
+        let part = size.smaller().expect("a large leaf has parts");
+        let flags = leaf.flags() - PageTableFlags::HUGE_PAGE;
+        for (index, place) in table.entries().iter().enumerate() {
+            let start = leaf.leaf_address(size) + index as u64 * part.bytes();
+            place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
+        }
+        self.replace(Entry::table(table.address(), 512, self.is_low()));
+        self.enter(table);
+    }
+
+    /// Takes the table stood in out if it has no entry in use, moves up to the
+    /// entry that pointed to it, and returns it: it is to be freed after a
+    /// flush. To be called until there is none.
+    pub(crate) fn prune(&mut self) -> Option<Table> {
+        let above = Entry::from_bits(self.above()?.load(Relaxed));
+        if above.in_use() > 0 {
+            return None;
+        }
+        let empty = self.climb();
+        self.replace(Entry::UNUSED);
+        Some(empty)
+    }
+
+    /// Counts, in the entry above, entries of the table stood in that are in
+    /// use now and that are not any more.
+    #[inline]
+    pub(super) fn count_in_use(&mut self, more: u64, fewer: u64) {
+        if let Some(above) = self.above() {
+            let entry = Entry::from_bits(above.load(Relaxed));
+            let count = entry.with_in_use(entry.in_use() + more - fewer);
+            above.store(count.bits(), Relaxed);
+        }
+    }
+
+    /// Copies the level 4 entries of the kernel half from one root to another.
+    pub(crate) fn share_kernel_half(from: Table, to: Table) {
+        let pairs = from.entries().iter().zip(to.entries());
+        for (from, to) in pairs.skip(256) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! An address space of its own: what is safe where no Rust value lives.
+#![allow(unsafe_code)]
+
+use x86_64::VirtAddr;
+
+use super::super::regions::Regions;
+use super::super::{BytesError, DiscardError, FreeError, Half, ProtectError, Rights};
+use super::{HALF, KernelHalf, LOWEST};
+use crate::flush::FlushBatch;
+use crate::frames::OutOfFrames;
+use crate::memory::Memory;
+use crate::paging::Cursor;
+use crate::tlb::Scope;
+
+/// An address space: a low half and a root of its own, and the shared kernel half.
+///
+/// It is given back by [`Space::destroy`]. One that is dropped keeps its frames
+/// and tables for ever: they stay counted as in use, and an audit reports them.
+///
+/// Looking at it is done through [`Half`], which it dereferences to.
+#[derive(Debug)]
+#[must_use = "a space that is dropped keeps its frames: give it to `Space::destroy`"]
+pub struct Space(pub(super) Half);
+
+impl Space {
+    /// Makes a space with an empty low half that shares the kernel half.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: no frame for the root; nothing has changed.
+    pub fn new(kernel: &KernelHalf, memory: &Memory) -> Result<Self, OutOfFrames> {
+        kernel.check(memory);
+        let direct_map = memory.direct_map();
+        let root = memory.new_table()?;
+        Cursor::share_kernel_half(kernel.cursor.root(), root);
+        Ok(Self(Half {
+            cursor: Cursor::new(direct_map, root, 4, LOWEST),
+            regions: Regions::new(direct_map),
+            scope: Scope::Space(root.frame()),
+            window: (LOWEST, HALF),
+            next_source: 0,
+            zero: memory.zero_frame(),
+            zero_seen: memory.zero_seen(),
+        }))
+    }
+
+    /// Gives a whole allocation back: all regions that came of it, their
+    /// frames, and the tables that are empty then. Returns how many private
+    /// frames (4 KiB) went back. Never needs memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`FreeError`]; nothing has changed then.
+    pub fn free(&mut self, base: VirtAddr, memory: &Memory) -> Result<u64, FreeError> {
+        self.0.free(base, memory)
+    }
+
+    /// Gives back the frames behind whole pages of demand and zero regions;
+    /// the regions stay, and the next access faults anew. Returns how many
+    /// private frames (4 KiB) went back.
+    ///
+    /// # Errors
+    ///
+    /// See [`DiscardError`]; nothing has changed then.
+    pub fn discard(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        memory: &Memory,
+    ) -> Result<u64, DiscardError> {
+        self.0.discard(start, size, memory)
+    }
+
+    /// Gives whole pages other rights. Regions are split as needed, and merge
+    /// with their neighbours of the same allocation where nothing tells them
+    /// apart any more.
+    ///
+    /// # Errors
+    ///
+    /// See [`ProtectError`]; nothing has changed then.
+    pub fn protect(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        rights: Rights,
+        memory: &Memory,
+    ) -> Result<(), ProtectError> {
+        self.0.protect(start, size, rights, memory)
+    }
+
+    /// Writes bytes as the kernel would if the space were loaded; pages become
+    /// physical as if it had.
+    ///
+    /// # Errors
+    ///
+    /// [`BytesError`] names the first address that could not be written; what
+    /// comes before it was written.
+    pub fn write(&mut self, to: VirtAddr, from: &[u8], memory: &Memory) -> Result<(), BytesError> {
+        // SAFETY: no Rust value lives in a low half.
+        unsafe { self.0.write(to, from, memory) }
+    }
+
+    /// Gives everything back that the low half holds: regions, frames, tables,
+    /// and the root. Returns the private frames (4 KiB) that went back.
+    ///
+    /// # Safety
+    ///
+    /// No processor has the space's root loaded.
+    pub unsafe fn destroy(mut self, memory: &Memory) -> u64 {
+        self.0.check(memory);
+        let mut batch = FlushBatch::new(self.0.scope, memory);
+        self.0.remove_all(&mut batch);
+        // SAFETY: no processor has it loaded, as the caller vouches, and the
+        // cursor goes with the space.
+        unsafe { batch.table(self.0.cursor.root(), 0) };
+        batch.finish()
+    }
+}
