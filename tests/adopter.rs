@@ -117,6 +117,9 @@ extern "x86-interrupt" fn page_fault(stack: InterruptStackFrame, code: PageFault
     };
     match resolve(&fault) {
         Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {}
+        Some(Outcome::Spurious) if memory().fault_log(|log| log.is_stuck()) => {
+            panic!("{fault}, twice, though the page is as it should be")
+        }
         Some(Outcome::Spurious) => {}
         Some(Outcome::Refused(refusal)) => panic!("{fault}: {refusal}"),
         None => panic!("{fault}, while memory was locked"),
