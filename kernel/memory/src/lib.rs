@@ -139,6 +139,11 @@ pub use tlb::{Flush, Scope, Tlb};
 /// Addresses, pages and frames are this crate's, and of this version of it.
 pub use x86_64;
 
+/// The set-up that the crate is shown with.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// Programs that must not compile, each beside one that does.
 #[cfg(doctest)]
 #[doc = include_str!("../tests/misuse.md")]

@@ -89,7 +89,7 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Says how many frames of [`Use::Kernel`](crate::frames::Use::Kernel) the
+    /// Says how many frames of [`FrameKind::Kernel`](crate::frames::FrameKind::Kernel) the
     /// kernel holds itself, besides those of the region records.
     pub fn held(self, frames: u64) -> Self {
         Self {
