@@ -216,7 +216,7 @@ fn device_memory_is_borrowed_and_neither_memory_nor_the_kernels_devices_are() {
         .clone()
         .expect("the runner's machine has a screen");
     let frame =
-        spaces::current(|space, _| space.walk(screen.start).physical()).expect("it is mapped");
+        spaces::look(screen.start, |half| half.translate(screen.start)).expect("it is mapped");
     let taken = format!("mmio {:#x} 4K", frame.as_u64() + 4096);
     let before = format!("mmio {:#x} 8K", frame.as_u64() - 4096);
     let session = Session::script(&[

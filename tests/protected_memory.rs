@@ -121,7 +121,7 @@ fn heap_stack_and_direct_map_are_not_executable() {
     let shown = direct(physical(heap).expect("just written"));
     for address in [heap, on_stack, shown, constant()] {
         let mut leaves = 0;
-        let walk = spaces::current(|space, _| space.walk(address));
+        let walk = spaces::look(address, |half| half.walk(address));
         for step in walk.steps().filter(|step| step.level == walk.end().level) {
             assert!(step.entry.flags().contains(PageTableFlags::NO_EXECUTE));
             leaves += 1;

@@ -70,6 +70,12 @@ pub fn kept_frames() -> u64 {
 ///
 /// [`RunError`]: there are not enough frames in a row.
 pub fn keep<T: Copy>(items: &[T], memory: &Memory) -> Result<&'static [T], RunError> {
+    const {
+        assert!(
+            align_of::<T>() <= 4096,
+            "a run of frames is aligned to a page"
+        )
+    };
     let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
     let run = memory.allocate_run(frames, 4096, 1 << 52, FrameKind::Kernel)?;
     KEPT.fetch_add(frames, Relaxed);

@@ -108,17 +108,17 @@ pub fn zero_frame() -> PhysAddr {
 
 /// What an address is translated to now, by the tables that are loaded.
 pub fn physical(address: VirtAddr) -> Option<PhysAddr> {
-    spaces::current(|space, _| space.translate(address))
+    spaces::look(address, |half| half.translate(address))
 }
 
 /// The flags of the last entry on the way to an address.
 pub fn flags(address: VirtAddr) -> PageTableFlags {
-    spaces::current(|space, _| space.walk(address).end().entry.flags())
+    spaces::look(address, |half| half.walk(address).end().entry.flags())
 }
 
 /// The level at which the walk to an address ends: 1 for a small page, 2 for a large one.
 pub fn level(address: VirtAddr) -> u8 {
-    spaces::current(|space, _| space.walk(address).end().level)
+    spaces::look(address, |half| half.walk(address).end().level)
 }
 
 /// Where the direct map shows a physical address.

@@ -68,8 +68,9 @@ fn held(half: &KernelHalf, pages: Pages) -> usize {
 //   freeing is unsafe, and its contract forbids it. Addresses of regions are
 //   exposed: they are made from numbers.
 // - A reserved page has a frame kept back, and its table: its fault is resolved.
+//   Ending that from outside is unsafe.
 // - A page of a demand region keeps what it holds until it is discarded, and
-//   reads as zeroes when it is backed.
+//   reads as zeroes when it is backed: backing it with something else is unsafe.
 unsafe impl<A: Reach> Source for DemandPages<A> {
     fn grow(&mut self, size: usize, reserved: usize, behind: Option<usize>) -> Option<Pages> {
         let request = Request::new(size as u64, Backing::Demand).label(self.label);
@@ -103,19 +104,20 @@ unsafe impl<A: Reach> Source for DemandPages<A> {
         })
     }
 
-    fn unreserve(&mut self, pages: Pages) -> usize {
+    unsafe fn unreserve(&mut self, pages: Pages) -> usize {
         let (start, size) = range(pages);
         self.access.reach(|half, memory| {
-            let ended = half.unreserve(start, size, memory);
+            // SAFETY: nothing lies in these pages, as the caller vouches.
+            let ended = unsafe { half.unreserve(start, size, memory) };
             debug_assert!(ended.is_ok(), "the pages are the heap's");
             held(half, pages)
         })
     }
 
-    fn discard(&mut self, pages: Pages) -> usize {
+    unsafe fn discard(&mut self, pages: Pages) -> usize {
         let (start, size) = range(pages);
         self.access.reach(|half, memory| {
-            // SAFETY: the heap says that nothing lies in these pages.
+            // SAFETY: nothing lies in these pages, as the caller vouches.
             let frames = unsafe { half.discard(start, size, memory) };
             frames.map_or(0, |frames| frames as usize)
         })

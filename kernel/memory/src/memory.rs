@@ -109,6 +109,9 @@ impl Memory {
     /// - Nobody else uses the usable regions, and no other `Memory` or
     ///   [`Frames`] hands them out. The reclaimable ones are used by nobody from
     ///   the moment they are [reclaimed](Self::reclaim).
+    /// - Where another `Memory` or [`Frames`] has frames of the same numbers (two
+    ///   machines in one process, as tests have them), no frame of one is given
+    ///   to the other.
     /// - `features` claims nothing that the processor lacks or the kernel has
     ///   not switched on.
     /// - `tlb` does what [`Tlb`] says, and CR0.WP is on.

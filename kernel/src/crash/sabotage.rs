@@ -18,7 +18,7 @@ use crate::{boot, interrupts, spaces};
 /// The address lies in a region of the caller's own, and the machine ends by
 /// the access that follows.
 unsafe fn damage(address: VirtAddr, level: u8, change: impl FnOnce(u64) -> u64) {
-    let walk = spaces::current(|space, _| space.walk(address));
+    let walk = spaces::look(address, |half| half.walk(address));
     let mut table = x86_64::registers::control::Cr3::read().0.start_address();
     for step in walk.steps() {
         if step.level == level {

@@ -54,8 +54,8 @@ fn try_access(place: u64, access: Access) -> Result<(), Refused> {
         return load(place).map(drop);
     }
     // A page that is not there yet begins with zeroes.
-    let is_mapped = canonical(place)
-        .is_some_and(|at| spaces::current(|space, _| space.translate(at).is_some()));
+    let is_mapped =
+        canonical(place).is_some_and(|at| spaces::look(at, |half| half.translate(at).is_some()));
     let byte = if is_mapped { load(place)? } else { 0 };
     store(place, 1, byte).map_err(|stopped| stopped.why)
 }

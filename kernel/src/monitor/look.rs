@@ -19,7 +19,7 @@ pub(super) fn walk<'a>(
 ) -> Result<(), Error<'a>> {
     let address = arguments.address()?;
     arguments.end()?;
-    let walk = spaces::current(|space, _| space.walk(address));
+    let walk = spaces::look(address, |half| half.walk(address));
     let [level4, level3, level2, level1] = [4, 3, 2, 1].map(|level| index_at(address, level));
     writeln!(
         out,

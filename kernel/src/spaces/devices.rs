@@ -71,11 +71,14 @@ pub fn map_device(
         Cache::WriteBack => Rights::Read,
         Cache::WriteCombining | Cache::Uncached => Rights::ReadWrite,
     };
-    let request = Request::new(size + offset, Backing::Device(first, cache))
+    // A size that is no number is as good as the largest: refused.
+    let size = size.saturating_add(offset);
+    let request = Request::new(size, Backing::Device(first, cache))
         .rights(rights)
         .label(label);
     // SAFETY: the memory is a device's or the firmware's, as the allocator does
-    // not manage it, and no Rust reference covers it.
+    // not manage it. A reference to it is made by unsafe code alone, which
+    // answers for it.
     let region = kernel_half(|half, memory| unsafe { half.map_device(request, memory) })?;
     Ok(Mapping {
         address: region.base + offset,

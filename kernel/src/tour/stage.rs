@@ -88,5 +88,5 @@ impl Stage {
 /// The way through the loaded tables to an address of the low half, as it is now.
 #[must_use]
 pub fn walk(address: VirtAddr) -> Walk {
-    spaces::current(|space, _| space.walk(address))
+    spaces::look(address, |half| half.walk(address))
 }

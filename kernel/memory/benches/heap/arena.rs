@@ -71,11 +71,11 @@ unsafe impl Source for Arena {
         Some(pages.count())
     }
 
-    fn unreserve(&mut self, pages: Pages) -> usize {
+    unsafe fn unreserve(&mut self, pages: Pages) -> usize {
         pages.count()
     }
 
-    fn discard(&mut self, pages: Pages) -> usize {
+    unsafe fn discard(&mut self, pages: Pages) -> usize {
         let offset = pages.start() - self.mapping.as_mut_ptr().addr();
         // SAFETY: the pages are the heap's, which does not need what they hold.
         unsafe {

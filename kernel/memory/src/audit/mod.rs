@@ -78,7 +78,12 @@ pub struct Audit<'a> {
 
 impl<'a> Audit<'a> {
     /// An audit of this kernel half.
+    ///
+    /// # Panics
+    ///
+    /// If the half was made from another `Memory`.
     pub fn of(kernel: &'a KernelHalf, memory: &'a Memory) -> Self {
+        kernel.check(memory);
         let root = kernel.root().start_address();
         Self {
             kernel,
@@ -125,6 +130,10 @@ impl<'a> Audit<'a> {
     /// # Errors
     ///
     /// The first thing that is [`Broken`].
+    ///
+    /// # Panics
+    ///
+    /// If a space was made from another `Memory`.
     pub fn run<'s>(
         self,
         spaces: impl Iterator<Item = &'s Space> + Clone,
@@ -133,6 +142,7 @@ impl<'a> Audit<'a> {
     where
         'a: 's,
     {
+        spaces.clone().for_each(|space| space.check(self.memory));
         let (needed, given) = (self.words(), scratch.len());
         let Some(scratch) = scratch.get_mut(..needed) else {
             return Err(Broken::ScratchTooShort { needed, given });

@@ -108,8 +108,9 @@ impl<'m> Frames<'m> {
 
     /// Takes a frame back. It may be handed out again at once.
     ///
-    /// A frame of another allocator, or one that a table entry gave back wrong,
-    /// changes nothing here but is counted in [`Counts::refused`].
+    /// A frame of another allocator whose number is not managed here, or not in
+    /// use as that kind, changes nothing here but is counted in
+    /// [`Counts::refused`].
     #[inline]
     pub fn free<S: PageSize>(&mut self, frame: Frame<S>) {
         let kind = frame.kind();

@@ -75,11 +75,11 @@ unsafe impl Source for MappedMemory {
         Some(pages.count())
     }
 
-    fn unreserve(&mut self, pages: Pages) -> usize {
+    unsafe fn unreserve(&mut self, pages: Pages) -> usize {
         pages.count()
     }
 
-    fn discard(&mut self, _pages: Pages) -> usize {
+    unsafe fn discard(&mut self, _pages: Pages) -> usize {
         0
     }
 

@@ -134,7 +134,8 @@ impl Medium {
         if unsafe { (*span).used } > 0 {
             return false;
         }
-        large.source.unreserve(memory_of(span));
+        // SAFETY: a span of ours, of which no block is in use.
+        unsafe { large.source.unreserve(memory_of(span)) };
         spans.idle += 1;
         spans.are_too_many_idle()
     }

@@ -108,11 +108,19 @@ pub unsafe trait Source {
 
     /// Ends the reservation of pages, which keep what they hold. Returns how
     /// many hold something.
-    fn unreserve(&mut self, pages: Pages) -> usize;
+    ///
+    /// # Safety
+    ///
+    /// The pages are of this source's extents, and nothing lies in them.
+    unsafe fn unreserve(&mut self, pages: Pages) -> usize;
 
     /// Ends the reservation of pages, and gives back what they hold. Returns
     /// how many gave something back.
-    fn discard(&mut self, pages: Pages) -> usize;
+    ///
+    /// # Safety
+    ///
+    /// The pages are of this source's extents, and nothing lies in them.
+    unsafe fn discard(&mut self, pages: Pages) -> usize;
 
     /// The first of these pages that holds something, with those right behind
     /// it that do, too. A page that may hold something counts.

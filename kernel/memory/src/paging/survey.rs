@@ -32,6 +32,11 @@ impl Cursor {
         }
     }
 
+    /// The entry for `address` in the root.
+    pub(crate) fn root_entry(&self, address: u64) -> Entry {
+        Entry::from_bits(self.root().entries()[index_in(address, 4)].load(Relaxed))
+    }
+
     /// Names all tables below these slots of the root.
     pub(crate) fn tables_below_root(&self, slots: Range<usize>, see: &mut dyn FnMut(PhysFrame)) {
         self.tables_below(&self.root().entries()[slots], 4, see);

@@ -43,6 +43,17 @@ impl Walk {
         Self { address, steps }
     }
 
+    /// Describes the first step to `address` alone.
+    pub(crate) fn of_root(cursor: &Cursor, address: VirtAddr) -> Self {
+        let root = Step {
+            level: 4,
+            index: index_at(address, 4),
+            entry: cursor.root_entry(address.as_u64()),
+        };
+        let steps = [Some(root), None, None, None];
+        Self { address, steps }
+    }
+
     /// Describes the way below the level 4 table at `root`, as a processor goes
     /// it. `entry_at` reads the entry at a physical address; where it knows
     /// none, the walk ends. No [`Space`](crate::space::Space) is asked, so this

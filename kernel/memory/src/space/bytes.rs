@@ -55,7 +55,11 @@ impl Error for BytesError {}
 
 impl Half {
     /// Reads bytes as the kernel would if the half were loaded.
-    pub(super) fn read(
+    ///
+    /// # Safety
+    ///
+    /// The bytes are initialised, and no `&mut` covers them.
+    pub(super) unsafe fn read(
         &mut self,
         from: VirtAddr,
         into: &mut [u8],
@@ -66,7 +70,8 @@ impl Half {
             let (bytes, room) = self.reach(from, done, Access::Read, memory)?;
             let end = into.len().min(done.saturating_add(room));
             // SAFETY: `reach` found them in a present leaf of a managed frame,
-            // and no more than are left of its page.
+            // and no more than are left of its page; for their being
+            // initialised and nobody's alone the caller vouches.
             unsafe { memory.direct_map().read(bytes, &mut into[done..end]) };
             done = end;
         }

@@ -6,7 +6,7 @@ use core::fmt;
 use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::halves::bounds_of;
+use super::halves::{HALF, bounds_of};
 use super::region::{Backing, Region};
 use super::{Content, Half};
 use crate::paging::{Cursor, EntryKind, LeafSize, Walk};
@@ -114,21 +114,30 @@ impl Half {
     }
 
     /// The way from the root to what `address` is translated to, level by
-    /// level. An address of the other half is walked to as well.
+    /// level. The tables of the other half are not this one's to read: a walk
+    /// to an address there ends in the root.
     #[must_use]
     pub fn walk(&self, address: VirtAddr) -> Walk {
+        if !self.holds(address) {
+            return Walk::of_root(&self.cursor, address);
+        }
         let mut cursor = self.cursor.clone();
         cursor.seek(address.as_u64());
         Walk::of(&cursor, address)
     }
 
-    /// The physical address that `address` is translated to, if it is mapped:
-    /// what [`Self::walk`] ends in. An address of the other half is translated
-    /// as well.
+    /// The physical address that `address` is translated to, if it lies in this
+    /// half and is mapped: what [`Self::walk`] ends in.
     #[inline]
     #[must_use]
     pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
-        self.cursor.translate(address.as_u64())
+        let here = self.holds(address).then_some(address.as_u64())?;
+        self.cursor.translate(here)
+    }
+
+    /// True if `address` lies in this half.
+    fn holds(&self, address: VirtAddr) -> bool {
+        (address.as_u64() >= HALF) == self.is_kernel()
     }
 
     /// All present leaves of this half that map something from `start` on and

@@ -90,7 +90,7 @@ impl Half {
     /// Sees to it that the half is used with the memory it was made from: with
     /// another, frames would go to an allocator that does not own them.
     #[inline]
-    fn check(&self, memory: &Memory) {
+    pub(crate) fn check(&self, memory: &Memory) {
         assert!(
             self.zero_seen == memory.zero_seen(),
             "a half of an address space is used with the `Memory` that it was made from"

@@ -19,7 +19,7 @@ use core::fmt;
 use x86_64::VirtAddr;
 
 use super::Half;
-use super::map::{make_tables, prune};
+use super::map::prune;
 use super::range::{NotWholePages, NothingHolds, whole_pages};
 use super::region::Backing;
 use crate::flush::FlushBatch;
@@ -91,12 +91,13 @@ impl Half {
         let (pages, tables) = self.missing(start, end);
         // One frame for each reservation, which stays, and one for each table.
         memory.keep_back(pages + tables)?;
-        memory.let_go(tables);
         let mut address = start;
         while address < end {
             self.cursor.seek(address);
             if self.cursor.entry() == Entry::UNUSED {
-                make_tables(&mut self.cursor, LeafSize::Size4KiB, memory)?;
+                while self.cursor.level() > 1 {
+                    self.cursor.descend(memory.take_table()?);
+                }
                 self.cursor.replace(Entry::RESERVED);
             }
             address = self.cursor.next_start();

@@ -115,7 +115,8 @@ impl Either<'_> {
     ) -> Result<u64, ReserveError> {
         match self {
             Self::Low(space) => space.unreserve(start, size, memory),
-            Self::Kernel(kernel) => kernel.unreserve(start, size, memory),
+            // SAFETY: no Rust value lies in a half of these machines.
+            Self::Kernel(kernel) => unsafe { kernel.unreserve(start, size, memory) },
         }
     }
 
@@ -127,7 +128,8 @@ impl Either<'_> {
     ) -> Result<(), (BackError, Frame)> {
         match self {
             Self::Low(space) => space.back_with(page, frame, memory),
-            Self::Kernel(kernel) => kernel.back_with(page, frame, memory),
+            // SAFETY: no Rust value lies in a half of these machines.
+            Self::Kernel(kernel) => unsafe { kernel.back_with(page, frame, memory) },
         }
     }
 
@@ -146,7 +148,8 @@ impl Either<'_> {
     ) -> Result<(), BytesError> {
         match self {
             Self::Low(space) => space.read(from, into, memory),
-            Self::Kernel(kernel) => kernel.read(from, into, memory),
+            // SAFETY: no Rust value lies in a half of these machines.
+            Self::Kernel(kernel) => unsafe { kernel.read(from, into, memory) },
         }
     }
 

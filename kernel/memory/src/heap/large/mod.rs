@@ -107,7 +107,8 @@ impl Large<dyn Source + '_> {
     pub(super) unsafe fn free(&mut self, block: NonNull<u8>, size: usize) {
         self.check(block, size);
         self.blocks -= 1;
-        self.free_pages(Pages::of(block, size));
+        // SAFETY: as the caller vouches.
+        unsafe { self.free_pages(Pages::of(block, size)) };
     }
 
     /// Checks that a block is handed out.
@@ -133,7 +134,8 @@ impl Large<dyn Source + '_> {
             return false;
         };
         if new_end < end {
-            self.free_pages(Pages::between(new_end, end));
+            // SAFETY: the end of the block, which the caller cuts off.
+            unsafe { self.free_pages(Pages::between(new_end, end)) };
         } else if new_end > end {
             let more = Pages::between(end, new_end);
             if !self.map.are_free(more) {
@@ -171,7 +173,9 @@ impl Large<dyn Source + '_> {
     pub(super) fn take_chunk(&mut self) -> Option<NonNull<u8>> {
         let chunk = self.take(CHUNK, CHUNK, PAGE)?;
         let rest = Pages::between(chunk.start() + PAGE, chunk.end());
-        self.kept = self.kept.saturating_sub(self.source.discard(rest));
+        // SAFETY: pages of a block that was handed out just now.
+        let given = unsafe { self.source.discard(rest) };
+        self.kept = self.kept.saturating_sub(given);
         self.map.set_chunk(chunk.start(), true);
         Some(chunk.pointer())
     }
@@ -183,7 +187,8 @@ impl Large<dyn Source + '_> {
     /// It was taken, and nobody uses it any more.
     pub(super) unsafe fn put_chunk(&mut self, chunk: NonNull<u8>) {
         self.map.set_chunk(chunk.addr().get(), false);
-        self.kept += self.source.unreserve(Pages::of(chunk, PAGE));
+        // SAFETY: the chunk is ours, and nobody uses it any more.
+        self.kept += unsafe { self.source.unreserve(Pages::of(chunk, PAGE)) };
         self.trim_if_due();
     }
 
@@ -191,7 +196,8 @@ impl Large<dyn Source + '_> {
     pub(super) fn trim(&mut self) -> usize {
         let mut given = 0;
         let _: ControlFlow<()> = self.map.each_hole(1, |hole| {
-            given += self.source.discard(hole);
+            // SAFETY: a hole in an extent.
+            given += unsafe { self.source.discard(hole) };
             ControlFlow::Continue(())
         });
         self.kept = 0;
@@ -209,9 +215,13 @@ impl Large<dyn Source + '_> {
         largest
     }
 
-    fn free_pages(&mut self, pages: Pages) {
+    /// # Safety
+    ///
+    /// The pages were handed out, and nobody uses them any more.
+    unsafe fn free_pages(&mut self, pages: Pages) {
         self.map.set(pages, false);
-        self.kept += self.source.unreserve(pages);
+        // SAFETY: as the caller vouches.
+        self.kept += unsafe { self.source.unreserve(pages) };
         self.used -= pages.count();
         self.trim_if_due();
     }

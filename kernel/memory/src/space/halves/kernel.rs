@@ -5,15 +5,16 @@ use core::error::Error;
 use core::fmt;
 use core::ops::Range;
 
-use x86_64::structures::paging::PhysFrame;
+use x86_64::structures::paging::{PhysFrame, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::super::regions::Regions;
 use super::super::{
-    AllocateError, BytesError, DiscardError, FreeError, Half, ProtectError, Region, Request, Rights,
+    AllocateError, BackError, BytesError, DiscardError, FreeError, Half, ProtectError, Region,
+    Request, ReserveError, Rights,
 };
 use super::HIGHEST;
-use crate::frames::OutOfFrames;
+use crate::frames::{Frame, OutOfFrames};
 use crate::memory::Memory;
 use crate::paging::{Cursor, Entry, Table, slot_base, span_of};
 use crate::tlb::Scope;
@@ -218,6 +219,63 @@ impl KernelHalf {
         memory: &Memory,
     ) -> Result<(), ProtectError> {
         self.0.protect(start, size, rights, memory)
+    }
+
+    /// As [`Space::unreserve`](super::Space::unreserve).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReserveError`], but for `OutOfFrames`; nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// Nobody relies on the reservation: what lies in these pages need not be
+    /// touched for the first time any more.
+    pub unsafe fn unreserve(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        memory: &Memory,
+    ) -> Result<u64, ReserveError> {
+        self.0.unreserve(start, size, memory)
+    }
+
+    /// As [`Space::back_with`](super::Space::back_with).
+    ///
+    /// # Errors
+    ///
+    /// See [`BackError`]; nothing has changed then, and the frame comes back.
+    ///
+    /// # Safety
+    ///
+    /// Nobody relies on the page holding zeroes.
+    pub unsafe fn back_with(
+        &mut self,
+        page: VirtAddr,
+        frame: Frame<Size4KiB>,
+        memory: &Memory,
+    ) -> Result<(), (BackError, Frame<Size4KiB>)> {
+        self.0.back_with(page, frame, memory)
+    }
+
+    /// As [`Space::read`](super::Space::read).
+    ///
+    /// # Errors
+    ///
+    /// See [`BytesError`].
+    ///
+    /// # Safety
+    ///
+    /// The bytes are initialised, no `&mut` covers them, and nobody writes to
+    /// them meanwhile.
+    pub unsafe fn read(
+        &mut self,
+        from: VirtAddr,
+        into: &mut [u8],
+        memory: &Memory,
+    ) -> Result<(), BytesError> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.0.read(from, into, memory) }
     }
 
     /// As [`Space::write`].

@@ -2,12 +2,15 @@
 #![allow(unsafe_code)]
 
 use x86_64::VirtAddr;
+use x86_64::structures::paging::Size4KiB;
 
 use super::super::regions::Regions;
-use super::super::{BytesError, DiscardError, FreeError, Half, ProtectError, Rights};
+use super::super::{
+    BackError, BytesError, DiscardError, FreeError, Half, ProtectError, ReserveError, Rights,
+};
 use super::{HALF, KernelHalf, LOWEST};
 use crate::flush::FlushBatch;
-use crate::frames::OutOfFrames;
+use crate::frames::{Frame, OutOfFrames};
 use crate::memory::Memory;
 use crate::paging::Cursor;
 use crate::tlb::Scope;
@@ -86,6 +89,57 @@ impl Space {
         memory: &Memory,
     ) -> Result<(), ProtectError> {
         self.0.protect(start, size, rights, memory)
+    }
+
+    /// Lets go what was reserved for the pages of a range and not
+    /// touched since. Pages that hold a frame keep it. Returns how many
+    /// reservations (4 KiB) that were. Never needs memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReserveError`], but for `OutOfFrames`; nothing has changed
+    /// then.
+    pub fn unreserve(
+        &mut self,
+        start: VirtAddr,
+        size: u64,
+        memory: &Memory,
+    ) -> Result<u64, ReserveError> {
+        self.0.unreserve(start, size, memory)
+    }
+
+    /// Backs an untouched page of a demand region with a frame of the
+    /// caller's, and what it holds. The page owns it from then on.
+    ///
+    /// # Errors
+    ///
+    /// See [`BackError`]; nothing has changed then, and the frame comes
+    /// back.
+    pub fn back_with(
+        &mut self,
+        page: VirtAddr,
+        frame: Frame<Size4KiB>,
+        memory: &Memory,
+    ) -> Result<(), (BackError, Frame<Size4KiB>)> {
+        self.0.back_with(page, frame, memory)
+    }
+
+    /// Reads bytes as the kernel would if the space were loaded; pages
+    /// become physical as if it had.
+    ///
+    /// # Errors
+    ///
+    /// [`BytesError`] names the first address that could not be read;
+    /// what was read before it is in `into`.
+    pub fn read(
+        &mut self,
+        from: VirtAddr,
+        into: &mut [u8],
+        memory: &Memory,
+    ) -> Result<(), BytesError> {
+        // SAFETY: no Rust value lives in a low half, and its frames held zeroes
+        // or bytes when they were mapped.
+        unsafe { self.0.read(from, into, memory) }
     }
 
     /// Writes bytes as the kernel would if the space were loaded; pages become

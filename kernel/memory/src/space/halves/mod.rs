@@ -24,11 +24,9 @@ pub use low::Space;
 use core::ops::Deref;
 
 use x86_64::VirtAddr;
-use x86_64::structures::paging::Size4KiB;
 
-use super::{AllocateError, BackError, BytesError, Half, Region, Request, ReserveError};
+use super::{AllocateError, Half, Region, Request, ReserveError};
 use crate::fault::{Fault, Outcome};
-use crate::frames::Frame;
 use crate::memory::Memory;
 use crate::tlb::Scope;
 
@@ -50,8 +48,8 @@ pub(super) fn bounds_of(scope: Scope) -> (u64, u64) {
     }
 }
 
-/// What is safe in both halves: nothing here takes away or changes memory that
-/// somebody may be using.
+/// What is safe in both halves: nothing here takes away, changes or reads memory
+/// that somebody may be using, or ends what somebody may rely on.
 macro_rules! both_halves {
     ($half:ident) => {
         impl Deref for $half {
@@ -100,55 +98,6 @@ macro_rules! both_halves {
                 memory: &Memory,
             ) -> Result<u64, ReserveError> {
                 self.0.reserve(start, size, memory)
-            }
-
-            /// Lets go what was reserved for the pages of a range and not
-            /// touched since. Pages that hold a frame keep it. Returns how many
-            /// reservations (4 KiB) that were. Never needs memory.
-            ///
-            /// # Errors
-            ///
-            /// See [`ReserveError`], but for `OutOfFrames`; nothing has changed
-            /// then.
-            pub fn unreserve(
-                &mut self,
-                start: VirtAddr,
-                size: u64,
-                memory: &Memory,
-            ) -> Result<u64, ReserveError> {
-                self.0.unreserve(start, size, memory)
-            }
-
-            /// Backs an untouched page of a demand region with a frame of the
-            /// caller's, and what it holds. The page owns it from then on.
-            ///
-            /// # Errors
-            ///
-            /// See [`BackError`]; nothing has changed then, and the frame comes
-            /// back.
-            pub fn back_with(
-                &mut self,
-                page: VirtAddr,
-                frame: Frame<Size4KiB>,
-                memory: &Memory,
-            ) -> Result<(), (BackError, Frame<Size4KiB>)> {
-                self.0.back_with(page, frame, memory)
-            }
-
-            /// Reads bytes as the kernel would if this half were loaded; pages
-            /// become physical as if it had.
-            ///
-            /// # Errors
-            ///
-            /// [`BytesError`] names the first address that could not be read;
-            /// what was read before it is in `into`.
-            pub fn read(
-                &mut self,
-                from: VirtAddr,
-                into: &mut [u8],
-                memory: &Memory,
-            ) -> Result<(), BytesError> {
-                self.0.read(from, into, memory)
             }
 
             /// The half itself, for tests that break it by hand.
