@@ -13,7 +13,9 @@ use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size2MiB};
 
 use crate::common::OURS;
-use crate::workloads::RUN;
+
+/// Frames in a run.
+pub(crate) const RUN: u64 = 64;
 
 /// What is handed out: one frame or several.
 pub(crate) trait Numbered {

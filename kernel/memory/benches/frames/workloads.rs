@@ -15,9 +15,6 @@ use crate::peers::{Contestant, Numbered};
 /// How many frames are held at most while memory is churned.
 pub(crate) const HELD: usize = 1 << 18;
 
-/// Frames in a run.
-pub(crate) const RUN: u64 = 64;
-
 /// Taking something and giving it back.
 pub(crate) struct Step<C, F> {
     take: fn(&mut C) -> Option<F>,

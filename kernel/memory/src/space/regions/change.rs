@@ -1,11 +1,11 @@
 //! Changes below a link: each goes down one path, and notes spans and gaps anew
 //! on the way back up.
 
+use super::link::{Inner, Leaf, Link};
 use super::node::Node;
 use super::record::Record;
 use super::row::{Row, Spanned};
 use super::spares::Spares;
-use super::tree::{Inner, Leaf, Link};
 
 impl Link {
     /// A leaf with one record.

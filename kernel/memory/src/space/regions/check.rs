@@ -4,10 +4,10 @@
 use x86_64::PhysAddr;
 
 use super::Regions;
+use super::link::Link;
 use super::node::Node;
 use super::record::Record;
 use super::row::{Row, Spanned};
-use super::tree::Link;
 
 /// What an audit of the regions meets.
 #[derive(Debug)]

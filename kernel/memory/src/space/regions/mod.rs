@@ -17,12 +17,14 @@
 //! removing needs nothing. A region may end at the last address there is, so
 //! ends are named by their last address here.
 //!
-//! The parts: `record`, `row` (entries in order), `node` (a row in a frame; all
-//! unsafe code), `spares` (the frames), `tree` (searches), `change`, `room`,
-//! `check` (for the audit).
+//! The parts: `record`, `row` (entries in order), `node` (a row in a frame),
+//! `link` (searches), `tree` (the root and the last hit), `spares` (the frames),
+//! `change`, `room`, `check` (for the audit). All unsafe code is in `node` and
+//! `tree`.
 
 mod change;
 mod check;
+mod link;
 mod node;
 mod record;
 mod room;
@@ -40,10 +42,10 @@ pub(crate) use record::Record;
 
 use crate::direct_map::DirectMap;
 use crate::frames::{Frames, OutOfFrames};
-use node::Tree;
+use link::Link;
 use room::Wanted;
 use spares::Spares;
-use tree::Link;
+use tree::Tree;
 
 /// The regions of one space.
 pub(crate) struct Regions {

@@ -1,10 +1,8 @@
-//! Nodes, each in a frame of its own, and the record that was hit last: all
-//! that is unsafe about the regions.
+//! Nodes, each in a frame of its own.
 //!
 //! A [`Node`] is to a frame what a `Box` is to the heap, and owns what it holds
-//! in the same way. So the borrow checker watches over the tree, and only two
-//! things are left to argue here: that a frame is memory that nobody else uses,
-//! and that the [`Tree`] forgets the last hit before anything can move it.
+//! in the same way. So the borrow checker watches over the tree, and one thing
+//! is left to argue here: that the frame is memory that nobody else uses.
 #![allow(unsafe_code)]
 
 use core::fmt;
@@ -14,8 +12,6 @@ use core::ptr::{NonNull, addr_of_mut};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, Size4KiB};
 
-use super::record::Record;
-use super::tree::Link;
 use crate::direct_map::DirectMap;
 use crate::frames::Frame;
 
@@ -110,77 +106,3 @@ impl<T> fmt::Debug for Node<T> {
         write!(f, "Node({:p})", self.0)
     }
 }
-
-/// All nodes, from the root down, and the record that the last lookup hit.
-///
-/// What must always hold: the record lies in a node below the root.
-pub(super) struct Tree {
-    root: Option<Link>,
-    last: Option<NonNull<Record>>,
-}
-
-// SAFETY: the last hit is used through a `Tree` that is borrowed for one alone,
-// and is part of what the root owns, which may go elsewhere.
-unsafe impl Send for Tree where Link: Send {}
-// SAFETY: a shared tree gives out shared references, no more.
-unsafe impl Sync for Tree where Link: Sync {}
-
-impl Tree {
-    pub(super) const EMPTY: Self = Self {
-        root: None,
-        last: None,
-    };
-
-    /// The root, to read what is below it.
-    #[inline]
-    pub(super) fn root(&self) -> Option<&Link> {
-        self.root.as_ref()
-    }
-
-    /// The root, to change what is below it. The last hit is forgotten.
-    pub(super) fn root_mut(&mut self) -> &mut Option<Link> {
-        self.last = None;
-        &mut self.root
-    }
-
-    /// True if the last hit holds `address`.
-    #[inline]
-    pub(super) fn is_at(&self, address: u64) -> bool {
-        self.last().is_some_and(|last| last.contains(address))
-    }
-
-    /// Makes the record that holds `address`, if one does, the last hit: it is
-    /// already, or `search` finds it.
-    #[inline]
-    pub(super) fn seek(&mut self, address: u64, search: Search) {
-        if !self.is_at(address) {
-            self.search(address, search);
-        }
-    }
-
-    /// Out of line, so that the common path keeps its registers.
-    #[inline(never)]
-    fn search(&mut self, address: u64, search: Search) {
-        let record = self.root.as_mut().and_then(|root| search(root, address));
-        self.last = record.map(NonNull::from);
-    }
-
-    /// The last hit, to change what the tree does not sort by.
-    #[inline]
-    pub(super) fn last_mut(&mut self) -> Option<&mut Record> {
-        // SAFETY: it was found below the root by `search`, and nothing below
-        // the root has changed since: that takes `root_mut`, which forgets it.
-        // The tree is borrowed for us alone, as the record is.
-        self.last.map(|mut last| unsafe { last.as_mut() })
-    }
-
-    /// The last hit.
-    #[inline]
-    pub(super) fn last(&self) -> Option<&Record> {
-        // SAFETY: as in `last_mut`, but shared.
-        self.last.map(|last| unsafe { last.as_ref() })
-    }
-}
-
-/// How the record of an address is found below a link.
-pub(super) type Search = fn(&mut Link, u64) -> Option<&mut Record>;

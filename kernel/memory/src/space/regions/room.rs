@@ -1,8 +1,8 @@
 //! Finding room: gap after gap from the lowest up, without the nodes below
 //! which no gap is wide enough.
 
+use super::link::Link;
 use super::row::{Row, Span, Spanned};
-use super::tree::Link;
 
 /// What is looked for: `size` bytes at a multiple of `align`, which is a power
 /// of two, from `low` up to and with `last`.

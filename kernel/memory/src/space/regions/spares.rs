@@ -1,8 +1,8 @@
 //! The frames of the nodes: those in use are counted, those not in use are
 //! kept in a list, in themselves.
 
+use super::link::Link;
 use super::node::{Blank, Node};
-use super::tree::Link;
 use crate::direct_map::DirectMap;
 use crate::frames::{FrameKind, Frames, OutOfFrames};
 

@@ -12,7 +12,7 @@ use x86_64::structures::idt::PageFaultErrorCode;
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::tree::{Inner, Leaf};
+use super::link::{Inner, Leaf};
 use super::*;
 use crate::frames::{Layout, State};
 use crate::memory_map::FrameRange;

@@ -1,106 +1,84 @@
-//! What a node is, and the searches: each goes down one path.
+//! The root of all nodes, and the record that was hit last.
+//!
+//! The last hit is a pointer into a node. What is left to argue is that the
+//! [`Tree`] forgets it before anything can move it.
+#![allow(unsafe_code)]
 
-use super::node::{Node, ROOM};
+use core::ptr::NonNull;
+
+use super::link::Link;
 use super::record::Record;
-use super::row::{Row, Span, Spanned, capacity};
 
-/// A node with records.
-pub(super) type Leaf = Row<Record, { capacity(ROOM, size_of::<Option<Record>>()) }>;
-
-/// A node above other nodes, which are all of one kind.
-pub(super) type Inner = Row<Link, { capacity(ROOM, LINK) }>;
-
-/// Bytes of a link, which the compiler cannot be asked for within its own type:
-/// a pointer and which kind it is.
-const LINK: usize = 2 * size_of::<usize>();
-const _: () = assert!(size_of::<Option<Link>>() == LINK);
-
-/// What is below an entry of an inner node, or below the root.
-#[derive(Debug)]
-pub(super) enum Link {
-    Leaf(Node<Leaf>),
-    Inner(Node<Inner>),
+/// All nodes, from the root down, and the record that the last lookup hit.
+///
+/// What must always hold: the record lies in a node below the root.
+pub(super) struct Tree {
+    root: Option<Link>,
+    last: Option<NonNull<Record>>,
 }
 
-impl Link {
-    /// Entries of the node.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Leaf(leaf) => leaf.len(),
-            Self::Inner(inner) => inner.len(),
-        }
-    }
+// SAFETY: the last hit is used through a `Tree` that is borrowed for one alone,
+// and is part of what the root owns, which may go elsewhere.
+unsafe impl Send for Tree where Link: Send {}
+// SAFETY: a shared tree gives out shared references, no more.
+unsafe impl Sync for Tree where Link: Sync {}
 
-    /// Entries that the node has room for in all.
-    pub(super) fn capacity(&self) -> usize {
-        match self {
-            Self::Leaf(_) => Leaf::CAPACITY,
-            Self::Inner(_) => Inner::CAPACITY,
-        }
-    }
+impl Tree {
+    pub(super) const EMPTY: Self = Self {
+        root: None,
+        last: None,
+    };
 
-    /// The last record with a base up to `address`.
+    /// The root, to read what is below it.
     #[inline]
-    pub(super) fn below(&self, address: u64) -> Option<&Record> {
-        let mut link = self;
-        loop {
-            match link {
-                Self::Leaf(leaf) => return Some(&leaf[leaf.below(address)?]),
-                Self::Inner(inner) => link = &inner[inner.below(address)?],
-            }
+    pub(super) fn root(&self) -> Option<&Link> {
+        self.root.as_ref()
+    }
+
+    /// The root, to change what is below it. The last hit is forgotten.
+    pub(super) fn root_mut(&mut self) -> &mut Option<Link> {
+        self.last = None;
+        &mut self.root
+    }
+
+    /// True if the last hit holds `address`.
+    #[inline]
+    pub(super) fn is_at(&self, address: u64) -> bool {
+        self.last().is_some_and(|last| last.contains(address))
+    }
+
+    /// Makes the record that holds `address`, if one does, the last hit: it is
+    /// already, or `search` finds it.
+    #[inline]
+    pub(super) fn seek(&mut self, address: u64, search: Search) {
+        if !self.is_at(address) {
+            self.search(address, search);
         }
     }
 
-    /// The record that holds `address`, to change what the tree does not sort by.
-    pub(super) fn find_mut(&mut self, address: u64) -> Option<&mut Record> {
-        let mut link = self;
-        loop {
-            match link {
-                Self::Leaf(leaf) => {
-                    let index = leaf.below(address)?;
-                    return Some(&mut leaf[index]).filter(|record| record.contains(address));
-                }
-                Self::Inner(inner) => {
-                    let index = inner.below(address)?;
-                    link = &mut inner[index];
-                }
-            }
-        }
+    /// Out of line, so that the common path keeps its registers.
+    #[inline(never)]
+    fn search(&mut self, address: u64, search: Search) {
+        let record = self.root.as_mut().and_then(|root| search(root, address));
+        self.last = record.map(NonNull::from);
     }
 
-    /// The first record that ends at `address` or after it.
-    pub(super) fn from(&self, address: u64) -> Option<&Record> {
-        let mut link = self;
-        loop {
-            match link {
-                Self::Leaf(leaf) => return Some(&leaf[leaf.from(address)?]),
-                Self::Inner(inner) => link = &inner[inner.from(address)?],
-            }
-        }
+    /// The last hit, to change what the tree does not sort by.
+    #[inline]
+    pub(super) fn last_mut(&mut self) -> Option<&mut Record> {
+        // SAFETY: it was found below the root by `search`, and nothing below
+        // the root has changed since: that takes `root_mut`, which forgets it.
+        // The tree is borrowed for us alone, as the record is.
+        self.last.map(|mut last| unsafe { last.as_mut() })
     }
 
-    /// New nodes that inserting a record with this base takes at most, as
-    /// one of so many insertions below this root.
-    pub(super) fn splits(&self, base: u64, insertions: usize) -> u64 {
-        let mut link = self;
-        let mut splits = 1; // a new root
-        loop {
-            // A node with room for all of them stops the splitting below it.
-            let has_room = link.capacity() - link.len() >= insertions;
-            splits = if has_room { 0 } else { splits + 1 };
-            match link {
-                Self::Leaf(_) => return splits,
-                Self::Inner(inner) => link = &inner[inner.below(base).unwrap_or(0)],
-            }
-        }
+    /// The last hit.
+    #[inline]
+    pub(super) fn last(&self) -> Option<&Record> {
+        // SAFETY: as in `last_mut`, but shared.
+        self.last.map(|last| unsafe { last.as_ref() })
     }
 }
 
-impl Spanned for Link {
-    fn span(&self) -> Span {
-        match self {
-            Self::Leaf(leaf) => leaf.span(),
-            Self::Inner(inner) => inner.span(),
-        }
-    }
-}
+/// How the record of an address is found below a link.
+pub(super) type Search = fn(&mut Link, u64) -> Option<&mut Record>;
