@@ -127,7 +127,7 @@ impl KernelHalf {
         }))
     }
 
-    /// Reserves a region with [`Backing::Device`](super::Backing::Device), and
+    /// Reserves a region with [`Backing::Device`](crate::space::Backing::Device), and
     /// maps it.
     ///
     /// # Errors
@@ -149,8 +149,8 @@ impl KernelHalf {
 
     /// Records a fixed region and maps it, for ever, to the memory from `start`
     /// on, with the largest pages that fit. The request has
-    /// [`Backing::Fixed`](super::Backing::Fixed) and
-    /// [`Placement::At`](super::Placement::At).
+    /// [`Backing::Fixed`](crate::space::Backing::Fixed) and
+    /// [`Placement::At`](crate::space::Placement::At).
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl KernelHalf {
         self.0.map_fixed(&request, start, memory)
     }
 
-    /// As [`Space::free`].
+    /// As [`Space::free`](super::Space::free).
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ impl KernelHalf {
         self.0.free(base, memory)
     }
 
-    /// As [`Space::discard`].
+    /// As [`Space::discard`](super::Space::discard).
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl KernelHalf {
         self.0.discard(start, size, memory)
     }
 
-    /// As [`Space::protect`].
+    /// As [`Space::protect`](super::Space::protect).
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl KernelHalf {
         self.0.protect(start, size, rights, memory)
     }
 
-    /// As [`Space::write`].
+    /// As [`Space::write`](super::Space::write).
     ///
     /// # Errors
     ///
