@@ -139,14 +139,15 @@ unsafe impl Source for Memory {
         Some(held.iter().filter(|&&held| held).count())
     }
 
-    fn unreserve(&mut self, pages: Pages) -> usize {
+    unsafe fn unreserve(&mut self, pages: Pages) -> usize {
         self.reserved_mut(pages).fill(false);
         let held = self.held.which(pages);
         held.iter().filter(|&&held| held).count()
     }
 
-    fn discard(&mut self, pages: Pages) -> usize {
-        let held = self.unreserve(pages);
+    unsafe fn discard(&mut self, pages: Pages) -> usize {
+        // SAFETY: as the caller vouches.
+        let held = unsafe { self.unreserve(pages) };
         // SAFETY: the pages are the heap's, which does not need what they hold.
         unsafe { discard(&self.mapping, pages) };
         held

@@ -128,7 +128,7 @@ impl KernelHalf {
         }))
     }
 
-    /// Reserves a region with [`Backing::Device`](super::Backing::Device), and
+    /// Reserves a region with [`Backing::Device`](crate::space::Backing::Device), and
     /// maps it.
     ///
     /// # Errors
@@ -150,8 +150,8 @@ impl KernelHalf {
 
     /// Records a fixed region and maps it, for ever, to the memory from `start`
     /// on, with the largest pages that fit. The request has
-    /// [`Backing::Fixed`](super::Backing::Fixed) and
-    /// [`Placement::At`](super::Placement::At).
+    /// [`Backing::Fixed`](crate::space::Backing::Fixed) and
+    /// [`Placement::At`](crate::space::Placement::At).
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl KernelHalf {
         self.0.map_fixed(&request, start, memory)
     }
 
-    /// As [`Space::free`].
+    /// As [`Space::free`](super::Space::free).
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl KernelHalf {
         self.0.free(base, memory)
     }
 
-    /// As [`Space::discard`].
+    /// As [`Space::discard`](super::Space::discard).
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl KernelHalf {
         self.0.discard(start, size, memory)
     }
 
-    /// As [`Space::protect`].
+    /// As [`Space::protect`](super::Space::protect).
     ///
     /// # Errors
     ///
@@ -278,7 +278,7 @@ impl KernelHalf {
         unsafe { self.0.read(from, into, memory) }
     }
 
-    /// As [`Space::write`].
+    /// As [`Space::write`](super::Space::write).
     ///
     /// # Errors
     ///
