@@ -140,6 +140,7 @@ impl fmt::Display for Access {
 
 /// What became of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Outcome {
     /// Demand backing: a zeroed frame is mapped now.
     Demand,

@@ -380,6 +380,23 @@ impl Memory {
         Ok(self.zeroed(frame))
     }
 
+    /// A zeroed private frame of 4 KiB, if one is at hand: else
+    /// [`Self::fetch_frames`] comes first.
+    #[inline(always)]
+    pub(crate) fn private_at_hand(&self) -> Option<Private> {
+        let frame = self.lock().frames.take_at_hand(FrameKind::Private)?;
+        Some(self.zeroed(frame))
+    }
+
+    /// Brings free frames to hand.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: there are none.
+    pub(crate) fn fetch_frames(&self) -> Result<(), OutOfFrames> {
+        self.lock().frames.fetch()
+    }
+
     /// A zeroed private frame out of those that were kept back.
     pub(crate) fn take_private(&self) -> Result<Private, OutOfFrames> {
         let frame = self.lock().frames.take_reserved(FrameKind::Private)?;

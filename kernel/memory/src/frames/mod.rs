@@ -106,6 +106,34 @@ impl<'m> Frames<'m> {
         Ok(unsafe { Frame::numbered(number, kind) })
     }
 
+    /// Hands out one frame of 4 KiB of those in the frame cache. `None` says
+    /// nothing of other frames: [`Self::fetch`] brings some there.
+    #[inline(always)]
+    pub(crate) fn take_at_hand(&mut self, kind: FrameKind) -> Option<Frame> {
+        if !self.can_allocate(1) {
+            return None;
+        }
+        let number = self.bitmap.take_cached()?;
+        self.ledger.hand_out(1, kind);
+        // SAFETY: as in `allocate`.
+        Some(unsafe { Frame::numbered(number, kind) })
+    }
+
+    /// Sees to it that a frame is in the frame cache.
+    ///
+    /// # Errors
+    /// [`OutOfFrames`]: none may be handed out.
+    pub(crate) fn fetch(&mut self) -> Result<(), OutOfFrames> {
+        if !self.can_allocate(1) {
+            return Err(OutOfFrames);
+        }
+        if self.bitmap.has_cached() {
+            return Ok(());
+        }
+        let refilled = self.bitmap.refill(|index| self.ranges.number_of(index));
+        refilled.ok_or(OutOfFrames)
+    }
+
     /// Takes a frame back. It may be handed out again at once.
     ///
     /// A frame of another allocator whose number is not managed here, or not in
@@ -180,6 +208,7 @@ impl<'m> Frames<'m> {
     }
 
     /// The same when the cache is empty.
+    #[cold]
     #[inline(never)]
     fn take_uncached(&mut self) -> Option<u64> {
         self.bitmap.refill(|index| self.ranges.number_of(index))?;

@@ -160,25 +160,30 @@ impl Cursor {
             self.address = address;
             self.way[0] = &self.here[index_in(address, 1)];
         } else {
-            self.walk_to(address);
+            self.seek_far(address);
         }
     }
 
-    /// Walks from the root down to the lowest entry there is for `address`.
     #[inline(never)]
-    fn walk_to(&mut self, address: u64) {
-        self.address = address;
-        self.here = self.root.entries();
+    fn seek_far(&mut self, address: u64) {
+        self.walk_to(address);
+    }
+
+    /// Walks from the root down to the lowest entry there is for `address`.
+    #[inline(always)]
+    pub(crate) fn walk_to(&mut self, address: u64) {
+        let mut table = self.root.entries();
         for level in [4, 3, 2, 1] {
-            let place = &self.here[index_in(address, level)];
+            let place = &table[index_in(address, level)];
             let entry = Entry::from_bits(place.load(Relaxed));
             self.way[usize::from(level - 1)] = place;
+            (self.level, self.here) = (level, table);
             if level == 1 || !entry.is_table() {
-                self.level = level;
-                return;
+                break;
             }
-            self.here = self.table_of(entry).entries();
+            table = self.table_of(entry).entries();
         }
+        self.address = address;
     }
 
     /// Moves into the table that the entry stood on was made to point to.

@@ -6,6 +6,7 @@
 //! ACCESSED and DIRTY in a present entry at any time: such a one is exchanged, or
 //! it is settled and nothing can be lost.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use x86_64::structures::paging::PageTableFlags;
@@ -14,16 +15,40 @@ use super::cursor::Cursor;
 use super::entry::Entry;
 use super::table::Table;
 
-impl Cursor {
-    /// Puts `new` into the entry stood on, which is unused. The processor writes
-    /// nothing to an absent entry: a plain store will do.
-    #[inline]
-    pub(crate) fn fill(&mut self, new: Entry) {
-        debug_assert!(self.entry() == Entry::UNUSED && new != Entry::UNUSED);
-        self.place().store(new.bits(), Relaxed);
-        if let Some(above) = self.above() {
+/// An unused entry that a cursor stands on.
+pub(crate) struct Vacant<'c> {
+    place: &'c AtomicU64,
+    above: Option<&'c AtomicU64>,
+}
+
+impl Vacant<'_> {
+    /// Puts `new` there. The processor writes nothing to an absent entry: a
+    /// plain store will do.
+    #[inline(always)]
+    pub(crate) fn fill(self, new: Entry) {
+        debug_assert!(new != Entry::UNUSED);
+        self.place.store(new.bits(), Relaxed);
+        if let Some(above) = self.above {
             let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
             above.store(count.bits(), Relaxed);
+        }
+    }
+}
+
+impl Cursor {
+    /// Puts `new` into the entry stood on, which is unused.
+    #[inline]
+    pub(crate) fn fill(&mut self, new: Entry) {
+        self.vacant().fill(new);
+    }
+
+    /// The entry stood on, which is unused, to fill it later.
+    #[inline(always)]
+    pub(crate) fn vacant(&mut self) -> Vacant<'_> {
+        debug_assert!(self.entry() == Entry::UNUSED);
+        Vacant {
+            place: self.place(),
+            above: self.above(),
         }
     }
 

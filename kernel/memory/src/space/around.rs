@@ -15,6 +15,7 @@ use crate::paging::{Cursor, Entry, LeafSize};
 /// Maps the pages around the one stood on that are still unused, as far as
 /// region, leaf table and free frames go. In a zero region they get the zero
 /// frame.
+#[cold]
 #[inline(never)]
 pub(super) fn map_around(cursor: &mut Cursor, record: &Record, memory: &Memory) {
     let (address, size) = (cursor.address(), LeafSize::Size4KiB);

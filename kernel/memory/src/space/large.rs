@@ -39,6 +39,7 @@ fn private_and_tables(
 
 /// The largest private frame that region, processor and free frames allow at an
 /// unused entry, and its size.
+#[cold]
 #[inline(never)]
 pub(super) fn largest_private(
     cursor: &mut Cursor,
@@ -72,6 +73,7 @@ pub(super) fn largest_private(
 /// private large leaf, and returns where that is. `None`, and nothing changed,
 /// if this is no such block, or if there is no large frame (counted as a
 /// fall-back).
+#[cold]
 #[inline(never)]
 pub(super) fn collapse(
     cursor: &mut Cursor,
@@ -88,6 +90,7 @@ pub(super) fn collapse(
     };
     let address = cursor.address();
     if region.backing != Backing::Zero
+        || region.page_size < size
         || cursor.level() > 1
         || !region.holds_leaf(address, size)
         || !cursor.table_entries().all(is_zero)

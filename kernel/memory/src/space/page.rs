@@ -21,35 +21,43 @@ use crate::memory::Memory;
 use crate::paging::{Cursor, LeafSize};
 use crate::tlb::Scope;
 
-/// Where the frame is that a page was backed with.
-type Backed = Result<PhysAddr, OutOfFrames>;
-
 impl Half {
     // --- the four ways, and none ----------------------------------------------
 
-    /// An unused entry gets private, zeroed memory: a leaf of the region's page
-    /// size if it fits here and there is one, or else of a smaller one.
+    /// An unused entry gets private, zeroed memory.
     #[inline(never)]
     pub(super) fn back(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome) -> Outcome {
-        let backed = self.back_unused(fault, memory);
-        self.end(fault, memory, outcome, backed)
+        let (record, cursor, _) = self.page();
+        let size = LeafSize::Size4KiB;
+        if record.region.page_size > size || cursor.level() > size.level() {
+            return self.back_large(fault, memory, outcome);
+        }
+        let vacant = cursor.vacant();
+        let Some(private) = memory.private_at_hand() else {
+            return self.start_over_with_frames(fault, memory);
+        };
+        let content = Content::Private(private.into_leaf());
+        let written = fault.access() == Access::Write;
+        vacant.fill(content.leaf(size, record.rights, written));
+        done(record, cursor, fault, memory, outcome, content.start())
     }
 
-    #[inline(always)]
-    fn back_unused(&mut self, fault: &Fault, memory: &Memory) -> Backed {
+    /// The same in a region of large pages, or where tables are missing: a leaf
+    /// of the region's page size if it fits here and there is one, or else of a
+    /// smaller one.
+    #[inline(never)]
+    fn back_large(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome) -> Outcome {
         let (record, cursor, scope) = self.page();
-        let (page_size, small) = (record.region.page_size, LeafSize::Size4KiB);
-        let (private, size) = if page_size == small && cursor.level() == small.level() {
-            (memory.new_private(small)?, small)
-        } else if let Some(frame) = collapse(cursor, record, scope, memory) {
-            return Ok(frame);
-        } else {
-            largest_private(cursor, &record.region, memory)?
+        if let Some(frame) = collapse(cursor, record, scope, memory) {
+            return done(record, cursor, fault, memory, outcome, frame);
+        }
+        let Ok((private, size)) = largest_private(cursor, &record.region, memory) else {
+            return self.refuse(fault, memory, Refusal::OutOfFrames);
         };
         let content = Content::Private(private.into_leaf());
         let written = fault.access() == Access::Write;
         cursor.fill(content.leaf(size, record.rights, written));
-        Ok(content.start())
+        done(record, cursor, fault, memory, outcome, content.start())
     }
 
     /// An unused entry gets the zero frame, read-only.
@@ -62,7 +70,14 @@ impl Half {
         let (record, cursor, _) = self.page();
         let content = Content::Zero(memory.zero_frame().start_address());
         cursor.fill(content.leaf(size, record.rights, false));
-        self.done(fault, memory, Outcome::ZeroRead, content.start())
+        done(
+            record,
+            cursor,
+            fault,
+            memory,
+            Outcome::ZeroRead,
+            content.start(),
+        )
     }
 
     /// The same where tables are missing, once they are made.
@@ -78,36 +93,42 @@ impl Half {
     #[inline(never)]
     pub(super) fn take_reserved(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let (record, cursor, _) = self.page();
-        let backed = memory.take_private().map(|private| {
-            let content = Content::Private(private.into_leaf());
-            let written = fault.access() == Access::Write;
-            cursor.overwrite(content.leaf(LeafSize::Size4KiB, record.rights, written));
-            content.start()
-        });
-        self.end(fault, memory, Outcome::Demand, backed)
+        let Ok(private) = memory.take_private() else {
+            return self.refuse(fault, memory, Refusal::OutOfFrames);
+        };
+        let content = Content::Private(private.into_leaf());
+        let written = fault.access() == Access::Write;
+        cursor.overwrite(content.leaf(LeafSize::Size4KiB, record.rights, written));
+        done(
+            record,
+            cursor,
+            fault,
+            memory,
+            Outcome::Demand,
+            content.start(),
+        )
     }
 
     /// The zero frame gives way to a private one, on a write. The processor may
     /// have it cached: the page is flushed.
     #[inline(never)]
     pub(super) fn replace_zero(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let backed = self.back_zero(memory);
-        self.end(fault, memory, Outcome::PrivateCopy, backed)
-    }
-
-    #[inline(always)]
-    fn back_zero(&mut self, memory: &Memory) -> Backed {
         let (record, cursor, scope) = self.page();
         let size = LeafSize::Size4KiB;
+        let outcome = Outcome::PrivateCopy;
         if record.region.page_size > size
             && let Some(frame) = collapse(cursor, record, scope, memory)
         {
-            return Ok(frame);
+            return done(record, cursor, fault, memory, outcome, frame);
         }
-        let content = Content::Private(memory.new_private(size)?.into_leaf());
+        let Ok(private) = memory.new_private(size) else {
+            return self.refuse(fault, memory, Refusal::OutOfFrames);
+        };
+        let content = Content::Private(private.into_leaf());
         cursor.overwrite(content.leaf(size, record.rights, true));
-        memory.flush_page(*scope, VirtAddr::new_truncate(cursor.address()));
-        Ok(content.start())
+        done(record, cursor, fault, memory, outcome, content.start());
+        memory.flush_page(*scope, fault.address);
+        outcome
     }
 
     /// The leaf allows the access already.
@@ -118,49 +139,22 @@ impl Half {
         record.region.faults += 1;
         let size = cursor.leaf().unwrap_or(LeafSize::Size4KiB);
         let frame = cursor.entry().leaf_address(size);
-        self.record(fault, memory, Outcome::Spurious, frame)
+        log(Some(record), fault, memory, Outcome::Spurious, frame)
     }
 
-    // --- how each ends --------------------------------------------------------
-
-    #[inline(always)]
-    fn end(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome, backed: Backed) -> Outcome {
-        match backed {
-            Ok(frame) => self.done(fault, memory, outcome, frame),
+    /// No frame is at hand for a small page: fetches some, and resolves the fault
+    /// from the start. Not for ways that try a large frame, since a search for
+    /// one takes the frames at hand away again.
+    #[cold]
+    #[inline(never)]
+    fn start_over_with_frames(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        match memory.fetch_frames() {
+            Ok(()) => self.resolve_far(fault, memory),
             Err(OutOfFrames) => self.refuse(fault, memory, Refusal::OutOfFrames),
         }
     }
 
-    /// Counts the fault as resolved, and maps the pages around.
-    #[inline(always)]
-    fn done(
-        &mut self,
-        fault: &Fault,
-        memory: &Memory,
-        outcome: Outcome,
-        frame: PhysAddr,
-    ) -> Outcome {
-        let (record, ..) = self.page();
-        record.region.faults += 1;
-        if record.region.fault_around > 1 {
-            self.map_around(fault, memory, outcome, frame)
-        } else {
-            self.record(fault, memory, outcome, frame)
-        }
-    }
-
-    #[inline(never)]
-    fn map_around(
-        &mut self,
-        fault: &Fault,
-        memory: &Memory,
-        outcome: Outcome,
-        frame: PhysAddr,
-    ) -> Outcome {
-        let (record, cursor, _) = self.page();
-        map_around(cursor, record, memory);
-        self.record(fault, memory, outcome, frame)
-    }
+    // --- refusals -------------------------------------------------------------
 
     /// Refuses a fault that lies in no region.
     #[cold]
@@ -186,25 +180,14 @@ impl Half {
     #[cold]
     #[inline(never)]
     fn refuse(&mut self, fault: &Fault, memory: &Memory, refusal: Refusal) -> Outcome {
-        self.record(fault, memory, Outcome::Refused(refusal), PhysAddr::zero())
-    }
-
-    /// Counts the fault, and writes it to the log.
-    #[inline(always)]
-    fn record(
-        &mut self,
-        fault: &Fault,
-        memory: &Memory,
-        outcome: Outcome,
-        frame: PhysAddr,
-    ) -> Outcome {
-        let record = self.regions.here();
-        let resolved = Resolved {
+        let outcome = Outcome::Refused(refusal);
+        log(
+            self.regions.here(),
+            fault,
+            memory,
             outcome,
-            region: record.map_or(VirtAddr::zero(), |record| record.region.base),
-            frame,
-        };
-        memory.record(fault, resolved)
+            PhysAddr::zero(),
+        )
     }
 
     /// The page of the fault: the region that it lies in, the entry for it, and
@@ -214,4 +197,54 @@ impl Half {
         let record = self.regions.here().expect("the page lies in a region");
         (record, &mut self.cursor, &self.scope)
     }
+}
+
+/// Counts the fault as resolved, and maps the pages around.
+#[inline(always)]
+fn done(
+    record: &mut Record,
+    cursor: &mut Cursor,
+    fault: &Fault,
+    memory: &Memory,
+    outcome: Outcome,
+    frame: PhysAddr,
+) -> Outcome {
+    record.region.faults += 1;
+    if record.region.fault_around > 1 {
+        return done_around(record, cursor, fault, memory, outcome, frame);
+    }
+    log(Some(record), fault, memory, outcome, frame)
+}
+
+#[inline(never)]
+fn done_around(
+    record: &mut Record,
+    cursor: &mut Cursor,
+    fault: &Fault,
+    memory: &Memory,
+    outcome: Outcome,
+    frame: PhysAddr,
+) -> Outcome {
+    map_around(cursor, record, memory);
+    log(Some(record), fault, memory, outcome, frame)
+}
+
+/// Writes what became of the fault to the log, with the region if it has one.
+#[inline(always)]
+fn log(
+    record: Option<&mut Record>,
+    fault: &Fault,
+    memory: &Memory,
+    outcome: Outcome,
+    frame: PhysAddr,
+) -> Outcome {
+    let region = record.map_or(VirtAddr::zero(), |record| record.region.base);
+    memory.record(
+        fault,
+        Resolved {
+            outcome,
+            region,
+            frame,
+        },
+    )
 }

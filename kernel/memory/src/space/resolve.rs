@@ -19,8 +19,6 @@
 //! make endless. Absent to present needs no flush (Intel SDM vol. 3A 4.10.4.3).
 //! How each line is done is in `page`.
 
-use x86_64::VirtAddr;
-
 use super::region::Backing;
 use super::{Content, Half};
 use crate::fault::{Access, Fault, Outcome};
@@ -33,31 +31,32 @@ impl Half {
     /// again.
     pub(super) fn resolve_near_or_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
-        if self.is_near(fault.address) {
+        let address = fault.address.as_u64();
+        if self.regions.is_at(address) && self.cursor.is_near(address) {
+            self.cursor.seek(address);
             self.resolve(fault, memory)
         } else {
             self.resolve_far(fault, memory)
         }
     }
 
-    /// True if the last fault was in the same region and the same leaf table:
-    /// then nothing is searched.
-    #[inline]
-    fn is_near(&self, address: VirtAddr) -> bool {
-        self.regions.is_at(address.as_u64()) && self.cursor.is_near(address.as_u64())
-    }
-
-    /// [`Self::resolve`], compiled once more for faults that search, so that
-    /// those near the last one keep no registers safe from searches.
+    /// The same for a fault in another region or leaf table than the last one:
+    /// both are searched. Its own copy of [`Self::resolve`] keeps all that out
+    /// of the common path. An address of no region may be one of the other half:
+    /// the cursor does not go there.
     #[inline(never)]
-    fn resolve_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    pub(super) fn resolve_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let address = fault.address.as_u64();
+        if self.regions.lookup(address).is_some() {
+            self.cursor.walk_to(address);
+        }
         self.resolve(fault, memory)
     }
 
-    /// Moves to the page of the fault, and makes it physical or says why not.
+    /// Makes the page of the fault, to which the half has moved, physical, or
+    /// says why not.
     #[inline(always)]
     fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        self.regions.seek(fault.address.as_u64());
         let Some(record) = self.regions.here() else {
             return self.refuse_outside(fault, memory);
         };
@@ -65,7 +64,6 @@ impl Half {
             return self.refuse_inside(fault, memory);
         }
         let is_write = fault.access() == Access::Write;
-        self.cursor.seek(fault.address.as_u64());
         let entry = self.cursor.entry();
         match entry.kind(self.cursor.level()) {
             EntryKind::Unused => match record.region.backing {

@@ -97,6 +97,11 @@ impl<'m> Bitmap<'m> {
         Some(self.cache.first + u64::from(bits.trailing_zeros()))
     }
 
+    /// True if a frame is in the cache.
+    pub(super) fn has_cached(&self) -> bool {
+        self.cache.bits != 0
+    }
+
     /// Fills the empty cache with the lowest word that has free frames; `None`
     /// if no word has. `number_of` a frame is asked for by its index.
     #[inline]

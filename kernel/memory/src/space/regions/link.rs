@@ -52,6 +52,7 @@ impl Link {
     }
 
     /// The record that holds `address`, to change what the tree does not sort by.
+    #[inline(always)]
     pub(super) fn find_mut(&mut self, address: u64) -> Option<&mut Record> {
         let mut link = self;
         loop {

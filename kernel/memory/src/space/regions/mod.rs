@@ -88,7 +88,7 @@ impl Regions {
 
     /// Moves to the region that holds `address`, if one does. In the region
     /// stood in there is nothing to search.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seek(&mut self, address: u64) {
         self.tree.seek(address, Link::find_mut);
     }
@@ -100,7 +100,7 @@ impl Regions {
     }
 
     /// The region that holds `address`, moved to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lookup(&mut self, address: u64) -> Option<&mut Record> {
         self.seek(address);
         self.here()

@@ -49,18 +49,12 @@ impl Tree {
 
     /// Makes the record that holds `address`, if one does, the last hit: it is
     /// already, or `search` finds it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seek(&mut self, address: u64, search: Search) {
         if !self.is_at(address) {
-            self.search(address, search);
+            let record = self.root.as_mut().and_then(|root| search(root, address));
+            self.last = record.map(NonNull::from);
         }
-    }
-
-    /// Out of line, so that the common path keeps its registers.
-    #[inline(never)]
-    fn search(&mut self, address: u64, search: Search) {
-        let record = self.root.as_mut().and_then(|root| search(root, address));
-        self.last = record.map(NonNull::from);
     }
 
     /// The last hit, to change what the tree does not sort by.
