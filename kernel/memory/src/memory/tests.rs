@@ -6,8 +6,11 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use x86_64::PhysAddr;
+
 use crate::frames::State;
 use crate::memory_map::Kind;
+use crate::tlb::{Flush, Scope};
 
 const PAGE: u64 = 4096;
 /// Frames of the fault log: 256 events of a cache line each.

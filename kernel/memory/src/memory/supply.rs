@@ -1,0 +1,198 @@
+//! What the halves of address spaces take from the memory, and give back.
+//!
+//! What must always hold: a frame or table goes back only when no entry leads
+//! to it and the processor has forgotten it; no frame is zeroed, and no flush
+//! waited for, while the lock is held.
+#![allow(unsafe_code)]
+
+use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::{PhysAddr, VirtAddr};
+
+use super::{Memory, Shared};
+use crate::frames::{Frame, FrameKind, Frames, OutOfFrames};
+use crate::paging::{LeafSize, Table};
+use crate::tlb::{Flush, Scope};
+
+impl Memory {
+    /// A zeroed private frame of this size.
+    #[inline]
+    pub(crate) fn new_private(&self, size: LeafSize) -> Result<Private, OutOfFrames> {
+        match size {
+            LeafSize::Size4KiB => self.new_private_of::<Size4KiB>(),
+            LeafSize::Size2MiB => self.new_private_of::<Size2MiB>(),
+            LeafSize::Size1GiB => self.new_private_of::<Size1GiB>(),
+        }
+    }
+
+    #[inline]
+    fn new_private_of<S: PageSize>(&self) -> Result<Private, OutOfFrames> {
+        let frame = self.allocate_frame::<S>(FrameKind::Private)?;
+        Ok(self.zeroed(frame))
+    }
+
+    /// A zeroed private frame of 4 KiB, if one is at hand: else
+    /// [`Self::fetch_frames`] comes first.
+    #[inline(always)]
+    pub(crate) fn private_at_hand(&self) -> Option<Private> {
+        let frame = self.lock().frames.take_at_hand(FrameKind::Private)?;
+        Some(self.zeroed(frame))
+    }
+
+    /// Brings free frames to hand.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: there are none.
+    pub(crate) fn fetch_frames(&self) -> Result<(), OutOfFrames> {
+        self.lock().frames.fetch()
+    }
+
+    /// A zeroed private frame out of those that were kept back.
+    pub(crate) fn take_private(&self) -> Result<Private, OutOfFrames> {
+        let frame = self.lock().frames.take_reserved(FrameKind::Private)?;
+        Ok(self.zeroed(frame))
+    }
+
+    #[inline]
+    fn zeroed<S: PageSize>(&self, frame: Frame<S>) -> Private {
+        self.direct_map.zero(&frame);
+        Private(frame.into_entry().start_address())
+    }
+
+    /// Gives a private frame back that no leaf took over.
+    pub(crate) fn free_private(&self, private: Private, size: LeafSize) {
+        // SAFETY: the value was the one owner.
+        unsafe { self.lock().free_private(private.0, size) };
+    }
+
+    /// An empty table.
+    pub(crate) fn new_table(&self) -> Result<Table, OutOfFrames> {
+        let frame = self.allocate_frame(FrameKind::Table)?;
+        Ok(Table::new(frame, self.direct_map))
+    }
+
+    /// An empty table out of the frames that were kept back for it.
+    pub(crate) fn take_table(&self) -> Result<Table, OutOfFrames> {
+        let frame = self.lock().frames.take_reserved(FrameKind::Table)?;
+        Ok(Table::new(frame, self.direct_map))
+    }
+
+    /// Keeps `count` free frames of 4 KiB back, so that taking them cannot fail.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfFrames`]: not so many may be handed out; nothing has changed.
+    pub(crate) fn keep_back(&self, count: u64) -> Result<(), OutOfFrames> {
+        self.lock().frames.reserve(count)
+    }
+
+    /// Lets frames go that were kept back and not taken.
+    pub(crate) fn let_go(&self, count: u64) {
+        self.lock().frames.unreserve(count);
+    }
+
+    /// Runs `work` with the frame allocator, under the lock.
+    pub(crate) fn with_frames<R>(&self, work: impl FnOnce(&mut Frames<'static>) -> R) -> R {
+        work(&mut self.lock().frames)
+    }
+
+    pub(crate) fn count_fallbacks(&self, n: u64) {
+        if n > 0 {
+            self.lock().fallbacks += n;
+        }
+    }
+
+    pub(crate) fn count_borrowed(&self, frames: u64) {
+        self.lock().borrowed += frames;
+    }
+
+    pub(crate) fn count_leaked(&self, n: u64) {
+        if n > 0 {
+            self.lock().leaked += n;
+        }
+    }
+
+    /// Makes the processor forget; no lock is held.
+    #[inline]
+    pub(crate) fn flush(&self, scope: Scope, flush: Flush<'_>) {
+        self.tlb.flush(scope, flush);
+    }
+
+    /// Makes the processor forget one page; no lock is held.
+    #[inline]
+    pub(crate) fn flush_page(&self, scope: Scope, page: VirtAddr) {
+        self.tlb.flush_page(scope, page);
+    }
+
+    /// Gives back what no translation leads to any more. Returns how many
+    /// private frames (4 KiB) went back.
+    ///
+    /// # Safety
+    ///
+    /// Each was taken out of the tables, by its one owner, and the processor
+    /// has been made to forget it since.
+    pub(crate) unsafe fn give_back(&self, removed: impl Iterator<Item = Removed>) -> u64 {
+        let mut shared = self.lock();
+        let mut private = 0;
+        for removed in removed {
+            match removed {
+                Removed::Private(start, size) => {
+                    // SAFETY: as the caller vouches.
+                    unsafe { shared.free_private(start, size) };
+                    private += size.frames();
+                }
+                Removed::Borrowed(frames) => shared.borrowed -= frames,
+                // SAFETY: as the caller vouches.
+                Removed::Table(table) => shared.frames.free(unsafe { table.into_frame() }),
+            }
+        }
+        private
+    }
+}
+
+/// A zeroed frame that is some leaf's to own: an entry takes it over, or it is
+/// given back.
+#[must_use = "a private frame that no leaf takes over is lost"]
+pub(crate) struct Private(PhysAddr);
+
+impl Private {
+    /// The address, for the one leaf that owns the frame from now on.
+    #[inline]
+    pub(crate) fn into_leaf(self) -> PhysAddr {
+        self.0
+    }
+}
+
+/// Something that goes back after the flush.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Removed {
+    /// The memory of a private leaf.
+    Private(PhysAddr, LeafSize),
+    /// So many frames (4 KiB) that belong to somebody else.
+    Borrowed(u64),
+    /// A table with no entry in use.
+    Table(Table),
+}
+
+impl Shared {
+    /// # Safety
+    ///
+    /// The frame was handed out as private, and has no owner any more.
+    unsafe fn free_private(&mut self, start: PhysAddr, size: LeafSize) {
+        /// # Safety
+        ///
+        /// As for `free_private`.
+        unsafe fn frame<S: PageSize>(start: PhysAddr) -> Frame<S> {
+            // SAFETY: as the caller vouches.
+            unsafe { Frame::from_entry(PhysFrame::containing_address(start), FrameKind::Private) }
+        }
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match size {
+                LeafSize::Size4KiB => self.frames.free(frame::<Size4KiB>(start)),
+                LeafSize::Size2MiB => self.frames.free(frame::<Size2MiB>(start)),
+                LeafSize::Size1GiB => self.frames.free(frame::<Size1GiB>(start)),
+            }
+        }
+    }
+}
