@@ -16,7 +16,7 @@ const README: &str = "README.md";
 const MEASURING: &str = "docs/10-measuring.md";
 const FIGURES: &str = "docs/figures.md";
 
-const QUOTED: [(&str, &str); 29] = [
+const QUOTED: [(&str, &str); 30] = [
     (
         README,
         "a zeroed frame of its own | {zero-page read}; {demand write} instructions |",
@@ -53,6 +53,10 @@ const QUOTED: [(&str, &str); 29] = [
     (
         FIGURES,
         "| demand write of 2 MiB | {demand write 2 MiB} | {demand write 2 MiB, not zeroed} |",
+    ),
+    (
+        FIGURES,
+        "| the first fault under a new leaf table | {first fault under a new leaf table} | {first fault under a new leaf table, not zeroed} |",
     ),
     (FIGURES, "{zeroing} is `rep stosq` alone."),
     (FIGURES, "A zero-page read costs {zero-page read} with 1,"),
@@ -137,6 +141,7 @@ fn known() -> BTreeMap<String, String> {
         ("demand read", 4096),
         ("write after read", 4096),
         ("demand write 2 MiB", 2 << 20),
+        ("first fault under a new leaf table", 4096),
     ] {
         figures.insert(
             format!("{name}, not zeroed"),

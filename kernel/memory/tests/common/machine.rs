@@ -248,9 +248,12 @@ impl Machine {
     /// who tell the way and those who only go it.
     pub fn physical_of(&mut self, index: usize, address: u64) -> Option<u64> {
         let address = VirtAddr::new(address);
-        let space = self.space(index);
-        let physical = space.translate(address);
-        assert_eq!(space.walk(address).physical(), physical, "{address:?}");
+        let half: &faultline_memory::space::Half = match address.as_u64() >> 63 {
+            1 => &self.kernel,
+            _ => self.space(index),
+        };
+        let physical = half.translate(address);
+        assert_eq!(half.walk(address).physical(), physical, "{address:?}");
         physical.map(PhysAddr::as_u64)
     }
 }

@@ -8,7 +8,7 @@ use faultline_memory::frames::FrameKind;
 use faultline_memory::memory_map::{Kind, Region};
 use faultline_memory::paging::Cache;
 use faultline_memory::space::{Backing, Request, Rights};
-use faultline_memory::{Access, Fault, Flush, Memory, Scope, Space, Tlb};
+use faultline_memory::{Access, Audit, Fault, Flush, Memory, Scope, Space, Tlb};
 use x86_64::VirtAddr;
 
 use crate::common::machine::{FEATURES, FIXED_BASE, KERNEL_BASE, Machine};
@@ -110,7 +110,7 @@ fn a_memory_of_another_machine_is_another_even_with_the_same_addresses() {
 
 #[test]
 fn what_only_one_kind_of_half_does_refuses_another_memory() {
-    let mut machine = machine();
+    let (mut machine, another) = (machine(), machine());
     let other = over_other_frames(&machine);
     let (start, counts) = (machine.device(), other.counts());
     let before = Snapshot::of(&machine);
@@ -125,6 +125,12 @@ fn what_only_one_kind_of_half_does_refuses_another_memory() {
     // SAFETY: as above.
     assert_refused("map_fixed", || unsafe {
         kernel.map_fixed(fixed, start, &other)
+    });
+    assert_refused("an audit", || Audit::of(&machine.kernel, &other));
+    let foreign = Space::new(&another.kernel, &another.memory).expect("a frame");
+    assert_refused("an audit of a space", || {
+        let audit = Audit::of(&machine.kernel, &machine.memory);
+        audit.run([&foreign].into_iter(), &mut vec![0; audit.words()])
     });
     before.assert_unchanged(&Snapshot::of(&machine), "a foreign memory");
     let loaded_nowhere = machine.new_space();

@@ -120,3 +120,22 @@ fn rights_and_backings_are_one_word_each() {
     let words = ["immediate", "demand", "zero", "device", "guard", "fixed"];
     assert_eq!(backings.map(|backing| backing.to_string()), words);
 }
+
+#[test]
+fn a_walk_to_the_other_half_ends_in_the_root() {
+    let mut machine = Machine::new();
+    for (half, base) in [(LOW, BASE), (KERNEL, KERNEL_BASE)] {
+        machine.allocate(
+            half,
+            Request::new(PAGE, Backing::Demand).placement(at(base)),
+        );
+        machine.write(base, 1).expect("writable");
+    }
+    for (half, here, there) in [(LOW, BASE, KERNEL_BASE), (KERNEL, KERNEL_BASE, BASE)] {
+        let half = machine.half(half);
+        assert_eq!(half.walk(VirtAddr::new(here)).end().level, 1);
+        assert!(half.translate(VirtAddr::new(here)).is_some());
+        assert_eq!(half.walk(VirtAddr::new(there)).end().level, 4);
+        assert_eq!(half.translate(VirtAddr::new(there)), None);
+    }
+}
