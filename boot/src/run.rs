@@ -1,6 +1,6 @@
 //! One run of QEMU: start, stream the guest's serial bytes, and end it, whatever happens.
 //!
-//! Threads send events ([`Event`]) to the one that owns QEMU: the serial reader (its end is
+//! Threads send events (`Event`) to the one that owns QEMU: the serial reader (its end is
 //! QEMU's end), the control connection, the signals, the typist and the
 //! keyboard; the clock is the receiver's timeout. Every way out of here ends
 //! QEMU (see [`Qemu`]) and gives the terminal back (see [`Keys`]).

@@ -1,6 +1,6 @@
 //! From a page fault to its answer.
 //!
-//! The stub in [`cpu::entry`](crate::cpu::entry) calls [`page_fault`], through
+//! The stub in [`cpu::entry`](crate::cpu::entry) calls `page_fault`, through
 //! [`handlers`](crate::handlers). The half that holds the address decides. An
 //! answer of `Resolved` goes back to the instruction that faulted; a refused
 //! fault goes on to [`report`](crate::report), with every register as it was,
