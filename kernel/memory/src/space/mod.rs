@@ -11,7 +11,7 @@
 //! | `halves` | makes and destroys the two kinds, and says what is safe in which |
 //! | `resolve`, `page`, `large`, `around` | make a page physical when it is touched, or say why not |
 //! | `allocate`, `map` | make a region, and map it at once where its backing says so |
-//! | `change` | free, discard, protect |
+//! | `release`, `protect` | free and discard; change rights |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
 //! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
@@ -25,28 +25,30 @@
 mod allocate;
 mod around;
 mod bytes;
-mod change;
 mod content;
 mod halves;
 mod large;
 mod look;
 mod map;
 mod page;
+mod protect;
 mod range;
 mod region;
 pub(crate) mod regions;
+mod release;
 mod request;
 mod reserve;
 mod resolve;
 
 pub use allocate::BackError;
 pub use bytes::{BytesError, BytesRefusal};
-pub use change::{DiscardError, FreeError, ProtectError};
 pub use content::Content;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
 pub use look::{Leaf, Leaves, Resident};
+pub use protect::ProtectError;
 pub use region::{Backing, Region, Rights};
 pub use regions::Defect as RecordsDefect;
+pub use release::{DiscardError, FreeError};
 pub use request::{AllocateError, Placement, Request};
 pub use reserve::ReserveError;
 

@@ -183,3 +183,17 @@ fn a_page_with_a_block_in_it_stays_as_it_is() {
     heap.trim();
     assert!(heap.source().held() <= OWN);
 }
+
+#[test]
+fn trimming_says_how_many_pages_went_back_of_small_blocks_too() {
+    let mut heap = heap();
+    let blocks: Vec<_> = (0..3000).map(|_| allocate(&mut heap, 64)).collect();
+    for block in blocks {
+        touch(block, 64);
+        free(&mut heap, block, 64);
+    }
+    let before = heap.source().held();
+    let given = heap.trim();
+    assert!(given > 1, "{given}");
+    assert_eq!(heap.source().held(), before - given);
+}

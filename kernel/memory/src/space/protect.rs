@@ -1,6 +1,8 @@
-//! Changing what is there: giving allocations and frames back, and changing
-//! rights. Regions and large leaves are split at the ends of a range, and
-//! regions merge again when they are alike.
+//! Changing rights. Regions and large leaves are split at the ends of a range,
+//! and regions merge again when they are alike.
+//!
+//! What must always hold: rights that are taken away are flushed; leaves give
+//! what their region gives, or less.
 
 use core::error::Error;
 use core::fmt;
@@ -9,62 +11,13 @@ use arrayvec::ArrayVec;
 use x86_64::VirtAddr;
 
 use super::range::{NotWholePages, NothingHolds, whole_pages};
-use super::region::{Backing, Region, Rights};
+use super::region::{Backing, Rights};
 use super::regions::Record;
 use super::{Content, Half};
 use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
 use crate::memory::Memory;
 use crate::paging::{Entry, LeafSize};
-
-/// Why [`Space::free`](super::Space::free) refused. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FreeError {
-    /// No region holds the address.
-    NoRegion {
-        /// The address.
-        address: VirtAddr,
-    },
-    /// The address lies inside an allocation.
-    NotTheBase {
-        /// Where that allocation starts.
-        base: VirtAddr,
-    },
-    /// The region is fixed: it stays for ever.
-    Fixed {
-        /// Its base.
-        base: VirtAddr,
-    },
-}
-
-/// Why [`Space::discard`](super::Space::discard) refused. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DiscardError {
-    /// The range is not whole pages: a multiple of 4 KiB, and not 0.
-    Unaligned {
-        /// Where it starts.
-        start: VirtAddr,
-        /// Its bytes.
-        size: u64,
-    },
-    /// No region holds this address of the range.
-    NoRegion {
-        /// The first such address.
-        address: VirtAddr,
-    },
-    /// A region of the range does not get its frames back by faults: only
-    /// demand and zero backing do.
-    NotOnDemand {
-        /// The region's base.
-        base: VirtAddr,
-        /// Its backing.
-        backing: Backing,
-    },
-    /// A large page is to be split, and there is no frame for the table.
-    OutOfFrames,
-}
 
 /// Why [`Space::protect`](super::Space::protect) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,41 +51,6 @@ pub enum ProtectError {
     OutOfFrames,
 }
 
-impl fmt::Display for FreeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRegion { address } => NothingHolds(*address).fmt(f),
-            Self::NotTheBase { base } => write!(
-                f,
-                "that is inside the allocation at {:#018x}, which is freed by its base",
-                base.as_u64()
-            ),
-            Self::Fixed { base } => {
-                write!(
-                    f,
-                    "the region at {:#018x} is fixed and stays",
-                    base.as_u64()
-                )
-            }
-        }
-    }
-}
-
-impl fmt::Display for DiscardError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unaligned { start, size } => NotWholePages(*start, *size).fmt(f),
-            Self::NoRegion { address } => NothingHolds(*address).fmt(f),
-            Self::NotOnDemand { base, backing } => write!(
-                f,
-                "the region at {:#018x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
-                base.as_u64()
-            ),
-            Self::OutOfFrames => write!(f, "no frame is left for the table of a split large page"),
-        }
-    }
-}
-
 impl fmt::Display for ProtectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,15 +71,7 @@ impl fmt::Display for ProtectError {
     }
 }
 
-impl Error for FreeError {}
-impl Error for DiscardError {}
 impl Error for ProtectError {}
-
-impl From<OutOfFrames> for DiscardError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
-}
 
 impl From<OutOfFrames> for ProtectError {
     fn from(_: OutOfFrames) -> Self {
@@ -170,83 +80,6 @@ impl From<OutOfFrames> for ProtectError {
 }
 
 impl Half {
-    // --- giving back ----------------------------------------------------------
-
-    /// Gives a whole allocation back: all regions that came of it.
-    pub(super) fn free(&mut self, base: VirtAddr, memory: &Memory) -> Result<u64, FreeError> {
-        self.check(memory);
-        let region = self
-            .region_at(base)
-            .ok_or(FreeError::NoRegion { address: base })?;
-        let first = region.base - region.offset;
-        if first != base {
-            return Err(FreeError::NotTheBase { base: first });
-        }
-        if region.backing == Backing::Fixed {
-            return Err(FreeError::Fixed { base });
-        }
-        let mut batch = FlushBatch::new(self.scope, memory);
-        let mut next = Some(region);
-        while let Some(part) = next.filter(|part| part.source == region.source) {
-            self.remove_region(&part, &mut batch);
-            next = self.region_at_number(part.end());
-        }
-        Ok(self.finish(batch))
-    }
-
-    /// Gives all regions back.
-    pub(super) fn remove_all(&mut self, batch: &mut FlushBatch<'_>) {
-        while let Some(region) = self.regions.from(0).map(|record| record.region) {
-            self.remove_region(&region, batch);
-        }
-        let memory = batch.memory();
-        memory.with_frames(|frames| self.regions.give_back_spares(frames));
-    }
-
-    /// Unmaps a region and takes it out of the tree.
-    fn remove_region(&mut self, region: &Region, batch: &mut FlushBatch<'_>) {
-        if region.backing.is_managed() {
-            self.unmap(region.base.as_u64(), region.end(), batch);
-        }
-        self.regions.remove(region.base.as_u64());
-    }
-
-    /// Gives back the frames behind whole pages of demand and zero regions.
-    pub(super) fn discard(
-        &mut self,
-        start: VirtAddr,
-        size: u64,
-        memory: &Memory,
-    ) -> Result<u64, DiscardError> {
-        self.check(memory);
-        let (start, end) =
-            whole_pages(start, size).ok_or(DiscardError::Unaligned { start, size })?;
-        let no_region = |address| DiscardError::NoRegion { address };
-        self.check_regions(start, end, no_region, |region| match region.backing {
-            Backing::Demand | Backing::Zero => Ok(()),
-            backing @ (Backing::Immediate
-            | Backing::Device(..)
-            | Backing::Guard
-            | Backing::Fixed) => Err(DiscardError::NotOnDemand {
-                base: region.base,
-                backing,
-            }),
-        })?;
-        self.split_around(start, end, memory)?;
-        let mut batch = FlushBatch::new(self.scope, memory);
-        self.unmap(start, end, &mut batch);
-        Ok(batch.finish())
-    }
-
-    /// Finishes a batch of a change that took regions away.
-    fn finish(&mut self, batch: FlushBatch<'_>) -> u64 {
-        let memory = batch.memory();
-        memory.with_frames(|frames| self.regions.give_back_spares(frames));
-        batch.finish()
-    }
-
-    // --- rights ---------------------------------------------------------------
-
     /// Gives whole pages other rights.
     pub(super) fn protect(
         &mut self,
@@ -388,11 +221,6 @@ impl Half {
                 Some(_) | None => self.regions.from(region.end()).map(|next| next.region),
             };
         }
-    }
-
-    /// The region that holds this number, which may be no address.
-    fn region_at_number(&self, address: u64) -> Option<Region> {
-        self.regions.find(address).map(|record| record.region)
     }
 }
 
