@@ -21,9 +21,9 @@ kernel::test_kernel!(test_main);
 #[test_case]
 fn a_write_after_protect_is_refused_and_what_was_written_before_stays() {
     expect_report(|report: &Report| {
-        assert_eq!(report.frame.cr2, 0x11004);
+        assert_eq!(report.context.cr2, 0x11004);
         assert_eq!(
-            report.frame.error_code, 0b11,
+            report.context.error_code, 0b11,
             "a write, and the page is present"
         );
         let refusal = Refusal::Protection(Access::Write);

@@ -19,9 +19,9 @@ kernel::test_kernel!(test_main);
 #[test_case]
 fn a_fetch_from_a_region_of_data_is_refused() {
     expect_report(|report: &Report| {
-        assert_eq!((report.frame.cr2, report.frame.rip), (0x10000, 0x10000));
+        assert_eq!((report.context.cr2, report.context.rip), (0x10000, 0x10000));
         assert_eq!(
-            report.frame.error_code, 0b1_0001,
+            report.context.error_code, 0b1_0001,
             "a fetch, and the page is present"
         );
         let refusal = Refusal::Protection(Access::Execute);

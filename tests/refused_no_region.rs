@@ -38,10 +38,10 @@ fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
             .fault_log(|log| log.last())
             .expect("this fault");
         assert_eq!(counts().free, FREE.load(Ordering::Relaxed));
-        assert_eq!(report.frame.vector(), Vector::PAGE_FAULT);
-        assert_eq!(report.frame.cr2, ADDRESS.as_u64());
+        assert_eq!(report.context.vector(), Vector::PAGE_FAULT);
+        assert_eq!(report.context.cr2, ADDRESS.as_u64());
         assert_eq!(
-            report.frame.error_code, 0b10,
+            report.context.error_code, 0b10,
             "a write, and the page is absent"
         );
         assert_eq!(report.reason, Some(Reason::Space(Refusal::NoRegion)));
@@ -54,7 +54,7 @@ fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
         );
         assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
         assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));
-        assert_eq!(event.fault.instruction.as_u64(), report.frame.rip);
+        assert_eq!(event.fault.instruction.as_u64(), report.context.rip);
     });
     let below = allocate(pages_at(0x10000, 4, Backing::Demand).label("below"));
     allocate(pages_at(0x20000, 1, Backing::Zero).label("above"));

@@ -21,9 +21,9 @@ kernel::test_kernel!(test_main);
 fn a_touch_without_a_frame_left_is_refused_and_leaves_nothing_behind() {
     static FREE: AtomicU64 = AtomicU64::new(0);
     expect_report(|report: &Report| {
-        assert_eq!(report.frame.cr2, 0x4000_0000);
+        assert_eq!(report.context.cr2, 0x4000_0000);
         assert_eq!(
-            report.frame.error_code, 0b10,
+            report.context.error_code, 0b10,
             "a write, and the page is absent"
         );
         assert_eq!(report.reason, Some(Reason::Space(Refusal::OutOfFrames)));

@@ -18,9 +18,9 @@ kernel::test_kernel!(test_main);
 fn a_stack_overflow_is_a_double_fault_that_names_the_stack() {
     expect_report(|report: &Report| {
         let stack = stack::current().expect("known since boot");
-        assert_eq!(report.frame.vector(), Vector::DOUBLE_FAULT);
+        assert_eq!(report.context.vector(), Vector::DOUBLE_FAULT);
         assert_eq!(report.overflowed, Some(stack));
-        assert!(stack.guard().contains(&VirtAddr::new(report.frame.cr2)));
+        assert!(stack.guard().contains(&VirtAddr::new(report.context.cr2)));
 
         let local = 0u8;
         let here = VirtAddr::from_ptr(&raw const local);

@@ -81,9 +81,9 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
     Answer::Refused
 }
 
-/// The other page fault that a refusal has to do with: a name for it, and its frame.
+/// The other page fault that a refusal has to do with: a name for it, and its context.
 #[must_use]
-pub fn other_frame(reason: Reason) -> Option<(&'static str, PageFaultContext)> {
+pub fn other_context(reason: Reason) -> Option<(&'static str, PageFaultContext)> {
     match reason {
         Reason::Nested => Some(("resolving:", spaces::resolving()?)),
         Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),

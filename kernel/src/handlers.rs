@@ -10,7 +10,7 @@ pub static STUBS: Stubs = Stubs::calling::<Kernel>();
 
 struct Kernel;
 
-// SAFETY: `report::exception` returns for a breakpoint, with the frame as it
+// SAFETY: `report::exception` returns for a breakpoint, with the context as it
 // was, and when `access::recover` has changed it to go on at the landing of the
 // same routine.
 unsafe impl Handlers for Kernel {

@@ -4,7 +4,7 @@
 use crate::crash::{place, report, says};
 
 #[test]
-fn a_fault_inside_the_fault_handler_is_told_with_both_frames() {
+fn a_fault_inside_the_fault_handler_is_told_with_both_contexts() {
     says(
         &report("nested", 102),
         &[
@@ -37,7 +37,7 @@ fn a_fault_inside_the_memory_manager_is_no_deadlock() {
 }
 
 #[test]
-fn the_same_fault_twice_is_told_with_both_frames_and_no_endless_loop() {
+fn the_same_fault_twice_is_told_with_both_contexts_and_no_endless_loop() {
     says(
         &report("no-progress", 102),
         &[
@@ -103,7 +103,7 @@ fn a_panic_is_told_with_its_backtrace() {
 }
 
 #[test]
-fn a_fault_inside_a_report_is_told_with_both_frames() {
+fn a_fault_inside_a_report_is_told_with_both_contexts() {
     says(
         &report("fault-in-report", 102),
         &[

@@ -78,9 +78,9 @@ unsafe extern "sysv64" fn refused() {
 
 /// Lets an exception at one of these instructions go on at its landing.
 /// `false`, and nothing changed, for every other exception.
-pub(crate) fn recover(frame: &mut ExceptionContext) -> bool {
+pub(crate) fn recover(context: &mut ExceptionContext) -> bool {
     if !matches!(
-        frame.vector(),
+        context.vector(),
         Vector::PAGE_FAULT | Vector::GENERAL_PROTECTION
     ) {
         return false;
@@ -88,14 +88,14 @@ pub(crate) fn recover(frame: &mut ExceptionContext) -> bool {
     let address = |routine: Routine| routine as usize as u64;
     let entry = RECOVERY
         .iter()
-        .find(|entry| address(entry.instruction) == frame.rip);
+        .find(|entry| address(entry.instruction) == context.rip);
     let Some(entry) = entry else {
         return false;
     };
-    frame.rip = address(entry.landing);
-    frame.rdx = u64::from(frame.vector().number());
-    frame.rsi = frame.cr2;
-    frame.r8 = frame.error_code;
+    context.rip = address(entry.landing);
+    context.rdx = u64::from(context.vector().number());
+    context.rsi = context.cr2;
+    context.r8 = context.error_code;
     true
 }
 

@@ -4,7 +4,7 @@
 //! and the TSS, which holds the interrupt stack table (Intel SDM vol. 3A, 8.7).
 //! Three exceptions may come when the current stack cannot be trusted, and so
 //! each has a stack of its own ([`ExceptionStack`]). #PF has none: a fault
-//! inside its handler would overwrite the frame of the first.
+//! inside its handler would overwrite the context of the first.
 
 use crate::stack::ExceptionStack;
 use spin::Once;

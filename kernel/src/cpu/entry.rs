@@ -8,7 +8,7 @@
 //! The stubs know nothing of the layers above: they are made for the type that
 //! implements [`Handlers`], and call its functions directly.
 //!
-//! The processor aligns the stack to 16 bytes before it pushes its frame, and
+//! The processor aligns the stack to 16 bytes before it pushes the context, and
 //! the calling convention asks for the same at each call. Interrupts are off
 //! throughout, as all gates are interrupt gates.
 #![expect(
@@ -55,7 +55,7 @@ unsafe extern "sysv64" {
     fn page_fault_answered();
 }
 
-/// Where, above the return address into a stub, the frame of the exception lies, in bytes.
+/// Where, above the return address into a stub, the exception context lies, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupted {
     /// An [`ExceptionContext`].

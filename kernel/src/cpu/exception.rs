@@ -1,6 +1,6 @@
-//! The frames that the stubs of exceptions leave on the stack.
+//! The exception contexts that the stubs leave on the stack.
 //!
-//! The layout of both frames is written by the assembly in
+//! The layout of both is written by the assembly in
 //! [`entry`](super::entry); the two must change together.
 
 use core::fmt;

@@ -29,7 +29,7 @@ fn table(stubs: &Stubs) -> Table {
     let mut table: Table = [Entry::missing(); 256];
     for (vector, (gate, stub)) in table.iter_mut().zip(&stubs.exceptions).enumerate() {
         // SAFETY: The stub is written for exactly this vector: it takes the
-        // frame with or without an error code as the processor pushes it, and
+        // context with or without an error code as the processor pushes it, and
         // leaves with IRETQ.
         let options = unsafe { gate.set_handler_addr(stub.address()) };
         let stack = match vector {
@@ -48,7 +48,7 @@ fn table(stubs: &Stubs) -> Table {
         (PIC_SPURIOUS_VECTORS[1], stubs.spurious),
     ];
     for (vector, stub) in interrupts {
-        // SAFETY: these stubs take the frame without an error code, as the
+        // SAFETY: these stubs take the context without an error code, as the
         // processor pushes it for interrupts, and leave with IRETQ.
         unsafe { table[usize::from(vector)].set_handler_addr(stub.address()) };
     }

@@ -70,7 +70,7 @@ pub unsafe fn read_by_frame_pointer(address: u64) {
 }
 
 /// Pushes to a stack that ends at address 0, where nothing can be pushed: not
-/// even the frame of the page fault that follows.
+/// even the context of the page fault that follows.
 ///
 /// # Safety
 ///

@@ -173,7 +173,10 @@ fn fault_in_report() {
 
 fn panic_in_report() {
     report::set_ending(|report| {
-        panic!("the ending of a report panics, cr2={:#x}", report.frame.cr2)
+        panic!(
+            "the ending of a report panics, cr2={:#x}",
+            report.context.cr2
+        )
     });
     memory::null();
 }

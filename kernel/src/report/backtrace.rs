@@ -39,11 +39,11 @@ pub struct Start {
 }
 
 impl From<&ExceptionContext> for Start {
-    fn from(frame: &ExceptionContext) -> Self {
+    fn from(context: &ExceptionContext) -> Self {
         Self {
-            rip: frame.rip,
-            rsp: frame.rsp,
-            rbp: frame.rbp,
+            rip: context.rip,
+            rsp: context.rsp,
+            rbp: context.rbp,
         }
     }
 }
@@ -130,12 +130,12 @@ fn frame(rbp: u64) -> Option<(u64, u64)> {
 fn interrupted_by(by: Interrupted, place: u64, rbp: u64) -> Option<Start> {
     match by {
         Interrupted::Exception(above) => {
-            let frame: ExceptionContext = value(place + above)?;
-            Some(Start::from(&frame))
+            let context: ExceptionContext = value(place + above)?;
+            Some(Start::from(&context))
         }
         Interrupted::PageFault(above) => {
-            let frame: PageFaultContext = value(place + above)?;
-            let PageFaultContext { fault, rsp, .. } = frame;
+            let context: PageFaultContext = value(place + above)?;
+            let PageFaultContext { fault, rsp, .. } = context;
             let rip = fault.instruction.as_u64();
             Some(Start { rip, rsp, rbp })
         }

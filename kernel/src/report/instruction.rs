@@ -20,22 +20,22 @@ const LONGEST: u64 = 15;
 /// A decoded instruction of the kernel, and the registers at it.
 pub(super) struct Instruction<'a> {
     decoded: Decoded,
-    frame: &'a ExceptionContext,
+    context: &'a ExceptionContext,
 }
 
 impl<'a> Instruction<'a> {
-    /// Decodes the instruction that the frame points to. `None` outside of the
+    /// Decodes the instruction that the context points to. `None` outside of the
     /// kernel's text, or if the bytes there are none.
     #[must_use]
-    pub(super) fn at(frame: &'a ExceptionContext) -> Option<Self> {
-        let start = VirtAddr::try_new(frame.rip).ok()?;
+    pub(super) fn at(context: &'a ExceptionContext) -> Option<Self> {
+        let start = VirtAddr::try_new(context.rip).ok()?;
         let text = image::text().filter(|text| text.contains(&start))?;
         let length = LONGEST.min(text.end - start) as usize;
         // SAFETY: these bytes are code of this kernel, which is mapped for
         // reading as long as it runs, and which nobody writes to.
         let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr::<u8>(), length) };
         let decoded = InstDecoder::default().decode_slice(bytes).ok()?;
-        Some(Self { decoded, frame })
+        Some(Self { decoded, context })
     }
 
     /// The first address that the instruction asked for and that is not canonical.
@@ -55,7 +55,7 @@ impl<'a> Instruction<'a> {
     fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
         let operands = (0..self.decoded.operand_count()).map(|index| self.decoded.operand(index));
         let returns = (self.decoded.opcode() == Opcode::RETURN)
-            .then(|| backtrace::word(self.frame.rsp))
+            .then(|| backtrace::word(self.context.rsp))
             .flatten();
         operands
             .filter_map(|operand| self.address(operand))
@@ -95,7 +95,7 @@ impl<'a> Instruction<'a> {
     /// What a general register held when the instruction began. What is
     /// relative to RIP lies near the kernel, and is always canonical.
     fn register(&self, register: RegSpec) -> Option<u64> {
-        let numbered = self.frame.general_registers();
+        let numbered = self.context.general_registers();
         let (_, value) = numbered
             .into_iter()
             .zip(0..)

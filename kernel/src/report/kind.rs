@@ -56,15 +56,15 @@ impl Kind {
     /// instruction asked for.
     #[must_use]
     pub fn of(
-        frame: &ExceptionContext,
+        context: &ExceptionContext,
         refused: Option<Reason>,
         overflowed: Option<Stack>,
         non_canonical: Option<u64>,
     ) -> Self {
-        match (frame.vector(), refused) {
+        match (context.vector(), refused) {
             (Vector::DOUBLE_FAULT, _) => overflowed.map_or(Self::LostStack, Self::StackOverflow),
             (Vector::PAGE_FAULT, Some(Reason::NoProgress))
-                if is_kept_from_user_page(&frame.fault()) =>
+                if is_kept_from_user_page(&context.fault()) =>
             {
                 Self::UserPage
             }

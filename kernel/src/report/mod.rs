@@ -41,7 +41,7 @@ use x86_64::VirtAddr;
 #[derive(Debug)]
 pub struct Report<'a> {
     /// The exception and the registers at it.
-    pub frame: &'a ExceptionContext,
+    pub context: &'a ExceptionContext,
     /// What it was, by name.
     pub kind: Kind,
     /// Why the fault was refused, for a page fault.
@@ -77,12 +77,12 @@ pub fn under_way() -> Option<&'static ExceptionContext> {
 ///
 /// Returns for a breakpoint, and for an access that may be refused (see
 /// [`access`]); for all others it reports and ends the machine.
-pub(crate) fn exception(frame: &mut ExceptionContext) {
-    if frame.vector() == Vector::BREAKPOINT {
-        log::info!("{} at {:#x}", frame.vector(), frame.rip);
+pub(crate) fn exception(context: &mut ExceptionContext) {
+    if context.vector() == Vector::BREAKPOINT {
+        log::info!("{} at {:#x}", context.vector(), context.rip);
         return;
     }
-    if access::recover(frame) {
+    if access::recover(context) {
         return;
     }
     let depth = DEPTH.fetch_add(1, Ordering::Relaxed);
@@ -93,8 +93,8 @@ pub(crate) fn exception(frame: &mut ExceptionContext) {
     }
     match depth {
         0 => {
-            FIRST.call_once(|| *frame);
-            let report = Report::of(frame);
+            FIRST.call_once(|| *context);
+            let report = Report::of(context);
             print(&report);
             let ending = ENDING
                 .get()
@@ -102,28 +102,28 @@ pub(crate) fn exception(frame: &mut ExceptionContext) {
                 .unwrap_or(|_| ExitStatus::RefusedFault);
             exit(ending(&report))
         }
-        1 => print_inner(frame),
+        1 => print_inner(context),
         _ => {}
     }
     exit(ExitStatus::RefusedFault)
 }
 
 impl<'a> Report<'a> {
-    fn of(frame: &'a ExceptionContext) -> Self {
-        let vector = frame.vector();
+    fn of(context: &'a ExceptionContext) -> Self {
+        let vector = context.vector();
         let reason = (vector == Vector::PAGE_FAULT)
-            .then(|| fault::reason_of(&frame.fault()))
+            .then(|| fault::reason_of(&context.fault()))
             .flatten();
         let overflowed = (vector == Vector::DOUBLE_FAULT)
-            .then(|| stack::overflowed_by(VirtAddr::new_truncate(frame.cr2)))
+            .then(|| stack::overflowed_by(VirtAddr::new_truncate(context.cr2)))
             .flatten();
         let non_canonical = vector
             .may_be_non_canonical()
-            .then(|| Instruction::at(frame)?.non_canonical())
+            .then(|| Instruction::at(context)?.non_canonical())
             .flatten();
         Self {
-            frame,
-            kind: Kind::of(frame, reason, overflowed, non_canonical),
+            context,
+            kind: Kind::of(context, reason, overflowed, non_canonical),
             reason,
             overflowed,
             non_canonical,
@@ -132,17 +132,17 @@ impl<'a> Report<'a> {
 }
 
 fn print(report: &Report) {
-    let frame = report.frame;
-    println!("\n{}{}", frame.vector(), report.kind);
-    print_instruction(frame);
-    if frame.vector() == Vector::PAGE_FAULT {
+    let context = report.context;
+    println!("\n{}{}", context.vector(), report.kind);
+    print_instruction(context);
+    if context.vector() == Vector::PAGE_FAULT {
         print_page_fault(report);
-    } else if let Some(code) = frame.error_code_in_words() {
+    } else if let Some(code) = context.error_code_in_words() {
         println!(
             "{}",
             Fact(
                 "error code:",
-                format_args!("{:#x}: {code}", frame.error_code)
+                format_args!("{:#x}: {code}", context.error_code)
             )
         );
     }
@@ -152,42 +152,42 @@ fn print(report: &Report) {
             "{}",
             Fact("address:", format_args!("{address:#018x}: {why}"))
         );
-    } else if frame.vector().may_be_non_canonical() {
-        println!("{}", Fact("not canonical:", NonCanonicalRegisters(frame)));
+    } else if context.vector().may_be_non_canonical() {
+        println!("{}", Fact("not canonical:", NonCanonicalRegisters(context)));
     }
     if let Some(stack) = report.overflowed {
-        let below = stack.bottom().as_u64() - frame.cr2;
+        let below = stack.bottom().as_u64() - context.cr2;
         println!(
             "{}",
             Fact(
                 "address:",
                 format_args!(
                     "{:#018x}: in the guard page, {below} bytes below the end of {} at {:#018x}",
-                    frame.cr2,
+                    context.cr2,
                     stack.name(),
                     stack.bottom()
                 )
             )
         );
-        print_walk(VirtAddr::new_truncate(frame.cr2));
-    } else if frame.vector() == Vector::DOUBLE_FAULT {
+        print_walk(VirtAddr::new_truncate(context.cr2));
+    } else if context.vector() == Vector::DOUBLE_FAULT {
         let what = "where a push to the stack faulted, if that was the cause";
         println!(
             "{}",
-            Fact("address:", format_args!("{:#018x}: {what}", frame.cr2))
+            Fact("address:", format_args!("{:#018x}: {what}", context.cr2))
         );
     }
-    println!("{}", Fact("registers:", frame));
+    println!("{}", Fact("registers:", context));
     println!("  backtrace:");
-    backtrace::print(frame.into());
+    backtrace::print(context.into());
 }
 
 /// The part of a report that only a page fault has.
 fn print_page_fault(report: &Report) {
-    let frame = report.frame;
-    let fault = frame.fault();
+    let context = report.context;
+    let fault = context.fault();
     println!("{}", Fact("tried:", fault));
-    println!("{}", Fact("error code:", ErrorCode(frame.error_code)));
+    println!("{}", Fact("error code:", ErrorCode(context.error_code)));
     if let Some(reason) = report.reason {
         println!("{}", Fact("refused:", reason));
     }
@@ -220,9 +220,9 @@ fn print_page_fault(report: &Report) {
         );
         println!("{}", Fact("reserved:", what));
     }
-    if let Some((other, frame)) = report.reason.and_then(fault::other_frame) {
-        println!("{}", Fact(other, frame.fault));
-        println!("{}", Fact("", frame));
+    if let Some((other, context)) = report.reason.and_then(fault::other_context) {
+        println!("{}", Fact(other, context.fault));
+        println!("{}", Fact("", context));
     }
 }
 
@@ -233,9 +233,9 @@ fn print_walk(address: VirtAddr) {
     }
 }
 
-fn print_instruction(frame: &ExceptionContext) {
-    let rip = frame.rip;
-    match Instruction::at(frame) {
+fn print_instruction(context: &ExceptionContext) {
+    let rip = context.rip;
+    match Instruction::at(context) {
         Some(text) => println!(
             "{}",
             Fact("instruction:", format_args!("{rip:#018x} {text}"))
@@ -245,15 +245,15 @@ fn print_instruction(frame: &ExceptionContext) {
 }
 
 /// Prints an exception inside a report, with the registers of both.
-fn print_inner(frame: &ExceptionContext) {
-    let vector = frame.vector();
+fn print_inner(context: &ExceptionContext) {
+    let vector = context.vector();
     println!("\n{vector}, inside the report of another exception");
-    print_instruction(frame);
+    print_instruction(context);
     if vector == Vector::PAGE_FAULT {
-        println!("{}", Fact("tried:", frame.fault()));
-        println!("{}", Fact("error code:", ErrorCode(frame.error_code)));
+        println!("{}", Fact("tried:", context.fault()));
+        println!("{}", Fact("error code:", ErrorCode(context.error_code)));
     }
-    println!("{}", Fact("registers:", frame));
+    println!("{}", Fact("registers:", context));
     if let Some(first) = FIRST.get() {
         let vector = first.vector();
         let rip = first.rip;
@@ -264,5 +264,5 @@ fn print_inner(frame: &ExceptionContext) {
         println!("{}", Fact("", first));
     }
     println!("  backtrace:");
-    backtrace::print(frame.into());
+    backtrace::print(context.into());
 }

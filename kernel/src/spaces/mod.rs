@@ -163,11 +163,11 @@ fn resolve_in<H>(
     Some(resolve(half, &context.fault, memory))
 }
 
-/// The frame of the page fault that is being resolved.
+/// The context of the page fault that is being resolved.
 #[must_use]
 pub(crate) fn resolving() -> Option<PageFaultContext> {
     let context = KERNEL.purpose().or(CURRENT.purpose())?;
-    // SAFETY: the locks are held for page faults only with their frame, on the
+    // SAFETY: the locks are held for page faults only with their context, on the
     // stack of a handler that has not returned.
     Some(unsafe { *context.cast::<PageFaultContext>().as_ref() })
 }

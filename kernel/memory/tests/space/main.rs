@@ -10,6 +10,8 @@ mod around;
 mod back_with;
 mod bytes;
 mod change_errors;
+#[cfg(feature = "heap")]
+mod demand;
 mod errors;
 mod failing;
 mod fault_log;

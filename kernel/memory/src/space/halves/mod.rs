@@ -17,9 +17,11 @@
 
 mod kernel;
 mod low;
+mod make;
 
-pub use kernel::{KernelHalf, KernelHalfError};
+pub use kernel::KernelHalf;
 pub use low::Space;
+pub use make::KernelHalfError;
 
 use core::ops::Deref;
 

@@ -50,8 +50,8 @@ impl<T: Blank> Node<T> {
         let pointer = direct_map.pointer::<Held<T>>(frame.start().as_u64());
         // SAFETY:
         // - The frame is owned, and is not given back before `into_frame`: until
-        //   then `DirectMap::new` vouches that it is shown here, readable and
-        //   writable, and that nobody else uses it.
+        //   then whoever made the `Memory` vouches that it is shown here, readable
+        //   and writable, and that nobody else uses it.
         // - It has the size and the alignment: see above.
         unsafe {
             addr_of_mut!((*pointer).value).write(T::BLANK);
