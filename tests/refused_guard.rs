@@ -20,7 +20,10 @@ kernel::test_kernel!(test_main);
 fn a_read_of_a_guard_page_is_refused() {
     expect_report(|report: &Report| {
         assert_eq!(report.context.cr2, 0x10008);
-        assert_eq!(report.context.error_code, 0, "a read, and the page is absent");
+        assert_eq!(
+            report.context.error_code, 0,
+            "a read, and the page is absent"
+        );
         assert_eq!(report.reason, Some(Reason::Space(Refusal::Guard)));
         assert_eq!(physical(address(0x10000)), None);
     });

@@ -20,7 +20,10 @@ kernel::test_kernel!(test_main);
 fn a_read_through_a_null_pointer_is_refused_as_such() {
     expect_report(|report: &Report| {
         assert_eq!(report.context.cr2, 8);
-        assert_eq!(report.context.error_code, 0, "a read, and the page is absent");
+        assert_eq!(
+            report.context.error_code, 0,
+            "a read, and the page is absent"
+        );
         assert_eq!(report.reason, Some(Reason::Space(Refusal::NullPage)));
     });
     // SAFETY: nothing lies there; that the read does not happen is what is tested.

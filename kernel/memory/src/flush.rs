@@ -69,6 +69,12 @@ impl<'a> FlushBatch<'a> {
     /// The leaf was its one owner and was taken out of the tables, and
     /// [`Self::page`] was called for it.
     pub(crate) unsafe fn remove(&mut self, removed: Removed) {
+        if let Removed::Borrowed(more) = removed
+            && let Some(Removed::Borrowed(frames)) = self.removed.last_mut()
+        {
+            *frames += more;
+            return;
+        }
         if self.removed.is_full() {
             self.flush_and_free();
         }
@@ -87,8 +93,9 @@ impl<'a> FlushBatch<'a> {
     }
 
     /// Flushes, then gives everything back. Returns how many private frames
-    /// (4 KiB ones) went back, those of early finishes included.
-    pub(crate) fn finish(mut self) -> u64 {
+    /// (4 KiB ones) went back, those of early finishes included. By reference,
+    /// since a batch is some kilobytes that are better not moved.
+    pub(crate) fn finish(&mut self) -> u64 {
         self.flush_and_free();
         self.given_back
     }

@@ -128,7 +128,7 @@ impl Half {
             self.remove_region(&part, &mut batch);
             next = self.region_at_number(part.end());
         }
-        Ok(self.finish(batch))
+        Ok(self.finish(&mut batch))
     }
 
     /// Gives all regions back.
@@ -176,7 +176,7 @@ impl Half {
     }
 
     /// Finishes a batch of a change that took regions away.
-    fn finish(&mut self, batch: FlushBatch<'_>) -> u64 {
+    fn finish(&mut self, batch: &mut FlushBatch<'_>) -> u64 {
         let memory = batch.memory();
         memory.with_frames(|frames| self.regions.give_back_spares(frames));
         batch.finish()
