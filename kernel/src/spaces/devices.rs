@@ -104,4 +104,18 @@ mod tests {
         mapping.unmap();
         assert_eq!(look(), (None, None));
     }
+
+    #[test_case]
+    fn a_size_that_passes_the_top_of_all_numbers_is_refused_and_maps_nothing() {
+        let regions = || kernel_half(|half, _| half.region_count());
+        let before = regions();
+        for size in [u64::MAX, u64::MAX - 0xfff, 1 << 63] {
+            let mapped = map_device(DEVICE + 0x10, size, Cache::Uncached, "too large");
+            assert!(
+                matches!(mapped, Err(AllocateError::TooLarge { .. })),
+                "{size:#x}: {mapped:?}"
+            );
+        }
+        assert_eq!(regions(), before);
+    }
 }
