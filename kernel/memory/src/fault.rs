@@ -92,6 +92,13 @@ impl Fault {
         }
     }
 
+    /// True if a write was tried.
+    #[inline]
+    #[must_use]
+    pub const fn is_write(&self) -> bool {
+        self.code.contains(PageFaultErrorCode::CAUSED_BY_WRITE)
+    }
+
     /// Why the translation did not serve.
     #[inline]
     #[must_use]

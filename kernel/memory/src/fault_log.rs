@@ -84,13 +84,14 @@ impl FaultLog {
             frame,
         } = resolved;
         self.counts[outcome.index()][fault.code.bits() as usize % CODES] += 1;
-        self.ring[Self::index(self.written)] = Event {
+        let event = Self::index(self.written);
+        self.written += 1;
+        self.ring[event] = Event {
             fault: *fault,
             outcome,
             region,
             frame,
         };
-        self.written += 1;
     }
 
     /// Faults that ended so, since the start.

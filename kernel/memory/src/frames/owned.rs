@@ -16,7 +16,7 @@ use core::iter::FusedIterator;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 
-use super::address;
+use super::{FRAME_SHIFT, address};
 use crate::memory_map::FrameRange;
 
 /// What a frame that was handed out is for.
@@ -76,9 +76,13 @@ impl<S: PageSize> Frame<S> {
     /// As for [`from_entry`](Self::from_entry).
     #[inline]
     pub(super) unsafe fn numbered(number: u64, kind: FrameKind) -> Self {
-        let frame = PhysFrame::containing_address(address(number));
-        // SAFETY: the caller says the same of the same frame.
-        unsafe { Self::from_entry(frame, kind) }
+        debug_assert!(address(number).as_u64() >> FRAME_SHIFT == number);
+        // SAFETY: a frame that was handed out has an address, which begins it; for
+        // the rest, the caller says the same of the same frame.
+        unsafe {
+            let start = PhysAddr::new_unsafe(number << FRAME_SHIFT);
+            Self::from_entry(PhysFrame::from_start_address_unchecked(start), kind)
+        }
     }
 
     /// The same frame, owned for something else.

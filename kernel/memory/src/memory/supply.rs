@@ -9,6 +9,8 @@ use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4K
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::{Memory, Shared};
+use crate::fault::{Fault, Outcome};
+use crate::fault_log::Resolved;
 use crate::frames::{Frame, FrameKind, Frames, OutOfFrames};
 use crate::paging::{LeafSize, Table};
 use crate::tlb::{Flush, Scope};
@@ -30,11 +32,25 @@ impl Memory {
         Ok(self.zeroed(frame))
     }
 
-    /// A zeroed private frame of 4 KiB, if one is at hand: else
-    /// [`Self::fetch_frames`] comes first.
+    /// A zeroed private frame of 4 KiB for the page of a fault, if one is at hand:
+    /// else [`Self::fetch_frames`] comes first. The fault is logged with it, and
+    /// will end so: what is left to do cannot fail.
     #[inline(always)]
-    pub(crate) fn private_at_hand(&self) -> Option<Private> {
-        let frame = self.lock().frames.take_at_hand(FrameKind::Private)?;
+    pub(crate) fn private_at_hand(
+        &self,
+        fault: &Fault,
+        outcome: Outcome,
+        region: VirtAddr,
+    ) -> Option<Private> {
+        let mut shared = self.lock();
+        let frame = shared.frames.take_at_hand(FrameKind::Private)?;
+        let resolved = Resolved {
+            outcome,
+            region,
+            frame: frame.start(),
+        };
+        shared.log.record(fault, resolved);
+        drop(shared);
         Some(self.zeroed(frame))
     }
 

@@ -117,6 +117,13 @@ impl Cursor {
         self.here
     }
 
+    /// In a leaf table: where the entry stood on is, and the one above.
+    #[inline]
+    pub(super) fn places_in_leaf_table(&self) -> (&'static AtomicU64, &'static AtomicU64) {
+        debug_assert!(self.level == 1, "stood in a leaf table");
+        (self.way[0], self.way[1])
+    }
+
     /// Where the entry stood on is.
     #[inline]
     pub(super) fn place(&self) -> &'static AtomicU64 {
@@ -172,17 +179,18 @@ impl Cursor {
     /// Walks from the root down to the lowest entry there is for `address`.
     #[inline(always)]
     pub(crate) fn walk_to(&mut self, address: u64) {
-        let mut table = self.root.entries();
+        let mut stood = (4, self.root.entries());
         for level in [4, 3, 2, 1] {
-            let place = &table[index_in(address, level)];
+            let (_, here) = stood;
+            let place = &here[index_in(address, level)];
             let entry = Entry::from_bits(place.load(Relaxed));
             self.way[usize::from(level - 1)] = place;
-            (self.level, self.here) = (level, table);
             if level == 1 || !entry.is_table() {
                 break;
             }
-            table = self.table_of(entry).entries();
+            stood = (level - 1, self.table_of(entry).entries());
         }
+        (self.level, self.here) = stood;
         self.address = address;
     }
 

@@ -15,49 +15,27 @@ use super::cursor::Cursor;
 use super::entry::Entry;
 use super::table::Table;
 
-/// An unused entry that a cursor stands on.
-pub(crate) struct Vacant<'c> {
-    place: &'c AtomicU64,
-    above: Option<&'c AtomicU64>,
-}
-
-impl Vacant<'_> {
-    /// Puts `new` there. The processor writes nothing to an absent entry: a
-    /// plain store will do.
-    #[inline(always)]
-    pub(crate) fn fill(self, new: Entry) {
-        debug_assert!(new != Entry::UNUSED);
-        self.place.store(new.bits(), Relaxed);
-        if let Some(above) = self.above {
-            let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
-            above.store(count.bits(), Relaxed);
-        }
-    }
-}
-
 impl Cursor {
-    /// Puts `new` into the entry stood on, which is unused.
-    #[inline]
+    /// Puts `new` into the entry stood on, which is unused. The processor writes
+    /// nothing to an absent entry: a plain store will do.
     pub(crate) fn fill(&mut self, new: Entry) {
-        self.vacant().fill(new);
+        fill(self.place(), self.above(), new);
     }
 
-    /// The entry stood on, which is unused, to fill it later.
+    /// The same in a leaf table.
     #[inline(always)]
-    pub(crate) fn vacant(&mut self) -> Vacant<'_> {
-        debug_assert!(self.entry() == Entry::UNUSED);
-        Vacant {
-            place: self.place(),
-            above: self.above(),
-        }
+    pub(crate) fn fill_small(&mut self, new: Entry) {
+        let (place, above) = self.places_in_leaf_table();
+        fill(place, Some(above), new);
     }
 
-    /// Puts `new` in place of an entry that is in use and to which the processor
-    /// writes nothing: one that is not present, or settled.
-    #[inline]
-    pub(crate) fn overwrite(&mut self, new: Entry) {
+    /// Puts `new` in place of an entry of a leaf table that is in use and to which
+    /// the processor writes nothing: one that is not present, or settled.
+    #[inline(always)]
+    pub(crate) fn overwrite_small(&mut self, new: Entry) {
         debug_assert!(!self.entry().is_present() || self.entry().is_settled());
-        self.place().store(new.bits(), Relaxed);
+        let (place, _) = self.places_in_leaf_table();
+        place.store(new.bits(), Relaxed);
     }
 
     /// Puts `new` in place of the entry stood on, and returns the old one with
@@ -141,5 +119,16 @@ impl Cursor {
         for (from, to) in pairs.skip(256) {
             to.store(from.load(Relaxed), Relaxed);
         }
+    }
+}
+
+/// Puts `new` into an unused entry, and counts it in the one above.
+#[inline(always)]
+fn fill(place: &AtomicU64, above: Option<&AtomicU64>, new: Entry) {
+    debug_assert!(place.load(Relaxed) == 0 && new != Entry::UNUSED);
+    place.store(new.bits(), Relaxed);
+    if let Some(above) = above {
+        let count = Entry::from_bits(above.load(Relaxed)).with_one_more();
+        above.store(count.bits(), Relaxed);
     }
 }

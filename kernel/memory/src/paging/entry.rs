@@ -1,14 +1,14 @@
 //! One entry of a page table: 64 bits with a meaning.
 //!
 //! ```text
-//!  63 62 61       52 51                    12 11  9 8 7 6 5 4 3 2 1 0
-//! +--+--+-----------+------------------------+-----+-+-+-+-+-+-+-+-+-+
-//! |NX| - | in use    | physical address       | sw  |G|S|D|A|C|T|U|W|P|
-//! +--+--+-----------+------------------------+-----+-+-+-+-+-+-+-+-+-+
+//!  63 62       53 52 51                    12 11  9 8 7 6 5 4 3 2 1 0
+//! +--+-----------+--+------------------------+-----+-+-+-+-+-+-+-+-+-+
+//! |NX| in use    |- | physical address       | sw  |G|S|D|A|C|T|U|W|P|
+//! +--+-----------+--+------------------------+-----+-+-+-+-+-+-+-+-+-+
 //! ```
 //!
 //! This file is the one place that names the bits the processor leaves to
-//! software: 52 to 61 of a table entry count the entries in use below it, and
+//! software: 53 to 62 of a table entry count the entries in use below it, and
 //! bits 9 and 10 of a leaf mark memory that the leaf does not own. An entry
 //! that is not present and not zero is software's own: a reserved page has one.
 
@@ -62,7 +62,7 @@ pub struct Entry(u64);
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const PRESENT: u64 = PageTableFlags::PRESENT.bits();
 const HUGE: u64 = PageTableFlags::HUGE_PAGE.bits();
-const COUNT_SHIFT: u32 = 52;
+const COUNT_SHIFT: u32 = 53;
 const COUNT: u64 = 0x3ff << COUNT_SHIFT;
 
 impl Entry {

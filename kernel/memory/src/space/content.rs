@@ -55,7 +55,9 @@ impl Content {
     #[inline]
     pub(crate) fn leaf(self, size: LeafSize, rights: PageTableFlags, written: bool) -> Entry {
         let mut flags = rights;
-        flags.set(Entry::DIRTY, written);
+        if written {
+            flags |= Entry::DIRTY;
+        }
         match self {
             Self::Zero(_) => flags -= Entry::WRITABLE | Entry::DIRTY,
             Self::Private(_) => {}

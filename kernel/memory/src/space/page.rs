@@ -14,32 +14,33 @@ use super::large::{collapse, largest_private};
 use super::map::make_tables;
 use super::regions::Record;
 use super::{Content, Half};
-use crate::fault::{Access, Fault, Outcome, Refusal};
+use crate::fault::{Fault, Outcome, Refusal};
 use crate::fault_log::Resolved;
 use crate::frames::OutOfFrames;
 use crate::memory::Memory;
 use crate::paging::{Cursor, LeafSize};
 use crate::tlb::Scope;
 
+/// The size of a page, but for large ones.
+const SMALL: LeafSize = LeafSize::Size4KiB;
+
 impl Half {
     // --- the four ways, and none ----------------------------------------------
 
     /// An unused entry gets private, zeroed memory.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn back(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome) -> Outcome {
         let (record, cursor, _) = self.page();
-        let size = LeafSize::Size4KiB;
-        if record.region.page_size > size || cursor.level() > size.level() {
+        if record.region.page_size != SMALL || cursor.level() != SMALL.level() {
             return self.back_large(fault, memory, outcome);
         }
-        let vacant = cursor.vacant();
-        let Some(private) = memory.private_at_hand() else {
+        let Some(private) = memory.private_at_hand(fault, outcome, record.region.base) else {
             return self.start_over_with_frames(fault, memory);
         };
         let content = Content::Private(private.into_leaf());
-        let written = fault.access() == Access::Write;
-        vacant.fill(content.leaf(size, record.rights, written));
-        done(record, cursor, fault, memory, outcome, content.start())
+        cursor.fill_small(content.leaf(SMALL, record.rights, fault.is_write()));
+        done(record, cursor, memory);
+        outcome
     }
 
     /// The same in a region of large pages, or where tables are missing: a leaf
@@ -49,41 +50,39 @@ impl Half {
     fn back_large(&mut self, fault: &Fault, memory: &Memory, outcome: Outcome) -> Outcome {
         let (record, cursor, scope) = self.page();
         if let Some(frame) = collapse(cursor, record, scope, memory) {
-            return done(record, cursor, fault, memory, outcome, frame);
+            log(Some(record), fault, memory, outcome, frame);
+            done(record, cursor, memory);
+            return outcome;
         }
         let Ok((private, size)) = largest_private(cursor, &record.region, memory) else {
             return self.refuse(fault, memory, Refusal::OutOfFrames);
         };
         let content = Content::Private(private.into_leaf());
-        let written = fault.access() == Access::Write;
-        cursor.fill(content.leaf(size, record.rights, written));
-        done(record, cursor, fault, memory, outcome, content.start())
+        cursor.fill(content.leaf(size, record.rights, fault.is_write()));
+        log(Some(record), fault, memory, outcome, content.start());
+        done(record, cursor, memory);
+        outcome
     }
 
     /// An unused entry gets the zero frame, read-only.
     #[inline(always)]
     pub(super) fn share_zero(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let size = LeafSize::Size4KiB;
-        if self.cursor.level() > size.level() {
+        if self.cursor.level() != SMALL.level() {
             return self.share_zero_in_new_table(fault, memory);
         }
         let (record, cursor, _) = self.page();
         let content = Content::Zero(memory.zero_frame().start_address());
-        cursor.fill(content.leaf(size, record.rights, false));
-        done(
-            record,
-            cursor,
-            fault,
-            memory,
-            Outcome::ZeroRead,
-            content.start(),
-        )
+        cursor.fill_small(content.leaf(SMALL, record.rights, false));
+        let outcome = Outcome::ZeroRead;
+        log(Some(record), fault, memory, outcome, content.start());
+        done(record, cursor, memory);
+        outcome
     }
 
     /// The same where tables are missing, once they are made.
     #[inline(never)]
     fn share_zero_in_new_table(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        match make_tables(&mut self.cursor, LeafSize::Size4KiB, memory) {
+        match make_tables(&mut self.cursor, SMALL, memory) {
             Ok(()) => self.share_zero(fault, memory),
             Err(OutOfFrames) => self.refuse(fault, memory, Refusal::OutOfFrames),
         }
@@ -97,38 +96,51 @@ impl Half {
             return self.refuse(fault, memory, Refusal::OutOfFrames);
         };
         let content = Content::Private(private.into_leaf());
-        let written = fault.access() == Access::Write;
-        cursor.overwrite(content.leaf(LeafSize::Size4KiB, record.rights, written));
-        done(
-            record,
-            cursor,
-            fault,
-            memory,
-            Outcome::Demand,
-            content.start(),
-        )
+        cursor.overwrite_small(content.leaf(SMALL, record.rights, fault.is_write()));
+        let outcome = Outcome::Demand;
+        log(Some(record), fault, memory, outcome, content.start());
+        done(record, cursor, memory);
+        outcome
     }
 
     /// The zero frame gives way to a private one, on a write. The processor may
     /// have it cached: the page is flushed.
     #[inline(never)]
     pub(super) fn replace_zero(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let (record, cursor, scope) = self.page();
-        let size = LeafSize::Size4KiB;
-        let outcome = Outcome::PrivateCopy;
-        if record.region.page_size > size
-            && let Some(frame) = collapse(cursor, record, scope, memory)
+        let (record, ..) = self.page();
+        if record.region.page_size != SMALL
+            && let Some(outcome) = self.replace_zeroes(fault, memory)
         {
-            return done(record, cursor, fault, memory, outcome, frame);
+            return outcome;
         }
-        let Ok(private) = memory.new_private(size) else {
-            return self.refuse(fault, memory, Refusal::OutOfFrames);
+        let (record, cursor, scope) = self.page();
+        let outcome = Outcome::PrivateCopy;
+        let Some(private) = memory.private_at_hand(fault, outcome, record.region.base) else {
+            return self.start_over_with_frames(fault, memory);
         };
         let content = Content::Private(private.into_leaf());
-        cursor.overwrite(content.leaf(size, record.rights, true));
-        done(record, cursor, fault, memory, outcome, content.start());
+        cursor.overwrite_small(content.leaf(SMALL, record.rights, true));
+        done(record, cursor, memory);
         memory.flush_page(*scope, fault.address);
         outcome
+    }
+
+    /// The same for a whole table of zeroes in a region of large pages. `None` if
+    /// there is no such table or no large frame; then a small frame is at hand.
+    #[cold]
+    #[inline(never)]
+    fn replace_zeroes(&mut self, fault: &Fault, memory: &Memory) -> Option<Outcome> {
+        let (record, cursor, scope) = self.page();
+        if let Some(frame) = collapse(cursor, record, scope, memory) {
+            let outcome = Outcome::PrivateCopy;
+            log(Some(record), fault, memory, outcome, frame);
+            done(record, cursor, memory);
+            return Some(outcome);
+        }
+        match memory.fetch_frames() {
+            Ok(()) => None,
+            Err(OutOfFrames) => Some(self.refuse(fault, memory, Refusal::OutOfFrames)),
+        }
     }
 
     /// The leaf allows the access already.
@@ -199,34 +211,13 @@ impl Half {
     }
 }
 
-/// Counts the fault as resolved, and maps the pages around.
+/// Counts the fault in its region, and maps the pages around.
 #[inline(always)]
-fn done(
-    record: &mut Record,
-    cursor: &mut Cursor,
-    fault: &Fault,
-    memory: &Memory,
-    outcome: Outcome,
-    frame: PhysAddr,
-) -> Outcome {
+fn done(record: &mut Record, cursor: &mut Cursor, memory: &Memory) {
     record.region.faults += 1;
     if record.region.fault_around > 1 {
-        return done_around(record, cursor, fault, memory, outcome, frame);
+        map_around(cursor, record, memory);
     }
-    log(Some(record), fault, memory, outcome, frame)
-}
-
-#[inline(never)]
-fn done_around(
-    record: &mut Record,
-    cursor: &mut Cursor,
-    fault: &Fault,
-    memory: &Memory,
-    outcome: Outcome,
-    frame: PhysAddr,
-) -> Outcome {
-    map_around(cursor, record, memory);
-    log(Some(record), fault, memory, outcome, frame)
 }
 
 /// Writes what became of the fault to the log, with the region if it has one.

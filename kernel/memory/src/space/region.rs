@@ -25,10 +25,10 @@ pub enum Rights {
 /// When, and with what, a region's virtual memory becomes physical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backing {
-    /// A page gets a zeroed frame when it is first touched.
-    Demand,
     /// Reads share one frame of zeroes; the first write gets a private frame.
     Zero,
+    /// A page gets a zeroed frame when it is first touched.
+    Demand,
     /// Every page has a frame from the start: no fault and no failure later.
     Immediate,
     /// Somebody else's memory (a device's registers, a framebuffer) from this

@@ -21,7 +21,7 @@
 
 use super::region::Backing;
 use super::{Content, Half};
-use crate::fault::{Access, Fault, Outcome};
+use crate::fault::{Fault, Outcome};
 use crate::memory::Memory;
 use crate::paging::EntryKind;
 
@@ -29,6 +29,7 @@ impl Half {
     /// Resolves a page fault in this half, counts it, and writes one event to
     /// the log. On any outcome but [`Outcome::Refused`] the access can be tried
     /// again.
+    #[inline(always)]
     pub(super) fn resolve_near_or_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
         let address = fault.address.as_u64();
@@ -63,19 +64,18 @@ impl Half {
         if fault.code.intersects(record.refused) {
             return self.refuse_inside(fault, memory);
         }
-        let is_write = fault.access() == Access::Write;
         let entry = self.cursor.entry();
         match entry.kind(self.cursor.level()) {
             EntryKind::Unused => match record.region.backing {
                 Backing::Demand => self.back(fault, memory, Outcome::Demand),
-                Backing::Zero if !is_write => self.share_zero(fault, memory),
+                Backing::Zero if !fault.is_write() => self.share_zero(fault, memory),
                 Backing::Zero => self.back(fault, memory, Outcome::ZeroWrite),
                 Backing::Guard | Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
                     self.refuse_inside(fault, memory)
                 }
             },
             EntryKind::Reserved => self.take_reserved(fault, memory),
-            EntryKind::Leaf(_, size) if is_write && !entry.is_writable() => {
+            EntryKind::Leaf(_, size) if fault.is_write() && !entry.is_writable() => {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => self.replace_zero(fault, memory),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {

@@ -95,7 +95,7 @@ fn a_discard_that_keeps_the_frame_breaks_the_sum() {
     }
     let places = entries(&mut machine, BASE);
     machine.bytes.entry(places[3]).store(0, Relaxed);
-    machine.bytes.entry(places[2]).fetch_sub(1 << 52, Relaxed);
+    machine.bytes.entry(places[2]).fetch_sub(1 << 53, Relaxed);
     let (counter, says, found) = (Counter::Private, 3, 2);
     let broken = Broken::Count {
         counter,
@@ -120,7 +120,7 @@ fn a_discard_that_keeps_the_leaf_is_named_with_its_address() {
     let leaf = machine.bytes.entry(places[3]).load(Relaxed);
     assert_eq!(machine.discard(LOW, BASE, PAGE), 1);
     machine.bytes.entry(places[3]).store(leaf, Relaxed);
-    machine.bytes.entry(places[2]).fetch_add(1 << 52, Relaxed);
+    machine.bytes.entry(places[2]).fetch_add(1 << 53, Relaxed);
     let broken = Broken::Leaf {
         space: Scope::Space(machine.space(0).root()),
         address: VirtAddr::new(BASE),

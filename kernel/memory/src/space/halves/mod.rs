@@ -80,7 +80,7 @@ macro_rules! both_halves {
             /// Resolves a page fault in this half, counts it, and writes one
             /// event to the log. On any outcome but [`Outcome::Refused`] the
             /// access can be tried again.
-            #[inline]
+            #[inline(always)]
             pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
                 self.0.resolve_near_or_far(fault, memory)
             }

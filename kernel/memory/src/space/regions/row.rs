@@ -89,8 +89,9 @@ impl<T, const N: usize> Row<T, N> {
     /// How many entries have a base up to `address`.
     #[inline]
     pub(super) fn up_to(&self, address: u64) -> usize {
-        let bases = self.bases.partition_point(|base| *base <= address);
-        bases.min(self.len())
+        // A base begins a page, so this is no more than the first one unused.
+        let page = address & !4095;
+        self.bases.partition_point(|base| *base <= page)
     }
 
     /// The last entry with a base up to `address`.
