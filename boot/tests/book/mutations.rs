@@ -40,13 +40,20 @@ fn changed(number: &str) -> String {
 }
 
 /// Whether a number may be wrong without being noticed: the time of the log, and an address of a frame or of code that the
-/// machine's life shows once.
-fn is_excused(line: &str, place: &Range<usize>, life: &str) -> bool {
+/// machine's life, which is `shown`, names once.
+fn is_excused(line: &str, place: &Range<usize>, shown: &[u64]) -> bool {
     let (before, number) = (&line[..place.start], &line[place.clone()]);
     let is_time = line.starts_with('[') && line[place.end..].contains(" info ]");
     let is_frame = BEFORE_FRAME.iter().any(|it| before.ends_with(it));
-    let is_code = number.starts_with("0xffff80") && number != "0xffff800000000000";
-    is_time || ((is_frame || is_code) && life.matches(number).count() == 1)
+    let is_code = number.starts_with("0xffff8000") && number != "0xffff800000000000";
+    let unnamed_bits = if is_frame { 12 } else { 0 };
+    let name = address(number).map(|it| it >> unnamed_bits);
+    let namesakes = || shown.iter().filter(|it| Some(**it >> unnamed_bits) == name);
+    is_time || ((is_frame || is_code) && namesakes().count() == 1)
+}
+
+fn address(number: &str) -> Option<u64> {
+    u64::from_str_radix(number.strip_prefix("0x")?, 16).ok()
 }
 
 /// Compares the machine's answers as the text shows them, one line of them changed, with the right ones.
@@ -67,14 +74,21 @@ fn unnoticed(document: &Document, machine: &Machine) -> (Vec<String>, usize) {
         .answers
         .iter()
         .map(|answer| &document.text[answer.place.clone()]);
-    let life: String = answers.clone().collect();
+    let lines = answers.clone().flat_map(str::lines);
+    let shown: Vec<_> = lines
+        .flat_map(|line| {
+            numbers(line)
+                .into_iter()
+                .filter_map(|it| address(&line[it]))
+        })
+        .collect();
     let answers: Vec<Vec<_>> = answers.map(|text| text.lines().collect()).collect();
     let (mut unnoticed, mut tried) = (Vec::new(), 0);
     for (answer, lines) in answers.iter().enumerate() {
         for (index, line) in lines.iter().enumerate() {
             for place in numbers(line)
                 .into_iter()
-                .filter(|it| !is_excused(line, it, &life))
+                .filter(|it| !is_excused(line, it, &shown))
             {
                 let mut wrong = (*line).to_owned();
                 wrong.replace_range(place.clone(), &changed(&line[place]));
