@@ -65,6 +65,23 @@ fn code_that_a_text_quotes_stands_in_the_file_that_it_names() {
 }
 
 #[test]
+fn all_rust_that_a_text_shows_is_quoted_from_a_file() {
+    for document in Document::all() {
+        for block in document.blocks() {
+            let words: Vec<_> = block.info.split_whitespace().collect();
+            let names_a_file = matches!(words.as_slice(), ["rust", path] if path.ends_with(".rs"));
+            let at = document.at(document.line_of(block.place.start) - 1);
+            let is_rust = block.info.starts_with("rust");
+            assert!(
+                !is_rust || names_a_file,
+                "{at}: `{}` names no file",
+                block.info
+            );
+        }
+    }
+}
+
+#[test]
 fn a_quotation_is_found_whatever_its_indentation_and_lines_may_be_left_out() {
     let source = "impl A {\n    fn b() {\n        c();\n\n        d();\n    }\n}\n";
     assert_eq!(missing(source, "fn b() {\n    c();\n\n    d();\n}\n"), None);

@@ -1,175 +1,162 @@
-//! What of a printed line holds on every machine, and what depends on the compiler or the clock.
+//! What of a printed line is the same on every machine, and the few values that are not.
 //!
-//! A line is parted into its fixed text and the values that may differ, each with the way in which it is compared:
+//! A line is parted into characters, which are compared as they stand, and values of these kinds, which differ from
+//! machine to machine or from run to run. Nothing else is excused: a text that does not want to show a value, or cannot
+//! know it, leaves it out with `...`.
 //!
-//! | value | is compared |
-//! |---|---|
-//! | physical addresses of frames and tables, addresses in the kernel half | by name: one value in the text stands for one value of the machine, and no two for the same |
-//! | counts of all frames, faults or heap bytes | by difference to the same count before |
-//! | instructions of the kernel with its assertions | to a tenth (those of the optimised one are in [`figures`](crate::figures), exactly) |
-//! | ticks, times, maxima, line numbers, sizes of the kernel's own regions, what its heap holds, operands of the kernel's own instructions | not at all |
+//! | value | where | is compared |
+//! |---|---|---|
+//! | [`Frame`](Kind::Frame): the physical address of a frame or a table | behind one of [`BEFORE_FRAME`] | by name: one value in the text stands for one value of the machine, and no two for the same; its low 12 bits exactly |
+//! | [`Code`](Kind::Code): an address in the kernel's image, its first one excepted | anywhere | by name |
+//! | [`Cost`](Kind::Cost): instructions | the least and the median of `bench`, rows of `tour policies` | to a tenth (those of the optimised kernel are in [`figures`](crate::figures), exactly) |
+//! | [`Time`](Kind::Time) | in front of a line of the log | not at all |
 
 /// How a value is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// The frame (an address without its low 12 bits, which are fixed text)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// By name: the address of a frame without its low 12 bits
     Frame,
-    /// An address in the kernel half
-    Address,
-    /// By difference to the last value of the same name
-    Count(String),
+    /// By name: an address in the kernel's image
+    Code,
     /// To a tenth
-    Instructions,
+    Cost,
     /// Not at all
-    Free,
+    Time,
 }
 
-/// A line, parted.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Parted {
-    /// The line with `~` in place of each value that may differ
-    pub(crate) fixed: String,
-    pub(crate) values: Vec<(Way, u64)>,
+/// A part of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// A character that is compared as it stands.
+    Text(char),
+    Value(Kind, u64),
 }
-
-const KERNEL_HALF: u64 = 0xffff_8000_0000_0000;
 
 /// What stands before the physical address of a frame.
-const BEFORE_FRAME: [&str; 7] = [
+pub(crate) const BEFORE_FRAME: [&str; 7] = [
     "frame=",
     "physical=",
     "root=",
-    " at ",
+    "table at ",
+    "leaf at ",
     "frame ",
     "physical ",
-    "-> ",
 ];
 
-/// Beginnings of lines that count what depends on the kernel's size and past.
-const COUNTING: [&str; 5] = ["total=", "limit=", "audit=", "faults=", "demand="];
+/// The addresses of the kernel's image behind its first one, which is part of the layout.
+const CODE: std::ops::Range<u64> = 0xffff_8000_0000_0001..0xffff_8080_0000_0000;
 
-/// Beginnings of the lines of `heap`.
-const HEAP: [&str; 3] = ["size=", "blocks=", "trimmed="];
-
-/// Counts that do not, in those lines.
-const FIXED_COUNTS: [&str; 4] = ["total", "limit", "shared", "zero"];
-
-/// Parts a line; `unit` is what its measured values count.
-pub(crate) fn part(line: &str, in_instructions: bool) -> Parted {
-    let is_log = line.starts_with("[ ") && line.contains("info ]");
-    let mut parted = Parted {
-        fixed: String::new(),
-        values: Vec::new(),
+/// Parts a line.
+pub(crate) fn part(line: &str) -> Vec<Piece> {
+    let behind_time = match line.starts_with('[') {
+        true => line.find(" info ]").unwrap_or(0),
+        false => 0,
     };
-    let line = without_operands(line);
-    let bytes = line.as_bytes();
+    part_by(line, |before, number| {
+        let end = before.len() + number.length;
+        if end <= behind_time {
+            Some(Kind::Time)
+        } else if number.is_hex {
+            kind_of_address(before, number.value)
+        } else {
+            is_cost(line, before, end).then_some(Kind::Cost)
+        }
+    })
+}
+
+/// Parts a line as if no number in it counted, and no column: for finding a line of which the numbers have changed.
+pub(crate) fn without_numbers(line: &str) -> Vec<Piece> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    part_by(&words.join(" "), |_, _| Some(Kind::Time))
+}
+
+/// A number in a line.
+struct Number {
+    value: u64,
+    length: usize,
+    is_hex: bool,
+    is_padded: bool,
+}
+
+fn part_by(line: &str, kind: impl Fn(&str, &Number) -> Option<Kind>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
     let mut at = 0;
-    while at < line.len() {
-        let is_digit = bytes[at].is_ascii_digit();
-        let after_word = at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
-        if !is_digit || after_word {
-            let c = line[at..].chars().next().unwrap_or(' ');
-            parted.fixed.push(c);
+    while let Some(c) = line[at..].chars().next() {
+        let after_word = line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        if !c.is_ascii_digit() || after_word {
+            pieces.push(Piece::Text(c));
             at += c.len_utf8();
             continue;
         }
-        let (value, length, is_hex) = number(&line[at..]);
-        let before = &line[..at];
-        let text = &line[at..at + length];
-        at += length;
-        let way = if is_log {
-            Some(Way::Free)
-        } else if is_hex {
-            way_of_address(before, value)
-        } else {
-            way_of_count(line, before, at, in_instructions)
-        };
-        match way {
-            None => parted.fixed.push_str(text),
-            Some(Way::Frame) => {
-                parted.fixed.push_str(&format!("~{:03x}", value & 0xfff));
-                parted.values.push((Way::Frame, value >> 12));
+        let number = number(&line[at..]);
+        let kind = kind(&line[..at], &number);
+        let text = &line[at..at + number.length];
+        at += number.length;
+        match kind {
+            None => pieces.extend(text.chars().map(Piece::Text)),
+            Some(kind @ (Kind::Frame | Kind::Code)) => {
+                // Whether leading zeros are printed is not the machine's choice.
+                pieces.extend(number.is_padded.then_some(Piece::Text('0')));
+                let (name, offset) = match kind {
+                    Kind::Frame => (number.value >> 12, format!("{:03x}", number.value & 0xfff)),
+                    _ => (number.value, String::new()),
+                };
+                pieces.push(Piece::Value(kind, name));
+                pieces.extend(offset.chars().map(Piece::Text));
             }
-            Some(way) => {
+            Some(kind) => {
                 // Columns move with the number of digits.
-                let kept = parted.fixed.trim_end_matches(' ').len();
-                if matches!(way, Way::Free | Way::Instructions) && parted.fixed.len() > kept + 1 {
-                    parted.fixed.truncate(kept + 1);
+                while pieces.ends_with(&[Piece::Text(' '); 2]) {
+                    pieces.pop();
                 }
-                parted.fixed.push('~');
-                parted.values.push((way, value));
+                pieces.push(Piece::Value(kind, number.value));
             }
         }
     }
-    parted
+    pieces
 }
 
-/// A report's line of an instruction, as far as its mnemonic: the compiler chooses the registers.
-fn without_operands(line: &str) -> &str {
-    if !line.trim_start().starts_with("instruction: ") {
-        return line;
-    }
-    let words = line.split_inclusive(' ').filter(|word| *word != " ");
-    let kept: usize = words.take(3).map(str::len).sum();
-    let indent = line.len() - line.trim_start().len();
-    line[..(indent + kept).min(line.len())].trim_end()
-}
-
-/// A number at the start of `text`: its value, its length, and whether it is hexadecimal.
-fn number(text: &str) -> (u64, usize, bool) {
+/// The number at the start of `text`.
+fn number(text: &str) -> Number {
+    let length =
+        |text: &str, is_digit: fn(&char) -> bool| text.chars().take_while(is_digit).count();
     if let Some(digits) = text.strip_prefix("0x") {
-        let length = digits
-            .find(|c: char| !c.is_ascii_hexdigit())
-            .unwrap_or(digits.len());
+        let length = length(digits, char::is_ascii_hexdigit);
         if let Ok(value) = u64::from_str_radix(&digits[..length], 16) {
-            return (value, 2 + length, true);
+            return Number {
+                value,
+                length: 2 + length,
+                is_hex: true,
+                is_padded: length > 1 && digits.starts_with('0'),
+            };
         }
     }
-    let length = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    (text[..length].parse().unwrap_or(u64::MAX), length, false)
+    let length = length(text, char::is_ascii_digit);
+    Number {
+        value: text[..length].parse().unwrap_or(u64::MAX),
+        length,
+        is_hex: false,
+        is_padded: false,
+    }
 }
 
-fn way_of_address(before: &str, value: u64) -> Option<Way> {
-    if value >= KERNEL_HALF {
-        Some(Way::Address)
+fn kind_of_address(before: &str, value: u64) -> Option<Kind> {
+    if CODE.contains(&value) {
+        Some(Kind::Code)
     } else if BEFORE_FRAME.iter().any(|it| before.ends_with(it)) {
-        Some(Way::Frame)
+        Some(Kind::Frame)
     } else {
         None
     }
 }
 
-fn way_of_count(line: &str, before: &str, end: usize, in_instructions: bool) -> Option<Way> {
-    let measured = if in_instructions {
-        Way::Instructions
-    } else {
-        Way::Free
-    };
-    let word = before.rsplit(' ').next().unwrap_or(before);
-    let name = word.strip_suffix('=').unwrap_or_default();
-    let is_heap = ["resident", "largest_free", "trims", "trimmed"].contains(&name)
-        && HEAP.iter().any(|it| line.starts_with(it));
-    let is_kernels = line.starts_with("region=0xffff") || line.starts_with("0xffff");
-    if is_heap || is_kernels || word.contains(".rs:") {
-        Some(Way::Free)
-    } else if line.starts_with("bench ") {
-        match name {
-            "min" | "median" => Some(measured),
-            // The one fault of many that the place of the free frames decides.
-            "max" => Some(Way::Free),
-            _ => None,
-        }
-    } else if is_row_of_costs(line) {
-        (line[end..].split_whitespace().count() < 3).then_some(measured)
-    } else if line.starts_with("faults=") && !line.contains("absent=") {
-        None
-    } else if COUNTING.iter().any(|it| line.starts_with(it)) && !FIXED_COUNTS.contains(&name) {
-        Some(Way::Count(name.to_owned()))
-    } else {
-        None
+/// Whether the decimal number between `before` and `end` is a cost.
+fn is_cost(line: &str, before: &str, end: usize) -> bool {
+    if line.starts_with("bench ") {
+        let names = [" min=", " median="];
+        return names.iter().any(|name| before.ends_with(name));
     }
+    is_row_of_costs(line) && line[end..].split_whitespace().count() < 3
 }
 
 /// A row of `tour policies`: six numbers, of which the last three are costs.
@@ -179,40 +166,73 @@ fn is_row_of_costs(line: &str) -> bool {
     line.starts_with("  ") && words.len() > 6 && words[words.len() - 6..].iter().all(is_number)
 }
 
-#[test]
-fn frames_are_named_and_offsets_fixed() {
-    let parted = part(
-        "address=0x0000000000001234 physical=0x0000000000141234",
-        false,
-    );
-    assert_eq!(parted.fixed, "address=0x0000000000001234 physical=~234");
-    assert_eq!(parted.values, [(Way::Frame, 0x141)]);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[test]
-fn what_a_command_caused_is_fixed_and_what_there_is_in_all_is_not() {
-    let line = "written=3 faults=1 frames=1";
-    assert_eq!(part(line, false).fixed, line);
-    let parted = part("total=32479 used=394 zero=1", false);
-    assert_eq!(parted.fixed, "total=32479 used=~ zero=1");
-    assert_eq!(parted.values, [(Way::Count("used".to_owned()), 394)]);
-}
+    /// The text of a line with `~` in the place of each value, and the values.
+    fn parted(line: &str) -> (String, Vec<(Kind, u64)>) {
+        let mut values = Vec::new();
+        let text = part(line).into_iter().map(|piece| match piece {
+            Piece::Text(c) => c,
+            Piece::Value(kind, value) => {
+                values.push((kind, value));
+                '~'
+            }
+        });
+        (text.collect(), values)
+    }
 
-#[test]
-fn frames_and_faults_of_a_tour_are_fixed_and_its_costs_are_not() {
-    let row = "  demand             8       3       8           805         10884         11689";
-    let parted = part(row, true);
-    assert_eq!(parted.fixed, "  demand             8       3       8 ~ ~ ~");
-    assert_eq!(parted.values[2], (Way::Instructions, 11689));
-    assert_eq!(part(row, false).values[2], (Way::Free, 11689));
-}
+    #[test]
+    fn frames_are_named_and_offsets_fixed() {
+        assert_eq!(
+            parted("address=0x0000000000001234 physical=0x0000000000141234"),
+            (
+                "address=0x0000000000001234 physical=0x~234".replace("0x~", "0~"),
+                vec![(Kind::Frame, 0x141)]
+            )
+        );
+        let walk = "level 1 [  1] 4K leaf at 0x139000, P W A D NX";
+        assert_eq!(parted(walk).1, [(Kind::Frame, 0x139)]);
+        let tour = "  write b, 10 bytes at 0x10005: faults=1 frames=1";
+        assert_eq!(parted(tour).1, []);
+    }
 
-#[test]
-fn operands_of_an_instruction_are_the_compilers() {
-    let line = "  instruction: 0xffff8000000449d6 mov byte [rax], 0x2a";
-    assert_eq!(part(line, false).fixed, "  instruction: ~ mov");
-    assert_eq!(
-        part("  instruction: 0xffff8000000449d6", false).fixed,
-        "  instruction: ~"
-    );
+    #[test]
+    fn counts_are_fixed_all_of_them() {
+        for line in [
+            "written=3 faults=1 frames=1",
+            "total=32479 used=394 zero=1",
+            "faults=6 absent=5 protection=1 reserved_bit=0",
+            "demand=4 zero_read=1 zero_write=0",
+            "audit=ok checks=45648 halves=2 regions=31",
+            "size=16777216 in_use=0 resident=31 reserved=0",
+            "region=0x0000000000001000 end=0x0000000000005000 pages=4",
+            "4K page of the kernel stack at 0xffffc00000001000",
+            "the first address of the image: 0xffff800000000000",
+        ] {
+            assert_eq!(parted(line), (line.to_owned(), vec![]));
+        }
+    }
+
+    #[test]
+    fn frames_and_faults_of_a_tour_are_fixed_and_its_costs_are_not() {
+        let row =
+            "  demand             8       3       8           805         10884         11689";
+        let (text, values) = parted(row);
+        assert_eq!(text, "  demand             8       3       8 ~ ~ ~");
+        assert_eq!(values[2], (Kind::Cost, 11689));
+    }
+
+    #[test]
+    fn of_a_line_of_the_log_only_the_time_may_differ() {
+        let line = "[     228.623 info ] frames: 32479 in all, 31009 free";
+        assert_eq!(
+            parted(line),
+            (
+                "[ ~.~ info ] frames: 32479 in all, 31009 free".to_owned(),
+                vec![(Kind::Time, 228), (Kind::Time, 623)]
+            )
+        );
+    }
 }

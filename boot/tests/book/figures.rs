@@ -16,7 +16,7 @@ const README: &str = "README.md";
 const MEASURING: &str = "docs/10-measuring.md";
 const FIGURES: &str = "docs/figures.md";
 
-const QUOTED: [(&str, &str); 30] = [
+const QUOTED: [(&str, &str); 31] = [
     (
         README,
         "a zeroed frame of its own | {zero-page read}; {demand write} instructions |",
@@ -36,7 +36,11 @@ const QUOTED: [(&str, &str); 30] = [
     ),
     (
         FIGURES,
-        "untouched zero page | {demand write} | {demand write, not zeroed} |",
+        "| demand write | {demand write} | {demand write, not zeroed} |",
+    ),
+    (
+        FIGURES,
+        "untouched zero page | {zero-page write} | {zero-page write, not zeroed} |",
     ),
     (
         FIGURES,
@@ -139,6 +143,7 @@ fn known() -> BTreeMap<String, String> {
     for (name, bytes) in [
         ("demand write", 4096),
         ("demand read", 4096),
+        ("zero-page write", 4096),
         ("write after read", 4096),
         ("demand write 2 MiB", 2 << 20),
         ("first fault under a new leaf table", 4096),

@@ -15,6 +15,7 @@ mod facts;
 mod figures;
 mod items;
 mod links;
+mod mutations;
 mod play;
 mod quotation;
 mod script;

@@ -32,7 +32,9 @@ pub(crate) fn play(path: &str) {
         }
         for (answer, played) in machine.answers.iter().zip(&played) {
             let shown: Vec<_> = document.text[answer.place.clone()].lines().collect();
-            if let Some(lines) = bless.as_ref().and_then(|_| blessed(&shown, &played.real)) {
+            let real: Vec<_> = played.real.iter().map(String::as_str).collect();
+            if let Some(lines) = bless.as_ref().and_then(|_| renewed(&shown, &real)) {
+                let lines = lines.iter().map(|line| format!("{line}\n")).collect();
                 edits.push((answer.place.clone(), lines));
             } else if let Some(error) = &played.error {
                 let place = document.at(document.line_of(answer.place.start));
@@ -48,18 +50,6 @@ pub(crate) fn play(path: &str) {
         fs::write(workspace().join(path), text).expect("the text can be written");
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-}
-
-/// What is to stand in the text; `None` if lines are left out, and one that is shown was not printed.
-fn blessed(shown: &[&str], real: &[String]) -> Option<String> {
-    let leaves_out = shown.iter().any(|line| line.ends_with("..."));
-    let lines = if leaves_out {
-        let real: Vec<_> = real.iter().map(String::as_str).collect();
-        renewed(shown, &real)?
-    } else {
-        real.to_vec()
-    };
-    Some(lines.iter().map(|line| format!("{line}\n")).collect())
 }
 
 fn play_machine(document: &Document, machine: &Machine) -> Vec<Played> {

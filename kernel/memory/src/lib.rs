@@ -90,8 +90,8 @@
 //! [`Backing::Device`](space::Backing::Device), through
 //! [`KernelHalf::map_device`]; a loader of programs asks for one with other
 //! [`Rights`](space::Rights). In a [`Space`], where no Rust value lives, every
-//! operation is safe. In the [`KernelHalf`] whatever could take memory from under
-//! a reference is an `unsafe fn`.
+//! operation but [`destroy`](Space::destroy) is safe. In the [`KernelHalf`] whatever
+//! could take memory from under a reference is an `unsafe fn`.
 //!
 //! # Cargo features
 //!

@@ -39,3 +39,12 @@ fn n_regions_become_at_most_2n_minus_1_ranges() {
         assert_eq!(ranges as u64, 2 * n - 1);
     }
 }
+
+/// Exercise 2, where the two limits lie inside a usable region: each of them splits it once more.
+#[test]
+fn the_first_mib_and_the_processors_last_address_split_one_range_more_each() {
+    let all = [region(0, 1 << 41, Kind::Usable)];
+    let ranges = |map: MemoryMap<_>| map.entries().count();
+    assert_eq!(ranges(MemoryMap::new(all)), 2);
+    assert_eq!(ranges(MemoryMap::new(all).physical_bits(40)), 3);
+}
