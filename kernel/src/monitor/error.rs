@@ -186,7 +186,7 @@ impl fmt::Display for Error<'_> {
                     .iter()
                     .try_for_each(|crash| write!(f, " {}", crash.name))
             }
-            Self::FewFrames(what, shortage) => write!(f, "for {what} {shortage}"),
+            Self::FewFrames(what, shortage) => write!(f, "{what} {shortage}"),
         }
     }
 }

@@ -57,12 +57,13 @@ pub struct Shortage {
     pub available: u64,
 }
 
+/// What is said behind the name of what needs them.
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { needed, available } = *self;
         write!(
             f,
-            "{} would be needed, and {available} may be handed out: free some memory, or raise the limit",
+            "needs {}, and {available} may be handed out: free some memory, or raise the limit",
             Count(needed, "frame")
         )
     }
@@ -107,7 +108,7 @@ impl fmt::Display for RunError {
             Self::Alignment { align } => {
                 write!(f, "an alignment is a power of two, and {align:#x} is none")
             }
-            Self::OutOfFrames(shortage) => shortage.fmt(f),
+            Self::OutOfFrames(shortage) => write!(f, "the run {shortage}"),
             Self::NoRun { count } => {
                 write!(
                     f,

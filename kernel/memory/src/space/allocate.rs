@@ -52,7 +52,7 @@ impl fmt::Display for BackError {
             Self::InUse { page } => {
                 write!(f, "the page at {:#018x} is backed already", page.as_u64())
             }
-            Self::OutOfFrames(shortage) => write!(f, "for page tables {shortage}"),
+            Self::OutOfFrames(shortage) => write!(f, "the way to the page {shortage}"),
         }
     }
 }

@@ -68,7 +68,7 @@ impl fmt::Display for ProtectError {
                 base.as_u64()
             ),
             Self::OutOfFrames(shortage) => {
-                write!(f, "to split regions and large pages {shortage}")
+                write!(f, "splitting regions and large pages {shortage}")
             }
         }
     }

@@ -94,7 +94,7 @@ impl fmt::Display for DiscardError {
                 "the region at {:#018x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
                 base.as_u64()
             ),
-            Self::OutOfFrames(shortage) => write!(f, "to split a large page {shortage}"),
+            Self::OutOfFrames(shortage) => write!(f, "splitting a large page {shortage}"),
         }
     }
 }

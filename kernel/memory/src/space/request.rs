@@ -246,7 +246,9 @@ impl fmt::Display for AllocateError {
                 f,
                 "the device memory at {start:#x} may be read and written, but not executed"
             ),
-            Self::OutOfFrames(shortage) => write!(f, "up to {shortage}"),
+            Self::OutOfFrames(shortage) => {
+                write!(f, "with small pages the region {shortage}")
+            }
         }
     }
 }

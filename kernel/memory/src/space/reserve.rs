@@ -65,7 +65,7 @@ impl fmt::Display for ReserveError {
                 "the region at {:#018x} has {backing} backing: only pages of demand regions are reserved",
                 base.as_u64()
             ),
-            Self::OutOfFrames(shortage) => shortage.fmt(f),
+            Self::OutOfFrames(shortage) => write!(f, "the reservation {shortage}"),
         }
     }
 }

@@ -37,19 +37,13 @@ fn an_allocation_that_is_refused_says_what_is_missing() {
         let shortage = Shortage { needed, available };
         assert_eq!(
             RunError::OutOfFrames(shortage).to_string(),
-            shortage.to_string()
+            format!("the run {shortage}")
         );
         shortage.to_string()
     };
     let right = "may be handed out: free some memory, or raise the limit";
-    assert_eq!(
-        words(1, 0),
-        format!("1 frame would be needed, and 0 {right}")
-    );
-    assert_eq!(
-        words(7, 2),
-        format!("7 frames would be needed, and 2 {right}")
-    );
+    assert_eq!(words(1, 0), format!("needs 1 frame, and 0 {right}"));
+    assert_eq!(words(7, 2), format!("needs 7 frames, and 2 {right}"));
     let empty = RunError::Empty.to_string();
     assert_eq!(empty, "a run of frames holds at least one frame");
     let align = RunError::Alignment { align: 0x3000 }.to_string();

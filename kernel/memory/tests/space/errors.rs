@@ -85,7 +85,7 @@ fn an_allocation() {
         ),
         (
             &E::OutOfFrames(SHORTAGE),
-            "up to 7 frames would be needed, and 2 may be handed out: free some memory, or raise the limit",
+            "with small pages the region needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }
@@ -120,7 +120,7 @@ fn giving_back() {
         ),
         (
             &DiscardError::OutOfFrames(SHORTAGE),
-            "to split a large page 7 frames would be needed, and 2 may be handed out: free some memory, or raise the limit",
+            "splitting a large page needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }
@@ -147,7 +147,7 @@ fn a_change_of_rights() {
         ),
         (
             &ProtectError::OutOfFrames(SHORTAGE),
-            "to split regions and large pages 7 frames would be needed, and 2 may be handed out: free some memory, or raise the limit",
+            "splitting regions and large pages needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }
@@ -170,7 +170,7 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
         ),
         (
             &ReserveError::OutOfFrames(SHORTAGE),
-            "7 frames would be needed, and 2 may be handed out: free some memory, or raise the limit",
+            "the reservation needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
         (
             &BackError::Unaligned { address: AT + 8 },
@@ -186,7 +186,7 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
         ),
         (
             &BackError::OutOfFrames(SHORTAGE),
-            "for page tables 7 frames would be needed, and 2 may be handed out: free some memory, or raise the limit",
+            "the way to the page needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }
@@ -249,7 +249,7 @@ fn a_memory_a_kernel_half_and_a_space() {
         ),
         (
             &KernelHalfError::OutOfFrames(SHORTAGE),
-            "for page tables 7 frames would be needed, and 2 may be handed out: free some memory, or raise the limit",
+            "the kernel half needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
         (
             &OutOfFrames,

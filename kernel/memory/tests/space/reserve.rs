@@ -210,7 +210,7 @@ fn a_refused_reservation_says_why() {
                 needed: 5,
                 available: 4,
             }),
-            "5 frames would be needed, and 4 may be handed out: free some memory, or raise the limit",
+            "the reservation needs 5 frames, and 4 may be handed out: free some memory, or raise the limit",
         ),
     ] {
         let text = refused.to_string();

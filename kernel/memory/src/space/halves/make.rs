@@ -45,7 +45,7 @@ impl fmt::Display for KernelHalfError {
                 "the slots {start}..{end} do not lie in the kernel half, which is 256..512"
             ),
             Self::SlotTaken { slot } => write!(f, "slot {slot} of the root is in use already"),
-            Self::OutOfFrames(shortage) => write!(f, "for page tables {shortage}"),
+            Self::OutOfFrames(shortage) => write!(f, "the kernel half {shortage}"),
         }
     }
 }
