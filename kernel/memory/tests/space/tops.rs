@@ -2,9 +2,13 @@
 //! where the low half ends and the hole begins; 2^52, where physical memory ends.
 //! What ends there is mapped, used, named and freed as anything else.
 
+use std::sync::atomic::Ordering::Relaxed;
+
+use faultline_memory::frames::{Frame, FrameKind};
 use faultline_memory::paging::{Cache, LeafSize};
 use faultline_memory::space::{Backing, HALF, Placement, Request, Rights};
-use faultline_memory::{Outcome, Refusal};
+use faultline_memory::{KernelHalf, Outcome, Refusal};
+use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::common::machine::{FIXED_BASE, KERNEL_BASE, KERNEL_END, Machine, PHYSICAL_END};
@@ -288,4 +292,41 @@ fn what_is_mapped_for_ever_ends_in_the_kernel_half() {
         );
     }
     machine.check();
+}
+
+#[test]
+fn a_leaf_of_somebody_elses_may_hold_the_last_page_of_all() {
+    const LEAF: u64 = 0x83 | 0x60; // present, writable, large, accessed, dirty
+    let machine = Machine::new();
+    let [root, table] = [(); 2].map(|()| {
+        let frame: Frame = machine
+            .memory
+            .allocate_frame(FrameKind::Kernel)
+            .expect("8 MiB are free");
+        let start = frame.start();
+        (0..512).for_each(|index| {
+            let entry = machine.bytes.entry(start.as_u64() + 8 * index);
+            entry.store(0, Relaxed);
+        });
+        start
+    });
+    let set = |table: PhysAddr, value| {
+        let last = machine.bytes.entry(table.as_u64() + 8 * 511);
+        last.store(value, Relaxed);
+    };
+    set(root, table.as_u64() | 0x23);
+    set(table, (PHYSICAL_END - HUGE) | LEAF);
+    let root = PhysFrame::containing_address(root);
+    // SAFETY: the tables stay, and nobody else edits them; no other half is used.
+    let half = unsafe { KernelHalf::adopt(root, 320..321, &machine.memory) };
+    let half = half.expect("an empty slot, and a frame for its table");
+    let all = || half.leaves(VirtAddr::new(KERNEL_BASE), u64::MAX);
+    let page = VirtAddr::new(HUGE.wrapping_neg());
+    assert_eq!(all().map(|leaf| leaf.page).collect::<Vec<_>>(), [page]);
+    // Of the last page a byte is not below the bound.
+    let resident = half.resident_between(VirtAddr::new(KERNEL_BASE), u64::MAX);
+    assert_eq!(resident.private, HUGE / PAGE - 1);
+    let last = half.translate(VirtAddr::new(u64::MAX));
+    assert_eq!(last.map(PhysAddr::as_u64), Some(PHYSICAL_END - 1));
+    assert_eq!(half.walk(VirtAddr::new(u64::MAX)).physical(), last);
 }
