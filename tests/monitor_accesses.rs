@@ -194,17 +194,20 @@ fn an_access_that_runs_out_of_frames_says_how_far_it_came() {
         "free 0x1000",
     ]);
     // Three of the six are tables.
-    session.fails(2, "touch stopped after 3 of 16, which stay done: write to 0x0000000000004000 was refused: no frame is left");
+    session.fails(2, "touch stopped after 3 of 16, which stay done: write to 0x0000000000004000 was refused: too few frames: 1 frame needed, 0 may be handed out; the address is 12288 bytes into");
     session.fails(3, "fill stopped after 12288 of 65536, which stay done");
     session.fails(
         4,
-        "read of 0x0000000000009000 was refused: no frame is left",
+        "read of 0x0000000000009000 was refused: too few frames: 1 frame needed, 0 may be",
     );
-    session.fails(5, "no frame is left");
+    session.fails(5, "the region needs 1 frame, and 0 may be handed out");
     session.fails(6, "free some memory, or raise the limit");
-    session.fails(7, "no memory for the notes of the audit: no frame is left");
-    session.fails(8, "the tour needs 16 frames");
-    session.fails(9, "the benchmark needs 6144 frames");
+    session.fails(7, "no memory for the notes of the audit: with small pages");
+    session.fails(
+        8,
+        "the tour needs 16 frames, and 0 may be handed out: free some memory",
+    );
+    session.fails(9, "the benchmark needs 6144 frames, and 0 may");
     assert_eq!(session.number(10, "limit"), 0);
     assert_eq!(session.field(11, "limit"), "off");
     assert_eq!(session.number(12, "frames"), 3);
@@ -247,4 +250,47 @@ fn the_kernel_half_is_read_and_walked_and_nothing_else() {
         "a guard page, which refuses every access; the address is the first byte of guard of the kernel stack",
     );
     session.fails(10, "no region holds the address");
+}
+
+#[test_case]
+fn what_a_touch_needs_is_told_with_the_tables_that_are_missing() {
+    let session = Session::script(&[
+        "alloc demand 4K",
+        "alloc zero 4K",
+        "limit frames 2",
+        "write 0x1000 1",
+        "read 0x2000",
+        "limit frames 3",
+        "read 0x2000",
+        "write 0x1000 1",
+        "limit frames off",
+    ]);
+    session.fails(3, "too few frames: 4 frames needed, 2 may be handed out; ");
+    session.fails(4, "too few frames: 3 frames needed, 2 may be handed out; ");
+    assert_eq!(session.cost(6), (1, 0), "three tables and the zero frame");
+    session.fails(7, "too few frames: 1 frame needed, 0 may be handed out; ");
+    free_all();
+}
+
+#[test_case]
+fn a_place_is_told_by_one_byte_or_by_more_and_a_guard_without_rights() {
+    let session = Session::script(&[
+        "alloc demand 4K rights=r",
+        "guard 4K",
+        "read 0xfff",
+        "read 0x3000",
+        "read 0x3001",
+        "write 0x1001 1",
+        "write 0x1002 1",
+        "read 0x2000",
+    ]);
+    let region = "a region (demand, r, 0x0000000000001000..0x0000000000002000)";
+    let guard = "a region (guard, 0x0000000000002000..0x0000000000003000)";
+    session.fails(2, &format!("1 byte before {region}"));
+    session.fails(3, &format!("0 bytes past the end of {guard}"));
+    session.fails(4, &format!("1 byte past the end of {guard}"));
+    session.fails(5, &format!("1 byte into {region}"));
+    session.fails(6, &format!("2 bytes into {region}"));
+    session.fails(7, &format!("the first byte of {guard}"));
+    free_all();
 }

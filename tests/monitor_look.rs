@@ -207,6 +207,34 @@ fn the_pictures_agree_with_the_counters() {
 }
 
 #[test_case]
+fn the_picture_of_physical_memory_counts_what_all_spaces_hold() {
+    let session = Session::script(&[
+        "alloc immediate 64K",
+        "space new",
+        "space 1",
+        "alloc immediate 32K",
+        "map physical",
+        "frames",
+        "space 0",
+        "map physical",
+        "frames",
+        "space free 1",
+    ]);
+    for (picture, counters) in [(4, 5), (7, 8)] {
+        for name in ["free", "used", "reserved", "tables", "private", "zero"] {
+            let [shown, counted] = [picture, counters].map(|index| session.number(index, name));
+            assert_eq!(shown, counted, "{name}");
+        }
+        let of = |name| session.number(counters, name);
+        assert_eq!(
+            session.number(picture, "other"),
+            of("kernel") + of("shared")
+        );
+    }
+    free_all();
+}
+
+#[test_case]
 fn spaces_have_the_same_addresses_and_other_bytes() {
     let session = Session::script(&[
         "alloc demand 4K",

@@ -15,7 +15,9 @@ use alloc::format;
 use alloc::vec::Vec;
 use kernel::boot;
 use kernel::spaces;
+use memory::space::{Backing, HALF, Placement, Request};
 use session::{Session, field, free_all};
+use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
 
@@ -117,7 +119,12 @@ fn alloc_says_what_is_wrong_with_each_argument() {
     session.fails(9, "a power of two from 1 to 512, not 3");
     session.fails(10, "100000 is out of range: 1 to 512 is right");
     session.fails(11, "`w` is none of r, rw and rx");
-    session.fails(12, "no frame is left");
+    // The region begins at 0x1000, so that its end takes one more table of each level.
+    let needed = (1 << 28) + (1 << 19) + 1 + (1 << 10) + 1 + 2 + 1 + 1;
+    session.fails(
+        12,
+        &format!("with small pages the region needs {needed} frames, and "),
+    );
     let low_half = session
         .answer(13)
         .lines()
@@ -250,4 +257,72 @@ fn device_memory_is_borrowed_and_neither_memory_nor_the_kernels_devices_are() {
     session.fails(7, "not page-aligned");
     session.fails(8, "past the processor's physical addresses");
     session.fails(9, "at least one byte");
+}
+
+#[test_case]
+fn the_last_page_of_physical_memory_is_borrowed_like_any_other() {
+    let end = spaces::memory().features().physical_end();
+    let (last, past) = (end - 4096, format!("mmio {:#x} 8K", end - 4096));
+    let session = Session::script(&[
+        "frames",
+        &format!("mmio {last:#x} 4K"),
+        "walk 0x1fff",
+        "regions",
+        "map virtual",
+        "map physical",
+        "frames",
+        "protect 0x1000 4K r",
+        "free 0x1000",
+        &past,
+        "audit",
+        "frames",
+    ]);
+    assert_eq!(session.field(1, "backing"), "device");
+    assert_eq!(session.number(2, "physical"), end - 1);
+    assert_eq!(session.field(3, "borrowed"), "1");
+    assert!(session.answer(4).starts_with("0x0000000000001000  [b]"));
+    let borrowed = [0, 5, 6, 11].map(|index| session.number(index, "borrowed"));
+    let none = borrowed[0];
+    assert_eq!(borrowed, [none, none + 1, none + 1, none]);
+    assert_eq!(session.answer(8), "freed=0x0000000000001000 frames=0");
+    session.fails(9, "or past the processor's physical addresses");
+    assert_eq!(session.field(10, "audit"), "ok");
+}
+
+#[test_case]
+fn a_region_may_end_where_the_low_half_does() {
+    let base = VirtAddr::new(HALF - 3 * 4096);
+    let request = Request::new(3 * 4096, Backing::Demand).placement(Placement::At(base));
+    spaces::current(|space, memory| space.allocate(request, memory)).expect("room for a record");
+    let session = Session::script(&[
+        "touch 0x7fffffffd000 12K w",
+        "regions",
+        "map virtual",
+        "walk 0x7fffffffffff",
+        "protect 0x7fffffffe000 12K r",
+        "discard 0x7fffffffd000 16K",
+        "touch 0x7fffffffd000 20K r",
+        "read 0x7fffffffffff",
+        "read 0x7fffffffffff 2",
+        "alloc demand 4K",
+        "read 0xffffffffffffffff",
+        "free 0x7fffffffd000",
+        "free 0x1000",
+        "audit",
+    ]);
+    assert_eq!(session.answer(0), "touched=3 faults=3 frames=3");
+    assert_eq!(session.field(1, "end"), "0x0000800000000000");
+    assert!(session.answer(2).starts_with("0x00007fffffffd000  [###]"));
+    assert_eq!(session.number(3, "physical") & 0xfff, 0xfff);
+    for index in [4, 5] {
+        session.fails(index, "no region holds 0x0000800000000000");
+    }
+    let gone = "read of 0x0000800000000000 was refused: #GP";
+    session.fails(6, gone);
+    assert_eq!(session.cost(7), (0, 0));
+    session.fails(8, gone);
+    assert_eq!(session.field(9, "region"), "0x0000000000001000");
+    session.fails(10, "no region holds the address; the address is ");
+    assert_eq!(session.number(11, "frames"), 3);
+    assert_eq!(session.field(13, "audit"), "ok");
 }

@@ -9,7 +9,9 @@
 
 use core::fmt;
 
+use memory::frames::Shortage;
 use memory::space::{Half, Region};
+use memory::words::Count;
 use memory::{Fault, Outcome, Refusal};
 use spin::Mutex;
 use x86_64::VirtAddr;
@@ -98,6 +100,15 @@ pub fn reason_of(fault: &Fault) -> Option<Reason> {
     (refused == *fault).then_some(reason)
 }
 
+/// How many frames it takes to resolve a fault, and how many there are, if
+/// nobody is changing them just now.
+#[must_use]
+pub fn shortage_of(fault: &Fault) -> Option<Shortage> {
+    let needed = spaces::try_look(fault.address, |half| half.frames_needed(fault))?;
+    let available = spaces::try_memory(|memory| memory.counts().available())?;
+    Some(Shortage { needed, available })
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -152,21 +163,21 @@ impl fmt::Display for Whereabouts {
         if let Some(region) = self.here {
             return match self.address - region.base {
                 0 => write!(f, "the first byte of {}", Named(region)),
-                offset => write!(f, "{offset} bytes into {}", Named(region)),
+                offset => write!(f, "{} into {}", Count(offset, "byte"), Named(region)),
             };
         }
         match self.below {
             Some(region) => write!(
                 f,
-                "{} bytes past the end of {}",
-                address - region.end(),
+                "{} past the end of {}",
+                Count(address - region.end(), "byte"),
                 Named(region)
             )?,
             None => f.write_str("below every region of its half")?,
         }
         if let Some(region) = self.above {
-            let distance = region.base - self.address;
-            write!(f, ", {distance} bytes before {}", Named(region))?;
+            let distance = Count(region.base - self.address, "byte");
+            write!(f, ", {distance} before {}", Named(region))?;
         }
         Ok(())
     }
@@ -177,18 +188,12 @@ struct Named(Region);
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Region {
-            label,
-            rights,
-            backing,
-            ..
-        } = self.0;
+        let Region { label, backing, .. } = self.0;
         let name = if label.is_empty() { "a region" } else { label };
-        write!(
-            f,
-            "{name} ({backing}, {rights}, {:#018x}..{:#018x})",
-            self.0.base.as_u64(),
-            self.0.end()
-        )
+        write!(f, "{name} ({backing}, ")?;
+        if let Some(rights) = self.0.allowed() {
+            write!(f, "{rights}, ")?;
+        }
+        write!(f, "{:#018x}..{:#018x})", self.0.base.as_u64(), self.0.end())
     }
 }

@@ -15,6 +15,7 @@ use crate::command_line::{self, CommandLine};
 use crate::exit::ExitStatus;
 use crate::report::{self, Report};
 use crate::{console, cpu, handlers, heap, print, println, spaces};
+use memory::words::Count;
 use spin::Mutex;
 
 /// A test: a function without arguments that panics when it fails.
@@ -107,10 +108,7 @@ pub fn run(tests: &[&dyn Testable]) {
         progress.filtered = tests.len() - count;
     }
     report::set_ending(end_after_report);
-    println!(
-        "\nrunning {count} test{}",
-        if count == 1 { "" } else { "s" }
-    );
+    println!("\nrunning {}", Count(count as u64, "test"));
     for test in selected() {
         PROGRESS.lock().current = Some(test.name());
         print!("test {} ... ", test.name());

@@ -70,6 +70,19 @@ fn the_kernels_walk_and_qemus_own_view_name_the_same_frames() {
 }
 
 #[test]
+fn a_device_may_lie_on_the_last_page_below_2_to_the_52() {
+    let commands = "mmio 0xffffffffff000 4K; walk 0x1fff; map physical; free 0x1000; audit";
+    let machine = ["--cpu", "max,phys-bits=52", "--after", commands];
+    let run = monitor("", &machine);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let last = "0x000fffffffffffff";
+    assert_eq!(answer(&run, "walk 0x1fff", "physical"), last, "{run:?}");
+    let freed = answer(&run, "free 0x1000", "freed");
+    assert_eq!(freed, "0x0000000000001000");
+    assert_eq!(answer(&run, "audit", "audit"), "ok");
+}
+
+#[test]
 fn a_named_tour_is_given_before_the_prompt_and_an_unknown_name_is_answered_with_all_there_are() {
     let tour = run(kernel(), &["--headless", "--tour", "zero"]);
     assert_eq!(tour.status, Some(0), "{tour:?}");

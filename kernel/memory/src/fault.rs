@@ -252,7 +252,7 @@ impl fmt::Display for Refusal {
             Self::Protection(Access::Execute) => "the region does not allow executing",
             Self::NotBacked => "a fixed region with nothing mapped here",
             Self::ReservedBit => "a reserved bit is set in a page-table entry",
-            Self::OutOfFrames => "no frame is left",
+            Self::OutOfFrames => "too few frames",
         })
     }
 }

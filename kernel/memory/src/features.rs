@@ -24,6 +24,13 @@ pub struct Features {
 }
 
 impl Features {
+    /// The end of the physical addresses that the processor has, at most 2^52.
+    #[must_use]
+    pub const fn physical_end(self) -> u64 {
+        let bits = self.physical_bits;
+        1 << if bits < 52 { bits } else { 52 }
+    }
+
     /// What CPUID says. `cpuid` executes it with the given number in EAX (and 0
     /// in ECX) and returns EAX, EBX, ECX and EDX (Intel SDM vol. 2A, CPUID).
     ///

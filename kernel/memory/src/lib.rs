@@ -128,6 +128,7 @@ pub mod memory_map;
 pub mod paging;
 pub mod space;
 pub mod tlb;
+pub mod words;
 
 pub use audit::Audit;
 pub use direct_map::DirectMap;

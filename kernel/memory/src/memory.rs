@@ -35,6 +35,7 @@ use crate::features::Features;
 use crate::frames::{FrameKind, Frames, Layout, OutOfFrames};
 use crate::memory_map::{FrameRange, MemoryMap, Region};
 use crate::tlb::Tlb;
+use crate::words::Count;
 
 /// The memory that all address spaces of a machine share: its frames, the direct
 /// map that shows them, the one zero frame, what the processor can do and how it
@@ -79,7 +80,8 @@ impl fmt::Display for NewMemoryError {
         match self {
             Self::NoRoom { frames } => write!(
                 f,
-                "no usable range has {frames} frames in a row for the bitmap and the fault log"
+                "no usable range has {} in a row for the bitmap and the fault log",
+                Count(*frames, "frame")
             ),
             Self::OutOfFrames => f.write_str("no frame is left for the zero frame"),
         }

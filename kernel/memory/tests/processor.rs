@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use common::machine::FEATURES;
+use common::machine::{FEATURES, PHYSICAL_END};
 use common::processor::Processor;
 use common::simulated_memory::SimulatedMemory;
 use faultline_memory::{Access, Features};
@@ -86,6 +86,35 @@ fn a_walk_leads_through_four_tables() {
 }
 
 #[test]
+fn the_last_page_of_each_half_may_be_the_last_of_physical_memory() {
+    const LAST: u64 = PHYSICAL_END - 0x1000;
+    for (last, slot) in [(0x7fff_ffff_f000, 255), (0xffff_ffff_ffff_f000, 511)] {
+        for level in 1..=3 {
+            let bench = Bench::new(FEATURES);
+            let tables = [LEVEL_1, LEVEL_2, LEVEL_3];
+            let set = |table: u64, index: u64, address: u64, flags: Flags| {
+                let entry = bench.memory.entry(table + 8 * index);
+                entry.store(address | flags.bits(), Relaxed);
+            };
+            set(ROOT, slot, LEVEL_3, ALL);
+            for above in (level + 1..=3).rev() {
+                set(tables[above - 1], 511, tables[above - 2], ALL);
+            }
+            let size = 0x1000 << (9 * (level - 1));
+            let huge = if level > 1 { Flags::HUGE_PAGE } else { ALL };
+            set(tables[level - 1], 511, PHYSICAL_END - size, ALL | huge);
+            let mut core = bench.processor;
+            for (byte, access) in [(0, Access::Read), (0xfff, Access::Write)] {
+                let translated = core.translate(last + byte, access, false);
+                assert_eq!(translated.ok(), Some(LAST + byte), "level {level}");
+            }
+            core.forget(last);
+            assert!(core.leaves.is_empty());
+        }
+    }
+}
+
+#[test]
 fn an_absent_entry_at_any_level_is_reported_without_the_p_bit() {
     for level in 1..=4 {
         let mut bench = Bench::new(FEATURES);
@@ -116,9 +145,13 @@ fn every_level_must_give_a_right() {
 
 #[test]
 fn reserved_bits_are_reported_with_the_p_bit() {
-    let above = Flags::from_bits_retain(1 << FEATURES.physical_bits);
+    let features = Features {
+        physical_bits: 46,
+        ..FEATURES
+    };
+    let above = Flags::from_bits_retain(1 << features.physical_bits);
     for level in 1..=4 {
-        let mut bench = Bench::new(FEATURES);
+        let mut bench = Bench::new(features);
         bench.set(level, FRAME, ALL | above);
         assert_eq!(bench.access(Access::Write, false), Err(P | W | RSVD));
     }

@@ -11,13 +11,13 @@ pub(super) fn run(bench: &Bench) {
     if !dashboard::is_on() {
         return;
     }
-    bench.report("dashboard nothing new", 0..16, |_| dashboard::refresh());
+    bench.report("dashboard nothing new", 0..16, |_| dashboard::refresh(&[]));
     let request = Request::new(SAMPLES as u64 * PAGE, Backing::Demand);
     let region = allocate(request);
-    dashboard::refresh();
+    dashboard::refresh(&[]);
     let touched = (0..SAMPLES).map(|index| write(page(&region, index)));
     bench.report("dashboard after a fault", touched, |()| {
-        dashboard::refresh()
+        dashboard::refresh(&[])
     });
     free(&region);
 }

@@ -7,6 +7,7 @@
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
+use memory::words::Count;
 
 use super::caption::Caption;
 use super::colors;
@@ -52,7 +53,7 @@ impl Map {
                 area.top_left + Point::new(16 * CHARACTER_WIDTH as i32, 0),
                 area.size.width / CHARACTER_WIDTH - 16,
                 colors::DIM,
-                format_args!("a block: {} frames, {}", size / 4096, Bytes(size)),
+                format_args!("a block: {}, {}", Count(size / 4096, "frame"), Bytes(size)),
             );
         }
         for index in 0..MOST_ROWS {

@@ -266,14 +266,7 @@ impl fmt::Display for RegionLine<'_> {
             word(region.backing)
         )?;
         if self.is_wide {
-            let rights = match region.backing {
-                Backing::Guard => word("--"),
-                Backing::Immediate
-                | Backing::Demand
-                | Backing::Zero
-                | Backing::Device(..)
-                | Backing::Fixed => word(region.rights),
-            };
+            let rights = region.allowed().map_or(word("--"), word);
             write!(f, " {rights:<2} {}", region.label)?;
         }
         Ok(())

@@ -17,6 +17,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use memory::heap::Fenced;
 use memory::space::{AllocateError, Backing, Placement, Request};
+use memory::words::Count;
 use x86_64::VirtAddr;
 
 use crate::layout::{FENCED_BLOCKS, SLOT_SIZE};
@@ -84,8 +85,8 @@ pub(super) fn deallocate(block: NonNull<u8>, layout: Layout) {
     let freed = kernel_half(|space, memory| unsafe { space.free(base, memory) });
     if let Err(error) = freed {
         panic!(
-            "heap: {block:p} is freed as a block of {} bytes and is none: {error}",
-            layout.size()
+            "heap: {block:p} is freed as a block of {} and is none: {error}",
+            Count(layout.size() as u64, "byte")
         );
     }
 }

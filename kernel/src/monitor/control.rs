@@ -1,15 +1,11 @@
 //! `trace`, `limit`, `audit`, `exit`.
 
-use heapless::Vec;
-use memory::Space;
-
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
 use super::frames::tell_limit;
 use super::number;
 use super::output::Output;
-use super::spaces::MOST_SPACES;
 use crate::spaces;
 
 /// The highest status of `exit`.
@@ -53,8 +49,7 @@ pub(super) fn audit<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
-    let others: Vec<&Space, MOST_SPACES> = monitor.spaces.others().collect();
-    let report = spaces::audit(&others)?;
+    let report = spaces::audit(&monitor.spaces.others())?;
     writeln!(
         out,
         "audit=ok checks={} halves={} regions={} tables={} private={} zero={} borrowed={} fixed={}",

@@ -3,6 +3,8 @@
 //!
 //! They take it for granted that there is memory, and so the monitor makes sure.
 
+use memory::frames::Shortage;
+
 use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
@@ -62,8 +64,10 @@ pub(super) fn crash<'a>(
 
 /// Does `work` in a new address space with at least so many frames to be had.
 fn apart<'a>(what: &'static str, frames: u64, work: impl FnOnce()) -> Result<(), Error<'a>> {
-    if !spaces::memory().frames(|free| free.can_allocate(frames)) {
-        return Err(Error::FewFrames(what, frames));
+    let available = spaces::memory().counts().available();
+    if available < frames {
+        let needed = frames;
+        return Err(Error::FewFrames(what, Shortage { needed, available }));
     }
     let before = spaces::load(spaces::create()?);
     work();

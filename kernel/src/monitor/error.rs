@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use memory::frames::OutOfFrames;
+use memory::frames::{OutOfFrames, Shortage};
 use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
+use memory::words::Count;
 use x86_64::VirtAddr;
 
 use super::history::LONGEST;
@@ -68,8 +69,8 @@ pub enum Error<'a> {
     NoTour(&'a str),
     /// No crash has this name.
     NoCrash(&'a str),
-    /// This needs so many frames, and fewer may be handed out.
-    FewFrames(&'static str, u64),
+    /// There are fewer frames than this needs.
+    FewFrames(&'static str, Shortage),
 }
 
 macro_rules! from {
@@ -128,7 +129,8 @@ impl fmt::Display for Error<'_> {
             ),
             Self::PastTheEnd(start, count) => write!(
                 f,
-                "{count} bytes from {} on reach past the last address there is",
+                "{} from {} on reach past the last address there is",
+                Count(*count, "byte"),
                 Address(*start)
             ),
             Self::KernelHalf(address) => write!(
@@ -184,10 +186,7 @@ impl fmt::Display for Error<'_> {
                     .iter()
                     .try_for_each(|crash| write!(f, " {}", crash.name))
             }
-            Self::FewFrames(what, frames) => write!(
-                f,
-                "{what} needs {frames} frames that may be handed out: free some memory, or lift the limit"
-            ),
+            Self::FewFrames(what, shortage) => write!(f, "{what} {shortage}"),
         }
     }
 }

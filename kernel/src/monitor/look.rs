@@ -1,7 +1,7 @@
 //! `walk` and `regions`: what is where in virtual memory.
 
 use memory::paging::{LeafSize, index_at, offset_in_page};
-use memory::space::{Backing, Region, Resident, Rights};
+use memory::space::{Region, Resident, Rights};
 use x86_64::VirtAddr;
 
 use super::Monitor;
@@ -70,13 +70,13 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
     writeln!(out);
 }
 
-/// What may be done with a region: nothing with a guard.
+/// What may be done with a region, in one word.
 pub(super) fn rights(region: &Region) -> &'static str {
-    match (region.backing, region.rights) {
-        (Backing::Guard, _) => "none",
-        (_, Rights::Read) => "r",
-        (_, Rights::ReadWrite) => "rw",
-        (_, Rights::ReadExecute) => "rx",
+    match region.allowed() {
+        None => "none",
+        Some(Rights::Read) => "r",
+        Some(Rights::ReadWrite) => "rw",
+        Some(Rights::ReadExecute) => "rx",
     }
 }
 
@@ -100,17 +100,20 @@ impl Half {
 
     /// Hands each region to `tell`, by address, with no lock held.
     pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) {
-        let mut bound = VirtAddr::zero();
+        let mut told: Option<VirtAddr> = None;
         loop {
             let found = self.look(|half| {
-                let region = half.region_at(bound).or_else(|| half.region_above(bound))?;
+                let region = match told {
+                    Some(base) => half.region_above(base),
+                    None => half.regions().next(),
+                }?;
                 Some((region, half.resident(&region)))
             });
             let Some((region, resident)) = found else {
                 return;
             };
             tell(&region, resident);
-            bound = VirtAddr::new_truncate(region.end());
+            told = Some(region.base);
         }
     }
 }

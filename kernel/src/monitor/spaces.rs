@@ -3,6 +3,7 @@
 //! A space has a number for as long as it lives. The one that is loaded is in
 //! the kernel's hands; the others are kept here.
 
+use heapless::Vec;
 use memory::Space;
 
 use super::Monitor;
@@ -34,8 +35,8 @@ impl Spaces {
     }
 
     /// Those that are not loaded.
-    pub(super) fn others(&self) -> impl Iterator<Item = &Space> {
-        self.kept.iter().flatten()
+    pub(super) fn others(&self) -> Vec<&Space, MOST_SPACES> {
+        self.kept.iter().flatten().collect()
     }
 
     fn is_kept(&self, number: usize) -> bool {

@@ -1,6 +1,7 @@
 //! A region as a bar of parts, each of which shows what is mapped there.
 
 use memory::space::{Backing, Half, Region, Resident};
+use x86_64::VirtAddr;
 
 /// Parts of a bar at most; a region of fewer pages has one for each page.
 pub const MOST_PARTS: usize = 32;
@@ -62,10 +63,11 @@ impl Bar {
         if known.is_some() {
             return bar;
         }
-        let page = |index: u64| region.base + pages * index / count * PAGE;
+        // Numbers: the end of the last part may be no address.
+        let page = |index: u64| region.base.as_u64() + pages * index / count * PAGE;
         for (index, part) in (0..count).zip(&mut bar.parts) {
             let (start, end) = (page(index), page(index + 1));
-            let found = half.resident_between(start, end.as_u64());
+            let found = half.resident_between(VirtAddr::new(start), end);
             *part = Part::of(found, (end - start) / PAGE);
         }
         bar
@@ -106,7 +108,6 @@ mod tests {
     use super::*;
     use crate::spaces;
     use memory::space::{Placement, Request};
-    use x86_64::VirtAddr;
 
     #[test_case]
     fn a_bar_shows_which_part_of_a_region_was_touched() {

@@ -15,6 +15,7 @@
 #[cfg(test)]
 mod tests;
 
+use memory::Space;
 use memory::frames::{Frames, State};
 use memory::space::{Content, Half};
 use spin::Mutex;
@@ -47,14 +48,15 @@ pub struct Blocks {
 static BLOCKS: Mutex<Blocks> = Mutex::new(Blocks::new());
 
 /// Gathers the blocks as they are now, and lets `look` see them. No lock of
-/// memory is held meanwhile.
+/// memory is held meanwhile. `others` are the spaces that are not loaded: what
+/// is held by one that is not named is in use for something else.
 ///
 /// # Panics
 ///
 /// Before [`spaces::init`].
-pub fn with<R>(look: impl FnOnce(&Blocks) -> R) -> R {
+pub fn with<R>(others: &[&Space], look: impl FnOnce(&Blocks) -> R) -> R {
     let mut blocks = BLOCKS.lock();
-    blocks.gather();
+    blocks.gather(others);
     look(&blocks)
 }
 
@@ -87,13 +89,16 @@ impl Blocks {
         self.totals[state as usize]
     }
 
-    fn gather(&mut self) {
+    fn gather(&mut self, others: &[&Space]) {
         let memory = spaces::memory();
         memory.frames(|frames| self.gather_managed(frames));
         let zero = memory.zero_frame().start_address().as_u64();
         self.tell_apart(zero, 1, FrameState::Zero);
         spaces::kernel_half(|half, _| self.gather_held(half));
         spaces::current(|space, _| self.gather_held(space));
+        for space in others {
+            self.gather_held(space);
+        }
     }
 
     fn gather_managed(&mut self, frames: &Frames) {

@@ -8,14 +8,14 @@
 pub enum FrameState {
     /// Never handed out: the kernel's image, the bitmap, the boot loader's.
     Reserved = 0,
-    /// In use for anything else: region records, what the kernel keeps for
-    /// itself, and address spaces that are not loaded.
+    /// In use for anything else: region records, and what the kernel keeps for
+    /// itself.
     Other = 1,
-    /// A page table of the loaded space or of the kernel half.
+    /// A page table.
     Table = 2,
     /// The one frame of zeroes.
     Zero = 3,
-    /// Behind a page of the loaded space or of the kernel half.
+    /// Behind a page of some space or of the kernel half, and of no other page.
     Private = 4,
     /// A device's, mapped somewhere.
     Borrowed = 5,

@@ -33,6 +33,7 @@ use crate::stack::{self, Stack};
 use crate::{console, println, spaces};
 use core::sync::atomic::{AtomicU32, Ordering};
 use instruction::{Instruction, NonCanonicalRegisters};
+use memory::words::Count;
 use spin::Once;
 use words::{ErrorCode, Fact};
 use x86_64::VirtAddr;
@@ -156,13 +157,13 @@ fn print(report: &Report) {
         println!("{}", Fact("not canonical:", NonCanonicalRegisters(context)));
     }
     if let Some(stack) = report.overflowed {
-        let below = stack.bottom().as_u64() - context.cr2;
+        let below = Count(stack.bottom().as_u64() - context.cr2, "byte");
         println!(
             "{}",
             Fact(
                 "address:",
                 format_args!(
-                    "{:#018x}: in the guard page, {below} bytes below the end of {} at {:#018x}",
+                    "{:#018x}: in the guard page, {below} below the end of {} at {:#018x}",
                     context.cr2,
                     stack.name(),
                     stack.bottom()
@@ -194,15 +195,18 @@ fn print_page_fault(report: &Report) {
     if report.kind == Kind::OutOfFrames
         && let Some(counts) = spaces::try_memory(|memory| memory.counts())
     {
-        let may = counts.limit.unwrap_or(counts.free);
-        let (total, free) = (counts.total, counts.free);
+        let (total, free, available) = (counts.total, counts.free, counts.available());
         println!(
             "{}",
             Fact(
                 "frames:",
-                format_args!("total={total} free={free}, of which {may} may be handed out")
+                format_args!("total={total} free={free}, of which {available} may be handed out")
             )
         );
+        if let Some(shortage) = fault::shortage_of(&fault) {
+            let needed = Count(shortage.needed, "frame");
+            println!("{}", Fact("needed:", needed));
+        }
     }
     match Whereabouts::of(fault.address) {
         Some(place) => println!("{}", Fact("address:", place)),

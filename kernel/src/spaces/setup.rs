@@ -9,6 +9,7 @@ use core::convert::Infallible;
 
 use arrayvec::ArrayVec;
 use memory::frames::{OutOfFrames, RunError};
+use memory::words::Count;
 use memory::{Features, NewMemoryError, Space};
 use spin::Once;
 use x86_64::registers::control::Cr3;
@@ -109,7 +110,10 @@ extern "sysv64" fn finish() -> ! {
     // said was copied.
     let reclaimed = unsafe { kernel_half::reclaim(next.boot, &next.image, memory()) };
     match reclaimed {
-        Ok(frames) => log::info!("own tables are loaded; the boot loader left {frames} frames"),
+        Ok(frames) => log::info!(
+            "own tables are loaded; the boot loader left {}",
+            Count(frames, "frame")
+        ),
         Err(error) => log::warn!("the boot loader's memory stays reserved: {error:?}"),
     }
     (next.then)()

@@ -5,6 +5,7 @@
 //! after the touches. What is run is data, [`LEAVING`] and [`STAYING`].
 
 use memory::space::Backing;
+use memory::words::Count;
 use x86_64::VirtAddr;
 
 use super::scenario::{Block, Bytes, Scenario, Step, Touch};
@@ -81,7 +82,12 @@ fn place(block: &Block) {
     let (first, rest) = block.split();
     let page = start.align_down(PAGE);
     let next = page + PAGE;
-    print!("  {name} {:#x}..{:#x}, {size} bytes: ", start, block.end());
+    print!(
+        "  {name} {:#x}..{:#x}, {}: ",
+        start,
+        block.end(),
+        Count(size, "byte")
+    );
     if rest == 0 {
         println!("{} more would fit in page {page:#x}", next - block.end());
     } else {

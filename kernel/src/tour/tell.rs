@@ -5,6 +5,7 @@ use core::fmt;
 
 use memory::fault_log::Event;
 use memory::paging::{LeafSize, Walk, index_at, offset_in_page};
+use memory::words::Count;
 
 use super::scenario::{Block, Step, Touch};
 use crate::account::meter::{Cost, Measured};
@@ -16,10 +17,10 @@ pub(super) fn step(step: Step, measured: &Measured, total: &mut Cost) {
     faults(measured);
     match step {
         Step::Reserve(region) => println!(
-            "  region {:#x}..{:#x}, {} pages: {}",
+            "  region {:#x}..{:#x}, {}: {}",
             region.base,
             region.end(),
-            region.size / 4096,
+            Count(region.size / 4096, "page"),
             measured.cost
         ),
         Step::Touch(block, touch) => println!("  {}: {}", Touched(block, touch), measured.cost),
@@ -29,7 +30,7 @@ pub(super) fn step(step: Step, measured: &Measured, total: &mut Cost) {
         }
     }
     *total += measured.cost;
-    dashboard::refresh();
+    dashboard::refresh(&[]);
 }
 
 /// Tells of each fault: CR2 and error code, and what was decided.
@@ -87,6 +88,6 @@ impl fmt::Display for Touched {
             Touch::Read => "read",
             Touch::Write => "write",
         };
-        write!(f, "{verb} {name}, {size} bytes at {start:#x}")
+        write!(f, "{verb} {name}, {} at {start:#x}", Count(size, "byte"))
     }
 }

@@ -6,6 +6,7 @@ use core::fmt;
 use super::broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
 use crate::space::RecordsDefect;
 use crate::tlb::Scope;
+use crate::words::Count;
 
 impl Error for Broken {}
 
@@ -17,7 +18,8 @@ impl fmt::Display for Broken {
         }
         match *self {
             Self::ScratchTooShort { needed, given } => {
-                write!(f, "it needs {needed} words of scratch, not {given}")
+                let needed = Count(needed as u64, "word");
+                write!(f, "it needs {needed} of scratch, not {given}")
             }
             Self::Bitmap { block } => write!(
                 f,
@@ -29,7 +31,7 @@ impl fmt::Display for Broken {
                 found,
             } => write!(
                 f,
-                "{counter}: the counter says {says}, and {found} were found"
+                "{counter}: the counter says {says}, and the audit found {found}"
             ),
             Self::Leaf {
                 space,
@@ -77,7 +79,7 @@ impl fmt::Display for Broken {
             }
             Self::Leaked { count } => write!(
                 f,
-                "{count} leaves and tables were lost in batches that were not finished"
+                "leaves and tables lost in batches that were not finished: {count}"
             ),
         }
     }
@@ -177,7 +179,10 @@ impl fmt::Display for TableDefect {
             }
             Self::Empty => "it is kept, and no entry of it is in use",
             Self::InUse { says, found } => {
-                return write!(f, "{says} entries are said to be in use, and {found} are");
+                return write!(
+                    f,
+                    "of its entries {says} are counted as in use, and the audit found {found}"
+                );
             }
             Self::Missing => "it is gone",
             Self::NotShared => "the root has another entry there than the kernel's root",
@@ -223,9 +228,11 @@ impl fmt::Display for RecordsDefect {
                 )
             }
             Self::Records { found } => {
-                write!(f, "{found} regions were found, and others are counted")
+                write!(f, "it holds {}, and counts others", Count(found, "region"))
             }
-            Self::Nodes { found } => write!(f, "{found} nodes were found, and others are counted"),
+            Self::Nodes { found } => {
+                write!(f, "it has {}, and counts others", Count(found, "node"))
+            }
             Self::LastHit => f.write_str("the record that was hit last is not in it"),
         }
     }

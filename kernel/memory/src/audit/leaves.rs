@@ -160,7 +160,7 @@ impl Right {
 /// lacks or that a large leaf does not have, and abilities that it lacks
 /// (Intel SDM vol. 3A 4.7). Bit 12 of a large leaf is its PAT bit.
 fn reserved_bits(leaf: &LeafSeen, features: Features) -> u64 {
-    let past_memory = ADDRESS & (u64::MAX << features.physical_bits.min(63));
+    let past_memory = ADDRESS & !(features.physical_end() - 1);
     let mut reserved = past_memory;
     if leaf.size > LeafSize::Size4KiB {
         reserved |= (leaf.size.bytes() - 1) & ADDRESS & !0x1000;

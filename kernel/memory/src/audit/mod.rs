@@ -252,15 +252,14 @@ impl Auditor<'_> {
     fn zero_frame(&mut self) -> Result<(), Broken> {
         const PIECE: usize = 256;
         let frame = self.memory.zero_frame();
-        let mut address = frame.start_address();
-        while address < frame.start_address() + frame.size() {
+        for offset in (0..frame.size()).step_by(PIECE) {
+            let address = frame.start_address() + offset;
             let mut bytes = [0; PIECE];
             // SAFETY: inside the zero frame, which is in use for ever.
             unsafe { self.memory.direct_map().read(address, &mut bytes) };
             let wrong = bytes.iter().position(|byte| *byte != 0);
             let at = address + wrong.unwrap_or(0) as u64;
             self.require(wrong.is_none(), Broken::ZeroFrame { address: at })?;
-            address += PIECE as u64;
         }
         Ok(())
     }

@@ -43,6 +43,14 @@ pub struct Counts {
     pub refused: u64,
 }
 
+impl Counts {
+    /// How many frames may be handed out: free, not kept back, within the limit.
+    #[must_use]
+    pub fn available(&self) -> u64 {
+        self.limit.unwrap_or(self.free - self.kept_back)
+    }
+}
+
 /// The counters themselves.
 #[derive(Default)]
 pub(super) struct Ledger {

@@ -6,6 +6,7 @@ use core::fmt;
 use x86_64::PhysAddr;
 
 use super::FrameKind;
+use crate::words::Count;
 
 /// [`Frames::new`](super::Frames::new) could not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,8 @@ impl fmt::Display for NewError {
             Self::StorageTooShort { needed, given } => {
                 write!(
                     f,
-                    "the frame bitmap needs {needed} words of storage and was given {given}"
+                    "the frame bitmap needs {} of storage and was given {given}",
+                    Count(*needed as u64, "word")
                 )
             }
             Self::NotSorted { start } => {
@@ -46,13 +48,34 @@ impl fmt::Display for NewError {
 
 impl Error for NewError {}
 
+/// How many 4 KiB frames something needs, and how many may be handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// What it needs.
+    pub needed: u64,
+    /// What may be handed out: free, not kept back, and within the limit.
+    pub available: u64,
+}
+
+/// What is said behind the name of what needs them.
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { needed, available } = *self;
+        write!(
+            f,
+            "needs {}, and {available} may be handed out: free some memory, or raise the limit",
+            Count(needed, "frame")
+        )
+    }
+}
+
 /// No frame of the wanted size is free, or the limit does not allow one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfFrames;
 
 impl fmt::Display for OutOfFrames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no frame of this size is free: free some memory, or raise the limit")
+        f.write_str("no frame of this size may be handed out: free some memory, or raise the limit")
     }
 }
 
@@ -70,7 +93,7 @@ pub enum RunError {
         align: u64,
     },
     /// Fewer frames than that are free, or the limit allows.
-    OutOfFrames,
+    OutOfFrames(Shortage),
     /// There are enough free frames, but not in one aligned row below the bound.
     NoRun {
         /// How many frames in a row were asked for.
@@ -85,11 +108,12 @@ impl fmt::Display for RunError {
             Self::Alignment { align } => {
                 write!(f, "an alignment is a power of two, and {align:#x} is none")
             }
-            Self::OutOfFrames => OutOfFrames.fmt(f),
+            Self::OutOfFrames(shortage) => write!(f, "the run {shortage}"),
             Self::NoRun { count } => {
                 write!(
                     f,
-                    "no {count} free frames lie in a row with this alignment and bound"
+                    "no row of {} has this alignment and bound",
+                    Count(*count, "free frame")
                 )
             }
         }

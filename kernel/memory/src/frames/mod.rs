@@ -40,7 +40,9 @@ use self::ranges::Ranges;
 use crate::memory_map::{FRAME_SHIFT, FrameRange, MapEntry};
 
 pub use self::counts::Counts;
-pub use self::error::{AllocateAtError, FreeError, NewError, OutOfFrames, ReclaimError, RunError};
+pub use self::error::{
+    AllocateAtError, FreeError, NewError, OutOfFrames, ReclaimError, RunError, Shortage,
+};
 pub use self::layout::Layout;
 pub use self::owned::{Frame, FrameKind, Pieces, Run};
 pub(crate) use self::states::Stretch;

@@ -36,7 +36,7 @@ impl Frames<'_> {
             return Err(RunError::Alignment { align });
         }
         if !self.can_allocate(count) {
-            return Err(RunError::OutOfFrames);
+            return Err(RunError::OutOfFrames(self.shortage(count)));
         }
         let align = (align >> FRAME_SHIFT).max(1);
         let first = self

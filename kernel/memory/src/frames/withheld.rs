@@ -10,7 +10,7 @@
 //! in particular. What must always hold: a frame that is kept back is free, and
 //! only [`Frames::take_reserved`] takes the last ones of them.
 
-use super::{Frame, FrameKind, Frames, OutOfFrames, ReclaimError, address};
+use super::{Frame, FrameKind, Frames, OutOfFrames, ReclaimError, Shortage, address};
 use crate::memory_map::FrameRange;
 
 impl Frames<'_> {
@@ -20,6 +20,13 @@ impl Frames<'_> {
     #[inline]
     pub fn can_allocate(&self, count: u64) -> bool {
         count <= self.ledger.available()
+    }
+
+    /// What is said where `needed` frames of 4 KiB cannot be had.
+    #[cold]
+    pub(crate) fn shortage(&self, needed: u64) -> Shortage {
+        let available = self.ledger.available();
+        Shortage { needed, available }
     }
 
     /// Lets at most `limit` more 4 KiB frames be handed out, or all with `None`.

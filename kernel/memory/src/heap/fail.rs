@@ -4,6 +4,12 @@
 use core::ptr::NonNull;
 
 use super::source::Pages;
+use crate::words::Count;
+
+/// A number of bytes, in words.
+fn bytes(size: usize) -> Count<'static> {
+    Count(size as u64, "byte")
+}
 
 #[cold]
 #[inline(never)]
@@ -18,8 +24,9 @@ pub(super) fn no_such_extent(extent: Pages, size: usize) -> ! {
 #[inline(never)]
 pub(super) fn not_of_this_size(block: NonNull<u8>, size: usize) -> ! {
     panic!(
-        "heap: {block:p} is freed as a block of {size} bytes and is none: a block is freed once, \
-         with the layout that it was allocated with"
+        "heap: {block:p} is freed as a block of {} and is none: a block is freed once, \
+         with the layout that it was allocated with",
+        bytes(size)
     )
 }
 
@@ -36,23 +43,28 @@ pub(super) fn freed_too_often(block: NonNull<u8>) -> ! {
 #[inline(never)]
 pub(super) fn not_handed_out(block: NonNull<u8>, size: usize) -> ! {
     panic!(
-        "heap: {block:p} is freed as a block of {size} bytes, and not all of that is handed out: \
-         it was freed before, or with another layout"
+        "heap: {block:p} is freed as a block of {}, and not all of that is handed out: \
+         it was freed before, or with another layout",
+        bytes(size)
     )
 }
 
 #[cold]
 #[inline(never)]
 pub(super) fn freed_twice(block: NonNull<u8>, size: usize) -> ! {
-    panic!("heap: the block of {size} bytes at {block:p} is freed twice")
+    panic!(
+        "heap: the block of {} at {block:p} is freed twice",
+        bytes(size)
+    )
 }
 
 #[cold]
 #[inline(never)]
 pub(super) fn written_past_the_end(block: NonNull<u8>, size: usize, past: usize) -> ! {
     panic!(
-        "heap: somebody wrote past the end of the block of {size} bytes at {block:p}, \
+        "heap: somebody wrote past the end of the block of {} at {block:p}, \
          to byte {} of it, counted from 0",
+        bytes(size),
         size + past - 1
     )
 }

@@ -11,7 +11,7 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::{Memory, Shared};
 use crate::fault::{Fault, Outcome};
 use crate::fault_log::Resolved;
-use crate::frames::{Frame, FrameKind, Frames, OutOfFrames};
+use crate::frames::{Frame, FrameKind, Frames, OutOfFrames, Shortage};
 use crate::paging::{LeafSize, Table};
 use crate::tlb::{Flush, Scope};
 
@@ -100,6 +100,12 @@ impl Memory {
     /// [`OutOfFrames`]: not so many may be handed out; nothing has changed.
     pub(crate) fn keep_back(&self, count: u64) -> Result<(), OutOfFrames> {
         self.lock().frames.reserve(count)
+    }
+
+    /// What is said where `needed` frames of 4 KiB cannot be had.
+    #[cold]
+    pub(crate) fn shortage(&self, needed: u64) -> Shortage {
+        self.lock().frames.shortage(needed)
     }
 
     /// Lets frames go that were kept back and not taken.

@@ -13,7 +13,7 @@ use super::region::{Backing, Region, Rights};
 use super::regions::Record;
 use super::request::{AllocateError, Placement, Request};
 use super::{Content, Half};
-use crate::frames::{Frame, FrameKind};
+use crate::frames::{Frame, FrameKind, OutOfFrames, Shortage};
 use crate::memory::Memory;
 use crate::paging::{EntryKind, LeafSize, span_of};
 
@@ -36,8 +36,8 @@ pub enum BackError {
         /// The page.
         page: VirtAddr,
     },
-    /// No frame for a table.
-    OutOfFrames,
+    /// Not enough frames for the tables.
+    OutOfFrames(Shortage),
 }
 
 impl fmt::Display for BackError {
@@ -52,7 +52,7 @@ impl fmt::Display for BackError {
             Self::InUse { page } => {
                 write!(f, "the page at {:#018x} is backed already", page.as_u64())
             }
-            Self::OutOfFrames => f.write_str("no frame is left for a page table"),
+            Self::OutOfFrames(shortage) => write!(f, "the way to the page {shortage}"),
         }
     }
 }
@@ -112,6 +112,7 @@ impl Half {
                 start: start.as_u64(),
             });
         }
+        self.check_bounds(request.backing, base, request.size)?;
         self.check_slots(base, request.size)?;
         self.allocate_from(request, Some(Source::Existing(start)), memory)
     }
@@ -136,8 +137,9 @@ impl Half {
         if self.cursor.kind() != EntryKind::Unused {
             return Err((BackError::InUse { page }, frame));
         }
-        if make_tables(&mut self.cursor, size, memory).is_err() {
-            return Err((BackError::OutOfFrames, frame));
+        if let Err(OutOfFrames) = make_tables(&mut self.cursor, size, memory) {
+            let needed = u64::from(self.cursor.level() - size.level());
+            return Err((BackError::OutOfFrames(memory.shortage(needed)), frame));
         }
         let frame = memory.with_frames(|frames| frames.reclassify(frame, FrameKind::Private));
         let content = Content::Private(frame.into_entry().start_address());
@@ -145,9 +147,9 @@ impl Half {
         Ok(())
     }
 
-    /// Checks that the level 4 slots under a range have their tables.
+    /// Checks that the level 4 slots under a range of this half have their tables.
     fn check_slots(&mut self, base: VirtAddr, size: u64) -> Result<(), AllocateError> {
-        let end = base.as_u64().saturating_add(size);
+        let end = base.as_u64() + size;
         let mut address = base.as_u64();
         while address < end {
             self.cursor.seek(address);
@@ -175,21 +177,46 @@ impl Half {
         if matches!(source, Some(Source::Private))
             && !memory.frames(|free| free.can_allocate(frames))
         {
-            return Err(AllocateError::OutOfFrames);
+            return Err(self.short_of_frames(&region, source, memory));
         }
         let bases = [region.base.as_u64()];
-        memory.with_frames(|frames| self.regions.reserve(&bases, frames))?;
+        if let Err(OutOfFrames) = memory.with_frames(|frames| self.regions.reserve(&bases, frames))
+        {
+            return Err(self.short_of_frames(&region, source, memory));
+        }
         let record = Record::new(region, memory.features(), self.is_kernel());
         if let Some(source) = source
-            && let Err(error) = self.map_at_once(&record, source, request.page_size, memory)
+            && let Err(OutOfFrames) = self.map_at_once(&record, source, request.page_size, memory)
         {
             memory.with_frames(|frames| self.regions.give_back_spares(frames));
-            return Err(error.into());
+            return Err(self.short_of_frames(&region, Some(source), memory));
         }
         self.regions.insert(record);
         memory.with_frames(|frames| self.regions.give_back_spares(frames));
         self.next_source += 1;
         Ok(region)
+    }
+
+    /// What is said of a region that there are not enough frames for, once
+    /// everything is as it was.
+    #[cold]
+    fn short_of_frames(
+        &mut self,
+        region: &Region,
+        source: Option<Source>,
+        memory: &Memory,
+    ) -> AllocateError {
+        let base = region.base.as_u64();
+        let (pages, tables) = match source {
+            Some(_) => self.missing(base, region.end()),
+            None => (0, 0),
+        };
+        let pages = match source {
+            Some(Source::Private) => pages,
+            Some(Source::Existing(_)) | None => 0,
+        };
+        let needed = pages + tables + self.regions.nodes_for(&[base]);
+        AllocateError::OutOfFrames(memory.shortage(needed))
     }
 
     /// The region that is asked for, still without a place.
@@ -211,7 +238,7 @@ impl Half {
             return Err(AllocateError::UserInKernelHalf);
         }
         if let Backing::Device(start, _) = request.backing {
-            let limit = 1_u64 << memory.features().physical_bits;
+            let limit = memory.features().physical_end();
             let start = start.as_u64();
             if !start.is_multiple_of(page_size.bytes()) || start >= limit || size > limit - start {
                 return Err(AllocateError::BadDeviceAddress { start });
@@ -282,16 +309,26 @@ impl Half {
                 size: page,
             });
         }
+        self.check_bounds(backing, base, size)?;
         let start = base.as_u64();
-        let (low, high) = self.bounds(backing);
-        if start < low || start >= high || size > high - start {
-            return Err(AllocateError::OutsideHalf { address: base });
-        }
         match self.regions.from(start) {
             Some(Record { region, .. }) if region.base.as_u64() < start + size => {
                 Err(AllocateError::Overlap { base: region.base })
             }
             Some(_) | None => Ok(()),
         }
+    }
+    /// Checks that a range lies where regions of this backing may lie.
+    fn check_bounds(
+        &self,
+        backing: Backing,
+        base: VirtAddr,
+        size: u64,
+    ) -> Result<(), AllocateError> {
+        let (start, (low, high)) = (base.as_u64(), self.bounds(backing));
+        if start < low || start >= high || size > high - start {
+            return Err(AllocateError::OutsideHalf { address: base });
+        }
+        Ok(())
     }
 }

@@ -16,8 +16,9 @@ use crate::paging::{Entry, offset_in_page};
 /// Why [`Space::read`](super::Space::read) or [`Space::write`](super::Space::write) stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BytesError {
-    /// The first address that could not be accessed; all before it was.
-    pub address: VirtAddr,
+    /// The first address that could not be accessed; all before it was. As a
+    /// number: behind the low half it is none.
+    pub address: u64,
     /// Why not.
     pub refusal: BytesRefusal,
 }
@@ -40,7 +41,7 @@ pub enum BytesRefusal {
 
 impl fmt::Display for BytesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#018x}: ", self.address.as_u64())?;
+        write!(f, "{:#018x}: ", self.address)?;
         match self.refusal {
             BytesRefusal::Fault { refusal } => refusal.fmt(f),
             BytesRefusal::Device => {
@@ -111,32 +112,32 @@ impl Half {
         memory: &Memory,
     ) -> Result<(PhysAddr, usize), BytesError> {
         self.check(memory);
-        let failed = |address, refusal| Err(BytesError { address, refusal });
         let (low, high) = self.window;
         let here = start.as_u64().saturating_add(done as u64);
-        let address = VirtAddr::new_truncate(here);
+        let failed = |refusal| {
+            let address = here;
+            Err(BytesError { address, refusal })
+        };
         if here < low || here >= high {
-            return failed(address, BytesRefusal::OutsideHalf);
+            return failed(BytesRefusal::OutsideHalf);
         }
+        let address = VirtAddr::new_truncate(here);
         self.cursor.seek(here);
         if !self.allows(access)
             && let Outcome::Refused(refusal) =
                 self.resolve_near_or_far(&Fault::supervisor(address, access), memory)
         {
-            return failed(address, BytesRefusal::Fault { refusal });
+            return failed(BytesRefusal::Fault { refusal });
         }
         let Some(size) = self.cursor.leaf() else {
-            return failed(
-                address,
-                BytesRefusal::Fault {
-                    refusal: Refusal::NotBacked,
-                },
-            );
+            return failed(BytesRefusal::Fault {
+                refusal: Refusal::NotBacked,
+            });
         };
         let start = match Content::of(self.cursor.entry(), size, self.zero) {
             Content::Zero(start) | Content::Private(start) => start,
             Content::Borrowed(_) | Content::Fixed(_) => {
-                return failed(address, BytesRefusal::Device);
+                return failed(BytesRefusal::Device);
             }
         };
         let offset = offset_in_page(address, size);

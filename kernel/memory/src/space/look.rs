@@ -9,6 +9,7 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::halves::{HALF, bounds_of};
 use super::region::{Backing, Region};
 use super::{Content, Half};
+use crate::fault::{Access, Fault};
 use crate::paging::{Cursor, EntryKind, LeafSize, Walk};
 use crate::tlb::Scope;
 
@@ -135,6 +136,17 @@ impl Half {
         self.cursor.translate(here)
     }
 
+    /// How many frames of 4 KiB it takes to resolve this fault: one for each table
+    /// that is missing, and one for the page, unless it can share the zero frame.
+    #[must_use]
+    pub fn frames_needed(&self, fault: &Fault) -> u64 {
+        let level = self.walk(fault.address).end().level;
+        let region = self.region_at(fault.address);
+        let is_shared = fault.access() != Access::Write
+            && region.is_some_and(|region| region.backing == Backing::Zero);
+        u64::from(level - 1) + u64::from(!is_shared)
+    }
+
     /// True if `address` lies in this half.
     fn holds(&self, address: VirtAddr) -> bool {
         (address.as_u64() >= HALF) == self.is_kernel()
@@ -165,7 +177,8 @@ impl Half {
         let mut resident = Resident::default();
         for leaf in self.leaves(start, end) {
             let first = leaf.page.max(start).as_u64();
-            let last = end.min(leaf.page.as_u64() + leaf.size.bytes());
+            // The end of a leaf of somebody else's may be 2^64, which is no number.
+            let last = end.min(leaf.page.as_u64().saturating_add(leaf.size.bytes()));
             let frames = (last - first) / LeafSize::Size4KiB.bytes();
             match leaf.content {
                 Content::Zero(_) => resident.zero += frames,

@@ -213,6 +213,13 @@ impl Half {
         end: u64,
         memory: &Memory,
     ) -> Result<(), OutOfFrames> {
+        memory.keep_back(self.tables_to_split(start, end))?;
+        self.split_at(start, memory)?;
+        self.split_at(end, memory)
+    }
+
+    /// Tables that [`Self::split_around`] takes.
+    pub(super) fn tables_to_split(&mut self, start: u64, end: u64) -> u64 {
         let mut needed = self.tables_to_split_at(start) + self.tables_to_split_at(end);
         // Both ends in one large leaf: the tables on the common way are made once.
         if let Some(size) = self.common_leaf(start, end) {
@@ -222,9 +229,7 @@ impl Half {
             needed -= u64::from(size == LeafSize::Size1GiB && both_cut(size));
             needed -= u64::from(in_one_block && both_cut(LeafSize::Size2MiB));
         }
-        memory.keep_back(needed)?;
-        self.split_at(start, memory)?;
-        self.split_at(end, memory)
+        needed
     }
 
     /// Tables that [`Self::split_at`] takes for a boundary at `address`.

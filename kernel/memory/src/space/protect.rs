@@ -15,7 +15,7 @@ use super::region::{Backing, Rights};
 use super::regions::Record;
 use super::{Content, Half};
 use crate::flush::FlushBatch;
-use crate::frames::OutOfFrames;
+use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::Memory;
 use crate::paging::{Entry, LeafSize};
 
@@ -32,8 +32,8 @@ pub enum ProtectError {
     },
     /// No region holds this address of the range.
     NoRegion {
-        /// The first such address.
-        address: VirtAddr,
+        /// The first such address, as a number: behind the low half it is none.
+        address: u64,
     },
     /// A region of the range is a guard or fixed: its rights are not ours.
     NotManaged {
@@ -47,8 +47,9 @@ pub enum ProtectError {
         /// The region's base.
         base: VirtAddr,
     },
-    /// No frame for a region's record or for the table of a split large page.
-    OutOfFrames,
+    /// Not enough frames for the records of split regions and the tables of split
+    /// large pages.
+    OutOfFrames(Shortage),
 }
 
 impl fmt::Display for ProtectError {
@@ -66,18 +67,14 @@ impl fmt::Display for ProtectError {
                 "the device region at {:#018x} may be read and written, but not executed",
                 base.as_u64()
             ),
-            Self::OutOfFrames => write!(f, "no frame is left for what has to be split"),
+            Self::OutOfFrames(shortage) => {
+                write!(f, "splitting regions and large pages {shortage}")
+            }
         }
     }
 }
 
 impl Error for ProtectError {}
-
-impl From<OutOfFrames> for ProtectError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
-}
 
 impl Half {
     /// Gives whole pages other rights.
@@ -96,8 +93,8 @@ impl Half {
             .into_iter()
             .filter(|address| self.splits_region(*address))
             .collect();
-        memory.with_frames(|frames| self.regions.reserve(&splits, frames))?;
-        let split = self.split_around(start, end, memory);
+        let reserved = memory.with_frames(|frames| self.regions.reserve(&splits, frames));
+        let split = reserved.and_then(|()| self.split_around(start, end, memory));
         if split.is_ok() {
             splits
                 .iter()
@@ -106,7 +103,10 @@ impl Half {
             self.merge(start, end);
         }
         memory.with_frames(|frames| self.regions.give_back_spares(frames));
-        Ok(split?)
+        split.map_err(|OutOfFrames| {
+            let needed = self.regions.nodes_for(&splits) + self.tables_to_split(start, end);
+            ProtectError::OutOfFrames(memory.shortage(needed))
+        })
     }
 
     /// Checks that every page of a range has a region that can get these rights.

@@ -14,8 +14,9 @@ use super::region::Region;
 /// What is said of a range that is not whole pages: its start and its bytes.
 pub(super) struct NotWholePages(pub(super) VirtAddr, pub(super) u64);
 
-/// What is said of an address that no region holds.
-pub(super) struct NothingHolds(pub(super) VirtAddr);
+/// What is said of a number that no region holds. Behind the low half it is no
+/// address.
+pub(super) struct NothingHolds(pub(super) u64);
 
 impl fmt::Display for NotWholePages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,16 +31,16 @@ impl fmt::Display for NotWholePages {
 
 impl fmt::Display for NothingHolds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no region holds {:#018x}", self.0.as_u64())
+        write!(f, "no region holds {:#018x}", self.0)
     }
 }
 
-/// The range as numbers, if it is whole 4 KiB pages and not empty, and does
-/// not reach past the end of the address space.
+/// The range as numbers, if it is whole 4 KiB pages and not empty. The end of one
+/// that passes all numbers is the last: no region reaches as far, so that there is
+/// a gap before.
 pub(super) fn whole_pages(start: VirtAddr, size: u64) -> Option<(u64, u64)> {
-    let end = start.as_u64().checked_add(size)?;
     let whole = start.is_aligned(4096_u64) && size.is_multiple_of(4096) && size > 0;
-    whole.then_some((start.as_u64(), end))
+    whole.then(|| (start.as_u64(), start.as_u64().saturating_add(size)))
 }
 
 impl Half {
@@ -47,19 +48,19 @@ impl Half {
     ///
     /// # Errors
     ///
-    /// What `no_region` makes of the first address without one, or what
-    /// `check` says.
+    /// What `no_region` makes of the first number without one, or what `check`
+    /// says.
     pub(super) fn check_regions<E>(
         &self,
         start: u64,
         end: u64,
-        no_region: impl FnOnce(VirtAddr) -> E,
+        no_region: impl FnOnce(u64) -> E,
         check: impl Fn(&Region) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut address = start;
         while address < end {
             let Some(record) = self.regions.find(address) else {
-                return Err(no_region(VirtAddr::new_truncate(address)));
+                return Err(no_region(address));
             };
             check(&record.region)?;
             address = record.region.end();

@@ -85,6 +85,19 @@ impl Region {
         address.as_u64().wrapping_sub(self.base.as_u64()) < self.size
     }
 
+    /// What may be done with its bytes: nothing with a guard's, whatever was asked for.
+    #[must_use]
+    pub const fn allowed(&self) -> Option<Rights> {
+        match self.backing {
+            Backing::Guard => None,
+            Backing::Demand
+            | Backing::Zero
+            | Backing::Immediate
+            | Backing::Device(..)
+            | Backing::Fixed => Some(self.rights),
+        }
+    }
+
     /// True if the region holds the whole of the leaf of `size` around `address`.
     pub(crate) const fn holds_leaf(&self, address: u64, size: LeafSize) -> bool {
         let start = address & !(size.bytes() - 1);

@@ -12,7 +12,7 @@ use super::Half;
 use super::range::{NotWholePages, NothingHolds, whole_pages};
 use super::region::{Backing, Region};
 use crate::flush::FlushBatch;
-use crate::frames::OutOfFrames;
+use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::Memory;
 
 /// Why [`Space::free`](super::Space::free) refused. Nothing has changed then.
@@ -49,8 +49,8 @@ pub enum DiscardError {
     },
     /// No region holds this address of the range.
     NoRegion {
-        /// The first such address.
-        address: VirtAddr,
+        /// The first such address, as a number: behind the low half it is none.
+        address: u64,
     },
     /// A region of the range does not get its frames back by faults: only
     /// demand and zero backing do.
@@ -60,14 +60,14 @@ pub enum DiscardError {
         /// Its backing.
         backing: Backing,
     },
-    /// A large page is to be split, and there is no frame for the table.
-    OutOfFrames,
+    /// A large page is to be split, and there are not enough frames for the tables.
+    OutOfFrames(Shortage),
 }
 
 impl fmt::Display for FreeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRegion { address } => NothingHolds(*address).fmt(f),
+            Self::NoRegion { address } => NothingHolds(address.as_u64()).fmt(f),
             Self::NotTheBase { base } => write!(
                 f,
                 "that is inside the allocation at {:#018x}, which is freed by its base",
@@ -94,19 +94,13 @@ impl fmt::Display for DiscardError {
                 "the region at {:#018x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
                 base.as_u64()
             ),
-            Self::OutOfFrames => write!(f, "no frame is left for the table of a split large page"),
+            Self::OutOfFrames(shortage) => write!(f, "splitting a large page {shortage}"),
         }
     }
 }
 
 impl Error for FreeError {}
 impl Error for DiscardError {}
-
-impl From<OutOfFrames> for DiscardError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
-}
 
 impl Half {
     /// Gives a whole allocation back: all regions that came of it.
@@ -169,7 +163,10 @@ impl Half {
                 backing,
             }),
         })?;
-        self.split_around(start, end, memory)?;
+        if let Err(OutOfFrames) = self.split_around(start, end, memory) {
+            let needed = self.tables_to_split(start, end);
+            return Err(DiscardError::OutOfFrames(memory.shortage(needed)));
+        }
         let mut batch = FlushBatch::new(self.scope, memory);
         self.unmap(start, end, &mut batch);
         Ok(batch.finish())

@@ -7,7 +7,7 @@ use core::fmt;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::region::{Backing, Rights};
-use crate::frames::OutOfFrames;
+use crate::frames::Shortage;
 use crate::paging::LeafSize;
 
 /// Where a region is to lie.
@@ -183,14 +183,9 @@ pub enum AllocateError {
         /// The physical address.
         start: u64,
     },
-    /// No frame for the pages, for a table or for the record.
-    OutOfFrames,
-}
-
-impl From<OutOfFrames> for AllocateError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
+    /// Not enough frames for the pages, their tables and the record: what small
+    /// pages need, which is as much as it can be.
+    OutOfFrames(Shortage),
 }
 
 impl fmt::Display for AllocateError {
@@ -251,7 +246,9 @@ impl fmt::Display for AllocateError {
                 f,
                 "the device memory at {start:#x} may be read and written, but not executed"
             ),
-            Self::OutOfFrames => write!(f, "no frame is left"),
+            Self::OutOfFrames(shortage) => {
+                write!(f, "with small pages the region {shortage}")
+            }
         }
     }
 }

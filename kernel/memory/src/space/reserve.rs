@@ -23,7 +23,7 @@ use super::map::prune;
 use super::range::{NotWholePages, NothingHolds, whole_pages};
 use super::region::Backing;
 use crate::flush::FlushBatch;
-use crate::frames::OutOfFrames;
+use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::Memory;
 use crate::paging::{Entry, EntryKind, LeafSize, span_of};
 
@@ -41,8 +41,8 @@ pub enum ReserveError {
     },
     /// No region holds this address of the range.
     NoRegion {
-        /// The first such address.
-        address: VirtAddr,
+        /// The first such address, as a number: behind the low half it is none.
+        address: u64,
     },
     /// A region of the range has another backing than demand.
     NotOnDemand {
@@ -52,7 +52,7 @@ pub enum ReserveError {
         backing: Backing,
     },
     /// Not so many frames may be handed out as the pages and their tables need.
-    OutOfFrames,
+    OutOfFrames(Shortage),
 }
 
 impl fmt::Display for ReserveError {
@@ -65,18 +65,12 @@ impl fmt::Display for ReserveError {
                 "the region at {:#018x} has {backing} backing: only pages of demand regions are reserved",
                 base.as_u64()
             ),
-            Self::OutOfFrames => write!(f, "there are not so many frames to reserve"),
+            Self::OutOfFrames(shortage) => write!(f, "the reservation {shortage}"),
         }
     }
 }
 
 impl Error for ReserveError {}
-
-impl From<OutOfFrames> for ReserveError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
-}
 
 impl Half {
     /// Reserves every page of a range that holds nothing.
@@ -90,13 +84,15 @@ impl Half {
         let (start, end) = self.pages_on_demand(start, size)?;
         let (pages, tables) = self.missing(start, end);
         // One frame for each reservation, which stays, and one for each table.
-        memory.keep_back(pages + tables)?;
+        let needed = pages + tables;
+        let short = |OutOfFrames| ReserveError::OutOfFrames(memory.shortage(needed));
+        memory.keep_back(needed).map_err(short)?;
         let mut address = start;
         while address < end {
             self.cursor.seek(address);
             if self.cursor.entry() == Entry::UNUSED {
                 while self.cursor.level() > 1 {
-                    self.cursor.descend(memory.take_table()?);
+                    self.cursor.descend(memory.take_table().map_err(short)?);
                 }
                 self.cursor.replace(Entry::RESERVED);
             }
@@ -151,7 +147,7 @@ impl Half {
 
     /// Pages of a range with an unused entry, and tables that are missing on
     /// the way to them.
-    fn missing(&mut self, start: u64, end: u64) -> (u64, u64) {
+    pub(super) fn missing(&mut self, start: u64, end: u64) -> (u64, u64) {
         let (mut pages, mut tables) = (0, 0);
         let mut address = start;
         while address < end {

@@ -17,10 +17,12 @@ use super::processors::{Processors, Wire};
 use super::simulated_memory::SimulatedMemory;
 use super::translation::UPPER;
 
-/// The top-level slots of the kernel half that hold regions.
-pub const KERNEL_SLOTS: Range<u16> = 320..322;
+/// The top-level slots of the kernel half that hold regions: the last ones.
+pub const KERNEL_SLOTS: Range<u16> = 510..512;
 /// The first address in them.
-pub const KERNEL_BASE: u64 = 0xffff_a000_0000_0000;
+pub const KERNEL_BASE: u64 = 0xffff_ff00_0000_0000;
+/// The end of the last region that may lie there.
+pub const KERNEL_END: u64 = 0xffff_ffff_ffff_f000;
 /// A further slot, for what is mapped for ever.
 pub const FIXED_SLOT: Range<u16> = 300..301;
 /// The first address in it.
@@ -37,8 +39,10 @@ pub const FEATURES: Features = Features {
     gigabyte_pages: true,
     no_execute: true,
     global_pages: true,
-    physical_bits: 46,
+    physical_bits: 52,
 };
+/// The end of the physical addresses that it has.
+pub const PHYSICAL_END: u64 = 1 << FEATURES.physical_bits;
 
 /// A machine; `spaces[i]` is the low half that `load(_, Some(i))` loads.
 pub struct Machine {

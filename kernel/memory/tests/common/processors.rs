@@ -77,7 +77,8 @@ impl Processors {
 /// The first address at which the tables do not give what `leaf` remembers.
 fn stale_at(core: &Processor, leaf: &Leaf) -> Option<u64> {
     let mut address = leaf.start;
-    while address - leaf.start < span(leaf.level) {
+    // Behind a leaf that ends with the last address there is none.
+    while address.wrapping_sub(leaf.start) < span(leaf.level) {
         let Found::Leaf(now, _) = core.look(address) else {
             return Some(address);
         };
@@ -88,7 +89,7 @@ fn stale_at(core: &Processor, leaf: &Leaf) -> Option<u64> {
         if !same {
             return Some(address);
         }
-        address = now.start + span(now.level);
+        address = now.start.wrapping_add(span(now.level));
     }
     None
 }

@@ -2,7 +2,7 @@
 //! are reclaimed, and those that the bitmap itself lies in.
 
 use faultline_memory::frames::{
-    FrameKind, Frames, Layout, NewError, OutOfFrames, ReclaimError, RunError, State,
+    FrameKind, Frames, Layout, NewError, OutOfFrames, ReclaimError, RunError, Shortage, State,
 };
 use faultline_memory::memory_map::{FrameRange, Kind, MapEntry};
 use x86_64::PhysAddr;
@@ -29,7 +29,13 @@ fn a_limit_counts_down_and_up_again() {
         Err(OutOfFrames)
     );
     let run = frames.allocate_run(3, 1, GIB, FrameKind::Private);
-    assert_eq!(run, Err(RunError::OutOfFrames));
+    assert_eq!(
+        run,
+        Err(RunError::OutOfFrames(Shortage {
+            needed: 3,
+            available: 2
+        }))
+    );
     let (first, _second) = (small(&mut frames), small(&mut frames));
     assert_eq!(frames.counts().limit, Some(0));
     assert_eq!(

@@ -2,7 +2,7 @@
 //! what it is when a test prints it.
 
 use faultline_memory::frames::{
-    AllocateAtError, FrameKind, FreeError, NewError, OutOfFrames, ReclaimError, RunError,
+    AllocateAtError, FrameKind, FreeError, NewError, OutOfFrames, ReclaimError, RunError, Shortage,
 };
 use faultline_memory::paging::LeafSize;
 use x86_64::PhysAddr;
@@ -20,6 +20,11 @@ fn an_allocator_that_cannot_start_says_what_it_needs() {
     };
     let text = "the frame bitmap needs 70 words of storage and was given 7";
     assert_eq!(short.to_string(), text);
+    let short = NewError::StorageTooShort {
+        needed: 1,
+        given: 0,
+    };
+    assert!(short.to_string().contains("needs 1 word of storage"));
     let text = NewError::NotSorted { start: PLACE }.to_string();
     assert!(text.contains("0x123000 starts before") && text.contains("sort"));
 }
@@ -27,14 +32,29 @@ fn an_allocator_that_cannot_start_says_what_it_needs() {
 #[test]
 fn an_allocation_that_is_refused_says_what_is_missing() {
     let out = OutOfFrames.to_string();
-    assert!(out.starts_with("no frame of this size is free"), "{out}");
-    assert_eq!(RunError::OutOfFrames.to_string(), out);
+    assert!(out.starts_with("no frame of this size may be"), "{out}");
+    let words = |needed, available| {
+        let shortage = Shortage { needed, available };
+        assert_eq!(
+            RunError::OutOfFrames(shortage).to_string(),
+            format!("the run {shortage}")
+        );
+        shortage.to_string()
+    };
+    let right = "may be handed out: free some memory, or raise the limit";
+    assert_eq!(words(1, 0), format!("needs 1 frame, and 0 {right}"));
+    assert_eq!(words(7, 2), format!("needs 7 frames, and 2 {right}"));
     let empty = RunError::Empty.to_string();
     assert_eq!(empty, "a run of frames holds at least one frame");
     let align = RunError::Alignment { align: 0x3000 }.to_string();
     assert_eq!(align, "an alignment is a power of two, and 0x3000 is none");
     let row = RunError::NoRun { count: 512 }.to_string();
-    assert!(row.starts_with("no 512 free frames lie in a row"), "{row}");
+    assert_eq!(
+        row,
+        "no row of 512 free frames has this alignment and bound"
+    );
+    let row = RunError::NoRun { count: 1 }.to_string();
+    assert_eq!(row, "no row of 1 free frame has this alignment and bound");
 }
 
 #[test]

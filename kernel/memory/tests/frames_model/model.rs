@@ -14,7 +14,8 @@ use super::compare::rows;
 use super::step::Step;
 use super::{frames_over, machine, range};
 use crate::frames::{
-    AllocateAtError, Frame, FrameKind, Frames, FreeError, ReclaimError, Run, RunError, State,
+    AllocateAtError, Frame, FrameKind, Frames, FreeError, ReclaimError, Run, RunError, Shortage,
+    State,
 };
 use crate::memory_map::{FrameRange, Kind};
 
@@ -238,7 +239,10 @@ impl Model {
             (start + count <= (first + length).min(below / 4096)).then_some(start)
         });
         let expected = match lowest {
-            _ if count > self.allowance() => Err(RunError::OutOfFrames),
+            _ if count > self.allowance() => Err(RunError::OutOfFrames(Shortage {
+                needed: count,
+                available: self.allowance(),
+            })),
             Some(start) => Ok(start),
             None => Err(RunError::NoRun { count }),
         };

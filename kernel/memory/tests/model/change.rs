@@ -46,13 +46,11 @@ impl World {
     pub fn protect(&mut self, half: Half, target: Target, pages: u64, rights: Rights) {
         let start = self.address_of(half, target);
         let pages = self.clipped(half, start, pages, target);
-        let end = start + pages * PAGE;
+        let end = start.saturating_add(pages * PAGE);
         let room = self.room();
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
-            None => Some(ProtectError::NoRegion {
-                address: VirtAddr::new(base),
-            }),
+            None => Some(ProtectError::NoRegion { address: base }),
             Some(region) if matches!(region.backing, Backing::Guard | Backing::Fixed) => {
                 Some(ProtectError::NotManaged {
                     base: VirtAddr::new(base),
@@ -78,10 +76,12 @@ impl World {
         });
         match (refused, result) {
             (Some(refused), result) => assert_eq!(result, Err(refused)),
-            (None, Err(error)) => {
-                assert_eq!(error, ProtectError::OutOfFrames);
+            (None, Err(ProtectError::OutOfFrames(shortage))) => {
                 assert!(room.frames < tables + records, "{room:?} is enough");
+                assert_eq!(shortage, room.shortage(shortage.needed));
+                assert!((room.frames + 1..=tables + records).contains(&shortage.needed));
             }
+            (None, Err(error)) => panic!("{error}"),
             (None, Ok(())) => {
                 assert!(room.frames >= tables, "{room:?} is not enough");
                 let plain = self.plain(half);
@@ -100,13 +100,11 @@ impl World {
     pub fn discard(&mut self, half: Half, target: Target, pages: u64) {
         let start = self.address_of(half, target);
         let pages = self.clipped(half, start, pages, target);
-        let end = start + pages * PAGE;
+        let end = start.saturating_add(pages * PAGE);
         let room = self.room();
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
-            None => Some(DiscardError::NoRegion {
-                address: VirtAddr::new(base),
-            }),
+            None => Some(DiscardError::NoRegion { address: base }),
             Some(region) if matches!(region.backing, Backing::Demand | Backing::Zero) => None,
             Some(region) => {
                 let base = VirtAddr::new(base);
@@ -119,7 +117,8 @@ impl World {
         let expected = match refused {
             Some(refused) => Err(refused),
             None if room.frames < plain.tables_to_split(start, end) => {
-                Err(DiscardError::OutOfFrames)
+                let needed = plain.tables_to_split(start, end);
+                Err(DiscardError::OutOfFrames(room.shortage(needed)))
             }
             None => {
                 plain.split_at(start);

@@ -2,6 +2,7 @@
 //! which leaves. Nothing here looks at the crate's state but for how many 2 MiB
 //! frames are free.
 
+use faultline_memory::frames::Shortage;
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{Backing, Rights};
 use faultline_memory::{Access, Features, Outcome, Refusal};
@@ -18,6 +19,12 @@ pub struct Room {
 }
 
 impl Room {
+    /// What is said of something that needs so many frames.
+    pub fn shortage(self, needed: u64) -> Shortage {
+        let available = self.frames;
+        Shortage { needed, available }
+    }
+
     /// True if a large page and so many tables can be had.
     fn has_large(self, tables: u64) -> bool {
         self.blocks > 0 && self.frames >= 512 + tables
@@ -211,7 +218,7 @@ impl PlainHalf {
     fn map_around(&mut self, base: u64, region: &PlainRegion, address: u64, mut left: u64) {
         let span = u64::from(region.fault_around) * PAGE;
         let first = (address & !(span - 1)).max(base);
-        let end = ((address & !(span - 1)) + span).min(base + region.size);
+        let end = (address | (span - 1)).min(base + (region.size - 1)) + 1;
         let is_small = self
             .leaf_at(address)
             .is_some_and(|(_, leaf)| leaf.size == PAGE);
@@ -239,7 +246,7 @@ impl PlainHalf {
 /// True if the region holds the whole of the page of `size` around an address.
 fn holds(base: u64, region: &PlainRegion, address: u64, size: u64) -> bool {
     let start = address & !(size - 1);
-    start >= base && start + size <= base + region.size
+    start >= base && start + (size - 1) <= base + (region.size - 1)
 }
 
 /// Why a region refuses an access whatever is mapped.

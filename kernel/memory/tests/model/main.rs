@@ -39,12 +39,15 @@ const STEPS: usize = 120;
 
 fn features() -> impl Strategy<Value = Features> {
     let mostly = || proptest::bool::weighted(0.8);
-    (mostly(), mostly(), mostly()).prop_map(|(gigabyte_pages, no_execute, global_pages)| Features {
-        gigabyte_pages,
-        no_execute,
-        global_pages,
-        physical_bits: 46,
-    })
+    let bits = prop_oneof![4 => Just(52), 1 => Just(46)];
+    (mostly(), mostly(), mostly(), bits).prop_map(
+        |(gigabyte_pages, no_execute, global_pages, physical_bits)| Features {
+            gigabyte_pages,
+            no_execute,
+            global_pages,
+            physical_bits,
+        },
+    )
 }
 
 #[test]

@@ -127,13 +127,14 @@ impl PlainHalf {
 
     /// The lowest free place.
     pub fn first_fit(&self, size: u64, align: u64, low: u64, high: u64) -> Option<u64> {
-        let mut place = low.next_multiple_of(align);
+        let mut place = low.checked_next_multiple_of(align)?;
         for (base, region) in &self.regions {
-            if base + region.size > place && *base < place + size {
-                place = (base + region.size).next_multiple_of(align);
+            let end = base + region.size;
+            if end > place && base.saturating_sub(size) < place {
+                place = end.checked_next_multiple_of(align)?;
             }
         }
-        (place + size <= high).then_some(place)
+        (size <= high.checked_sub(place)?).then_some(place)
     }
 
     /// Adds a region as a new allocation.

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use faultline_memory::space::Backing;
+use faultline_memory::space::{Backing, HALF};
 use faultline_memory::{Features, Space};
 
-use super::common::machine::{KERNEL_BASE, Machine, PROCESSORS};
+use super::common::machine::{KERNEL_BASE, KERNEL_END, Machine, PROCESSORS};
 use super::common::operations::{Half, KERNEL};
 use super::common::simulated_memory::SimulatedMemory;
 use super::fault::Room;
@@ -118,6 +118,11 @@ impl World {
         half.map_or(KERNEL_ARENA, |_| LOW_ARENA)
     }
 
+    /// Where the last region of a half may end.
+    pub fn top(half: Half) -> u64 {
+        half.map_or(KERNEL_END, |_| HALF)
+    }
+
     /// Where a target is: near a region, or, where there is none, in the arena
     /// or on the first pages.
     pub fn address_of(&self, half: Half, target: Target) -> u64 {
@@ -139,7 +144,9 @@ impl World {
             .expect("counted round");
         let pages = region.size / PAGE;
         if page % 32 == 31 {
-            return base + region.size;
+            let end = base + region.size;
+            // Behind the low half there is no address.
+            return if end == HALF { end - PAGE } else { end };
         }
         base + page % pages * PAGE
     }

@@ -6,6 +6,7 @@ use faultline_memory::space::{BackError, Backing, ReserveError};
 use x86_64::VirtAddr;
 
 use super::common::operations::Half;
+use super::fault::Room;
 use super::plain::{Behind, PAGE, PlainHalf, PlainLeaf};
 use super::play::World;
 use super::script::Target;
@@ -14,7 +15,7 @@ impl World {
     pub fn reserve(&mut self, half: Half, target: Target, pages: u64) {
         let start = self.address_of(half, target);
         let pages = self.clipped(half, start, pages, target);
-        let end = start + pages * PAGE;
+        let end = start.saturating_add(pages * PAGE);
         let room = self.room();
         let plain = self.plain(half);
         let expected = match refused(plain, start, end) {
@@ -22,11 +23,12 @@ impl World {
             None => {
                 let (held, tables) = (plain.reserved(), plain.tables());
                 let made = plain.reserve(start, end);
-                if room.frames < plain.reserved() - held + plain.tables() - tables {
+                let needed = plain.reserved() - held + plain.tables() - tables;
+                if room.frames < needed {
                     made.iter().for_each(|page| {
                         plain.leaves.remove(page);
                     });
-                    Err(ReserveError::OutOfFrames)
+                    Err(ReserveError::OutOfFrames(room.shortage(needed)))
                 } else {
                     Ok(made.len() as u64)
                 }
@@ -42,7 +44,7 @@ impl World {
     pub fn unreserve(&mut self, half: Half, target: Target, pages: u64) {
         let start = self.address_of(half, target);
         let pages = self.clipped(half, start, pages, target);
-        let end = start + pages * PAGE;
+        let end = start.saturating_add(pages * PAGE);
         let plain = self.plain(half);
         let expected = match refused(plain, start, end) {
             Some(refused) => Err(refused),
@@ -93,7 +95,13 @@ impl World {
         } else if plain.leaf_at(address).is_some() {
             Err(BackError::InUse { page })
         } else if room.frames - 1 < plain.level_of_absent(address) - 1 {
-            Err(BackError::OutOfFrames)
+            let left = Room {
+                frames: room.frames - 1,
+                ..room
+            };
+            Err(BackError::OutOfFrames(
+                left.shortage(plain.level_of_absent(address) - 1),
+            ))
         } else {
             let mut leaf = PlainLeaf::new(PAGE, Behind::Private, true);
             leaf.physical = physical;
@@ -115,15 +123,12 @@ impl World {
 
 /// Why no page of a range can be reserved.
 fn refused(plain: &PlainHalf, start: u64, end: u64) -> Option<ReserveError> {
-    plain.first_in(start, end, |base, region| {
-        let address = VirtAddr::new(base);
-        match region {
-            None => Some(ReserveError::NoRegion { address }),
-            Some(region) if region.backing == Backing::Demand => None,
-            Some(region) => Some(ReserveError::NotOnDemand {
-                base: address,
-                backing: region.backing,
-            }),
-        }
+    plain.first_in(start, end, |base, region| match region {
+        None => Some(ReserveError::NoRegion { address: base }),
+        Some(region) if region.backing == Backing::Demand => None,
+        Some(region) => Some(ReserveError::NotOnDemand {
+            base: VirtAddr::new(base),
+            backing: region.backing,
+        }),
     })
 }

@@ -34,16 +34,19 @@ pub enum Place {
     Arena(u16),
     /// From there on, for at most so many pages, aligned to 2^n pages.
     Within(u16, u16, u8),
+    /// So many pages short of the end of the half.
+    Top(u16),
 }
 
 /// The backing of a region; a device's memory begins so many pages after a
-/// multiple of 1 GiB.
+/// multiple of 1 GiB, or ends so many pages short of where physical memory does.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Immediate,
     Demand,
     Zero,
     Device(u16),
+    TopDevice(u16),
     Guard,
     Fixed,
 }
@@ -184,6 +187,11 @@ fn pages() -> impl Strategy<Value = u16> {
     prop_oneof![8 => 1..16_u16, 2 => 1..1100_u16, 1 => Just(512)]
 }
 
+/// Pages that are left free before an end.
+fn often_none() -> impl Strategy<Value = u16> {
+    prop_oneof![3 => Just(0), 1 => 0..3_u16, 1 => 0..1100_u16]
+}
+
 fn rights() -> impl Strategy<Value = Rights> {
     prop_oneof![
         6 => Just(Rights::ReadWrite),
@@ -207,6 +215,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         6 => Just(Kind::Zero),
         1 => (0..1024_u16).prop_map(Kind::Device),
         1 => Just(Kind::Device(512)),
+        1 => often_none().prop_map(Kind::TopDevice),
         1 => Just(Kind::Guard),
         1 => Just(Kind::Fixed),
     ];
@@ -227,6 +236,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         4 => (0..4_u16).prop_map(|block| Place::Arena(512 * block)),
         1 => (0..2048_u16, 0..2048_u16, 0..12_u8)
             .prop_map(|(from, pages, align)| Place::Within(from, pages, align)),
+        4 => often_none().prop_map(Place::Top),
     ];
     let bytes = prop_oneof![
         1 => 0..3_u64,

@@ -84,7 +84,7 @@ impl World {
             Some(_) => space.write(from, &bytes, memory),
             None => space.read(from, &mut bytes, memory),
         });
-        let result = result.map_err(|error| (error.address.as_u64(), error.refusal));
+        let result = result.map_err(|error| (error.address, error.refusal));
         assert_eq!(result, stopped.map_or(Ok(()), Err));
         if byte.is_none() {
             assert!(bytes.starts_with(&expected), "bytes from {start:#x}");
@@ -103,12 +103,12 @@ impl World {
         let features = self.features;
         let mut bytes = Vec::new();
         let mut next_page = 0;
-        for address in start..start + size {
+        for address in (0..size).map(|done| start.saturating_add(done)) {
             if address >= next_page {
-                next_page = (address | (PAGE - 1)) + 1;
-                if half.is_some() && address < PAGE {
+                if half.is_some() && address < PAGE || address >= World::top(half) {
                     return (bytes, Some((address, BytesRefusal::OutsideHalf)));
                 }
+                next_page = (address | (PAGE - 1)) + 1;
                 let room = self.room();
                 let effect = self
                     .plain(half)

@@ -3,9 +3,9 @@
 
 use faultline_memory::paging::{Cache, LeafSize};
 use faultline_memory::space::{AllocateError, Backing, HALF, LOWEST, Placement, Request, Rights};
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
-use super::common::machine::KERNEL_BASE;
+use super::common::machine::{KERNEL_BASE, KERNEL_END};
 use super::common::operations::{Half, KERNEL};
 use super::common::snapshot::entries;
 use super::fault::Room;
@@ -15,9 +15,10 @@ use super::script::{Kind, Place, Wish};
 
 impl World {
     pub fn allocate(&mut self, half: Half, wish: &Wish) {
-        let backing = self.backing(wish.kind);
+        let size = size_of(wish);
+        let backing = self.backing(wish.kind, size);
         self.devices += 1;
-        let placement = placement(half, wish.place);
+        let placement = placement(half, wish, size);
         let mut request = Request::new(wish.bytes, backing)
             .rights(wish.rights)
             .fault_around(wish.fault_around)
@@ -35,10 +36,13 @@ impl World {
             .with(half, |space, memory| space.allocate(request, memory));
         match (expected, result) {
             (Err(error), result) => assert_eq!(result, Err(error)),
-            (Ok((_, region)), Err(error)) => {
-                assert_eq!(error, AllocateError::OutOfFrames);
+            (Ok((_, region)), Err(AllocateError::OutOfFrames(shortage))) => {
                 assert!(room.frames < most_frames(&region), "{room:?} is enough");
+                assert_eq!(shortage.available, room.frames);
+                let needed = room.frames + 1..=most_frames(&region);
+                assert!(needed.contains(&shortage.needed), "{shortage:?}");
             }
+            (Ok(_), Err(error)) => panic!("{error}"),
             (Ok((base, region)), Ok(made)) => {
                 assert_eq!((made.base.as_u64(), made.size), (base, region.size));
                 self.plain(half).add(base, region);
@@ -53,7 +57,7 @@ impl World {
         }
     }
 
-    fn backing(&self, kind: Kind) -> Backing {
+    fn backing(&self, kind: Kind, size: u64) -> Backing {
         match kind {
             Kind::Immediate => Backing::Immediate,
             Kind::Demand => Backing::Demand,
@@ -64,6 +68,10 @@ impl World {
                 let start = self.machine.device() + self.devices * 2 * HUGE;
                 let start = start + u64::from(pages) * PAGE;
                 Backing::Device(start, Cache::Uncached)
+            }
+            Kind::TopDevice(pages) => {
+                let end = self.features.physical_end() - u64::from(pages) * PAGE;
+                Backing::Device(PhysAddr::new(end - size.max(PAGE)), Cache::Uncached)
             }
             Kind::Guard => Backing::Guard,
             Kind::Fixed => Backing::Fixed,
@@ -83,7 +91,7 @@ impl World {
         if wish.bytes == 0 {
             return Err(AllocateError::ZeroSize);
         }
-        let size = wish.bytes.next_multiple_of(page);
+        let size = size_of(wish);
         if !wish.fault_around.is_power_of_two() || wish.fault_around > 512 {
             return Err(AllocateError::BadFaultAround {
                 pages: wish.fault_around,
@@ -108,7 +116,7 @@ impl World {
         }
         let plain = &self.halves[&half];
         let (low, high) = match half {
-            KERNEL => (KERNEL_BASE, KERNEL_BASE + 1024 * HUGE),
+            KERNEL => (KERNEL_BASE, KERNEL_END),
             Some(_) => (LOWEST, HALF),
         };
         let first_fit = |low, high, align| {
@@ -210,9 +218,15 @@ impl World {
     }
 }
 
-fn placement(half: Half, place: Place) -> Placement {
+/// What is asked for, in whole pages of the size that is asked for.
+fn size_of(wish: &Wish) -> u64 {
+    let page = wish.page_size.unwrap_or(LeafSize::Size4KiB);
+    wish.bytes.next_multiple_of(page.bytes())
+}
+
+fn placement(half: Half, wish: &Wish, size: u64) -> Placement {
     let arena = |page: u16| VirtAddr::new(World::arena(half) + u64::from(page) * PAGE);
-    match place {
+    match wish.place {
         Place::Anywhere => Placement::Anywhere,
         Place::Arena(page) => Placement::At(arena(page)),
         Place::Within(from, pages, align) => {
@@ -222,6 +236,11 @@ fn placement(half: Half, place: Place) -> Placement {
                 below: below.as_u64(),
                 align: PAGE << align,
             }
+        }
+        Place::Top(pages) => {
+            let base = World::top(half) - size.max(PAGE) - u64::from(pages) * PAGE;
+            let page = wish.page_size.unwrap_or(LeafSize::Size4KiB);
+            Placement::At(VirtAddr::new(base).align_down(page.bytes()))
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Every refusal of an allocation, by its variant, and that it changed nothing.
 
+use faultline_memory::frames::Shortage;
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{AllocateError, Backing, HALF, Placement, Request};
 use x86_64::VirtAddr;
 
-use crate::common::machine::{KERNEL_BASE, Machine};
+use crate::common::machine::{KERNEL_BASE, KERNEL_END, Machine};
 use crate::common::operations::{BIG, Half, KERNEL, LOW, PAGE, at};
 use crate::common::snapshot::Snapshot;
 
@@ -117,7 +118,7 @@ fn a_region_lies_in_its_half_and_not_on_the_null_page() {
         (LOW, KERNEL_BASE, 1),
         (KERNEL, BASE, 1),
         (KERNEL, KERNEL_BASE - PAGE, 1),
-        (KERNEL, KERNEL_BASE + (1 << 40) - PAGE, 2),
+        (KERNEL, KERNEL_END - PAGE, 2),
     ];
     for (half, base, pages) in cases {
         let request = Request::new(pages * PAGE, Backing::Demand).placement(at(base));
@@ -208,6 +209,11 @@ fn what_cannot_fit_is_refused_before_any_of_it_is_zeroed() {
     let free = machine.counts().free;
     let request = Request::new((free + 1) * PAGE, Backing::Immediate);
     let refused = allocate_refused(&mut machine, LOW, request);
-    assert_eq!(refused, AllocateError::OutOfFrames);
+    // Tables and a record come on top: five leaf tables, one each above, a node.
+    let shortage = Shortage {
+        needed: free + 1 + (free + 1).div_ceil(512) + 2 + 1,
+        available: free,
+    };
+    assert_eq!(refused, AllocateError::OutOfFrames(shortage));
     assert_eq!(machine.bytes.read(frame), 7);
 }

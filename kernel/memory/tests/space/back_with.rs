@@ -1,6 +1,7 @@
 //! Pages that are backed with a frame of the caller's: the page has the frame
 //! and its bytes, or the frame comes back and nothing has changed.
 
+use faultline_memory::frames::Shortage;
 use faultline_memory::frames::{Frame, FrameKind};
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{BackError, Backing, Request, Rights};
@@ -158,7 +159,9 @@ fn without_frames_for_the_tables_the_frame_comes_back() {
         let mut machine = machine_with(LOW, Request::new(PAGE, Backing::Demand), BASE);
         machine.limit(left);
         let refused = back(&mut machine, LOW, BASE);
-        assert_eq!(refused, Err(BackError::OutOfFrames), "{left} frames left");
+        let (needed, available) = (3, left - 1);
+        let shortage = Shortage { needed, available };
+        assert_eq!(refused, Err(BackError::OutOfFrames(shortage)));
         assert_eq!(machine.counts().tables, FIRST_TABLES + 1);
     }
     let mut machine = machine_with(LOW, Request::new(PAGE, Backing::Demand), BASE);

@@ -2,7 +2,7 @@
 //! resolved in software.
 
 use faultline_memory::paging::Cache;
-use faultline_memory::space::{Backing, BytesError, BytesRefusal, Request, Rights};
+use faultline_memory::space::{Backing, BytesError, BytesRefusal, HALF, Request, Rights};
 use faultline_memory::{Access, Outcome, Refusal};
 use x86_64::VirtAddr;
 
@@ -35,10 +35,7 @@ fn write(machine: &mut Machine, half: Half, to: u64, bytes: &[u8]) -> Result<(),
 }
 
 fn stopped_at(address: u64, refusal: BytesRefusal) -> BytesError {
-    BytesError {
-        address: VirtAddr::new(address),
-        refusal,
-    }
+    BytesError { address, refusal }
 }
 
 #[test]
@@ -167,8 +164,7 @@ fn the_other_half_is_outside() {
     let top = 0x7fff_ffff_f000;
     machine.allocate(LOW, Request::new(PAGE, Backing::Demand).placement(at(top)));
     let refused = write(&mut machine, LOW, top + 4094, &[1, 2, 3]);
-    let outside = 0xffff_8000_0000_0000;
-    assert_eq!(refused, Err(stopped_at(outside, BytesRefusal::OutsideHalf)));
+    assert_eq!(refused, Err(stopped_at(HALF, BytesRefusal::OutsideHalf)));
     assert_eq!(read(&mut machine, LOW, top + 4094, 2), Ok(vec![1, 2]));
     let refused = read(&mut machine, None, BASE, 1);
     assert_eq!(refused, Err(stopped_at(BASE, BytesRefusal::OutsideHalf)));

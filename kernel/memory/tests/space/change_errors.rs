@@ -87,7 +87,7 @@ fn discard_takes_whole_pages_of_demand_and_zero_regions() {
     assert_eq!(
         refused,
         Err(DiscardError::NoRegion {
-            address: address(BASE - PAGE)
+            address: BASE - PAGE
         })
     );
     let refused = machine.try_discard(LOW, BASE, 2 * PAGE);
@@ -121,7 +121,7 @@ fn protect_takes_whole_pages_of_managed_regions() {
     assert_eq!(
         refused,
         Err(ProtectError::NoRegion {
-            address: address(BASE - PAGE)
+            address: BASE - PAGE
         })
     );
     let refused = machine.try_protect(LOW, BASE, 2 * PAGE, Rights::Read);

@@ -3,15 +3,19 @@
 
 use std::error::Error;
 
-use faultline_memory::frames::OutOfFrames;
+use faultline_memory::frames::{OutOfFrames, Shortage};
 use faultline_memory::space::{
-    AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, FreeError,
+    AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, FreeError, HALF,
     KernelHalfError, ProtectError, ReserveError,
 };
 use faultline_memory::{Access, NewMemoryError, Refusal};
 use x86_64::{PhysAddr, VirtAddr};
 
 const AT: VirtAddr = VirtAddr::new(0x4000_0000);
+const SHORTAGE: Shortage = Shortage {
+    needed: 7,
+    available: 2,
+};
 
 /// Fails unless the errors say these words, also behind `dyn Error`.
 fn assert_words<const N: usize>(cases: [(&dyn Error, &str); N]) {
@@ -79,7 +83,10 @@ fn an_allocation() {
             &E::ExecutableDevice { start },
             "the device memory at 0x40000000 may be read and written, but not executed",
         ),
-        (&E::OutOfFrames, "no frame is left"),
+        (
+            &E::OutOfFrames(SHORTAGE),
+            "with small pages the region needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
+        ),
     ]);
 }
 
@@ -104,16 +111,16 @@ fn giving_back() {
             "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
         ),
         (
-            &DiscardError::NoRegion { address: AT },
-            "no region holds 0x0000000040000000",
+            &DiscardError::NoRegion { address: HALF },
+            "no region holds 0x0000800000000000",
         ),
         (
             &DiscardError::NotOnDemand { base: AT, backing },
             "the region at 0x0000000040000000 has guard backing, and its pages do not come back by faults: only those of demand and zero regions do",
         ),
         (
-            &DiscardError::OutOfFrames,
-            "no frame is left for the table of a split large page",
+            &DiscardError::OutOfFrames(SHORTAGE),
+            "splitting a large page needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }
@@ -127,8 +134,8 @@ fn a_change_of_rights() {
             "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
         ),
         (
-            &ProtectError::NoRegion { address: AT },
-            "no region holds 0x0000000040000000",
+            &ProtectError::NoRegion { address: HALF },
+            "no region holds 0x0000800000000000",
         ),
         (
             &ProtectError::NotManaged { base: AT, backing },
@@ -139,8 +146,8 @@ fn a_change_of_rights() {
             "the device region at 0x0000000040000000 may be read and written, but not executed",
         ),
         (
-            &ProtectError::OutOfFrames,
-            "no frame is left for what has to be split",
+            &ProtectError::OutOfFrames(SHORTAGE),
+            "splitting regions and large pages needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }
@@ -154,16 +161,16 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
             "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
         ),
         (
-            &ReserveError::NoRegion { address: AT },
-            "no region holds 0x0000000040000000",
+            &ReserveError::NoRegion { address: HALF },
+            "no region holds 0x0000800000000000",
         ),
         (
             &ReserveError::NotOnDemand { base: AT, backing },
             "the region at 0x0000000040000000 has zero backing: only pages of demand regions are reserved",
         ),
         (
-            &ReserveError::OutOfFrames,
-            "there are not so many frames to reserve",
+            &ReserveError::OutOfFrames(SHORTAGE),
+            "the reservation needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
         (
             &BackError::Unaligned { address: AT + 8 },
@@ -177,14 +184,17 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
             &BackError::InUse { page: AT },
             "the page at 0x0000000040000000 is backed already",
         ),
-        (&BackError::OutOfFrames, "no frame is left for a page table"),
+        (
+            &BackError::OutOfFrames(SHORTAGE),
+            "the way to the page needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
+        ),
     ]);
 }
 
 #[test]
 fn bytes_from_outside() {
     let at = |refusal| BytesError {
-        address: AT,
+        address: AT.as_u64(),
         refusal,
     };
     assert_words([
@@ -219,6 +229,10 @@ fn a_memory_a_kernel_half_and_a_space() {
             "no usable range has 5 frames in a row for the bitmap and the fault log",
         ),
         (
+            &NewMemoryError::NoRoom { frames: 1 },
+            "no usable range has 1 frame in a row for the bitmap and the fault log",
+        ),
+        (
             &NewMemoryError::OutOfFrames,
             "no frame is left for the zero frame",
         ),
@@ -234,12 +248,12 @@ fn a_memory_a_kernel_half_and_a_space() {
             "slot 320 of the root is in use already",
         ),
         (
-            &KernelHalfError::OutOfFrames,
-            "no frame is left for a page table",
+            &KernelHalfError::OutOfFrames(SHORTAGE),
+            "the kernel half needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
         (
             &OutOfFrames,
-            "no frame of this size is free: free some memory, or raise the limit",
+            "no frame of this size may be handed out: free some memory, or raise the limit",
         ),
     ]);
 }

@@ -1,12 +1,13 @@
 //! Memory that is given by its physical address: a device's, and what is mapped
 //! for ever. Who may map it, where it may lie, and what is borrowed.
 
+use faultline_memory::Features;
 use faultline_memory::paging::Cache;
 use faultline_memory::space::{AllocateError, Backing, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::allocate_errors::allocate_refused;
-use crate::common::machine::{FIXED_BASE, KERNEL_BASE, Machine};
+use crate::common::machine::{FEATURES, FIXED_BASE, KERNEL_BASE, Machine};
 use crate::common::operations::{KERNEL, LOW, PAGE, at};
 use crate::common::snapshot::Snapshot;
 
@@ -18,7 +19,10 @@ fn address(address: u64) -> VirtAddr {
 
 #[test]
 fn device_memory_is_aligned_within_reach_and_not_managed() {
-    let mut machine = Machine::new();
+    let mut machine = Machine::with_features(Features {
+        physical_bits: 46,
+        ..FEATURES
+    });
     let limit = 1 << 46;
     for (start, size) in [
         (limit, PAGE),

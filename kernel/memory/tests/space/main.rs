@@ -28,5 +28,6 @@ mod reserve;
 mod rows;
 mod spaces;
 mod stale;
+mod tops;
 mod words;
 mod zero_blocks;

@@ -172,7 +172,13 @@ fn a_zero_page_stays_readable_when_no_frame_is_left_to_write_it() {
 
 #[test]
 fn a_reserved_bit_is_a_reason_of_its_own() {
-    let mut machine = machine_with(Request::new(PAGE, Backing::Demand));
+    let features = faultline_memory::Features {
+        physical_bits: 46,
+        ..FEATURES
+    };
+    let mut machine = Machine::with_features(features);
+    let request = Request::new(PAGE, Backing::Demand).placement(at(BASE));
+    machine.allocate(LOW, request);
     machine.write(BASE, 1).expect("writable");
     let level_1 = machine
         .space(0)

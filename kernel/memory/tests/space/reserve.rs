@@ -1,5 +1,6 @@
 //! Reserved pages: no frame until they are touched, and then always one.
 
+use faultline_memory::frames::Shortage;
 use faultline_memory::space::{Backing, Request, ReserveError};
 use faultline_memory::{Outcome, Refusal};
 use x86_64::VirtAddr;
@@ -104,7 +105,11 @@ fn more_than_there_is_cannot_be_reserved_and_nothing_changes() {
     let start = VirtAddr::new(KERNEL_BASE);
     let size = 3 * BIG;
     let refused = machine.with(KERNEL, |space, memory| space.reserve(start, size, memory));
-    assert_eq!(refused, Err(ReserveError::OutOfFrames));
+    let shortage = Shortage {
+        needed: 3 * 512 - 1 + 2,
+        available: 3 * 512,
+    };
+    assert_eq!(refused, Err(ReserveError::OutOfFrames(shortage)));
     assert_eq!(machine.counts(), before);
     machine.limit(3 * 512 - 1 + 2);
     let reserved = machine.with(KERNEL, |space, memory| space.reserve(start, size, memory));
@@ -152,7 +157,7 @@ fn only_whole_pages_of_demand_regions_are_reserved() {
     for call in [reserve, unreserve] {
         assert_eq!(call(&mut machine, BASE, 5), Err(refused));
         let gap = ReserveError::NoRegion {
-            address: VirtAddr::new(BASE - PAGE),
+            address: BASE - PAGE,
         };
         assert_eq!(call(&mut machine, BASE - PAGE, 2), Err(gap));
         let unaligned = ReserveError::Unaligned {
@@ -189,7 +194,10 @@ fn pages_that_hold_a_frame_differ_from_those_that_are_only_reserved() {
 fn a_refused_reservation_says_why() {
     let at = VirtAddr::new(0x5000);
     for (refused, words) in [
-        (ReserveError::NoRegion { address: at }, "0x0000000000005000"),
+        (
+            ReserveError::NoRegion { address: 0x5000 },
+            "0x0000000000005000",
+        ),
         (
             ReserveError::NotOnDemand {
                 base: at,
@@ -198,8 +206,11 @@ fn a_refused_reservation_says_why() {
             "the region at 0x0000000000005000 has zero backing: only pages of demand regions are reserved",
         ),
         (
-            ReserveError::OutOfFrames,
-            "there are not so many frames to reserve",
+            ReserveError::OutOfFrames(Shortage {
+                needed: 5,
+                available: 4,
+            }),
+            "the reservation needs 5 frames, and 4 may be handed out: free some memory, or raise the limit",
         ),
     ] {
         let text = refused.to_string();

@@ -2,6 +2,7 @@
 //! half, and a destroyed one leaves nothing behind.
 
 use faultline_memory::Refusal;
+use faultline_memory::frames::Shortage;
 use faultline_memory::space::{Backing, KernelHalfError, Request, Rights};
 use faultline_memory::{KernelHalf, Outcome, Space};
 
@@ -183,13 +184,18 @@ fn the_slots_of_a_kernel_half_lie_in_the_kernel_half() {
     }
     let root = machine.kernel.root();
     // SAFETY: the root stays, and nobody edits the slots meanwhile.
-    let taken = unsafe { KernelHalf::adopt(root, 319..321, &machine.memory) };
-    assert_eq!(taken.err(), Some(KernelHalfError::SlotTaken { slot: 320 }));
+    let taken = unsafe { KernelHalf::adopt(root, 509..511, &machine.memory) };
+    assert_eq!(taken.err(), Some(KernelHalfError::SlotTaken { slot: 510 }));
     for left in 0..3 {
         machine.limit(left);
         // SAFETY: no other half is used, or loaded, with it.
         let made = unsafe { KernelHalf::new(256..258, &[], &machine.memory) };
-        assert_eq!(made.err(), Some(KernelHalfError::OutOfFrames), "{left}");
+        let shortage = Shortage {
+            needed: 3,
+            available: left,
+        };
+        let refused = KernelHalfError::OutOfFrames(shortage);
+        assert_eq!(made.err(), Some(refused));
     }
     let after = faultline_memory::frames::Counts {
         limit: None,

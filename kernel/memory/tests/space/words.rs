@@ -61,7 +61,7 @@ fn every_outcome_says_what_was_done_or_why_nothing_was() {
         "the region does not allow executing",
         "a fixed region with nothing mapped here",
         "a reserved bit is set in a page-table entry",
-        "no frame is left",
+        "too few frames",
     ];
     assert_eq!(Outcome::ALL.map(|outcome| outcome.to_string()), words);
     let refusal = Refusal::Protection(Access::Write).to_string();

@@ -1,12 +1,15 @@
 //! The blocks of the live machine against its counters, and rows of made-up memory.
 
+use memory::space::{Backing, Request};
+
 use super::*;
 
-#[test_case]
-fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
+/// Asserts that the blocks, gathered with these spaces that are not loaded, say
+/// what the counters say.
+fn assert_as_counted(others: &[&Space]) {
     let memory = spaces::memory();
     let (counts, borrowed) = (memory.counts(), memory.borrowed());
-    with(|blocks| {
+    with(others, |blocks| {
         let expected = [
             (FrameState::Free, counts.free),
             (FrameState::Reserved, counts.reserved),
@@ -26,9 +29,22 @@ fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
 }
 
 #[test_case]
+fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
+    assert_as_counted(&[]);
+    let (memory, mut other) = (spaces::memory(), spaces::create().expect("a frame"));
+    let request = Request::new(5 * FRAME, Backing::Immediate);
+    let region = other.allocate(request, memory).expect("frames enough");
+    assert_as_counted(&[&other]);
+    let private = |others: &[&Space]| with(others, |blocks| blocks.total(FrameState::Private));
+    assert_eq!(private(&[&other]) - private(&[]), 5);
+    assert_eq!(other.free(region.base, memory), Ok(5));
+    spaces::destroy(other);
+}
+
+#[test_case]
 fn blocks_are_as_small_as_their_number_allows() {
     let total = spaces::memory().counts().total * FRAME;
-    with(|blocks| {
+    with(&[], |blocks| {
         let most = (MANAGED_ROWS * COLUMNS) as u64;
         assert!(blocks.block_size().is_power_of_two());
         assert!(blocks.block_size() * most >= total);

@@ -9,6 +9,7 @@ pub mod trial;
 use core::fmt::Write;
 
 use heapless::String;
+use memory::words::Count;
 use trial::{AROUND, PAGES, Policy, STRIDE, Trial, Workload};
 
 use crate::{bench, print, println};
@@ -137,7 +138,10 @@ fn sentences([sparse, dense, read, both]: &[Trials; 4], unit: &str) {
         .map(|trials| trials[Policy::Large as usize].fallbacks)
         .sum();
     if fallbacks > 0 {
-        println!("2M pages could not be had: small pages stood in, {fallbacks} times.");
+        println!(
+            "2M pages could not be had: small pages stood in, {}.",
+            Count(fallbacks, "time")
+        );
     }
     if unit == bench::TICKS {
         println!("Ticks are this machine's own and change from run to run.");

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use faultline_memory::frames::FrameKind;
-use faultline_memory::space::{Backing, Region};
+use faultline_memory::space::{Backing, HALF, Region};
 use faultline_memory::{Features, Outcome};
 use x86_64::VirtAddr;
 
-use crate::common::machine::{FEATURES, FIRST_TABLES, KERNEL_BASE, Machine, PROCESSORS};
+use crate::common::machine::{
+    FEATURES, FIRST_TABLES, KERNEL_BASE, KERNEL_END, Machine, PROCESSORS,
+};
 use crate::common::operations::{Half, KERNEL, PAGE};
 use crate::common::simulated_memory::SimulatedMemory;
 use crate::common::snapshot::Snapshot;
@@ -59,8 +61,11 @@ impl Player {
         match step {
             Step::Allocate(wish) => {
                 let half = self.half(wish.half);
-                let low = if half == KERNEL { KERNEL_BASE } else { 0 };
-                let request = wish.request(low, self.machine.device());
+                let span = match half {
+                    KERNEL => KERNEL_BASE..KERNEL_END,
+                    Some(_) => 0..HALF,
+                };
+                let request = wish.request(span, self.machine.device());
                 self.unless_refused("allocate", |machine| {
                     machine.try_allocate(half, request).map(|_| ()).is_ok()
                 });
@@ -100,7 +105,7 @@ impl Player {
                         machine.try_discard(half, start, size).is_ok()
                     });
                     if done {
-                        self.forget(half, start, start + size);
+                        self.forget(half, start, start.saturating_add(size));
                     }
                 }
             }
@@ -164,6 +169,8 @@ impl Player {
         let before = Snapshot::of(&self.machine);
         let byte = target.page as u8;
         match self.machine.access(processor, address, kind.into(), user) {
+            // No memory is simulated up to the end of the physical addresses.
+            Ok(physical) if physical >= self.machine.bytes.size() => {}
             Ok(physical) => match kind {
                 Kind::Write => {
                     self.machine.bytes.write(physical, byte);
@@ -191,10 +198,7 @@ impl Player {
         let done = self.machine.with(half, |space, memory| {
             space.read(VirtAddr::new_truncate(start), &mut bytes, memory)
         });
-        let end = done.map_or_else(
-            |error| error.address.as_u64(),
-            |()| start + bytes.len() as u64,
-        );
+        let end = done.map_or_else(|error| error.address, |()| start + bytes.len() as u64);
         for (address, byte) in (start..end).zip(bytes) {
             self.expect(half, address, byte);
         }
@@ -209,10 +213,7 @@ impl Player {
         let done = self.machine.with(half, |space, memory| {
             space.write(VirtAddr::new_truncate(start), &bytes, memory)
         });
-        let end = done.map_or_else(
-            |error| error.address.as_u64(),
-            |()| start + bytes.len() as u64,
-        );
+        let end = done.map_or_else(|error| error.address, |()| start + bytes.len() as u64);
         for address in start..end {
             self.note(half, address, byte);
         }
@@ -293,7 +294,14 @@ impl Player {
         let index = usize::from(target.region).checked_rem(regions.len())?;
         let region = regions[index];
         let page = u64::from(target.page) % (region.size / PAGE + 1);
-        Some((half, region, region.base.as_u64() + page * PAGE))
+        let address = region.base.as_u64() + page * PAGE;
+        // Behind the low half there is no address.
+        let address = if address == HALF {
+            HALF - PAGE
+        } else {
+            address
+        };
+        Some((half, region, address))
     }
 
     // --- what it holds -----------------------------------------------------

@@ -3,12 +3,15 @@
 //! Halves, regions and pages are numbers that are counted round over what there
 //! is, so that most steps hit something.
 
+use std::ops::Range;
+
 use arbitrary::{Arbitrary, Result, Unstructured};
 use faultline_memory::Access;
 use faultline_memory::paging::{Cache, LeafSize};
 use faultline_memory::space::{Backing, Placement, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
 
+use crate::common::machine::PHYSICAL_END;
 use crate::common::operations::{BIG, PAGE};
 
 /// Bytes that a step is made of, whether it uses them all or not: so that a
@@ -84,6 +87,8 @@ enum Behind {
     Demand,
     Zero,
     Device(u8),
+    /// Mostly so that it ends with physical memory.
+    TopDevice(u8),
     Guard,
 }
 
@@ -98,6 +103,8 @@ enum Size {
 enum Place {
     Anywhere,
     At(u16),
+    /// Mostly so that it ends with its half.
+    Top(u8),
     Within(u16, u8),
 }
 
@@ -138,8 +145,20 @@ impl From<Kind> for Access {
 }
 
 impl Wish {
-    /// The request, for a half that begins at `low`. The devices' memory is at `device`.
-    pub fn request(&self, low: u64, device: PhysAddr) -> Request {
+    /// Bytes of the pages that are asked for.
+    fn page(&self) -> u64 {
+        match self.size {
+            None | Some(Size::Small) => PAGE,
+            Some(Size::Large) => BIG,
+            Some(Size::Huge) => 512 * BIG,
+        }
+    }
+
+    /// The request, for a half of this span. The devices' memory is at `device`, or
+    /// ends with physical memory.
+    pub fn request(&self, span: Range<u64>, device: PhysAddr) -> Request {
+        let pages = u64::from(self.pages) % 1200;
+        let size = (pages * PAGE).next_multiple_of(self.page());
         let backing = match self.backing {
             Behind::Immediate => Backing::Immediate,
             Behind::Demand => Backing::Demand,
@@ -147,13 +166,16 @@ impl Wish {
             Behind::Device(page) => {
                 Backing::Device(device + u64::from(page) * 4 * PAGE, Cache::Uncached)
             }
+            Behind::TopDevice(page) => {
+                let end = PHYSICAL_END - short_of_end(page);
+                Backing::Device(PhysAddr::new(end - size.max(PAGE)), Cache::Uncached)
+            }
             Behind::Guard => Backing::Guard,
         };
-        let pages = u64::from(self.pages) % 1200;
         let mut request = Request::new(pages * PAGE, backing)
             .rights(self.right.into())
             .fault_around(1 << (self.fault_around % 10))
-            .placement(self.place.near(low));
+            .placement(self.place.near(span, size));
         if let Some(size) = self.size {
             request = request.page_size(match size {
                 Size::Small => LeafSize::Size4KiB,
@@ -165,13 +187,24 @@ impl Wish {
     }
 }
 
+/// Bytes short of an end: mostly none.
+fn short_of_end(page: u8) -> u64 {
+    let pages = if page.is_multiple_of(4) { page / 4 } else { 0 };
+    u64::from(pages) * PAGE
+}
+
 impl Place {
-    /// In a stretch of 16 MiB that all regions of a half fight for.
-    fn near(self, low: u64) -> Placement {
-        let start = |page: u16| VirtAddr::new(low + BIG + u64::from(page) % 4096 * PAGE);
+    /// In a stretch of 16 MiB that all regions of a half fight for, or where a
+    /// region of that size ends with its half.
+    fn near(self, span: Range<u64>, size: u64) -> Placement {
+        let start = |page: u16| VirtAddr::new(span.start + BIG + u64::from(page) % 4096 * PAGE);
         match self {
             Self::Anywhere => Placement::Anywhere,
             Self::At(page) => Placement::At(start(page)),
+            Self::Top(page) => {
+                let base = span.end - size.max(PAGE) - short_of_end(page);
+                Placement::At(VirtAddr::new(base))
+            }
             Self::Within(page, align) => Placement::Within {
                 from: start(page),
                 below: start(4095).as_u64(),

@@ -144,7 +144,7 @@ fn a_table_is_named_with_its_level_place_space_and_defect() {
     .map(table);
     let words = [
         "it is kept, and no entry of it is in use",
-        "2 entries are said to be in use, and 1 are",
+        "of its entries 2 are counted as in use, and the audit found 1",
         "it is gone",
         "the root has another entry there than the kernel's root",
         "the cursor stands in other tables than those on its way",
@@ -238,8 +238,8 @@ fn a_tree_of_regions_is_named_with_its_half_node_and_defect() {
         "the regions in the node at 0x7000 are out of order",
         "the node at 0x7000 notes a wrong largest gap",
         "entry 3 of the node at 0x7000 notes a wrong span",
-        "7 regions were found, and others are counted",
-        "2 nodes were found, and others are counted",
+        "it holds 7 regions, and counts others",
+        "it has 2 nodes, and counts others",
         "the record that was hit last is not in it",
     ];
     let before = "invariant 5 is broken: the tree of regions in the kernel half: ";
@@ -264,18 +264,18 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
     ]
     .map(count);
     let words = [
-        "frames in all: the counter says 7, and 6 were found",
-        "free frames: the counter says 7, and 6 were found",
-        "used frames: the counter says 7, and 6 were found",
-        "reserved frames: the counter says 7, and 6 were found",
-        "frames kept back: the counter says 7, and 6 were found",
-        "frames of tables: the counter says 7, and 6 were found",
-        "frames of the kernel: the counter says 7, and 6 were found",
-        "private frames: the counter says 7, and 6 were found",
-        "shared frames: the counter says 7, and 6 were found",
-        "zero frames: the counter says 7, and 6 were found",
-        "borrowed frames: the counter says 7, and 6 were found",
-        "frames refused when given back: the counter says 7, and 6 were found",
+        "frames in all: the counter says 7, and the audit found 6",
+        "free frames: the counter says 7, and the audit found 6",
+        "used frames: the counter says 7, and the audit found 6",
+        "reserved frames: the counter says 7, and the audit found 6",
+        "frames kept back: the counter says 7, and the audit found 6",
+        "frames of tables: the counter says 7, and the audit found 6",
+        "frames of the kernel: the counter says 7, and the audit found 6",
+        "private frames: the counter says 7, and the audit found 6",
+        "shared frames: the counter says 7, and the audit found 6",
+        "zero frames: the counter says 7, and the audit found 6",
+        "borrowed frames: the counter says 7, and the audit found 6",
+        "frames refused when given back: the counter says 7, and the audit found 6",
     ];
     assert_words("invariant 1 is broken: ", broken, words);
 }
@@ -298,8 +298,7 @@ fn what_has_no_half_is_named_as_well() {
         ),
         (
             Broken::Leaked { count: 4 },
-            "invariant 6 is broken: 4 leaves and tables were lost in batches that were not \
-             finished",
+            "invariant 6 is broken: leaves and tables lost in batches that were not finished: 4",
         ),
     ];
     for (broken, expected) in lines {

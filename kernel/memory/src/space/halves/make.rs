@@ -12,7 +12,7 @@ use x86_64::structures::paging::PhysFrame;
 use super::super::Half;
 use super::super::regions::Regions;
 use super::{HIGHEST, KernelHalf};
-use crate::frames::OutOfFrames;
+use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::Memory;
 use crate::paging::{Cursor, Entry, Table, slot_base, span_of};
 use crate::tlb::Scope;
@@ -33,8 +33,8 @@ pub enum KernelHalfError {
         /// Its number.
         slot: u16,
     },
-    /// No frame for a table.
-    OutOfFrames,
+    /// Not enough frames for the tables.
+    OutOfFrames(Shortage),
 }
 
 impl fmt::Display for KernelHalfError {
@@ -45,18 +45,12 @@ impl fmt::Display for KernelHalfError {
                 "the slots {start}..{end} do not lie in the kernel half, which is 256..512"
             ),
             Self::SlotTaken { slot } => write!(f, "slot {slot} of the root is in use already"),
-            Self::OutOfFrames => f.write_str("no frame is left for a page table"),
+            Self::OutOfFrames(shortage) => write!(f, "the kernel half {shortage}"),
         }
     }
 }
 
 impl Error for KernelHalfError {}
-
-impl From<OutOfFrames> for KernelHalfError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
-}
 
 impl KernelHalf {
     /// Makes a kernel half with a root of its own. `window` are the level 4
@@ -77,13 +71,17 @@ impl KernelHalf {
         fixed: &[Range<u16>],
         memory: &Memory,
     ) -> Result<Self, KernelHalfError> {
-        let root = memory.new_table()?;
-        let made = Self::below(root, window, fixed, memory);
-        if made.is_err() {
+        let tables = 1 + slots(&window, fixed).count() as u64;
+        let short = || KernelHalfError::OutOfFrames(memory.shortage(tables));
+        let root = memory.new_table().map_err(|OutOfFrames| short())?;
+        Self::below(root, window, fixed, memory).map_err(|error| {
             // SAFETY: nothing was linked into it, and no processor knows it.
             memory.free_frame(unsafe { root.into_frame() });
-        }
-        made
+            match error {
+                KernelHalfError::OutOfFrames(_) => short(),
+                other => other,
+            }
+        })
     }
 
     /// Makes the kernel half below the root that is loaded now: the `window`
@@ -118,9 +116,7 @@ impl KernelHalf {
         fixed: &[Range<u16>],
         memory: &Memory,
     ) -> Result<Self, KernelHalfError> {
-        let all = || core::iter::once(&window).chain(fixed);
-        let slots = || all().cloned().flatten();
-        for &Range { start, end } in all() {
+        for &Range { start, end } in core::iter::once(&window).chain(fixed) {
             if start >= end || start < 256 || end > 512 {
                 return Err(KernelHalfError::NotInKernelHalf { start, end });
             }
@@ -130,18 +126,19 @@ impl KernelHalf {
         let direct_map = memory.direct_map();
         let mut cursor = Cursor::new(direct_map, root, 4, slot_base(window.start));
         let mut missing = 0;
-        for slot in slots() {
+        for slot in slots(&window, fixed) {
             cursor.seek(slot_base(slot));
             if cursor.level() != 4 || cursor.entry() != Entry::UNUSED {
                 return Err(KernelHalfError::SlotTaken { slot });
             }
             missing += 1;
         }
-        memory.keep_back(missing)?;
-        for slot in slots() {
+        let short = |OutOfFrames| KernelHalfError::OutOfFrames(memory.shortage(missing));
+        memory.keep_back(missing).map_err(short)?;
+        for slot in slots(&window, fixed) {
             cursor.seek(slot_base(slot));
             if cursor.level() == 4 {
-                cursor.descend(memory.take_table()?);
+                cursor.descend(memory.take_table().map_err(short)?);
             } else {
                 // A slot that was named twice needs no second table.
                 memory.let_go(1);
@@ -160,4 +157,9 @@ impl KernelHalf {
             zero_seen: memory.zero_seen(),
         }))
     }
+}
+
+/// All slots that are to get tables.
+fn slots<'a>(window: &'a Range<u16>, fixed: &'a [Range<u16>]) -> impl Iterator<Item = u16> + 'a {
+    core::iter::once(window).chain(fixed).cloned().flatten()
 }

@@ -156,14 +156,18 @@ impl Regions {
         bases: &[u64],
         frames: &mut Frames,
     ) -> Result<(), OutOfFrames> {
+        self.spares.fill(self.nodes_for(bases), frames)?;
+        self.reserved = bases.len();
+        Ok(())
+    }
+
+    /// Nodes that [`Self::reserve`] makes sure of, a frame each.
+    pub(crate) fn nodes_for(&self, bases: &[u64]) -> u64 {
         let splits = |base: &u64| {
             let root = self.tree.root();
             root.map_or(1, |root| root.splits(*base, bases.len()))
         };
-        let nodes = bases.iter().map(splits).sum();
-        self.spares.fill(nodes, frames)?;
-        self.reserved = bases.len();
-        Ok(())
+        bases.iter().map(splits).sum()
     }
 
     /// Gives the frames back that hold no regions.

@@ -4,6 +4,7 @@
 
 mod changes;
 
+use faultline_memory::frames::Shortage;
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{AllocateError, Backing, Request};
 use faultline_memory::{Access, Refusal};
@@ -15,43 +16,59 @@ use crate::common::snapshot::Snapshot;
 const BASE: u64 = 0x4000_0000;
 const OF_2M: LeafSize = LeafSize::Size2MiB;
 
-/// Runs an operation, which says whether it had frames enough, with 0, 1, 2, ...
-/// frames left, each time on the machine as it was. Returns how many it needed.
-fn frames_needed(
+/// Runs an operation, which says whether it had frames enough and if not, what
+/// there was and would have to be, with 0, 1, 2, ... frames left, each time on the
+/// machine as it was. Returns how many it needed, and how many it said.
+fn frames_needed_and_told(
     machine: &mut Machine,
-    mut operation: impl FnMut(&mut Machine) -> Result<(), ()>,
-) -> u64 {
-    let free = machine.counts().free;
+    mut operation: impl FnMut(&mut Machine) -> Result<(), Option<Shortage>>,
+) -> (u64, Option<u64>) {
+    let (free, mut told) = (machine.counts().free, None);
     for left in 0..free {
         machine.limit(left);
         let before = Snapshot::of(machine);
-        if operation(machine).is_ok() {
+        let Err(shortage) = operation(machine) else {
             machine.check();
-            return left;
-        }
+            return (left, told);
+        };
         machine.check();
+        if let Some(Shortage { needed, available }) = shortage {
+            assert!(available == left && needed > left, "{shortage:?}");
+            assert_eq!(told.replace(needed).unwrap_or(needed), needed);
+        }
         let what = format!("with {left} frames left");
         before.assert_unchanged(&Snapshot::of(machine), &what);
     }
     panic!("not even {free} frames are enough");
 }
 
-fn allocation(request: Request) -> impl FnMut(&mut Machine) -> Result<(), ()> {
+/// How many frames an operation needs; it says no other number.
+fn frames_needed(
+    machine: &mut Machine,
+    operation: impl FnMut(&mut Machine) -> Result<(), Option<Shortage>>,
+) -> u64 {
+    let (needed, told) = frames_needed_and_told(machine, operation);
+    assert_eq!(told.unwrap_or(needed), needed);
+    needed
+}
+
+fn allocation(request: Request) -> impl FnMut(&mut Machine) -> Result<(), Option<Shortage>> {
     move |machine| match machine.try_allocate(LOW, request) {
         Ok(_) => Ok(()),
-        Err(error) => {
-            assert_eq!(error, AllocateError::OutOfFrames);
-            Err(())
-        }
+        Err(AllocateError::OutOfFrames(shortage)) => Err(Some(shortage)),
+        Err(error) => panic!("{error}"),
     }
 }
 
-fn access(address: u64, access: Access) -> impl FnMut(&mut Machine) -> Result<(), ()> {
+fn access(
+    address: u64,
+    access: Access,
+) -> impl FnMut(&mut Machine) -> Result<(), Option<Shortage>> {
     move |machine| match machine.access(0, address, access, false) {
         Ok(_) => Ok(()),
         Err(refusal) => {
             assert_eq!(refusal, Refusal::OutOfFrames);
-            Err(())
+            Err(None)
         }
     }
 }
@@ -76,12 +93,11 @@ fn allocating_large_and_small_pages_at_once() {
     let mut machine = Machine::new();
     let request = Request::new(BIG + 2 * PAGE, Backing::Immediate);
     let place = at(BASE - PAGE);
-    let needed = frames_needed(&mut machine, allocation(request.placement(place)));
-    assert_eq!(
-        needed,
-        1 + 512 + 2 + 1 + 2 + 2,
-        "two leaf tables, two above"
-    );
+    let allocation = allocation(request.placement(place));
+    let (needed, told) = frames_needed_and_told(&mut machine, allocation);
+    let expected = 1 + 512 + 2 + 1 + 2 + 2;
+    assert_eq!(needed, expected, "two leaf tables, two above");
+    assert_eq!(told, Some(expected + 1), "small pages need one more");
 }
 
 #[test]
@@ -89,8 +105,8 @@ fn allocating_a_device_region() {
     let mut machine = Machine::new();
     let device = Backing::Device(machine.device(), faultline_memory::paging::Cache::Uncached);
     let request = Request::new(BIG + PAGE, device).placement(at(BASE));
-    let needed = frames_needed(&mut machine, allocation(request));
-    assert_eq!(needed, 1 + 3);
+    let (needed, told) = frames_needed_and_told(&mut machine, allocation(request));
+    assert_eq!((needed, told), (1 + 3, Some(1 + 4)));
 }
 
 #[test]
