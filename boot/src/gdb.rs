@@ -18,6 +18,15 @@ use crate::strip::LOADER_CONFIG_SECTION;
 /// What one top-level table entry maps (Intel SDM vol. 3A, 4.5).
 const SLOT: u64 = 1 << 39;
 
+/// What is said to a person who is to start gdb.
+#[must_use]
+pub fn words(kernel: &Path) -> String {
+    format!(
+        "stopped before the first instruction; in another terminal type\n  {}",
+        command_line(kernel)
+    )
+}
+
 /// The line to type. It ends at the kernel's first instruction, where the place of the kernel is known.
 ///
 /// The breakpoint is a hardware one: the kernel's memory is not mapped yet.

@@ -4,10 +4,11 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
+//! options -> image (strip) -> machine (firmware, display, guest) -> run (control, fitness) -> status, reset
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view)
 //! what the threads report to run: event
+//! what holds from the first moment to the last: watch, scratch, say
 //! figures of a measured guest: figures -> baseline (environment)
 //! ```
 //!
@@ -15,6 +16,8 @@
 //! of its backtraces (backtrace, symbols), are the only thing on standard
 //! output, every word of QEMU and of `boot` goes to standard error, and no QEMU
 //! outlives its `boot`.
+
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod backtrace;
 pub mod baseline;
@@ -24,6 +27,7 @@ pub mod environment;
 mod event;
 pub mod figures;
 pub mod firmware;
+mod fitness;
 #[cfg(test)]
 mod fixture;
 pub mod gdb;
@@ -34,15 +38,18 @@ pub mod machine;
 pub mod notice;
 pub mod opening;
 pub mod options;
-mod output;
+pub mod output;
 pub mod picture;
 pub mod prompt;
 pub mod qemu;
 pub mod reset;
 pub mod run;
+pub mod say;
+pub mod scratch;
 pub mod script;
 pub mod status;
 pub mod strip;
 pub mod symbols;
 mod typing;
 pub mod view;
+pub mod watch;

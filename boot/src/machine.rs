@@ -34,8 +34,9 @@ pub struct Parts<'a> {
     pub control: RawFd,
     /// QEMU's end of the second control connection, for questions
     pub questions: RawFd,
-    /// Where QEMU logs that a reset was a triple fault
-    pub reset_log: &'a Path,
+    /// Where QEMU logs that a reset was a triple fault: a file by its descriptor, since QEMU finds
+    /// a pattern in a path with `%`
+    pub reset_log: RawFd,
 }
 
 /// QEMU's arguments, those of `--qemu-arg` last.
@@ -71,7 +72,7 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
     arguments.flag("-no-reboot");
     arguments.pair("-action", "shutdown=pause");
     arguments.pair("-d", "cpu_reset");
-    arguments.pair("-D", parts.reset_log);
+    arguments.pair("-D", format!("/dev/fd/{}", parts.reset_log));
 
     match parts.display {
         Display::None => arguments.pair("-display", "none"),
@@ -163,7 +164,7 @@ mod tests {
             serial: 7,
             control: 9,
             questions: 11,
-            reset_log: Path::new("/run/reset"),
+            reset_log: 13,
         };
         change(&mut parts);
         arguments(&options, &parts)

@@ -1,17 +1,17 @@
 //! The runner's flow, from the command line to the exit status.
 
-use std::io::{self, Write};
-use std::num::NonZero;
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write};
 use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
-use std::{env, fs, path};
+use std::panic;
 
 use anyhow::{Context, Result, bail};
 use boot::backtrace::Named;
 use boot::baseline::{Baseline, Verdict};
-use boot::control::connection;
+use boot::control::{connection, inherited};
 use boot::display::{self, Display};
 use boot::environment::Environment;
 use boot::figures::{Figures, Picked};
@@ -19,91 +19,134 @@ use boot::image::Firmware;
 use boot::machine::{Parts, QEMU, arguments};
 use boot::options::{Options, format_memory};
 use boot::run::{Connections, Ended, Run, run};
+use boot::scratch::Scratch;
 use boot::script::Script;
-use boot::status::{Outcome, RUNNER_FAILED};
+use boot::status::{Early, Outcome, RUNNER_FAILED};
 use boot::symbols::Symbols;
-use boot::{firmware, gdb, guest, image, reset};
+use boot::watch::Watch;
+use boot::{firmware, gdb, guest, image, reset, say};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // A panic here must not end with the status of a guest that panicked.
+    panic::catch_unwind(status).unwrap_or(RUNNER_FAILED).into()
+}
+
+fn status() -> u8 {
     let options = match Options::try_parse() {
         Ok(options) => options,
+        Err(answer) if answer.use_stderr() => {
+            say::raw(&answer.render().ansi().to_string());
+            return RUNNER_FAILED;
+        }
         Err(answer) => {
-            // clap's own printing chooses the stream; a failure to print leaves nobody to tell.
-            answer.print().ok();
-            return if answer.use_stderr() {
-                RUNNER_FAILED.into()
-            } else {
-                ExitCode::SUCCESS
-            };
+            return ended_by(print(&answer.to_string()).map(|()| 0), say::raw);
         }
     };
-    match boot(&options) {
-        Ok(status) => status.into(),
-        Err(error) => {
-            say_error(&format!("{error:#}"), RUNNER_FAILED);
-            RUNNER_FAILED.into()
+    match Watch::start(options.timeout_seconds()) {
+        Ok(watch) => ended_by(boot(options, &watch), |text| watch.say(text.to_owned())),
+        Err(error) => ended_by(Err(error), say::raw),
+    }
+}
+
+/// The status of what was done, and its error in words.
+fn ended_by(result: Result<u8>, say: impl FnOnce(&str)) -> u8 {
+    let error = match result {
+        Ok(status) => return status,
+        Err(error) => error,
+    };
+    match error.downcast_ref::<Early>() {
+        Some(Early(outcome)) => {
+            if !outcome.is_unheard() {
+                say(&format!("boot: {}\n", outcome.words()));
+            }
+            outcome.status()
+        }
+        None => {
+            say(&format!("boot: error: {error:#} (status {RUNNER_FAILED})\n"));
+            RUNNER_FAILED
         }
     }
 }
 
-fn say_error(words: &str, status: u8) {
-    eprintln!("boot: error: {words} (status {status})");
+/// Writes to standard output what is no guest's.
+fn print(text: &str) -> Result<()> {
+    let mut output = io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Early(Outcome::reader_gone()).into()),
+        written => written.context("standard output cannot be written"),
+    }
 }
 
-fn boot(options: &Options) -> Result<u8> {
+fn boot(options: Options, watch: &Watch) -> Result<u8> {
     options.check()?;
-    let cmdline = guest::cmdline(options)?;
-    let script = Script::of(options)?;
-    let image = up_to_date_image(options)?;
+    let scratch = watch.during(Scratch::new)?;
+    let image = make_image(&options, watch, scratch.path())?;
     if options.image_only {
-        println!("{}", path::absolute(&image)?.display());
-        return Ok(0);
+        return watch.during(move || print(&format!("{}\n", image.display())).map(|()| 0));
     }
-    if let Some(file) = &options.compare {
-        return measure(options, &image, file);
+    if let Some(file) = options.compare.clone() {
+        return measure(&options, watch, &scratch, &image, file);
     }
-    let ended = start(options, &image, &cmdline, script, io::stdout())?;
-    let outcome = ended.outcome;
-    let picture = options.screenshot.as_ref();
-    let missing = picture.filter(|_| !ended.picture_taken);
-    let plain_success = outcome == Outcome::Exit(0);
-    let silent = missing.is_some() || options.is_test() || options.quiet;
-    if !(plain_success && silent) {
-        eprintln!("boot: {}", outcome.words());
-    }
+    let ended = start(&options, watch, &scratch, &image, io::stdout())?;
+    let mut status = ended.outcome.status();
+    let missing = options.screenshot.as_ref();
+    let missing = missing.filter(|_| !ended.picture_taken);
+    let quiet = missing.is_some() || options.is_test() || options.quiet;
+    let mut words = words_at_the_end(&ended, quiet);
     if let Some(picture) = missing {
-        let status = NonZero::new(outcome.status()).map_or(RUNNER_FAILED, NonZero::get);
-        let picture = picture.display();
-        let words = format!("there is no picture {picture}: the machine ended before it was taken");
-        say_error(&words, status);
-        return Ok(status);
+        if status == 0 {
+            status = RUNNER_FAILED;
+        }
+        words.push_str(&format!(
+            "boot: error: there is no picture {}: the machine ended before it was taken (status {status})\n",
+            picture.display()
+        ));
     }
-    Ok(outcome.status())
+    if !ended.outcome.is_unheard() {
+        watch.say(words);
+    }
+    Ok(status)
 }
 
-fn up_to_date_image(options: &Options) -> Result<PathBuf> {
-    let (firmware, name) = if options.uefi {
-        (Firmware::Uefi, "UEFI")
-    } else {
-        (Firmware::Bios, "BIOS")
-    };
-    let image = image::path(&options.kernel, firmware);
-    let boot = env::current_exe().context("boot cannot find its own file")?;
-    if image::is_stale(&image, &[&options.kernel, &boot]) {
-        let started = Instant::now();
-        if !options.quiet {
-            eprint!(
-                "boot: making the {name} disk image of {} ... ",
-                options.kernel_name()
-            );
-        }
-        image::write(&options.kernel, firmware, &image)?;
-        if !options.quiet {
-            eprintln!("{:.1} s", started.elapsed().as_secs_f32());
-        }
+/// All that is to be said of a run's end.
+fn words_at_the_end(ended: &Ended, quiet: bool) -> String {
+    let mut words = String::new();
+    if ended.heard.within_line {
+        words.push('\n');
     }
-    Ok(image)
+    if let Some(text) = &ended.heard.firmware {
+        words.push_str(&format!(
+            "boot: no kernel started; the firmware said\n{text}\n"
+        ));
+    } else if !ended.heard.kernel_started && ended.outcome.is_of_machine() {
+        words.push_str("boot: no kernel started: the firmware or the boot loader came to no end\n");
+    }
+    if let Some(registers) = &ended.registers {
+        words.push_str(&format!("boot: {}\n", reset::report(registers)));
+    }
+    if !(quiet && ended.outcome == Outcome::Exit(0)) {
+        words.push_str(&format!("boot: {}\n", ended.outcome.words()));
+    }
+    words
+}
+
+fn make_image(options: &Options, watch: &Watch, scratch: &Path) -> Result<PathBuf> {
+    let firmware = if options.uefi {
+        Firmware::Uefi
+    } else {
+        Firmware::Bios
+    };
+    let kernel = options.kernel.clone();
+    let image = if options.image_only {
+        path::absolute(image::path(&kernel, firmware))?
+    } else {
+        scratch.join("disk.img")
+    };
+    watch.during(move || {
+        image::write(&kernel, firmware, &image)?;
+        Ok(image)
+    })
 }
 
 /// What a comparison measures: memory management as a whole on the machine that
@@ -116,8 +159,16 @@ const PARTS: [(&str, Option<u64>); 4] = [
 ];
 
 /// Measures on one machine after the other, and compares with the figures in `file`, or writes them there.
-fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
-    let before = Baseline::read(file)?;
+fn measure(
+    options: &Options,
+    watch: &Watch,
+    scratch: &Scratch,
+    image: &Path,
+    file: PathBuf,
+) -> Result<u8> {
+    let (measured, path) = (options.clone(), file.clone());
+    let (before, environment) =
+        watch.during(move || Ok((Baseline::read(&path)?, Environment::of(&measured)?)))?;
     if before.is_none() && !options.update {
         bail!(
             "there is no {} to compare with: `--update` writes it",
@@ -125,7 +176,7 @@ fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
         );
     }
     let mut now = Baseline {
-        environment: Environment::of(options)?,
+        environment,
         instructions: Figures::new(),
     };
     for (part, memory) in PARTS {
@@ -137,15 +188,16 @@ fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
             options.memory = memory;
             suffix = format!(", {} of memory", format_memory(memory));
         }
-        eprintln!(
-            "boot: measuring with {} of memory",
+        watch.say(format!(
+            "boot: measuring with {} of memory\n",
             format_memory(options.memory)
-        );
+        ));
         let (picked, figures) = Picked::new(io::stdout());
-        let cmdline = guest::cmdline(&options)?;
-        let ended = start(&options, image, &cmdline, Script::of(&options)?, picked)?;
+        let ended = start(&options, watch, scratch, image, picked)?;
         if ended.outcome != Outcome::Exit(0) {
-            eprintln!("boot: {}", ended.outcome.words());
+            if !ended.outcome.is_unheard() {
+                watch.say(words_at_the_end(&ended, false));
+            }
             return Ok(ended.outcome.status());
         }
         let known = now.instructions.len();
@@ -155,35 +207,46 @@ fn measure(options: &Options, image: &Path, file: &Path) -> Result<u8> {
             bail!("the guest ended well and printed no figure: is it a kernel that measures?");
         }
     }
-    if let Some(before) = &before {
-        let (text, verdict) = before.compare(&now);
-        println!("\n{text}");
-        if verdict == Verdict::Worse && !options.update {
-            return Ok(Outcome::Panic.status());
+    let update = options.update;
+    watch.during(move || {
+        if let Some(before) = &before {
+            let (text, verdict) = before.compare(&now);
+            print(&format!("\n{text}\n"))?;
+            if verdict == Verdict::Worse && !update {
+                return Ok(Outcome::Panic.status());
+            }
         }
-    }
-    if options.update {
-        now.write(file)?;
-        println!("{} is written", file.display());
-    }
-    Ok(0)
+        if update {
+            now.write(&file)?;
+            print(&format!("{} is written\n", file.display()))?;
+        }
+        Ok(0)
+    })
 }
 
 fn start(
     options: &Options,
+    watch: &Watch,
+    scratch: &Scratch,
     image: &Path,
-    cmdline: &str,
-    script: Option<Script>,
     output: impl Write + Send + 'static,
 ) -> Result<Ended> {
-    let private = tempfile::tempdir().context("there is no room for temporary files")?;
-    let flash = if options.uefi {
-        let ovmf = firmware::find(options.ovmf.as_deref(), &firmware::FOLDERS.map(Path::new))?;
-        Some(firmware::prepare(&ovmf, private.path())?)
-    } else {
-        None
-    };
-    let reset_log = private.path().join("reset.log");
+    let cmdline = guest::cmdline(options)?;
+    let (asked, folder) = (options.clone(), scratch.path().to_owned());
+    let (script, flash, display, mut symbols) = watch.during(move || {
+        let script = Script::of(&asked)?;
+        let flash = if asked.uefi {
+            let ovmf = firmware::find(asked.ovmf.as_deref(), &firmware::FOLDERS.map(Path::new))?;
+            Some(firmware::prepare(&ovmf, &folder)?)
+        } else {
+            None
+        };
+        let symbols = Symbols::of(&asked.kernel);
+        Ok((script, flash, choose_display(&asked), symbols))
+    })?;
+    let mut log = tempfile::tempfile_in(scratch.path())
+        .context("QEMU's log cannot be written among the temporary files")?;
+    let log_of_qemu = inherited(log.try_clone()?)?;
     let (serial, serial_of_qemu) = connection()?;
     let (control, control_of_qemu) = connection()?;
     let (questions, questions_of_qemu) = connection()?;
@@ -192,12 +255,12 @@ fn start(
         &Parts {
             image,
             flash: flash.as_ref(),
-            cmdline,
-            display: &choose_display(options),
+            cmdline: &cmdline,
+            display: &display,
             serial: serial_of_qemu.as_raw_fd(),
             control: control_of_qemu.as_raw_fd(),
             questions: questions_of_qemu.as_raw_fd(),
-            reset_log: &reset_log,
+            reset_log: log_of_qemu.as_raw_fd(),
         },
     );
     let plan = Run {
@@ -207,30 +270,27 @@ fn start(
             serial,
             control,
             questions,
-            of_qemu: [serial_of_qemu, control_of_qemu, questions_of_qemu],
+            of_qemu: (
+                [serial_of_qemu, control_of_qemu, questions_of_qemu],
+                log_of_qemu,
+            ),
         },
-        timeout: options.timeout_seconds(),
-        firmware_talks: options.uefi,
+        uefi: options.uefi,
+        gdb: options.gdb.then(|| gdb::words(&options.kernel)),
         notice: !options.quiet && !options.gdb,
         script,
-        scratch: private.path().to_owned(),
+        scratch: scratch.path().to_owned(),
     };
-    let may_run = || {
-        if options.gdb {
-            eprintln!("boot: stopped before the first instruction; in another terminal type");
-            eprintln!("  {}", gdb::command_line(&options.kernel));
-        }
-        !options.gdb
-    };
-    let mut symbols = Symbols::of(&options.kernel);
     let output = Named::new(output, move |address| symbols.at(address));
-    let mut ended = run(plan, may_run, output)?;
-    if let Some(registers) = &ended.registers {
-        eprintln!("boot: {}", reset::report(registers));
-    }
-    let log = fs::read(&reset_log).unwrap_or_default();
-    if ended.outcome == Outcome::Reset && reset::is_logged(&String::from_utf8_lossy(&log)) {
-        ended.outcome = Outcome::TripleFault;
+    let mut ended = run(plan, watch, output)?;
+    if ended.outcome == Outcome::Reset {
+        let mut text = Vec::new();
+        log.rewind()
+            .and_then(|()| log.read_to_end(&mut text))
+            .context("QEMU's log cannot be read")?;
+        if reset::is_logged(&String::from_utf8_lossy(&text)) {
+            ended.outcome = Outcome::TripleFault;
+        }
     }
     Ok(ended)
 }
@@ -241,7 +301,9 @@ fn choose_display(options: &Options) -> Display {
         return Display::None;
     }
     display::window_of(QEMU).unwrap_or_else(|| {
-        eprintln!("boot: this {QEMU} can open no window (Debian has them in qemu-system-gui); going on without");
+        say::line(format_args!(
+            "this {QEMU} can open no window (Debian has them in qemu-system-gui); going on without"
+        ));
         Display::None
     })
 }

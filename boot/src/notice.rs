@@ -4,10 +4,13 @@
 //! beside somebody else's.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use crate::say;
 
 /// A start that takes longer is worth a word.
 const SLOW: Duration = Duration::from_secs(2);
@@ -30,7 +33,7 @@ impl Notice {
         if !io::stderr().is_terminal() {
             return Self(None);
         }
-        let (over, waiting) = channel::<()>();
+        let (over, waiting) = bounded::<()>(0);
         let shown = Arc::new(Mutex::new(false));
         let showing = Arc::clone(&shown);
         thread::spawn(move || {
@@ -38,7 +41,7 @@ impl Notice {
                 let mut shown = showing.lock().unwrap_or_else(PoisonError::into_inner);
                 // The wait may have ended before the lock was there.
                 if waiting.recv_timeout(Duration::ZERO) == Err(RecvTimeoutError::Timeout) {
-                    eprint!("boot: {words} ...");
+                    say::raw(&format!("boot: {words} ..."));
                     *shown = true;
                 }
             }
@@ -52,7 +55,7 @@ impl Notice {
             let shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
             drop(over);
             if *shown {
-                eprint!("\r\x1b[K");
+                say::raw("\r\x1b[K");
             }
         }
     }
