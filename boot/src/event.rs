@@ -35,10 +35,7 @@ pub(crate) enum Event {
 }
 
 /// Starts a thread that reports to `events`, a panic of its own too.
-pub(crate) fn spawn(
-    events: &Sender<Event>,
-    work: impl FnOnce(&Sender<Event>) + Send + 'static,
-) {
+pub(crate) fn spawn(events: &Sender<Event>, work: impl FnOnce(&Sender<Event>) + Send + 'static) {
     let events = events.clone();
     thread::spawn(move || {
         if catch_unwind(AssertUnwindSafe(|| work(&events))).is_err() {

@@ -4,9 +4,9 @@
 
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write};
 use std::os::fd::AsRawFd as _;
+use std::panic;
 use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
-use std::panic;
 
 use anyhow::{Context, Result, bail};
 use boot::backtrace::Named;
@@ -35,12 +35,13 @@ fn main() -> ExitCode {
 fn status() -> u8 {
     let options = match Options::try_parse() {
         Ok(options) => options,
-        Err(answer) if answer.use_stderr() => {
-            say::raw(&answer.render().ansi().to_string());
-            return RUNNER_FAILED;
-        }
+        // clap chooses the stream, and the colours.
         Err(answer) => {
-            return ended_by(print(&answer.to_string()).map(|()| 0), say::raw);
+            let printed = written(answer.print());
+            return match answer.use_stderr() {
+                true => RUNNER_FAILED,
+                false => ended_by(printed.map(|()| 0), say::raw),
+            };
         }
     };
     match Watch::start(options.timeout_seconds()) {
@@ -63,7 +64,9 @@ fn ended_by(result: Result<u8>, say: impl FnOnce(&str)) -> u8 {
             outcome.status()
         }
         None => {
-            say(&format!("boot: error: {error:#} (status {RUNNER_FAILED})\n"));
+            say(&format!(
+                "boot: error: {error:#} (status {RUNNER_FAILED})\n"
+            ));
             RUNNER_FAILED
         }
     }
@@ -72,9 +75,19 @@ fn ended_by(result: Result<u8>, say: impl FnOnce(&str)) -> u8 {
 /// Writes to standard output what is no guest's.
 fn print(text: &str) -> Result<()> {
     let mut output = io::stdout();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Early(Outcome::reader_gone()).into()),
-        written => written.context("standard output cannot be written"),
+    written(
+        output
+            .write_all(text.as_bytes())
+            .and_then(|()| output.flush()),
+    )
+}
+
+fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            Err(Early(Outcome::reader_gone()).into())
+        }
+        result => result.context("standard output cannot be written"),
     }
 }
 

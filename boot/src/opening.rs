@@ -185,7 +185,8 @@ mod tests {
             opening.take(said.as_bytes());
             opening.gives_up()
         };
-        let denied = "BdsDxe: failed to load Boot0001 \"UEFI QEMU HARDDISK\" from Sata: Access Denied\r\n";
+        let denied =
+            "BdsDxe: failed to load Boot0001 \"UEFI QEMU HARDDISK\" from Sata: Access Denied\r\n";
         assert!(given_up(denied).unwrap().contains("Secure Boot"));
         let shell = "BdsDxe: failed to load Boot0001: Not Found\r\nBdsDxe: loading Boot0002 \"EFI Internal Shell\" from Fv";
         assert!(given_up(shell).unwrap().contains("nothing to start"));

@@ -109,7 +109,7 @@ pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Resu
         to: output,
         opening: Opening::new(run.uefi),
         notice: match run.notice {
-            true => Notice::after_a_while("waiting for the kernel"),
+            true => Notice::after_a_while(),
             false => Notice::default(),
         },
         prompts,
@@ -187,21 +187,22 @@ impl Owner<'_> {
     /// Waits for the first reason to end, and sees to it that QEMU has ended then.
     ///
     /// `start_typing` is called once the machine is there, and gives what is held until the end.
-    fn await_end(
-        mut self,
-        start_typing: impl FnOnce() -> Result<Option<Keys>>,
-    ) -> Result<Ended> {
+    fn await_end(mut self, start_typing: impl FnOnce() -> Result<Option<Keys>>) -> Result<Ended> {
         let mut start_typing = Some(start_typing);
         let mut _keys = None;
         let mut limit = Some(Limit::new(ANSWER, "QEMU did not answer for 20 seconds"));
         let mut shutdown = None;
         let mut picture_taken = false;
         let (outcome, heard) = loop {
-            let event = match self.watch.next(self.events, limit.as_ref().map(|limit| limit.at)) {
+            let event = match self
+                .watch
+                .next(self.events, limit.as_ref().map(|limit| limit.at))
+            {
                 Next::Message(event) => event,
                 Next::Guard(outcome) => break (outcome, self.kill()),
                 Next::Limit => {
-                    let words = limit.map_or("nobody listens to QEMU any more", |limit| limit.words);
+                    let words =
+                        limit.map_or("nobody listens to QEMU any more", |limit| limit.words);
                     break (Outcome::QemuFailed(words.to_owned()), self.kill());
                 }
             };
@@ -230,9 +231,9 @@ impl Owner<'_> {
                     self.qemu.kill();
                     break (Outcome::reader_gone(), Heard::default());
                 }
-                Event::OutputFailed(error) => bail!(
-                    "the guest's output could not be written, so QEMU was ended: {error}"
-                ),
+                Event::OutputFailed(error) => {
+                    bail!("the guest's output could not be written, so QEMU was ended: {error}")
+                }
                 Event::CtrlC => break (Outcome::Interrupted(SIGINT), self.kill()),
             }
         };

@@ -146,7 +146,10 @@ impl Outcome {
                 duration(*seconds)
             ),
             Self::TimeoutBefore(seconds) => {
-                format!("timeout: no machine ran within {} (status {status})", duration(*seconds))
+                format!(
+                    "timeout: no machine ran within {} (status {status})",
+                    duration(*seconds)
+                )
             }
             Self::TripleFault => {
                 format!("triple fault: the machine reset itself (status {status})")
@@ -158,7 +161,7 @@ impl Outcome {
                 format!("ended by signal {SIGINT} (Ctrl-C) (status {status})")
             }
             Self::Interrupted(signal) => format!("ended by signal {signal} (status {status})"),
-            Self::QemuFailed(words) => format!("{words} (status {status})"),
+            Self::QemuFailed(words) => format!("error: {words} (status {status})"),
         }
     }
 }

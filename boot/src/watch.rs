@@ -139,7 +139,10 @@ fn report_closed_pipe(signals: &Sender<i32>) {
         .collect();
     while poll(&mut polled, None) == Err(Errno::INTR) {}
     let gone = PollFlags::ERR | PollFlags::HUP;
-    if polled.iter().any(|stream| stream.revents().intersects(gone)) {
+    if polled
+        .iter()
+        .any(|stream| stream.revents().intersects(gone))
+    {
         signals.send(SIGPIPE).ok();
     }
 }

@@ -9,10 +9,16 @@ mod defects;
 #[cfg(target_os = "linux")]
 mod ending;
 mod entries;
+#[cfg(target_os = "linux")]
+mod fake;
+#[cfg(target_os = "linux")]
+mod guards;
 mod kernels;
 mod machines;
 mod monitor;
 mod must_fail;
+mod no_kernel;
+mod odd_paths;
 mod pictures;
 mod refusals;
 mod reports;
