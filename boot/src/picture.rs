@@ -105,8 +105,8 @@ impl Picture {
     }
 }
 
-/// The system's words without the path, which the caller names.
-fn cause(error: &io::Error) -> String {
+/// The system's words without the path of a temporary file: the caller names the place.
+pub(crate) fn cause(error: &io::Error) -> String {
     let words = error.to_string();
     match words.split_once(" at path ") {
         Some((words, _)) => words.to_owned(),

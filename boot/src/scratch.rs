@@ -12,6 +12,8 @@ use std::{env, io};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use crate::picture::cause;
+
 /// How the names of these folders begin.
 const PREFIX: &str = "faultline-boot-";
 
@@ -56,7 +58,7 @@ impl Scratch {
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(temporary)
-            .map_err(without_path)?;
+            .map_err(|error| io::Error::other(cause(&error)))?;
         let lock = match File::open(folder.path()) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             lock => lock?,
@@ -82,14 +84,6 @@ fn clear(temporary: &Path) {
         if File::open(&path).is_ok_and(|folder| folder.try_lock().is_ok()) {
             fs::remove_dir_all(&path).ok();
         }
-    }
-}
-
-/// The system's words alone: the caller names the place.
-fn without_path(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::from(error.kind()),
     }
 }
 
