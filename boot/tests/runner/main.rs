@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cargo_runner;
 mod compare;
 mod crash;
 mod defects;
