@@ -4,12 +4,13 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> image (strip) -> machine (firmware, display, guest) -> run (control, fitness) -> status, reset
+//! options -> image (strip) -> launch, machine (firmware, display, guest)
+//!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view)
 //! what the threads report to run: event
 //! what holds from the first moment to the last: watch, scratch, say
-//! figures of a measured guest: figures -> baseline (environment)
+//! figures of a measured guest: measure -> figures -> baseline (environment)
 //! ```
 //!
 //! What always holds: the guest's serial bytes, with names put to the addresses
@@ -23,6 +24,7 @@ pub mod backtrace;
 pub mod baseline;
 pub mod control;
 pub mod display;
+pub mod ended;
 pub mod environment;
 mod event;
 pub mod figures;
@@ -34,7 +36,9 @@ pub mod gdb;
 pub mod guest;
 pub mod image;
 pub mod keyboard;
+pub mod launch;
 pub mod machine;
+pub mod measure;
 pub mod notice;
 pub mod opening;
 pub mod options;

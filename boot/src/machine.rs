@@ -8,14 +8,31 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
 
 use crate::display::Display;
 use crate::firmware::Flash;
 use crate::guest::CMDLINE_FILE;
 use crate::options::{Options, format_memory};
+use crate::qemu::tied;
 
 /// The emulator, looked for on PATH.
 pub const QEMU: &str = "qemu-system-x86_64";
+
+/// QEMU's list of processors.
+///
+/// # Errors
+/// QEMU cannot be started, or does not answer.
+pub fn processors() -> Result<String> {
+    let answer = tied(QEMU)
+        .args(["-cpu", "help"])
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{QEMU} cannot be asked"))?;
+    Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+}
 
 /// What a run brings besides the options.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use signal_hook::consts::SIGINT;
 
 use crate::control::{ANSWER, Control, Shutdown, is_end};
+use crate::ended::Ended;
 use crate::event::{self, Event};
 use crate::keyboard::{self, Keys};
 use crate::notice::Notice;
@@ -67,19 +68,6 @@ pub struct Run {
     pub script: Option<Script>,
     /// A folder for files of this run
     pub scratch: PathBuf,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// For the exit status
-    pub outcome: Outcome,
-    /// The first processor's registers as QEMU prints them, after a reset
-    pub registers: Option<String>,
-    /// Whether the picture that was asked for was taken
-    pub picture_taken: bool,
-    /// What came through the serial port
-    pub heard: Heard,
 }
 
 /// Starts QEMU, writes the guest's serial bytes to `output`, types the script, and waits for the end.

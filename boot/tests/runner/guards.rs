@@ -75,7 +75,6 @@ fn a_qemu_that_hangs_at_its_start_is_ended_by_signals_as_at_any_time() {
     }
 }
 
-/// As `sleep` ends and the shell goes on.
 #[test]
 fn a_qemu_that_ends_at_once_is_told_in_one_sentence_and_never_with_a_guests_status() {
     // What QEMU ends with when the guest says 0, and when it panics, among others.
@@ -245,6 +244,24 @@ fn without_any_open_stream_a_script_still_runs() {
     let mut shell = Command::new("sh");
     let shell = shell.args(["-c", closed, runner]).arg(kernel);
     assert_eq!(ended(shell.spawn().unwrap()).status, Some(7));
+}
+
+#[test]
+fn the_list_of_processors_is_an_answer_and_no_failed_run() {
+    let run = run(kernel(), &["--cpu", "help"]);
+    assert_eq!((run.status, run.words.as_str()), (Some(0), ""));
+    assert!(run.guest.contains("qemu64"), "{run:?}");
+}
+
+#[test]
+fn a_run_that_is_ended_before_its_picture_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("picture.png");
+    let fake = FakeQemu::new(HANGS);
+    let arguments = ["--timeout", "1", "--screenshot", picture.to_str().unwrap()];
+    let run = ended(spawn(&mut fake.boot(&arguments)));
+    assert_eq!(run.status, Some(124), "{run:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
