@@ -1,9 +1,10 @@
 //! A picture of the guest's screen, taken through QEMU's control connection and written as PNG.
 //!
 //! That the file can be written is tried before the machine starts, and it is
-//! made under another name beside its own, so that half a picture is never seen. The picture is taken when the screen is at rest: two in a row
-//! are equal. QEMU's own PNG needs a QEMU that was built with it; every QEMU
-//! writes the simpler PPM, and this turns it into PNG.
+//! made under another name beside its own, so that half a picture is never seen.
+//! The picture is taken when the screen is at rest: two in a row are equal.
+//! QEMU's own PNG needs a QEMU that was built with it; every QEMU writes the
+//! simpler PPM, and this turns it into PNG.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

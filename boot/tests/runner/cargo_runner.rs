@@ -41,7 +41,7 @@ fn nothing_is_said_where_nothing_is_built() {
 #[test]
 fn what_is_built_is_shown() {
     let built = script(
-        "echo '   Compiling bootloader v0' >&2; echo '    Finished' >&2",
+        "echo '   Compiling bootloader v0' >&2; echo '    Finished `dev` profile' >&2",
         &[],
     );
     assert_eq!((built.status, built.guest.as_str()), (Some(7), STARTED));
@@ -70,14 +70,14 @@ fn a_build_without_a_network_is_told_what_helps() {
 
 #[test]
 fn flags_that_take_the_place_of_the_projects_are_warned_of_and_not_used_for_the_runner() {
-    let warned = script("", &[("RUSTFLAGS", "-D warnings")]);
+    let warned = script(":", &[("RUSTFLAGS", "-D warnings")]);
     assert_eq!((warned.status, warned.guest.as_str()), (Some(7), STARTED));
     assert!(
         warned.words.contains("add -C force-frame-pointers=yes"),
         "{warned:?}"
     );
     let right = script(
-        "",
+        ":",
         &[("RUSTFLAGS", "-D warnings -C force-frame-pointers=yes")],
     );
     assert_eq!(right.words, "");
