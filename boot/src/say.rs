@@ -39,7 +39,7 @@ pub fn print(text: &str) -> Result<()> {
 /// What became of an answer that was written.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn written(result: io::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
