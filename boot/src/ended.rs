@@ -29,9 +29,9 @@ impl Ended {
             words.push_str(&format!(
                 "boot: no kernel started; the firmware said\n{text}\n"
             ));
-        } else if !self.heard.kernel_started && self.outcome.is_of_machine() {
+        } else if self.heard.no_kernel && self.outcome.is_of_machine() {
             words.push_str(
-                "boot: no kernel started: the firmware or the boot loader came to no end\n",
+                "boot: no kernel started: the machine did not get past its firmware and the boot loader\n",
             );
         }
         if let Some(registers) = &self.registers {

@@ -23,11 +23,11 @@ pub(crate) struct Output<W> {
     pub(crate) prompts: Arc<Prompts>,
 }
 
-/// What is known of the guest's words once they are over.
+/// What is known of the guest's words once they are over. By default nothing is.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// Whether a kernel began to talk
-    pub kernel_started: bool,
+    /// Whether no kernel began to talk
+    pub no_kernel: bool,
     /// What a firmware said that started no kernel
     pub firmware: Option<String>,
     /// Whether the guest stopped within a line, so that the next word begins one of its own
@@ -66,7 +66,7 @@ impl<W: Write> Output<W> {
         self.notice.clear();
         self.prompts.close();
         let heard = Heard {
-            kernel_started: self.opening.has_started(),
+            no_kernel: !self.opening.has_started(),
             firmware: self.opening.unheard(),
             within_line: last != b'\n',
         };

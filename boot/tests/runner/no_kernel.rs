@@ -50,6 +50,22 @@ fn a_machine_without_a_screen_is_named_on_bios() {
 }
 
 #[test]
+fn a_boot_loader_that_stands_still_is_told_at_the_timeout() {
+    // A screen that the boot loader does not find.
+    let machine = [
+        "--qemu-arg=-vga",
+        "--qemu-arg=none",
+        "--qemu-arg=-device",
+        "--qemu-arg=isa-vga",
+    ];
+    let options = ["--headless", "--timeout", "5"];
+    let run = run(&outside("echo_monitor"), &[&machine[..], &options].concat());
+    assert_eq!((run.status, run.guest.as_str()), (Some(124), ""), "{run:?}");
+    let words = "boot: no kernel started: the machine did not get past its firmware";
+    assert!(run.words.starts_with(words), "{run:?}");
+}
+
+#[test]
 fn firmware_that_refuses_the_boot_loader_ends_the_run_before_the_timeout() {
     // Debian's firmware with the usual keys.
     let firmware = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd";
