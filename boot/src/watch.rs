@@ -24,7 +24,7 @@ use crate::say;
 use crate::status::{Early, Outcome};
 
 /// What is left to be done after a guard has spoken may take so long.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// What is said when a thread of `boot` panicked; its own words came before.
 pub(crate) const PANICKED: &str = "boot itself is at fault: a part of it panicked";
