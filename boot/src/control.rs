@@ -6,17 +6,18 @@
 //! shutdown=pause`, so that after the guest's end its processor can still be
 //! looked at; [`Control::await_shutdown`] then lets QEMU go.
 
-use std::io::{self, BufRead as _, BufReader, BufWriter};
+use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use qapi::qmp::{self, Event, ShutdownCause};
+use anyhow::{Context, Result};
+use qapi::qmp::{self, Event, QmpCommand, ShutdownCause};
 use qapi::{Qmp, Stream};
 
 /// QEMU answers in milliseconds, or is broken.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const ANSWER: Duration = Duration::from_secs(20);
 
 /// A connection over which QEMU takes commands and reports events.
 pub struct Control {
@@ -24,36 +25,45 @@ pub struct Control {
 }
 
 impl Control {
-    /// Greets a QEMU that holds the other end of `stream`.
+    /// Greets a QEMU that holds the other end of `stream`, and waits for its answer.
     ///
     /// # Errors
-    /// QEMU ended before it answered (a wrong argument, say), or answered what is no QMP.
-    pub fn connect(stream: UnixStream) -> Result<Self> {
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    /// QEMU ended before it answered (see [`is_end`]), or answered what is no QMP.
+    pub fn connect(stream: UnixStream) -> io::Result<Self> {
         let (reader, writer) = (BufReader::new(stream.try_clone()?), BufWriter::new(stream));
         let mut qmp = Qmp::new(Stream::new(reader, writer));
-        if qmp
-            .inner_mut()
-            .fill_buf()
-            .context("QEMU did not answer")?
-            .is_empty()
-        {
-            bail!("QEMU ended before it started the machine; its own words are above");
+        // The library takes the end of the connection here for a fault of its own, and panics.
+        if qmp.inner_mut().fill_buf()?.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
         }
-        qmp.handshake()
-            .context("QEMU's greeting was not understood")?;
+        qmp.handshake()?;
         Ok(Self { qmp })
+    }
+
+    /// From now on an answer that takes too long is an error.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn expect_answers(&mut self) -> io::Result<()> {
+        let stream = self.qmp.inner_mut().get_mut_read().get_ref();
+        stream.set_read_timeout(Some(ANSWER))
     }
 
     /// Lets the processors run.
     ///
     /// # Errors
     /// QEMU refused, or ended.
-    pub fn start_guest(&mut self) -> Result<()> {
-        self.qmp
-            .execute(&qmp::cont {})
-            .context("QEMU did not start the guest")?;
+    pub fn start_guest(&mut self) -> io::Result<()> {
+        self.qmp.execute(&qmp::cont {})?;
         Ok(())
+    }
+
+    /// The answer of QEMU to a command.
+    ///
+    /// # Errors
+    /// QEMU has ended, or refuses.
+    pub(crate) fn execute<C: QmpCommand>(&mut self, command: &C) -> io::Result<C::Ok> {
+        Ok(self.qmp.execute(command)?)
     }
 
     /// The answer of QEMU's monitor for people to `question`, such as `info mem`.
@@ -97,9 +107,8 @@ impl Control {
     /// debug-exit port.
     #[must_use]
     pub fn await_shutdown(mut self) -> Option<Shutdown> {
-        let stream = self.qmp.inner_mut().get_mut_read().get_ref();
-        stream.set_read_timeout(None).ok()?;
         let cause = self.next_shutdown()?;
+        self.expect_answers().ok()?;
         let registers = matches!(cause, ShutdownCause::guest_reset)
             .then(|| self.ask("info registers").ok())
             .flatten();
@@ -129,6 +138,15 @@ impl Control {
     }
 }
 
+/// Whether an error of a connection means that QEMU closed its end: it has ended, or ends.
+#[must_use]
+pub fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+    )
+}
+
 /// Why the guest stopped.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
@@ -144,8 +162,16 @@ pub struct Shutdown {
 /// The system has no more descriptors.
 pub fn connection() -> io::Result<(UnixStream, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
-    rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())?;
-    Ok((ours, theirs))
+    Ok((ours, inherited(theirs)?))
+}
+
+/// A descriptor that is open, under the same number, in every process which is started while it lives.
+///
+/// # Errors
+/// The system refuses.
+pub fn inherited<D: AsFd>(descriptor: D) -> io::Result<D> {
+    rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::empty())?;
+    Ok(descriptor)
 }
 
 #[cfg(test)]
@@ -233,10 +259,16 @@ mod tests {
     }
 
     #[test]
-    fn a_qemu_that_ends_before_its_greeting_is_an_error_and_no_panic() {
+    fn a_qemu_that_ends_before_its_greeting_or_resets_the_connection_has_ended() {
         let (ours, qemu) = UnixStream::pair().unwrap();
         drop(qemu);
-        let error = Control::connect(ours).map(drop).unwrap_err().to_string();
-        assert!(error.contains("ended before"), "{error}");
+        assert!(is_end(&Control::connect(ours).map(drop).unwrap_err()));
+
+        // What is closed with something unread in it is reset.
+        let (mut ours, qemu) = UnixStream::pair().unwrap();
+        ours.write_all(b"unread").unwrap();
+        drop(qemu);
+        let error = Control::connect(ours).map(drop).unwrap_err();
+        assert!(is_end(&error), "{error}");
     }
 }

@@ -1,7 +1,9 @@
 //! Whether a window can be opened, and which of QEMU's displays opens it.
 
 use std::env;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use crate::qemu::tied;
 
 /// QEMU's displays that are windows, the preferred first.
 const WINDOWS: [&str; 3] = ["cocoa", "gtk", "sdl"];
@@ -28,7 +30,7 @@ pub fn session_has_screen() -> bool {
 /// cannot be asked gets no window; what is wrong with it is said when it is to run.
 #[must_use]
 pub fn window_of(qemu: &str) -> Option<Display> {
-    let answer = Command::new(qemu)
+    let answer = tied(qemu)
         .args(["-display", "help"])
         .stdin(Stdio::null())
         .output();

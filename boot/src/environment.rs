@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::QEMU;
 use crate::options::{Options, format_memory};
+use crate::qemu::tied;
 
 /// What figures were made with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ fn core_library(root: &Path) -> Result<String> {
 }
 
 fn said_by(program: &str, arguments: &[&str]) -> Result<String> {
-    let answer = Command::new(program)
+    let answer = tied(program)
         .args(arguments)
         .output()
         .with_context(|| format!("cannot start {program}"))?;

@@ -5,8 +5,8 @@
 //! of which a run then gets a private copy as a whole. `./setup` looks into the
 //! same folders; a test keeps the two lists in step.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -30,6 +30,9 @@ const PAIRS: [(&str, &str); 5] = [
     ("edk2-x86_64-code.fd", "edk2-i386-vars.fd"),
     ("ovmf-x86_64-code.bin", "ovmf-x86_64-vars.bin"),
 ];
+
+/// Flash comes in blocks of this size.
+const FLASH_BLOCK: usize = 4096;
 
 /// The firmware's flash images as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,13 @@ fn at(path: &Path) -> Result<Ovmf> {
     if !path.is_file() {
         bail!("--ovmf: there is no file {}", path.display());
     }
+    if !holds_code(path).with_context(|| format!("--ovmf: {} cannot be read", path.display()))? {
+        bail!(
+            "--ovmf: {} holds no firmware that can start (its variables alone, perhaps): \
+             name the code file, with the variables beside it",
+            path.display()
+        );
+    }
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -108,6 +118,15 @@ fn at(path: &Path) -> Result<Ovmf> {
         code: path.to_owned(),
         vars,
     })
+}
+
+/// Whether a flash image has what the processor executes first: its last 16 bytes. Those of a file
+/// with variables alone are empty flash.
+fn holds_code(path: &Path) -> io::Result<bool> {
+    let bytes = fs::read(path)?;
+    let first_code = bytes.last_chunk::<16>();
+    Ok(bytes.len().is_multiple_of(FLASH_BLOCK)
+        && first_code.is_some_and(|code| *code != [0xFF; 16]))
 }
 
 /// Flash images ready for one run of QEMU.
@@ -144,7 +163,9 @@ mod tests {
     fn folder_with(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for name in names {
-            fs::write(folder.path().join(name), name).unwrap();
+            let variables = name.to_lowercase().contains("vars");
+            let kind = if variables { 0xFF } else { 0x90 };
+            fs::write(folder.path().join(name), [kind; FLASH_BLOCK]).unwrap();
         }
         folder
     }
@@ -212,6 +233,17 @@ mod tests {
     }
 
     #[test]
+    fn variables_alone_and_what_is_no_flash_image_are_refused() {
+        let folder = folder_with(&["OVMF_VARS.fd", "OVMF_CODE.fd"]);
+        let text = folder.path().join("text");
+        fs::write(&text, "no firmware").unwrap();
+        for path in [folder.path().join("OVMF_VARS.fd"), text] {
+            let error = find(Some(&path), &[]).unwrap_err().to_string();
+            assert!(error.contains("name the code file"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_named_folder_is_searched_and_a_missing_name_is_an_error() {
         let folder = folder_with(&["OVMF_CODE.fd", "OVMF_VARS.fd", "LONE_CODE.fd"]);
         assert_eq!(names(&find(Some(folder.path()), &[]).unwrap()).len(), 2);
@@ -240,7 +272,7 @@ mod tests {
                 .permissions()
                 .readonly()
         );
-        assert_eq!(fs::read(&flash.private).unwrap(), b"OVMF_VARS.fd");
+        assert_eq!(fs::read(&flash.private).unwrap(), [0xFF; FLASH_BLOCK]);
     }
 
     #[test]

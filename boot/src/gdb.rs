@@ -18,19 +18,50 @@ use crate::strip::LOADER_CONFIG_SECTION;
 /// What one top-level table entry maps (Intel SDM vol. 3A, 4.5).
 const SLOT: u64 = 1 << 39;
 
+/// What is said to a person who is to start gdb.
+#[must_use]
+pub fn words(kernel: &Path) -> String {
+    format!(
+        "stopped before the first instruction; in another terminal type\n  {}",
+        command_line(kernel)
+    )
+}
+
 /// The line to type. It ends at the kernel's first instruction, where the place of the kernel is known.
 ///
 /// The breakpoint is a hardware one: the kernel's memory is not mapped yet.
 #[must_use]
 pub fn command_line(kernel: &Path) -> String {
     let offset = fs::read(kernel).ok().and_then(|file| load_offset(&file));
-    let kernel = kernel.display();
-    match offset {
-        Some(offset) => format!(
-            "gdb -ex 'symbol-file {kernel} -o {offset:#x}' -ex 'target remote :1234' -ex 'hbreak _start' -ex continue"
+    let name = for_gdb(&kernel.to_string_lossy());
+    let (load, rest) = match offset {
+        Some(offset) => (
+            format!("symbol-file {name} -o {offset:#x}"),
+            " -ex 'hbreak _start' -ex continue",
         ),
-        None => format!("gdb -ex 'file {kernel}' -ex 'target remote :1234'"),
+        None => (format!("file {name}"), ""),
+    };
+    format!(
+        "gdb -ex {} -ex 'target remote :1234'{rest}",
+        for_shell(&load)
+    )
+}
+
+/// A file's name as one word for gdb, which knows quotes and backslashes like a shell.
+fn for_gdb(name: &str) -> String {
+    let mut word = String::new();
+    for character in name.chars() {
+        if character.is_whitespace() || matches!(character, '\'' | '"' | '\\') {
+            word.push('\\');
+        }
+        word.push(character);
     }
+    word
+}
+
+/// Text as one word for a shell.
+fn for_shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What the boot loader adds to the addresses in the file; `None` when the file does not determine it.
@@ -111,6 +142,11 @@ mod tests {
             line.contains(&symbols) && line.contains("-ex 'target remote :1234'"),
             "{line}"
         );
+        let odd = folder.path().join("it's a kernel");
+        fs::copy(&path, &odd).unwrap();
+        let word = format!("{}/it\\'\\''s\\ a\\ kernel", folder.path().display());
+        let line = command_line(&odd);
+        assert!(line.contains(&format!("'symbol-file {word} -o ")), "{line}");
         fs::write(&path, "no ELF file").unwrap();
         let line = command_line(&path);
         assert!(

@@ -1,15 +1,14 @@
 //! The disk image: the boot loader, its configuration, and the stripped kernel.
 //!
-//! It lies next to the kernel, as `<kernel>.bios.img` or `<kernel>.uefi.img`,
-//! and is used again while neither the kernel nor `boot` (which holds the boot
-//! loader) is newer. It is written under another name and then renamed, so a
+//! Every run makes its own, which takes less than a tenth of a second: nothing
+//! that was made before can be taken for the image of this kernel. Where it is
+//! kept (`--image-only`) it is written under another name and then renamed, so a
 //! reader never sees half of one, and two `boot`s may make the same image.
 
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 use bootloader::{BootConfig, DiskImageBuilder};
@@ -25,7 +24,7 @@ pub enum Firmware {
     Uefi,
 }
 
-/// Where the image of a kernel lies.
+/// Where the image of a kernel is kept: beside it.
 #[must_use]
 pub fn path(kernel: &Path, firmware: Firmware) -> PathBuf {
     let mut name = kernel.as_os_str().to_owned();
@@ -34,18 +33,6 @@ pub fn path(kernel: &Path, firmware: Firmware) -> PathBuf {
         Firmware::Uefi => ".uefi.img",
     });
     name.into()
-}
-
-/// Whether the image has to be made: it is missing, or older than one of its sources.
-#[must_use]
-pub fn is_stale(image: &Path, sources: &[&Path]) -> bool {
-    let modified = |path: &Path| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
-    let Some(made) = modified(image) else {
-        return true;
-    };
-    sources
-        .iter()
-        .any(|source| modified(source).is_none_or(|changed| changed >= made))
 }
 
 /// Writes the image of a kernel.
@@ -98,17 +85,7 @@ pub fn write(kernel: &Path, firmware: Firmware, image: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn file_of_age(folder: &Path, name: &str, seconds: u64) -> PathBuf {
-        let path = folder.join(name);
-        let file = fs::File::create(&path).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(seconds))
-            .unwrap();
-        path
-    }
 
     #[test]
     fn the_image_lies_beside_the_kernel_one_for_each_firmware() {
@@ -121,21 +98,6 @@ mod tests {
             path(kernel, Firmware::Uefi),
             Path::new("/t/debug/deps/frames-12ab.uefi.img")
         );
-    }
-
-    #[test]
-    fn an_image_is_used_again_until_a_source_is_newer() {
-        let folder = tempfile::tempdir().unwrap();
-        let old = file_of_age(folder.path(), "old", 30);
-        let image = file_of_age(folder.path(), "image", 20);
-        let new = file_of_age(folder.path(), "new", 10);
-        assert!(!is_stale(&image, &[&old]));
-        assert!(is_stale(&image, &[&old, &new]));
-        assert!(
-            is_stale(&image, &[&image]),
-            "the same instant may have been before the change"
-        );
-        assert!(is_stale(&folder.path().join("missing"), &[&old]));
     }
 
     #[test]

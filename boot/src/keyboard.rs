@@ -9,16 +9,14 @@
 
 use std::io::{self, Cursor, IsTerminal as _, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
-use signal_hook::consts::SIGINT;
 
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::prompt::Prompts;
 
 /// What Ctrl-C sends.
@@ -74,10 +72,10 @@ impl Drop for Keys {
 }
 
 /// The keys that are pressed from now on, as bytes; their end is that of the terminal.
-pub(crate) fn listen(prompts: Arc<Prompts>, events: Sender<Event>) -> impl Read + Send {
-    let (sender, pressed) = channel();
+pub(crate) fn listen(prompts: Arc<Prompts>, events: &Sender<Event>) -> impl Read + Send + use<> {
+    let (sender, pressed) = unbounded();
     // A thread of its own: Ctrl-C must be seen while the typist waits for the guest.
-    thread::spawn(move || {
+    event::spawn(events, move |events| {
         let mut presses = Presses::default();
         let mut bytes = [0; 1024];
         while let Ok(count @ 1..) = io::stdin().lock().read(&mut bytes) {
@@ -86,7 +84,7 @@ pub(crate) fn listen(prompts: Arc<Prompts>, events: Sender<Event>) -> impl Read 
             let times = typed.iter().filter(|byte| **byte == CTRL_C).count();
             if (0..times).any(|_| presses.is_second(now) || prompts.seen() == 0) {
                 // The receiver is gone when the run has ended for another reason.
-                events.send(Event::Signal(SIGINT)).ok();
+                events.send(Event::CtrlC).ok();
                 return;
             }
             if sender.send(typed.to_vec()).is_err() {

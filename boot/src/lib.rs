@@ -4,11 +4,13 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
+//! options -> image (strip) -> launch, machine (firmware, display, guest)
+//!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view)
 //! what the threads report to run: event
-//! figures of a measured guest: figures -> baseline (environment)
+//! what holds from the first moment to the last: watch, scratch, say
+//! figures of a measured guest: measure -> figures -> baseline (environment)
 //! ```
 //!
 //! What always holds: the guest's serial bytes, with names put to the addresses
@@ -16,33 +18,42 @@
 //! output, every word of QEMU and of `boot` goes to standard error, and no QEMU
 //! outlives its `boot`.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod backtrace;
 pub mod baseline;
 pub mod control;
 pub mod display;
+pub mod ended;
 pub mod environment;
 mod event;
 pub mod figures;
 pub mod firmware;
+mod fitness;
 #[cfg(test)]
 mod fixture;
 pub mod gdb;
 pub mod guest;
 pub mod image;
 pub mod keyboard;
+pub mod launch;
 pub mod machine;
+pub mod measure;
 pub mod notice;
 pub mod opening;
 pub mod options;
-mod output;
+pub mod output;
 pub mod picture;
 pub mod prompt;
 pub mod qemu;
 pub mod reset;
 pub mod run;
+pub mod say;
+pub mod scratch;
 pub mod script;
 pub mod status;
 pub mod strip;
 pub mod symbols;
 mod typing;
 pub mod view;
+pub mod watch;

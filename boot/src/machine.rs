@@ -8,14 +8,31 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
 
 use crate::display::Display;
 use crate::firmware::Flash;
 use crate::guest::CMDLINE_FILE;
 use crate::options::{Options, format_memory};
+use crate::qemu::tied;
 
 /// The emulator, looked for on PATH.
 pub const QEMU: &str = "qemu-system-x86_64";
+
+/// QEMU's list of processors.
+///
+/// # Errors
+/// QEMU cannot be started, or does not answer.
+pub fn processors() -> Result<String> {
+    let answer = tied(QEMU)
+        .args(["-cpu", "help"])
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{QEMU} cannot be asked"))?;
+    Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+}
 
 /// What a run brings besides the options.
 #[derive(Debug)]
@@ -34,8 +51,9 @@ pub struct Parts<'a> {
     pub control: RawFd,
     /// QEMU's end of the second control connection, for questions
     pub questions: RawFd,
-    /// Where QEMU logs that a reset was a triple fault
-    pub reset_log: &'a Path,
+    /// Where QEMU logs that a reset was a triple fault: a file by its descriptor, since QEMU finds
+    /// a pattern in a path with `%`
+    pub reset_log: RawFd,
 }
 
 /// QEMU's arguments, those of `--qemu-arg` last.
@@ -71,7 +89,7 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
     arguments.flag("-no-reboot");
     arguments.pair("-action", "shutdown=pause");
     arguments.pair("-d", "cpu_reset");
-    arguments.pair("-D", parts.reset_log);
+    arguments.pair("-D", format!("/dev/fd/{}", parts.reset_log));
 
     match parts.display {
         Display::None => arguments.pair("-display", "none"),
@@ -163,7 +181,7 @@ mod tests {
             serial: 7,
             control: 9,
             questions: 11,
-            reset_log: Path::new("/run/reset"),
+            reset_log: 13,
         };
         change(&mut parts);
         arguments(&options, &parts)

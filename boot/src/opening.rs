@@ -13,6 +13,23 @@ pub const KERNEL_STARTS: &[u8] = b"\x1b[!p";
 /// A firmware that says more than these bytes without a kernel is heard.
 const LONGEST: usize = 64 * 1024;
 
+/// What OVMF says when it does not start the disk, and what that means.
+const SIGNS: [(&str, &str); 3] = [
+    (
+        ": Access Denied",
+        "the firmware trusts signed programs only (Secure Boot), and the boot loader is not signed: \
+         take firmware without enrolled keys",
+    ),
+    (
+        "\"EFI Internal Shell\"",
+        "the firmware found nothing to start on the disk",
+    ),
+    (
+        "No bootable option or device was found",
+        "the firmware found nothing to start on the disk",
+    ),
+];
+
 /// The way from the firmware's bytes to the kernel's.
 #[derive(Debug)]
 pub struct Opening {
@@ -68,6 +85,14 @@ impl Opening {
     pub fn unheard(&self) -> Option<String> {
         let text = plain(&String::from_utf8_lossy(&self.held));
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Why the firmware will start no kernel, once it says so.
+    #[must_use]
+    pub fn gives_up(&self) -> Option<&'static str> {
+        let said = String::from_utf8_lossy(&self.held);
+        let sign = SIGNS.iter().find(|(words, _)| said.contains(words));
+        sign.map(|(_, reason)| *reason)
     }
 
     fn may_still_begin(&self) -> bool {
@@ -151,6 +176,21 @@ mod tests {
         assert_eq!(text, "");
         assert_eq!(unheard.unwrap(), "BdsDxe: failed to load Boot0001");
         assert_eq!(shown(true, &["\x1b[2J\x1b[01;01H\r\n"]).1, None);
+    }
+
+    #[test]
+    fn a_firmware_that_gives_up_is_understood_and_one_that_goes_on_is_left_alone() {
+        let given_up = |said: &str| {
+            let mut opening = Opening::new(true);
+            opening.take(said.as_bytes());
+            opening.gives_up()
+        };
+        let denied =
+            "BdsDxe: failed to load Boot0001 \"UEFI QEMU HARDDISK\" from Sata: Access Denied\r\n";
+        assert!(given_up(denied).unwrap().contains("Secure Boot"));
+        let shell = "BdsDxe: failed to load Boot0001: Not Found\r\nBdsDxe: loading Boot0002 \"EFI Internal Shell\" from Fv";
+        assert!(given_up(shell).unwrap().contains("nothing to start"));
+        assert_eq!(given_up(OVMF), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory as _, Parser, ValueEnum};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -95,7 +95,7 @@ pub struct Options {
     pub trace_qemu: bool,
 
     /// Let the guest measure itself in instructions (-icount), and power off; opens no window
-    #[arg(help_heading = GUEST, long, conflicts_with_all = ["monitor_script", "screenshot"])]
+    #[arg(help_heading = GUEST, long, conflicts_with_all = ["monitor_script", "screenshot", "after"])]
     pub bench_guest: bool,
 
     /// Give each heap block pages of its own, so that an access past its end faults and is reported
@@ -146,7 +146,7 @@ pub struct Options {
     #[arg(help_heading = MACHINE, long, value_name = "ARG", allow_hyphen_values = true)]
     pub qemu_arg: Vec<String>,
 
-    /// End QEMU after so many seconds with status 124 [default: none; 120 for a test kernel]
+    /// End after so many seconds with status 124 [default: none; 120 for a test kernel]
     #[arg(help_heading = RUN, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
 
@@ -209,6 +209,8 @@ impl Options {
         }
         if self.is_test() {
             self.check_test()?;
+        } else {
+            self.check_no_test()?;
         }
         if self.bench_guest && self.accel != "tcg" {
             bail!(
@@ -233,11 +235,32 @@ impl Options {
             ("--screenshot", self.screenshot.is_some()),
             ("--trace-qemu", self.trace_qemu),
             ("--bench-guest", self.bench_guest),
+            ("--tour", self.tour.is_some()),
+            ("--no-tour", self.no_tour),
         ];
         if let Some((option, _)) = typed.iter().find(|(_, given)| *given) {
             bail!(
                 "{option} needs a prompt, and a test kernel has none: use it with `cargo run -- {option}`"
             );
+        }
+        Ok(())
+    }
+
+    /// Refuses for the kernel itself what only a test kernel can take.
+    fn check_no_test(&self) -> Result<()> {
+        if let Some(word) = &self.filter {
+            let known = Self::command()
+                .get_arguments()
+                .any(|option| option.get_long() == Some(word));
+            if known {
+                bail!("{word} alone means nothing: did you mean --{word}?");
+            }
+            bail!(
+                "{word} means nothing: options begin with --, and the name of a test is for `cargo test {word}`"
+            );
+        }
+        if self.list {
+            bail!("--list is for test kernels: use it with `cargo test -- --list`");
         }
         Ok(())
     }

@@ -109,6 +109,18 @@ fn cargo_bench_is_answered_with_the_commands_that_measure() {
 }
 
 #[test]
+fn what_only_a_test_kernel_can_take_is_refused_for_the_kernel_itself() {
+    let meant = checked(&["uefi"]).unwrap_err();
+    assert!(meant.contains("did you mean --uefi?"), "{meant}");
+    let filter = checked(&["heap"]).unwrap_err();
+    assert!(filter.contains("`cargo test heap`"), "{filter}");
+    let exact = checked(&["heap", "--exact"]).unwrap_err();
+    assert_eq!(filter, exact);
+    let list = checked(&["--list"]).unwrap_err();
+    assert!(list.contains("`cargo test -- --list`"), "{list}");
+}
+
+#[test]
 fn a_missing_kernel_is_refused_with_its_path() {
     let error = options(&["/no/such/kernel"])
         .check()

@@ -1,10 +1,10 @@
 //! A picture of the guest's screen, taken through QEMU's control connection and written as PNG.
 //!
-//! The file is made before the machine starts, under another name beside its
-//! own, so that what cannot be written is said at once and half a picture is
-//! never seen. The picture is taken when the screen is at rest: two in a row
-//! are equal. QEMU's own PNG needs a QEMU that was built with it; every QEMU
-//! writes the simpler PPM, and this turns it into PNG.
+//! That the file can be written is tried before the machine starts, and it is
+//! made under another name beside its own, so that half a picture is never seen.
+//! The picture is taken when the screen is at rest: two in a row are equal.
+//! QEMU's own PNG needs a QEMU that was built with it; every QEMU writes the
+//! simpler PPM, and this turns it into PNG.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,7 +27,6 @@ const LONGEST_DRAWING: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Picture {
     path: PathBuf,
-    unfinished: NamedTempFile,
 }
 
 impl Picture {
@@ -46,30 +45,23 @@ impl Picture {
         if path.is_dir() {
             bail!("--screenshot {shown}: this is a folder; name a file in it");
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder(path);
         if !folder.is_dir() {
             bail!(
                 "--screenshot {shown}: there is no folder {}; make it first",
                 folder.display()
             );
         }
-        let unfinished = tempfile::Builder::new()
-            .prefix(".picture-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(|error| {
-                anyhow!(
-                    "--screenshot {shown}: nothing can be written to the folder {}: {}",
-                    folder.display(),
-                    cause(&error)
-                )
-            })?;
+        // Tried, and taken away again: a run may end before there is a picture.
+        unfinished(path).map_err(|error| {
+            anyhow!(
+                "--screenshot {shown}: nothing can be written to the folder {}: {}",
+                folder.display(),
+                cause(&error)
+            )
+        })?;
         Ok(Self {
             path: path.to_owned(),
-            unfinished,
         })
     }
 
@@ -77,7 +69,7 @@ impl Picture {
     ///
     /// # Errors
     /// QEMU gave no picture, or the file can no longer be written.
-    pub(crate) fn take(mut self, control: &mut Control, scratch: &Path) -> Result<()> {
+    pub(crate) fn take(self, control: &mut Control, scratch: &Path) -> Result<()> {
         let file = scratch.join("screen.ppm");
         let mut look = || -> Result<Vec<u8>> {
             control.screendump(&file)?;
@@ -96,8 +88,9 @@ impl Picture {
         }
         let shown = self.path.display();
         let failed = || format!("the picture {shown} cannot be written");
-        write_png(&decode(&screen)?, self.unfinished.as_file_mut()).with_context(failed)?;
-        self.unfinished
+        let mut unfinished = unfinished(&self.path).with_context(failed)?;
+        write_png(&decode(&screen)?, unfinished.as_file_mut()).with_context(failed)?;
+        unfinished
             .persist(&self.path)
             .map_err(|error| error.error)
             .with_context(failed)?;
@@ -105,8 +98,24 @@ impl Picture {
     }
 }
 
-/// The system's words without the path, which the caller names.
-fn cause(error: &io::Error) -> String {
+/// The folder of a file that may be named without one.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A file beside `path`, to be renamed when it is whole.
+fn unfinished(path: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".picture-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder(path))
+}
+
+/// The system's words without the path of a temporary file: the caller names the place.
+pub(crate) fn cause(error: &io::Error) -> String {
     let words = error.to_string();
     match words.split_once(" at path ") {
         Some((words, _)) => words.to_owned(),

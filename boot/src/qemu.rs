@@ -7,8 +7,14 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Between two looks at a QEMU that is about to end.
+const GLANCE: Duration = Duration::from_millis(2);
 
 /// A running QEMU.
 pub struct Qemu(Child);
@@ -16,19 +22,16 @@ pub struct Qemu(Child);
 impl Qemu {
     /// Starts it. Connections of its own are passed on by their descriptors.
     ///
+    /// The thread that calls this must live as long as QEMU shall: Linux ends QEMU with it.
+    ///
     /// # Errors
     /// There is no such program, or the system refuses to start it.
     pub fn start(program: &str, arguments: &[OsString]) -> Result<Self> {
-        let mut command = Command::new(program);
-        command.args(arguments);
         // Whatever QEMU prints is not the guest's, so it belongs on standard error.
-        command
+        tied(program)
+            .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::from(io::stderr()));
-        // A group of its own: Ctrl-C reaches `boot`, which then ends QEMU in order.
-        command.process_group(0);
-        die_with_parent(&mut command);
-        command
+            .stdout(Stdio::from(io::stderr()))
             .spawn()
             .map(Self)
             .map_err(|error| match error.kind() {
@@ -39,21 +42,29 @@ impl Qemu {
             })
     }
 
-    /// Waits for its end.
+    /// Waits for its end until `deadline`; `None` if it goes on.
     ///
     /// # Errors
     /// The system does not tell.
-    pub fn wait(&mut self) -> Result<ExitStatus> {
-        self.0
-            .wait()
-            .context("QEMU's exit status could not be read")
+    pub fn wait_until(&mut self, deadline: Instant) -> Result<Option<ExitStatus>> {
+        loop {
+            let status = self.0.try_wait();
+            let status = status.context("QEMU's exit status could not be read")?;
+            if status.is_some() || Instant::now() >= deadline {
+                return Ok(status);
+            }
+            thread::sleep(GLANCE);
+        }
     }
 
-    /// Ends QEMU now. It has nothing to save: its disk is a snapshot.
+    /// Ends QEMU now, with all that it started. It has nothing to save: its disk is a snapshot.
     pub fn kill(&mut self) {
-        // An error means that it has ended already, which is what was wanted.
-        self.0.kill().ok();
-        self.0.wait().ok();
+        // Once it was waited for, its number may be somebody else's.
+        if let Ok(None) = self.0.try_wait() {
+            // An error means that it has ended already, which is what was wanted.
+            kill_process_group(Pid::from_child(&self.0), Signal::KILL).ok();
+            self.0.wait().ok();
+        }
     }
 }
 
@@ -63,9 +74,18 @@ impl Drop for Qemu {
     }
 }
 
+/// A program that ends when the thread that started it does, in a process group of its own: Ctrl-C
+/// reaches `boot`, which then ends the program in order.
+pub(crate) fn tied(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.process_group(0);
+    die_with_parent(&mut command);
+    command
+}
+
 #[cfg(target_os = "linux")]
 fn die_with_parent(command: &mut Command) {
-    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    use rustix::process::{getppid, set_parent_process_death_signal};
 
     let parent = rustix::process::getpid();
     let in_child = move || {

@@ -1,39 +1,41 @@
 //! One run of QEMU: start, stream the guest's serial bytes, and end it, whatever happens.
 //!
-//! Threads send events (`Event`) to the one that owns QEMU: the serial reader (its end is
-//! QEMU's end), the control connection, the signals, the typist and the
-//! keyboard; the clock is the receiver's timeout. Every way out of here ends
+//! Threads send events (`Event`) to the one that owns QEMU: the conversation with
+//! QEMU, the serial reader (its end is QEMU's end), the typist and the keyboard;
+//! the clock and the signals are those of [`Watch`]. Every way out of here ends
 //! QEMU (see [`Qemu`]) and gives the terminal back (see [`Keys`]).
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
+use anyhow::{Context, Result, anyhow, bail};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use signal_hook::consts::SIGINT;
 
-use crate::control::{Control, Shutdown};
-use crate::event::Event;
+use crate::control::{ANSWER, Control, Shutdown, is_end};
+use crate::ended::Ended;
+use crate::event::{self, Event};
 use crate::keyboard::{self, Keys};
 use crate::notice::Notice;
 use crate::opening::Opening;
-use crate::output::Output;
+use crate::output::{Heard, Output};
 use crate::prompt::Prompts;
 use crate::qemu::Qemu;
 use crate::script::{Script, Source};
 use crate::status::Outcome;
 use crate::typing::Typist;
+use crate::watch::{Next, Watch};
+use crate::{fitness, say};
 
 /// How long the last messages of a QEMU that has ended may take.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
-/// How long QEMU may take to end after its control connection was closed.
+/// How long QEMU may take to end after it closed a connection.
 const CLOSING: Duration = Duration::from_secs(10);
 
 /// The descriptors that connect `boot` with one QEMU.
@@ -44,8 +46,8 @@ pub struct Connections {
     pub control: UnixStream,
     /// A second control connection, for questions while the guest runs
     pub questions: UnixStream,
-    /// QEMU's ends of all, closed here once QEMU has them
-    pub of_qemu: [UnixStream; 3],
+    /// QEMU's ends of all and its log, closed here once QEMU has them
+    pub of_qemu: ([UnixStream; 3], File),
 }
 
 /// What is to be run, and how.
@@ -56,10 +58,10 @@ pub struct Run {
     pub arguments: Vec<OsString>,
     /// What `boot` and QEMU talk through
     pub connections: Connections,
-    /// Seconds after which QEMU is ended
-    pub timeout: Option<u64>,
-    /// Whether a firmware uses the serial port before the kernel does
-    pub firmware_talks: bool,
+    /// Whether the firmware is UEFI, which uses the serial port before the kernel does
+    pub uefi: bool,
+    /// What is said to a person who starts the guest from gdb; without, the guest runs at once
+    pub gdb: Option<String>,
     /// Whether a notice says that the kernel is awaited
     pub notice: bool,
     /// What is typed; nothing for test kernels
@@ -68,41 +70,13 @@ pub struct Run {
     pub scratch: PathBuf,
 }
 
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// For the exit status
-    pub outcome: Outcome,
-    /// The first processor's registers as QEMU prints them, after a reset
-    pub registers: Option<String>,
-    /// Whether the picture that was asked for was taken
-    pub picture_taken: bool,
-}
-
 /// Starts QEMU, writes the guest's serial bytes to `output`, types the script, and waits for the end.
-///
-/// `may_run` is asked after QEMU is ready and before the guest's first instruction; the guest stays
-/// stopped (for gdb) when it says no.
 ///
 /// # Errors
 /// QEMU cannot be started or does not answer; the guest's bytes cannot be written; the picture
 /// cannot be taken.
-pub fn run(
-    run: Run,
-    may_run: impl FnOnce() -> bool,
-    output: impl Write + Send + 'static,
-) -> Result<Ended> {
-    let (sender, events) = channel();
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).context("signals cannot be received")?;
-    let on_signal = sender.clone();
-    thread::spawn(move || {
-        signals
-            .forever()
-            .try_for_each(|signal| on_signal.send(Event::Signal(signal)))
-    });
-
-    let started = Instant::now();
+pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Result<Ended> {
+    let (sender, events) = unbounded();
     let qemu = Qemu::start(run.program, &run.arguments)?;
     let Connections {
         serial,
@@ -119,36 +93,53 @@ pub fn run(
         questions,
         scratch: run.scratch,
     };
-    let notice = match run.notice {
-        true => Notice::after_a_while("waiting for the kernel"),
-        false => Notice::default(),
-    };
     let reader = Output {
         to: output,
-        opening: Opening::new(run.firmware_talks),
-        notice,
+        opening: Opening::new(run.uefi),
+        notice: match run.notice {
+            true => Notice::after_a_while(),
+            false => Notice::default(),
+        },
         prompts,
     };
-    let on_serial = sender.clone();
-    thread::spawn(move || reader.forward(serial, &on_serial));
-
-    let mut control = Control::connect(control)?;
-    if may_run() {
-        control.start_guest()?;
-    }
-    let _keys = match run.script {
-        Some(script) => start_typing(script, typist, &sender)?,
-        None => None,
-    };
-    thread::spawn(move || sender.send(Event::ControlClosed(control.await_shutdown())));
-
-    let limit = run.timeout.map(|seconds| {
-        (
-            started + Duration::from_secs(seconds),
-            Outcome::Timeout(seconds),
-        )
+    event::spawn(&sender, move |events| reader.forward(serial, events));
+    event::spawn(&sender, move |events| {
+        converse(control, run.uefi, run.gdb, events);
     });
-    await_end(qemu, &events, limit)
+    let start_typing = || match run.script {
+        Some(script) => start_typing(script, typist, &sender),
+        None => Ok(None),
+    };
+    Owner {
+        qemu,
+        watch,
+        events: &events,
+    }
+    .await_end(start_typing)
+}
+
+/// Talks with QEMU from its greeting to the guest's end.
+fn converse(stream: UnixStream, uefi: bool, gdb: Option<String>, events: &Sender<Event>) {
+    let begin = || -> io::Result<Result<Control>> {
+        let mut control = Control::connect(stream)?;
+        if let Some(lack) = fitness::lack(&mut control, uefi) {
+            return Ok(Err(anyhow!("no kernel can start: {lack}")));
+        }
+        events.send(Event::Started).ok();
+        match gdb {
+            Some(words) => say::line(words),
+            None => control.start_guest()?,
+        }
+        Ok(Ok(control))
+    };
+    let end = match begin() {
+        Ok(Ok(control)) => Event::ControlClosed(control.await_shutdown()),
+        Ok(Err(error)) => Event::Failed(error),
+        Err(error) if is_end(&error) => Event::ControlClosed(None),
+        Err(error) => Event::Failed(anyhow!("QEMU's words are not understood: {error}")),
+    };
+    // The receiver is gone when the run has ended for another reason.
+    events.send(end).ok();
 }
 
 /// Sets the typist to work; with a person's terminal, which stays the guest's while the returned value lives.
@@ -157,100 +148,148 @@ fn start_typing(script: Script, typist: Typist, events: &Sender<Event>) -> Resul
         Source::Text(text) => (None, text),
         Source::Keyboard => {
             let keys = Keys::grab().context("the terminal does not let its keys through")?;
-            let listener = keyboard::listen(Arc::clone(&typist.prompts), events.clone());
+            let listener = keyboard::listen(Arc::clone(&typist.prompts), events);
             (Some(keys), Box::new(listener))
         }
     };
-    let events = events.clone();
-    thread::spawn(move || {
+    event::spawn(events, move |events| {
         typist.run(
             &script.commands,
             script.picture,
             source,
             script.trace,
-            &events,
+            events,
         );
     });
     Ok(keys)
 }
 
-/// Waits for the first reason to end, and sees to it that QEMU has ended then.
-fn await_end(
-    mut qemu: Qemu,
-    events: &Receiver<Event>,
-    mut limit: Option<(Instant, Outcome)>,
-) -> Result<Ended> {
-    let mut shutdown: Option<Shutdown> = None;
-    let mut picture_taken = false;
-    let outcome = loop {
-        match next_event(events, limit.as_ref().map(|(at, _)| *at)) {
-            Some(Event::SerialClosed) => {
-                let status = qemu.wait()?;
-                shutdown = shutdown.or_else(|| last_shutdown(events));
-                let cause = shutdown.as_ref().map(|shutdown| &shutdown.cause);
-                break Outcome::of_qemu(status, cause);
-            }
-            Some(Event::ControlClosed(cause)) => {
-                shutdown = cause;
-                let late = Outcome::QemuFailed(
-                    "QEMU closed its control connection and did not end".to_owned(),
-                );
-                limit = Some((Instant::now() + CLOSING, late));
-            }
-            Some(Event::PictureTaken) => picture_taken = true,
-            Some(Event::Failed(error)) => return Err(error),
-            Some(Event::OutputFailed(error)) => {
-                bail!("the guest's output could not be written, so QEMU was ended: {error}");
-            }
-            Some(Event::Signal(signal)) => {
-                qemu.kill();
-                await_last_bytes(events);
-                break Outcome::Interrupted(signal);
-            }
-            None => {
-                qemu.kill();
-                await_last_bytes(events);
-                break limit.map_or_else(
-                    || Outcome::QemuFailed("nobody listens to QEMU any more".to_owned()),
-                    |(_, outcome)| outcome,
-                );
-            }
-        }
-    };
-    Ok(Ended {
-        outcome,
-        registers: shutdown.and_then(|shutdown| shutdown.registers),
-        picture_taken,
-    })
+/// Who ends QEMU.
+struct Owner<'a> {
+    qemu: Qemu,
+    watch: &'a Watch,
+    events: &'a Receiver<Event>,
 }
 
-/// The next event, or `None` at the deadline.
-fn next_event(events: &Receiver<Event>, deadline: Option<Instant>) -> Option<Event> {
-    match deadline {
-        None => events.recv().ok(),
-        Some(at) => events
-            .recv_timeout(at.saturating_duration_since(Instant::now()))
-            .ok(),
+impl Owner<'_> {
+    /// Waits for the first reason to end, and sees to it that QEMU has ended then.
+    ///
+    /// `start_typing` is called once the machine is there, and gives what is held until the end.
+    fn await_end(mut self, start_typing: impl FnOnce() -> Result<Option<Keys>>) -> Result<Ended> {
+        let mut start_typing = Some(start_typing);
+        let mut _keys = None;
+        let mut limit = Some(Limit::new(ANSWER, "QEMU did not answer for 20 seconds"));
+        let mut shutdown = None;
+        let mut picture_taken = false;
+        let (outcome, heard) = loop {
+            let event = match self
+                .watch
+                .next(self.events, limit.as_ref().map(|limit| limit.at))
+            {
+                Next::Message(event) => event,
+                Next::Guard(outcome) => break (outcome, self.kill()),
+                Next::Limit => {
+                    let words =
+                        limit.map_or("nobody listens to QEMU any more", |limit| limit.words);
+                    break (Outcome::QemuFailed(words.to_owned()), self.kill());
+                }
+            };
+            match event {
+                Event::Started => {
+                    limit = None;
+                    if let Some(start_typing) = start_typing.take() {
+                        _keys = start_typing()?;
+                    }
+                }
+                Event::SerialClosed(heard) => {
+                    let started = start_typing.is_none();
+                    break (self.outcome(started, &mut shutdown)?, heard);
+                }
+                Event::ControlClosed(cause) => {
+                    shutdown = cause;
+                    limit = Some(Limit::new(CLOSING, STILL_THERE));
+                }
+                Event::PictureTaken => picture_taken = true,
+                Event::Failed(error) => return Err(error),
+                Event::NoKernel(reason) => {
+                    let words = format!("no kernel can start: {reason}");
+                    break (Outcome::QemuFailed(words), self.kill());
+                }
+                Event::OutputFailed(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    self.qemu.kill();
+                    break (Outcome::reader_gone(), Heard::default());
+                }
+                Event::OutputFailed(error) => {
+                    bail!("the guest's output could not be written, so QEMU was ended: {error}")
+                }
+                Event::CtrlC => break (Outcome::Interrupted(SIGINT), self.kill()),
+            }
+        };
+        Ok(Ended {
+            outcome,
+            registers: shutdown.and_then(|shutdown| shutdown.registers),
+            picture_taken,
+            heard,
+        })
+    }
+
+    /// How QEMU ended, which closed the serial port. What ends before the guest `started` is not the guest's word.
+    fn outcome(&mut self, started: bool, shutdown: &mut Option<Shutdown>) -> Result<Outcome> {
+        let Some(status) = self.qemu.wait_until(Instant::now() + CLOSING)? else {
+            return Ok(Outcome::QemuFailed(STILL_THERE.to_owned()));
+        };
+        if !started {
+            return Ok(Outcome::QemuFailed(
+                "QEMU ended before it started the machine; its own words are above".to_owned(),
+            ));
+        }
+        let last = |event| match event {
+            Event::ControlClosed(shutdown) => Some(shutdown),
+            _ => None,
+        };
+        if shutdown.is_none() {
+            *shutdown = self.await_last(last).flatten();
+        }
+        let cause = shutdown.as_ref().map(|shutdown| &shutdown.cause);
+        Ok(Outcome::of_qemu(status, cause))
+    }
+
+    /// Ends QEMU. What it had sent is on its way through the serial reader.
+    fn kill(&mut self) -> Heard {
+        self.qemu.kill();
+        let heard = self.await_last(|event| match event {
+            Event::SerialClosed(heard) => Some(heard),
+            Event::OutputFailed(_) => Some(Heard::default()),
+            _ => None,
+        });
+        heard.unwrap_or_default()
+    }
+
+    /// The one of the last messages that `wanted` picks, if it comes.
+    fn await_last<T>(&self, wanted: impl Fn(Event) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + LAST_MESSAGES;
+        while let Next::Message(event) = self.watch.next(self.events, Some(deadline)) {
+            if let Some(found) = wanted(event) {
+                return Some(found);
+            }
+        }
+        None
     }
 }
 
-/// QEMU is gone, and what it had sent is on its way through the serial reader.
-fn await_last_bytes(events: &Receiver<Event>) {
-    let deadline = Some(Instant::now() + LAST_MESSAGES);
-    while let Some(event) = next_event(events, deadline) {
-        if matches!(event, Event::SerialClosed | Event::OutputFailed(_)) {
-            return;
-        }
-    }
+const STILL_THERE: &str = "QEMU closed its connections and did not end";
+
+/// Until when something must have happened, and what is said if it has not.
+struct Limit {
+    at: Instant,
+    words: &'static str,
 }
 
-/// QEMU is gone, and the reason that it gave is on its way through the control connection.
-fn last_shutdown(events: &Receiver<Event>) -> Option<Shutdown> {
-    let deadline = Some(Instant::now() + LAST_MESSAGES);
-    while let Some(event) = next_event(events, deadline) {
-        if let Event::ControlClosed(shutdown) = event {
-            return shutdown;
+impl Limit {
+    fn new(patience: Duration, words: &'static str) -> Self {
+        Self {
+            at: Instant::now() + patience,
+            words,
         }
     }
-    None
 }

@@ -13,13 +13,15 @@
 //! | 124 | the timeout came first |
 //! | 125 | `boot` or QEMU failed |
 //! | 134 | the machine reset itself: a triple fault |
-//! | 128 + n | `boot` itself was ended by signal n |
+//! | 128 + n | `boot` itself was ended by signal n; 141 when the reader of its output is gone |
 
+use std::error::Error;
+use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use qapi::qmp::ShutdownCause;
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGPIPE};
 
 /// `boot`'s status when it or QEMU failed.
 pub const RUNNER_FAILED: u8 = 125;
@@ -43,6 +45,8 @@ pub enum Outcome {
     TripleFault,
     /// The run took this many seconds and was ended
     Timeout(u64),
+    /// So many seconds were over before there was a machine
+    TimeoutBefore(u64),
     /// Somebody closed the window
     WindowClosed,
     /// `boot` was told to end by this signal
@@ -100,11 +104,29 @@ impl Outcome {
             Self::WindowClosed => 0,
             Self::Panic => 101,
             Self::RefusedFault => 102,
-            Self::Timeout(_) => 124,
+            Self::Timeout(_) | Self::TimeoutBefore(_) => 124,
             Self::QemuFailed(_) => RUNNER_FAILED,
             Self::Reset | Self::TripleFault => 134,
             Self::Interrupted(signal) => 128 + (*signal as u8 & 0x7F),
         }
+    }
+
+    /// Nobody reads any more what `boot` writes.
+    #[must_use]
+    pub const fn reader_gone() -> Self {
+        Self::Interrupted(SIGPIPE)
+    }
+
+    /// Whether nobody is left to be told.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        *self == Self::reader_gone()
+    }
+
+    /// Whether the machine itself ended, or was ended because it did not.
+    #[must_use]
+    pub const fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Reset | Self::TripleFault | Self::Timeout(_))
     }
 
     /// The same for people, in one line.
@@ -119,12 +141,14 @@ impl Outcome {
             Self::RefusedFault => {
                 format!("the guest stopped at a fault that it refused (status {status})")
             }
-            Self::Timeout(1) => format!(
-                "timeout: the machine still ran after 1 second and was ended (status {status})"
+            Self::Timeout(seconds) => format!(
+                "timeout: the machine still ran after {} and was ended (status {status})",
+                duration(*seconds)
             ),
-            Self::Timeout(seconds) => {
+            Self::TimeoutBefore(seconds) => {
                 format!(
-                    "timeout: the machine still ran after {seconds} seconds and was ended (status {status})"
+                    "timeout: no machine ran within {} (status {status})",
+                    duration(*seconds)
                 )
             }
             Self::TripleFault => {
@@ -134,15 +158,30 @@ impl Outcome {
                 "the machine reset itself, without a triple fault in QEMU's log (status {status})"
             ),
             Self::Interrupted(SIGINT) => {
-                format!("ended by signal {SIGINT} (Ctrl-C), and QEMU with it (status {status})")
+                format!("ended by signal {SIGINT} (Ctrl-C) (status {status})")
             }
-            Self::Interrupted(signal) => {
-                format!("ended by signal {signal}, and QEMU with it (status {status})")
-            }
-            Self::QemuFailed(words) => format!("{words} (status {status})"),
+            Self::Interrupted(signal) => format!("ended by signal {signal} (status {status})"),
+            Self::QemuFailed(words) => format!("error: {words} (status {status})"),
         }
     }
 }
+
+fn duration(seconds: u64) -> String {
+    let s = if seconds == 1 { "" } else { "s" };
+    format!("{seconds} second{s}")
+}
+
+/// The run ended before there was a machine, as an error.
+#[derive(Debug)]
+pub struct Early(pub Outcome);
+
+impl fmt::Display for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.words())
+    }
+}
+
+impl Error for Early {}
 
 #[cfg(test)]
 mod tests {
@@ -215,7 +254,9 @@ mod tests {
     #[test]
     fn a_timeout_is_124_and_signals_follow_the_shells_custom() {
         assert_eq!(Outcome::Timeout(3).status(), 124);
+        assert_eq!(Outcome::TimeoutBefore(3).status(), 124);
         assert!(Outcome::Timeout(3).words().contains("3 seconds"));
+        assert!(Outcome::Timeout(1).words().contains("1 second and"));
         assert_eq!(
             (
                 Outcome::Interrupted(2).status(),

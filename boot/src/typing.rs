@@ -9,15 +9,15 @@
 //! guest loses nothing; with QEMU's view to be shown it goes line by line, so
 //! that every view is that of a guest at rest.
 
-use std::io::{self, ErrorKind, Read, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use anyhow::Error;
+use crossbeam_channel::Sender;
 
-use crate::control::Control;
+use crate::control::{Control, is_end};
 use crate::event::Event;
 use crate::picture::Picture;
 use crate::prompt::{Gone, Prompts};
@@ -69,7 +69,11 @@ impl Typist {
         events: &Sender<Event>,
     ) {
         // A QEMU that cannot be asked has ended, which the main connection reports.
-        let Ok(control) = Control::connect(self.questions) else {
+        let control = Control::connect(self.questions).and_then(|mut control| {
+            control.expect_answers()?;
+            Ok(control)
+        });
+        let Ok(control) = control else {
             return;
         };
         let mut desk = Desk {
@@ -202,14 +206,6 @@ impl Desk {
             }
         }
     }
-}
-
-/// Whether QEMU closed its end of a connection.
-fn is_end(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
-    )
 }
 
 /// How many lines were ended, as the guest counts: CR, LF and CR LF end one, and Ctrl-C drops one.

@@ -12,6 +12,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 
+use crate::say;
+
 /// Where the upper half's gap begins: the low half's end (Intel SDM vol. 1, 3.3.7.1).
 const LOW_HALF_END: u64 = 1 << 47;
 
@@ -59,9 +61,9 @@ impl View {
 /// prompt that they took the place of is repeated after them.
 pub(crate) fn print_beside_prompt(words: &str) {
     if same_place(io::stdout(), io::stderr()) {
-        eprint!("\n{words}\n> ");
+        say::raw(&format!("\n{words}\n> "));
     } else {
-        eprintln!("{words}");
+        say::raw(&format!("{words}\n"));
     }
 }
 

@@ -71,6 +71,8 @@ enum Line {
         #[command(flatten)]
         chosen: Chosen,
         #[arg(long)]
+        workspace: bool,
+        #[arg(long)]
         all_targets: bool,
         #[arg(last = true)]
         rest: Vec<String>,
@@ -83,6 +85,7 @@ enum Line {
         #[arg(long)]
         open: bool,
     },
+    Clean,
     /// A tool from the registry, which is not looked for there.
     Install {
         #[arg(long)]
@@ -216,7 +219,7 @@ impl Cargo {
             Line::Build { chosen, .. } | Line::Doc { chosen, .. } => {
                 self.packages(&chosen).map(drop)
             }
-            Line::Fmt { .. } | Line::Install { .. } => Ok(()),
+            Line::Clean | Line::Fmt { .. } | Line::Install { .. } => Ok(()),
         }
     }
 

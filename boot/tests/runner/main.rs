@@ -3,16 +3,23 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cargo_runner;
 mod compare;
 mod crash;
 mod defects;
 #[cfg(target_os = "linux")]
 mod ending;
 mod entries;
+#[cfg(target_os = "linux")]
+mod fake;
+#[cfg(target_os = "linux")]
+mod guards;
 mod kernels;
 mod machines;
 mod monitor;
 mod must_fail;
+mod no_kernel;
+mod odd_paths;
 mod pictures;
 mod refusals;
 mod reports;

@@ -1,6 +1,5 @@
 //! What cannot work is refused at once, in one line that says what would be right, with status 125.
 
-use std::path::Path;
 use std::{fs, thread};
 
 use crate::kernels::{Run, boot, kernel, outside, run, test_kernel};
@@ -15,14 +14,6 @@ fn refusal(run: Run) -> String {
         "{run:?}"
     );
     run.words
-}
-
-/// The kernel with an up-to-date image, so that no progress is shown.
-fn imaged() -> &'static Path {
-    for firmware in [&["--image-only"][..], &["--image-only", "--uefi"]] {
-        assert_eq!(run(kernel(), firmware).status, Some(0));
-    }
-    kernel()
 }
 
 #[test]
@@ -44,7 +35,7 @@ fn cargo_bench_is_told_what_to_type() {
 
 #[test]
 fn without_qemu_the_line_names_setup() {
-    let without = boot(imaged(), &["--headless"])
+    let without = boot(kernel(), &["--headless"])
         .env("PATH", "/no/such/folder")
         .output()
         .unwrap();
@@ -57,7 +48,7 @@ fn without_qemu_the_line_names_setup() {
 
 #[test]
 fn firmware_that_is_not_there_is_named() {
-    let words = refusal(run(imaged(), &["--uefi", "--ovmf", "/no/such/OVMF.fd"]));
+    let words = refusal(run(kernel(), &["--uefi", "--ovmf", "/no/such/OVMF.fd"]));
     assert!(words.contains("/no/such/OVMF.fd"), "{words}");
 }
 
@@ -100,18 +91,6 @@ fn only_the_emulator_counts_instructions() {
 }
 
 #[test]
-fn what_qemu_does_not_understand_ends_with_its_own_words_and_125() {
-    let run = run(imaged(), &["--headless", "--qemu-arg", "--nonsense"]);
-    assert_eq!(run.status, Some(125), "{run:?}");
-    assert!(run.words.contains("--nonsense: invalid option"), "{run:?}");
-    assert!(
-        run.words
-            .contains("boot: error: QEMU ended before it started the machine"),
-        "{run:?}"
-    );
-}
-
-#[test]
 fn a_file_that_is_no_kernel_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
@@ -134,21 +113,31 @@ fn an_option_that_does_not_exist_is_answered_with_the_usage_and_125() {
 }
 
 #[test]
-fn image_only_prints_the_path_of_an_image_that_is_made_once() {
+fn image_only_prints_the_path_of_the_image_beside_the_kernel_and_no_run_leaves_one() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy");
-    fs::copy(kernel(), &copy).unwrap();
+    fs::copy(outside("echo_monitor"), &copy).unwrap();
+    assert_eq!(run(&copy, &["--after", "exit 3"]).status, Some(3));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let image = folder.path().join("copy.bios.img");
-    let first = run(&copy, &["--image-only"]);
-    assert_eq!(first.guest, format!("{}\n", image.display()));
-    assert!(
-        first.words.contains("making the BIOS disk image of copy"),
-        "{first:?}"
-    );
-    let made = fs::metadata(&image).unwrap().modified().unwrap();
-    let second = run(&copy, &["--image-only"]);
-    assert_eq!((second.status, second.words.as_str()), (Some(0), ""));
-    assert_eq!(fs::metadata(&image).unwrap().modified().unwrap(), made);
+    let kept = run(&copy, &["--image-only"]);
+    assert_eq!(kept.guest, format!("{}\n", image.display()));
+    assert_eq!((kept.status, kept.words.as_str()), (Some(0), ""));
+    assert!(image.exists());
+}
+
+#[test]
+fn words_that_mean_nothing_are_refused_with_what_was_meant() {
+    for (words, meant) in [
+        (&["uefi"][..], "did you mean --uefi?"),
+        (&["heap::grows"], "`cargo test heap::grows`"),
+        (&["--list"], "`cargo test -- --list`"),
+    ] {
+        let said = refusal(run(kernel(), words));
+        assert!(said.contains(meant), "{said}");
+    }
+    let said = refusal(run(test_kernel("boot_facts"), &["--tour", "zero"]));
+    assert!(said.contains("--tour needs a prompt"), "{said}");
 }
 
 #[test]

@@ -3,16 +3,16 @@
 //! | word | does |
 //! |---|---|
 //! | `no-tour` | goes straight to the prompt |
-//! | `tour=NAME` | runs that tour before the prompt, not the example |
+//! | `tour=NAME` | runs that tour before the prompt, not the example; ends with status 1 if there is none |
 
 use crate::command_line::CommandLine;
 use crate::console::input;
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, exit};
 use crate::monitor::Monitor;
 use crate::monitor::output::{Console, Output};
 use crate::tour::{self, TOURS};
 
-/// Runs the tour that `words` ask for.
+/// Runs the tour that `words` ask for; ends the machine if there is none of that name.
 pub fn tour(words: &CommandLine<'_>) {
     if words.has("no-tour") {
         return;
@@ -23,6 +23,7 @@ pub fn tour(words: &CommandLine<'_>) {
         None => {
             log::error!("tour={name} is none of the tours:");
             TOURS.iter().for_each(|tour| log::error!("  {}", tour.name));
+            exit(ExitStatus::Exit(1))
         }
     }
 }

@@ -1,0 +1,84 @@
+//! The script between cargo and the runner, with a `cargo` that plays a part.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use crate::kernels::{Run, workspace};
+
+/// What the script makes of a cargo that does `build`, a piece of shell, and whose runs tell what they were given.
+fn script(build: &str, environment: &[(&str, &str)]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let cargo = folder.path().join("cargo");
+    let part = format!(
+        "#!/bin/sh\nif [ \"$1\" = build ]; then\n{build}\nelse echo \"flags=$RUSTFLAGS $*\"; exit 7\nfi\n"
+    );
+    fs::write(&cargo, part).unwrap();
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    let mut script = Command::new(workspace().join("boot/runner"));
+    script.args(["a kernel", "--quiet"]).env("CARGO", &cargo);
+    script
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    script
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+        .into()
+}
+
+const STARTED: &str = "flags= run --quiet --package boot --target host-tuple -- a kernel --quiet\n";
+
+#[test]
+fn nothing_is_said_where_nothing_is_built() {
+    let fresh = script("echo '    Finished `dev` profile' >&2", &[]);
+    assert_eq!(
+        (fresh.status, fresh.guest.as_str(), fresh.words.as_str()),
+        (Some(7), STARTED, "")
+    );
+}
+
+#[test]
+fn what_is_built_is_shown() {
+    let built = script(
+        "echo '   Compiling bootloader v0' >&2; echo '    Finished `dev` profile' >&2",
+        &[],
+    );
+    assert_eq!((built.status, built.guest.as_str()), (Some(7), STARTED));
+    assert_eq!(built.words, "   Compiling bootloader v0\n");
+}
+
+#[test]
+fn a_build_that_fails_is_the_runners_failure_and_no_guests_panic() {
+    let failed = script("echo 'error: no' >&2; exit 101", &[]);
+    assert_eq!((failed.status, failed.guest.as_str()), (Some(125), ""));
+    let words = "error: no\nboot: error: the runner could not be built (status 125)\n";
+    assert_eq!(failed.words, words);
+}
+
+#[test]
+fn a_build_without_a_network_is_told_what_helps() {
+    let failed = script(
+        "echo '[6] Could not resolve host: index.crates.io' >&2; exit 101",
+        &[],
+    );
+    assert!(
+        failed.words.contains("CARGO_NET_OFFLINE=true"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn flags_that_take_the_place_of_the_projects_are_warned_of_and_not_used_for_the_runner() {
+    let warned = script(":", &[("RUSTFLAGS", "-D warnings")]);
+    assert_eq!((warned.status, warned.guest.as_str()), (Some(7), STARTED));
+    assert!(
+        warned.words.contains("add -C force-frame-pointers=yes"),
+        "{warned:?}"
+    );
+    let right = script(
+        ":",
+        &[("RUSTFLAGS", "-D warnings -C force-frame-pointers=yes")],
+    );
+    assert_eq!(right.words, "");
+}
