@@ -9,16 +9,16 @@
 //! What must always hold: nothing but regions of the low half is written to.
 //! No Rust value lives there, so no access can break one.
 
+use line::{LONGEST, number};
 use memory::Access;
 
-use super::arguments::{self, Arguments};
+use super::Monitor;
+use super::arguments::{self, Arguments, canonical};
 use super::error::Error;
 use super::ledger::{ACCESSES, Ledger};
-use super::number::{self, canonical};
 use super::output::Output;
 use super::refusal::Refusal;
 use super::span::{PAGE, Span, Stride};
-use super::{LONGEST, Monitor};
 use crate::account::unit::Address;
 use crate::cpu::access::{self, Refused};
 use crate::layout::KERNEL_HALF;

@@ -1,13 +1,13 @@
 //! `trace`, `limit`, `audit`, `exit`.
 
 use heapless::Vec;
+use line::number;
 use memory::Space;
 
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
 use super::frames::tell_limit;
-use super::number;
 use super::output::Output;
 use super::spaces::MOST_SPACES;
 use crate::spaces;

@@ -2,12 +2,12 @@
 
 use core::fmt;
 
+use line::LONGEST;
+use line::number::NumberError;
 use memory::frames::OutOfFrames;
 use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
 use x86_64::VirtAddr;
 
-use super::history::LONGEST;
-use super::number::NumberError;
 use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::crash::CRASHES;

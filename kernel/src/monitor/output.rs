@@ -27,6 +27,12 @@ impl<'a> Output<'a> {
     }
 }
 
+impl fmt::Write for Output<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_str(text)
+    }
+}
+
 /// The kernel's console as a sink.
 #[derive(Debug)]
 pub struct Console;

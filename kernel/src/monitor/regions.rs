@@ -1,6 +1,7 @@
 //! `alloc`, `mmio`, `guard`, `free`, `protect`, `discard`: regions in the low
 //! half of the current space, for the kernel only (supervisor pages).
 
+use line::number;
 use memory::paging::{Cache, LeafSize};
 use memory::space::{AllocateError, Backing, Region, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
@@ -8,7 +9,6 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
-use super::number;
 use super::output::Output;
 use crate::account::unit::Address;
 use crate::layout::KERNEL_HALF;

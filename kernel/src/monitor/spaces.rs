@@ -3,12 +3,12 @@
 //! A space has a number for as long as it lives. The one that is loaded is in
 //! the kernel's hands; the others are kept here.
 
+use line::number;
 use memory::Space;
 
 use super::Monitor;
 use super::arguments::{self, Arguments};
 use super::error::Error;
-use super::number;
 use super::output::Output;
 use crate::account::unit::Address;
 use crate::spaces;
