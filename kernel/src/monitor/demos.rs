@@ -7,6 +7,7 @@ use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
 use super::output::Output;
+use crate::console::input::Cancelled;
 use crate::crash::{self, CRASHES, Crash};
 use crate::tour::{self, TOURS};
 use crate::{bench, spaces};
@@ -61,12 +62,16 @@ pub(super) fn crash<'a>(
 }
 
 /// Does `work` in a new address space with at least so many frames to be had.
-fn apart<'a>(what: &'static str, frames: u64, work: impl FnOnce()) -> Result<(), Error<'a>> {
+fn apart<'a>(
+    what: &'static str,
+    frames: u64,
+    work: impl FnOnce() -> Result<(), Cancelled>,
+) -> Result<(), Error<'a>> {
     if !spaces::memory().frames(|free| free.can_allocate(frames)) {
         return Err(Error::FewFrames(what, frames));
     }
     let before = spaces::load(spaces::create()?);
-    work();
+    let result = work();
     spaces::destroy(spaces::load(before));
-    Ok(())
+    Ok(result?)
 }

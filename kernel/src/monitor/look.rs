@@ -9,6 +9,7 @@ use super::arguments::Arguments;
 use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
+use crate::console::input::{self, Cancelled};
 use crate::spaces;
 
 /// `walk <address>`
@@ -45,7 +46,7 @@ pub(super) fn regions<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     for half in [Half::Low, Half::Kernel] {
-        half.for_each(|region, resident| line(region, resident, out));
+        half.for_each(|region, resident| line(region, resident, out))?;
     }
     Ok(())
 }
@@ -98,8 +99,8 @@ impl Half {
         }
     }
 
-    /// Hands each region to `tell`, by address, with no lock held.
-    pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) {
+    /// Hands each region to `tell`, by address, with no lock held, until Ctrl-C is pressed.
+    pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) -> Result<(), Cancelled> {
         let mut bound = VirtAddr::zero();
         loop {
             let found = self.look(|half| {
@@ -107,8 +108,9 @@ impl Half {
                 Some((region, half.resident(&region)))
             });
             let Some((region, resident)) = found else {
-                return;
+                return Ok(());
             };
+            input::check()?;
             tell(&region, resident);
             bound = VirtAddr::new_truncate(region.end());
         }

@@ -13,6 +13,7 @@ use super::error::Error;
 use super::look::{self, Half};
 use super::output::Output;
 use crate::account::unit::{Address, Size};
+use crate::console::input::Cancelled;
 use crate::picture::bar::{MOST_PARTS, Part, PartState};
 use crate::picture::{Bar, Block, Blocks, COLUMNS, FrameState, blocks};
 
@@ -31,7 +32,7 @@ pub(super) fn map<'a>(
     if is_physical {
         blocks::with(|blocks| physical(blocks, out));
     } else {
-        virtual_memory(out);
+        virtual_memory(out)?;
     }
     Ok(())
 }
@@ -95,7 +96,7 @@ fn letter(block: &Block) -> char {
     }
 }
 
-fn virtual_memory(out: &mut Output<'_>) {
+fn virtual_memory(out: &mut Output<'_>) -> Result<(), Cancelled> {
     for half in [Half::Low, Half::Kernel] {
         let mut end = None;
         half.for_each(|region, resident| {
@@ -106,12 +107,13 @@ fn virtual_memory(out: &mut Output<'_>) {
             }
             line(half, region, resident.private, out);
             end = Some(region.end());
-        });
+        })?;
     }
     writeln!(
         out,
         "#=resident +=in part z=the zero frame b=borrowed f=fixed .=nothing yet x=guard"
     );
+    Ok(())
 }
 
 /// A number of bytes without the digits that nobody reads in a picture.
