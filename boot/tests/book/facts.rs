@@ -46,7 +46,14 @@ const BEFORE_FRAME: [&str; 7] = [
 ];
 
 /// Beginnings of lines that count what depends on the kernel's size and past.
-const COUNTING: [&str; 5] = ["total=", "limit=", "audit=", "faults=", "demand="];
+const COUNTING: [&str; 6] = [
+    "total=",
+    "limit=",
+    "audit=",
+    "faults=",
+    "demand=",
+    "  private=",
+];
 
 /// Beginnings of the lines of `heap`.
 const HEAP: [&str; 3] = ["size=", "blocks=", "trimmed="];
@@ -151,7 +158,10 @@ fn way_of_count(line: &str, before: &str, end: usize, in_instructions: bool) -> 
     let name = word.strip_suffix('=').unwrap_or_default();
     let is_heap = ["resident", "largest_free", "trims", "trimmed"].contains(&name)
         && HEAP.iter().any(|it| line.starts_with(it));
-    let is_kernels = line.starts_with("region=0xffff") || line.starts_with("0xffff");
+    let is_kernels = line.starts_with("region=0xffff")
+        || line.starts_with("0xffff")
+        // The second line of one: only the kernel's regions have names.
+        || line.starts_with("  page=") && line.contains(" name=");
     if is_heap || is_kernels || word.contains(".rs:") {
         Some(Way::Free)
     } else if line.starts_with("bench ") {

@@ -145,7 +145,7 @@ pub(super) fn read<'a>(
     Ok(())
 }
 
-/// `0x0000000000010000  61 62 63 ...  abc...`
+/// `0x10000  61 62 63 ...  abc...`
 fn print_row(place: u64, bytes: &[u8], out: &mut Output<'_>) {
     write!(out, "{} ", Address(place));
     for byte in bytes {

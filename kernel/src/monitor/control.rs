@@ -55,9 +55,8 @@ pub(super) fn audit<'a>(
     arguments.end()?;
     let others: Vec<&Space, MOST_SPACES> = monitor.spaces.others().collect();
     let report = spaces::audit(&others)?;
-    writeln!(
-        out,
-        "audit=ok checks={} halves={} regions={} tables={} private={} zero={} borrowed={} fixed={}",
+    out.facts(format_args!(
+        "audit=ok checks={} halves={} regions={} tables={}\n  private={} zero={} borrowed={} fixed={}",
         report.checks,
         report.halves,
         report.regions,
@@ -66,7 +65,7 @@ pub(super) fn audit<'a>(
         report.zero,
         report.borrowed,
         report.fixed
-    );
+    ));
     Ok(())
 }
 

@@ -36,9 +36,8 @@ pub(super) fn frames<'a>(
         let (largest_run, blocks) = (frames.largest_run(), frames.free_2m_blocks());
         (frames.counts(), largest_run, blocks)
     });
-    writeln!(
-        out,
-        "total={} used={} free={} reserved={} tables={} kernel={} private={} shared={} zero={}",
+    out.facts(format_args!(
+        "total={} used={} free={} reserved={} tables={} kernel={}\n  private={} shared={} zero={}",
         counts.total,
         counts.used,
         counts.free,
@@ -48,12 +47,11 @@ pub(super) fn frames<'a>(
         counts.private,
         counts.shared,
         counts.zero
-    );
-    writeln!(
-        out,
+    ));
+    out.facts(format_args!(
         "limit={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
         OrOff(counts.limit)
-    );
+    ));
     Ok(())
 }
 

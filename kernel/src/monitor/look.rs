@@ -22,12 +22,11 @@ pub(super) fn walk<'a>(
     arguments.end()?;
     let walk = spaces::look(address, |half| half.walk(address));
     let [level4, level3, level2, level1] = [4, 3, 2, 1].map(|level| index_at(address, level));
-    writeln!(
-        out,
+    out.facts(format_args!(
         "address={} level4={level4} level3={level3} level2={level2} level1={level1} offset={:#x}",
         Address::from(address),
         offset_in_page(address, LeafSize::Size4KiB)
-    );
+    ));
     for step in walk.steps() {
         writeln!(out, "{step}");
     }
@@ -52,9 +51,12 @@ pub(super) fn regions<'a>(
 }
 
 fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
-    write!(
-        out,
-        "region={} end={} rights={} backing={} page={} resident={} zero={} borrowed={} faults={}",
+    let (separator, quote) = match region.label {
+        "" => ("", ""),
+        _ => (" name=", "\""),
+    };
+    out.facts(format_args!(
+        "region={} end={} rights={} backing={}\n  page={} resident={} zero={} borrowed={} faults={}{separator}{quote}{}{quote}",
         Address::from(region.base),
         Address(region.end()),
         rights(region),
@@ -63,12 +65,9 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
         resident.private,
         resident.zero,
         resident.borrowed,
-        region.faults
-    );
-    if !region.label.is_empty() {
-        write!(out, " name={:?}", region.label);
-    }
-    writeln!(out);
+        region.faults,
+        region.label
+    ));
 }
 
 /// What may be done with a region: nothing with a guard.
@@ -96,6 +95,14 @@ impl Half {
         match self {
             Self::Low => spaces::current(|space, _| look(space)),
             Self::Kernel => spaces::kernel_half(|half, _| look(half)),
+        }
+    }
+
+    /// Characters of the highest address.
+    pub(super) fn digits(self) -> usize {
+        match self {
+            Self::Low => 14,
+            Self::Kernel => 18,
         }
     }
 

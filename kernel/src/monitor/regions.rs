@@ -130,8 +130,7 @@ fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>>
         let resident = space.resident(&region);
         Ok::<_, AllocateError>((region, resident))
     })?;
-    writeln!(
-        out,
+    out.facts(format_args!(
         "region={} end={} backing={} page={} pages={} frames={}",
         Address::from(region.base),
         Address(region.end()),
@@ -139,7 +138,7 @@ fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>>
         region.page_size,
         pages(&region),
         resident.private
-    );
+    ));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
             (FrameState::Table, counts.tables),
             (FrameState::Zero, 1),
             (FrameState::Private, counts.private),
-            (FrameState::Other, counts.kernel + counts.shared),
+            (FrameState::Kernel, counts.kernel + counts.shared),
             (FrameState::Borrowed, borrowed),
         ];
         for (state, count) in expected {
