@@ -6,7 +6,7 @@
 //! ```text
 //! options -> image (strip) -> machine (firmware, display, guest) -> run (control) -> status, reset
 //!                        serial port out: output (opening, notice, prompt)
-//!                        serial port in:  script -> typing (keyboard, picture, view)
+//!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
 //! what the threads report to run: event
 //! figures of a measured guest: figures -> baseline (environment)
 //! ```
@@ -44,5 +44,6 @@ pub mod script;
 pub mod status;
 pub mod strip;
 pub mod symbols;
+pub mod typed;
 mod typing;
 pub mod view;

@@ -22,6 +22,7 @@ use boot::run::{Connections, Ended, Run, run};
 use boot::script::Script;
 use boot::status::{Outcome, RUNNER_FAILED};
 use boot::symbols::Symbols;
+use boot::typed::Played;
 use boot::{firmware, gdb, guest, image, reset};
 use clap::Parser as _;
 
@@ -65,6 +66,9 @@ fn boot(options: &Options) -> Result<u8> {
     }
     let ended = start(options, &image, &cmdline, script, io::stdout())?;
     let outcome = ended.outcome;
+    for words in ended.played.iter().flat_map(Played::words) {
+        eprintln!("boot: {words}");
+    }
     let picture = options.screenshot.as_ref();
     let missing = picture.filter(|_| !ended.picture_taken);
     let plain_success = outcome == Outcome::Exit(0);

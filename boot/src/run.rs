@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use crate::prompt::Prompts;
 use crate::qemu::Qemu;
 use crate::script::{Script, Source};
 use crate::status::Outcome;
+use crate::typed::{Lines, Played};
 use crate::typing::Typist;
 
 /// How long the last messages of a QEMU that has ended may take.
@@ -77,6 +78,8 @@ pub struct Ended {
     pub registers: Option<String>,
     /// Whether the picture that was asked for was taken
     pub picture_taken: bool,
+    /// What became of the script, if there was one and nobody at a keyboard
+    pub played: Option<Played>,
 }
 
 /// Starts QEMU, writes the guest's serial bytes to `output`, types the script, and waits for the end.
@@ -113,9 +116,17 @@ pub fn run(
     drop(of_qemu);
 
     let prompts = Arc::new(Prompts::default());
+    let lines = Arc::new(Mutex::new(Lines::default()));
+    let is_script =
+        matches!(&run.script, Some(script) if !matches!(script.source, Source::Keyboard));
     let typist = Typist {
         serial: serial.try_clone().context("there is no descriptor left")?,
         prompts: Arc::clone(&prompts),
+        lines: Arc::clone(&lines),
+        stop_on_error: run
+            .script
+            .as_ref()
+            .is_some_and(|script| script.stop_on_error),
         questions,
         scratch: run.scratch,
     };
@@ -127,7 +138,7 @@ pub fn run(
         to: output,
         opening: Opening::new(run.firmware_talks),
         notice,
-        prompts,
+        prompts: Arc::clone(&prompts),
     };
     let on_serial = sender.clone();
     thread::spawn(move || reader.forward(serial, &on_serial));
@@ -148,7 +159,14 @@ pub fn run(
             Outcome::Timeout(seconds),
         )
     });
-    await_end(qemu, &events, limit)
+    let mut ended = await_end(qemu, &events, limit)?;
+    if is_script {
+        let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let played = Played::of(&lines, &prompts);
+        ended.outcome = played.judge(ended.outcome);
+        ended.played = Some(played);
+    }
+    Ok(ended)
 }
 
 /// Sets the typist to work; with a person's terminal, which stays the guest's while the returned value lives.
@@ -221,6 +239,7 @@ fn await_end(
         outcome,
         registers: shutdown.and_then(|shutdown| shutdown.registers),
         picture_taken,
+        played: None,
     })
 }
 

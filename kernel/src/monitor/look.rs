@@ -98,10 +98,10 @@ impl Half {
         }
     }
 
-    /// Characters of the highest address.
+    /// Characters of its addresses: of the highest, or of those that people see in the low half.
     pub(super) fn digits(self) -> usize {
         match self {
-            Self::Low => 14,
+            Self::Low => 10,
             Self::Kernel => 18,
         }
     }
