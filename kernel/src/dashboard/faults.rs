@@ -79,14 +79,13 @@ impl Faults {
                 _ => INK,
             };
             let name = words::outcome(outcome);
-            let name = match name.strip_prefix("refused_") {
-                Some(rest) if columns < WHOLE_NAMES => {
-                    caption.show(canvas, at, columns, ink, format_args!("no: {rest} {count}"));
-                    continue;
-                }
-                _ => name,
+            let (refused, name) = match name.strip_prefix("refused_") {
+                Some(rest) if columns < WHOLE_NAMES => ("no ", rest),
+                _ => ("", name),
             };
-            caption.show(canvas, at, columns, ink, format_args!("{name} {count}"));
+            // The count first: what does not fit is cut off.
+            let text = format_args!("{count} {refused}{name}");
+            caption.show(canvas, at, columns, ink, text);
         }
     }
 }

@@ -76,16 +76,28 @@ pub(super) fn faults<'a>(
     }
     writeln!(out);
     for refused in [false, true] {
+        out.facts(format_args!("{}", Outcomes { outcomes, refused }));
+    }
+    Ok(())
+}
+
+/// The counts of those outcomes that were refusals, or of the others.
+struct Outcomes {
+    outcomes: [u64; Outcome::ALL.len()],
+    refused: bool,
+}
+
+impl core::fmt::Display for Outcomes {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let mut separator = "";
-        for (outcome, count) in Outcome::ALL.into_iter().zip(outcomes) {
-            if matches!(outcome, Outcome::Refused(_)) == refused {
-                write!(out, "{separator}{}={count}", words::outcome(outcome));
+        for (outcome, count) in Outcome::ALL.into_iter().zip(self.outcomes) {
+            if matches!(outcome, Outcome::Refused(_)) == self.refused {
+                write!(f, "{separator}{}={count}", words::outcome(outcome))?;
                 separator = " ";
             }
         }
-        writeln!(out);
+        Ok(())
     }
-    Ok(())
 }
 
 /// `heap [trim]`

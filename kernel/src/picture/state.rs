@@ -44,7 +44,7 @@ impl FrameState {
         match self {
             Self::Reserved => "reserved",
             Self::Kernel => "kernel",
-            Self::Table => "table",
+            Self::Table => "tables",
             Self::Zero => "zero",
             Self::Private => "private",
             Self::Borrowed => "borrowed",
