@@ -61,7 +61,7 @@ impl Faults {
             area.top_left + Point::new(12 * CHARACTER_WIDTH as i32, 0),
             area.size.width / CHARACTER_WIDTH - 12,
             colors::DIM,
-            format_args!("{all} in all, {refused} refused"),
+            format_args!("{all} in all, refused {refused}:"),
         );
         let width = area.size.width / COLUMNS;
         let columns = width / CHARACTER_WIDTH;
@@ -79,12 +79,12 @@ impl Faults {
                 _ => INK,
             };
             let name = words::outcome(outcome);
-            let (refused, name) = match name.strip_prefix("refused_") {
-                Some(rest) if columns < WHOLE_NAMES => ("no ", rest),
-                _ => ("", name),
-            };
+            // The refusals have columns of their own.
+            let short = name
+                .strip_prefix("refused_")
+                .filter(|_| columns < WHOLE_NAMES);
             // The count first: what does not fit is cut off.
-            let text = format_args!("{count} {refused}{name}");
+            let text = format_args!("{count} {}", short.unwrap_or(name));
             caption.show(canvas, at, columns, ink, text);
         }
     }
