@@ -52,9 +52,11 @@ impl MachineType {
 ///
 /// The guest's serial port is standard input and output; everything that boot
 /// and QEMU say themselves goes to standard error. On a terminal every key goes
-/// to the guest, which edits its own lines: Ctrl-C drops the line, Ctrl-C twice
-/// within a second ends QEMU, and Ctrl-D on an empty line powers off. From a
-/// file or a pipe the input is a script, after which the machine powers off.
+/// to the guest, which edits its own lines: Ctrl-C drops the line or ends the
+/// command that runs, Ctrl-C twice within a second ends QEMU, and Ctrl-D on an
+/// empty line powers off. From a file or a pipe the input is a script, after
+/// which the machine powers off; in the end boot says how many of its commands
+/// were refused.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "boot",
