@@ -116,7 +116,8 @@ impl Played {
         let (seen, refusals) = (prompts.seen(), prompts.refusals());
         let mut waiting = lines.waiting.iter().filter(|(line, _)| *line >= seen);
         let begun = command(&lines.line).filter(|_| lines.ended >= seen);
-        let last_refused = lines.last_command.map(|line| line + 1) == refusals.last;
+        let last_prompt = lines.last_command.map(|line| line + 1);
+        let last_refused = last_prompt.is_some() && last_prompt == refusals.last;
         Self {
             commands: lines.commands - waiting.clone().count() as u64,
             refused: refusals.count,
@@ -200,6 +201,7 @@ mod tests {
 
     #[test]
     fn refused_commands_are_counted_and_the_last_one_decides() {
+        assert_eq!(played(b"", "> ").judge(Outcome::Exit(0)).status(), 0);
         let all = played(b"a\nb\n", "> a\r\nerror: no\r\n> b\r\nerror: no\r\n> ");
         assert_eq!(all.words(), ["2 of 2 commands were refused"]);
         assert_eq!(all.judge(Outcome::Exit(0)).status(), 1);

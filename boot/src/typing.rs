@@ -186,8 +186,9 @@ impl Desk {
             if self.lines().ended > before {
                 self.wait_for_prompt()?;
                 self.show_view("after this line")?;
-                // What is left of it counts as typed and not run.
-                self.check_answer().inspect_err(|_| self.count(rest))?;
+                // What is left of it counts as typed behind the end, and so as not run.
+                let count_rest = |_: &Stop| self.count(&[&[END_OF_INPUT], rest].concat());
+                self.check_answer().inspect_err(count_rest)?;
             }
         }
         Ok(())

@@ -195,29 +195,29 @@ fn a_line_longer_than_the_terminal_is_wide_is_shown_in_a_window_until_it_is_ente
     terminal.wait_for("\r\n> ");
     terminal.press(line);
     terminal.press("x\x01\x1b[C\x05\x7f\r");
-    terminal.wait_for(&format!("\x08{line}\r\nregion="));
+    terminal.wait_for(&format!("\x08{line}\r\r\nregion="));
     terminal.wait_for("\r\n> ");
     terminal.resize(100);
     // The report is on its way, and no key waits for it.
     thread::sleep(Duration::from_millis(500));
     terminal.press(&format!("{line}\r"));
-    terminal.wait_for(&format!("{line}\r\nregion="));
+    terminal.wait_for(&format!("{line}\r\r\nregion="));
     terminal.wait_for("\r\n> ");
     terminal.press("exit 3\r");
     terminal.ends_with(3, qemu);
 }
 
 #[test]
-fn one_ctrl_c_ends_a_command_and_the_machine_is_whole() {
+fn a_single_ctrl_c_ends_a_command_and_the_machine_is_whole() {
     let mut terminal = Terminal::new(kernel(), &["--headless", "--no-tour"]);
     let qemu = child_of(&terminal.runner);
     terminal.wait_for("\r\n> ");
     terminal.press("alloc zero 1G\rtouch 0x1000 1G r 1\r");
-    terminal.wait_for("> touch 0x1000 1G r 1\r\n");
+    terminal.wait_for("> touch 0x1000 1G r 1\r\r\n");
     thread::sleep(Duration::from_millis(1500));
     terminal.press(CTRL_C);
     terminal.wait_for("error: Ctrl-C ended touch after ");
-    terminal.wait_for(" of 1073741824, which stay done\r\n> ^C\r\n> ");
+    terminal.wait_for(" of 1073741824, which stay done\r\r\n> ^C\r\r\n> ");
     terminal.press("audit\r");
     terminal.wait_for("audit=ok ");
     terminal.wait_for("\r\n> ");
@@ -225,7 +225,7 @@ fn one_ctrl_c_ends_a_command_and_the_machine_is_whole() {
     terminal.press("bench\r");
     terminal.wait_for("bench demand write");
     terminal.press(CTRL_C);
-    terminal.wait_for("error: Ctrl-C ended the command\r\n> ^C\r\n> ");
+    terminal.wait_for("error: Ctrl-C ended the command\r\r\n> ^C\r\r\n> ");
     terminal.press("spaces\rexit 3\r");
     terminal.wait_for("space=0 current=yes");
     terminal.ends_with(3, qemu);
