@@ -237,7 +237,7 @@ fn every_tour_needs_no_more_frames_than_it_says_and_gives_them_all_back() {
     for tour in &TOURS {
         let before = counts();
         set_limit(Some(tour.frames));
-        (tour.run)();
+        assert_eq!((tour.run)(), Ok(()));
         set_limit(None);
         assert_eq!(counts(), before, "{}", tour.name);
         audit();

@@ -3,6 +3,7 @@
 use crate::output::Heard;
 use crate::reset;
 use crate::status::Outcome;
+use crate::typed::Played;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Ended {
     pub registers: Option<String>,
     /// Whether the picture that was asked for was taken
     pub picture_taken: bool,
+    /// What became of the script, if there was one and nobody at a keyboard
+    pub played: Option<Played>,
     /// What came through the serial port
     pub heard: Heard,
 }
@@ -36,6 +39,9 @@ impl Ended {
         }
         if let Some(registers) = &self.registers {
             words.push_str(&format!("boot: {}\n", reset::report(registers)));
+        }
+        for what in self.played.iter().flat_map(Played::words) {
+            words.push_str(&format!("boot: {what}\n"));
         }
         if !(quiet && self.outcome == Outcome::Exit(0)) {
             words.push_str(&format!("boot: {}\n", self.outcome.words()));

@@ -2,19 +2,24 @@
 //!
 //! While the guest runs, every key goes to it as it is typed, since the guest
 //! edits its own lines: the terminal neither echoes nor collects lines, and
-//! Ctrl-C is a byte. So that a person can always get out, the second Ctrl-C
+//! Ctrl-C is a byte. The guest is told the terminal's width, at first and whenever it changes, by
+//! the report that xterm gives. So that a person can always get out, the second Ctrl-C
 //! within a second ends QEMU, and before the first prompt (nobody listens yet)
 //! the first one does. Output is left as it was: other lines than the guest's
 //! still end where they should.
 
 use std::io::{self, Cursor, IsTerminal as _, Read};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr,
 };
+use signal_hook::consts::SIGWINCH;
+use signal_hook::iterator::Signals;
 
 use crate::event::{self, Event};
 use crate::prompt::Prompts;
@@ -74,6 +79,7 @@ impl Drop for Keys {
 /// The keys that are pressed from now on, as bytes; their end is that of the terminal.
 pub(crate) fn listen(prompts: Arc<Prompts>, events: &Sender<Event>) -> impl Read + Send + use<> {
     let (sender, pressed) = unbounded();
+    tell_width(sender.clone());
     // A thread of its own: Ctrl-C must be seen while the typist waits for the guest.
     event::spawn(events, move |events| {
         let mut presses = Presses::default();
@@ -91,11 +97,32 @@ pub(crate) fn listen(prompts: Arc<Prompts>, events: &Sender<Event>) -> impl Read
                 return;
             }
         }
+        sender.send(Vec::new()).ok();
     });
     Pressed {
         pressed,
         rest: Cursor::default(),
     }
+}
+
+/// Sends the terminal's size, at once and whenever it has changed.
+fn tell_width(sender: Sender<Vec<u8>>) {
+    let tell = move || match size_report() {
+        Some(report) => sender.send(report).is_ok(),
+        None => true,
+    };
+    // Where no signal can be received the first report is the last.
+    if let (true, Ok(mut changes)) = (tell(), Signals::new([SIGWINCH])) {
+        thread::spawn(move || changes.forever().all(|_| tell()));
+    }
+}
+
+/// The size in characters, as xterm reports it when it is asked by `CSI 18 t`; `None` where
+/// nobody knows it.
+fn size_report() -> Option<Vec<u8>> {
+    let size = tcgetwinsize(io::stdin()).ok()?;
+    let report = format!("\x1b[8;{};{}t", size.ws_row, size.ws_col);
+    (size.ws_col > 0).then(|| report.into_bytes())
 }
 
 /// Keys on their way to the typist.
@@ -107,7 +134,7 @@ struct Pressed {
 impl Read for Pressed {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         if self.rest.position() == self.rest.get_ref().len() as u64 {
-            // Without a sender the terminal is gone, and nothing is left to read.
+            // No keys at all: the terminal is gone, and nothing is left to read.
             self.rest = Cursor::new(self.pressed.recv().unwrap_or_default());
         }
         self.rest.read(bytes)

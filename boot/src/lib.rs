@@ -7,7 +7,7 @@
 //! options -> image (strip) -> launch, machine (firmware, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt)
-//!                        serial port in:  script -> typing (keyboard, picture, view)
+//!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
 //! what the threads report to run: event
 //! what holds from the first moment to the last: watch, scratch, say
 //! figures of a measured guest: measure -> figures -> baseline (environment)
@@ -54,6 +54,7 @@ pub mod script;
 pub mod status;
 pub mod strip;
 pub mod symbols;
+pub mod typed;
 mod typing;
 pub mod view;
 pub mod watch;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory as _, Parser, ValueEnum};
+use line::number::{self, NumberError};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -51,14 +52,17 @@ impl MachineType {
 ///
 /// The guest's serial port is standard input and output; everything that boot
 /// and QEMU say themselves goes to standard error. On a terminal every key goes
-/// to the guest, which edits its own lines: Ctrl-C drops the line, Ctrl-C twice
-/// within a second ends QEMU, and Ctrl-D on an empty line powers off. From a
-/// file or a pipe the input is a script, after which the machine powers off.
+/// to the guest, which edits its own lines: Ctrl-C drops the line or ends the
+/// command that runs, Ctrl-C twice within a second ends QEMU, and Ctrl-D on an
+/// empty line powers off. From a file or a pipe the input is a script, after
+/// which the machine powers off; in the end boot says how many of its commands
+/// were refused.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "boot",
     override_usage = "cargo run -- [OPTIONS]\n       cargo test [FILTER] -- [OPTIONS]",
-    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 101 panic, failed test or worse figure,\n\
+    after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 1 a script whose last command was refused,\n\
+                  or that --stop-on-error stopped, 101 panic, failed test or worse figure,\n\
                   102 refused fault, 124 timeout, 125 failure of boot or QEMU, 134 reset (triple fault),\n\
                   128 + n ended by signal n."
 )]
@@ -85,6 +89,10 @@ pub struct Options {
     /// Type this file at the prompt instead of standard input
     #[arg(help_heading = GUEST, long, value_name = "FILE")]
     pub monitor_script: Option<PathBuf>,
+
+    /// Type nothing more after the first command that is refused, and end with status 1
+    #[arg(help_heading = GUEST, long)]
+    pub stop_on_error: bool,
 
     /// Take a picture (PNG) of the screen after the commands of --after, and power off; opens no window
     #[arg(help_heading = GUEST, long, value_name = "FILE", conflicts_with = "monitor_script")]
@@ -232,6 +240,7 @@ impl Options {
         let typed = [
             ("--after", !self.after.is_empty()),
             ("--monitor-script", self.monitor_script.is_some()),
+            ("--stop-on-error", self.stop_on_error),
             ("--screenshot", self.screenshot.is_some()),
             ("--trace-qemu", self.trace_qemu),
             ("--bench-guest", self.bench_guest),
@@ -297,21 +306,20 @@ impl Options {
     }
 }
 
-/// Reads a size such as `512M` into bytes.
+/// Reads a size such as `512M` into bytes, as the guest's prompt does, but for the unit, which
+/// must be there.
 ///
 /// # Errors
 /// A sentence that shows a right one, for a missing suffix, a bad number or an overflow.
 pub fn parse_memory(text: &str) -> Result<u64, String> {
     let wanted = "a memory size is a whole number with K, M or G, such as 512M";
-    let (unit, number) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (KIB, &text[..at]),
-        Some((at, 'M' | 'm')) => (MIB, &text[..at]),
-        Some((at, 'G' | 'g')) => (GIB, &text[..at]),
-        _ => return Err(wanted.to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| wanted.to_owned())?;
-    let bytes = number.checked_mul(unit);
-    bytes.ok_or_else(|| format!("{text} is more than 64 bits can count; {wanted}"))
+    if !text.ends_with(['K', 'k', 'M', 'm', 'G', 'g']) {
+        return Err(wanted.to_owned());
+    }
+    number::size(text).map_err(|error| match error {
+        NumberError::NotANumber => wanted.to_owned(),
+        NumberError::TooLarge => format!("{text} is more than 64 bits can count; {wanted}"),
+    })
 }
 
 /// Writes a size in bytes with the largest suffix that leaves a whole number.

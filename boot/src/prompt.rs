@@ -27,8 +27,22 @@ struct State {
     place: Place,
     escape: Escape,
     seen: u64,
+    /// How many bytes of [`ERROR`] the line begins with, if it has no others
+    matched: Option<usize>,
+    refusals: Refusals,
     last_output: Option<Instant>,
     closed: bool,
+}
+
+/// What an answer begins with when a command was refused.
+const ERROR: &[u8] = b"error: ";
+
+/// The commands that were refused so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusals {
+    pub(crate) count: u64,
+    /// The number of the prompt that the last of them was typed at, from 1
+    pub(crate) last: Option<u64>,
 }
 
 /// Where the next character would be printed.
@@ -71,6 +85,11 @@ impl Prompts {
     #[must_use]
     pub fn seen(&self) -> u64 {
         self.lock().seen
+    }
+
+    /// The commands that were refused.
+    pub(crate) fn refusals(&self) -> Refusals {
+        self.lock().refusals
     }
 
     /// Waits until the guest is at its prompt, which is at least the `count`th.
@@ -116,7 +135,24 @@ impl State {
             (Escape::Begun, _) | (Escape::Sequence, 0x40..=0x7e) => self.escape = Escape::Outside,
             (Escape::Sequence, _) => {}
             (Escape::Outside, 0x1b) => self.escape = Escape::Begun,
-            (Escape::Outside, _) => self.place = self.place_after(byte),
+            (Escape::Outside, _) => {
+                self.look_for_error(byte);
+                self.place = self.place_after(byte);
+            }
+        }
+    }
+
+    fn look_for_error(&mut self, byte: u8) {
+        let matched = match (self.place, self.matched) {
+            (Place::LineStart, _) => 0,
+            (_, Some(matched)) => matched,
+            (_, None) => return,
+        };
+        self.matched = (ERROR.get(matched) == Some(&byte)).then_some(matched + 1);
+        let at = Some(self.seen).filter(|seen| *seen > 0);
+        if self.matched == Some(ERROR.len()) && self.refusals.last < at {
+            self.refusals.count += 1;
+            self.refusals.last = at;
         }
     }
 

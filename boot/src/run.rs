@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -28,6 +28,7 @@ use crate::prompt::Prompts;
 use crate::qemu::Qemu;
 use crate::script::{Script, Source};
 use crate::status::Outcome;
+use crate::typed::{Lines, Played};
 use crate::typing::Typist;
 use crate::watch::{Next, Watch};
 use crate::{fitness, say};
@@ -87,9 +88,17 @@ pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Resu
     drop(of_qemu);
 
     let prompts = Arc::new(Prompts::default());
+    let lines = Arc::new(Mutex::new(Lines::default()));
+    let is_script =
+        matches!(&run.script, Some(script) if !matches!(script.source, Source::Keyboard));
     let typist = Typist {
         serial: serial.try_clone().context("there is no descriptor left")?,
         prompts: Arc::clone(&prompts),
+        lines: Arc::clone(&lines),
+        stop_on_error: run
+            .script
+            .as_ref()
+            .is_some_and(|script| script.stop_on_error),
         questions,
         scratch: run.scratch,
     };
@@ -100,7 +109,7 @@ pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Resu
             true => Notice::after_a_while(),
             false => Notice::default(),
         },
-        prompts,
+        prompts: Arc::clone(&prompts),
     };
     event::spawn(&sender, move |events| reader.forward(serial, events));
     event::spawn(&sender, move |events| {
@@ -110,12 +119,19 @@ pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Resu
         Some(script) => start_typing(script, typist, &sender),
         None => Ok(None),
     };
-    Owner {
+    let owner = Owner {
         qemu,
         watch,
         events: &events,
+    };
+    let mut ended = owner.await_end(start_typing)?;
+    if is_script {
+        let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let played = Played::of(&lines, &prompts);
+        ended.outcome = played.judge(ended.outcome);
+        ended.played = Some(played);
     }
-    .await_end(start_typing)
+    Ok(ended)
 }
 
 /// Talks with QEMU from its greeting to the guest's end.
@@ -229,6 +245,7 @@ impl Owner<'_> {
             outcome,
             registers: shutdown.and_then(|shutdown| shutdown.registers),
             picture_taken,
+            played: None,
             heard,
         })
     }

@@ -25,6 +25,8 @@ pub struct Script {
     pub picture: Option<Picture>,
     /// What is typed then, if no picture was asked for
     pub source: Source,
+    /// Whether nothing more is typed after a command that was refused
+    pub stop_on_error: bool,
     /// Whether QEMU's own view of the guest's memory is shown after each line
     pub trace: bool,
 }
@@ -56,6 +58,7 @@ impl Script {
             commands,
             picture,
             source: source(options)?,
+            stop_on_error: options.stop_on_error,
             trace: options.trace_qemu,
         }))
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | 0 | the guest said 0, or the window was closed |
 //! | 1 to 63 | the guest's `exit n` |
+//! | 1 | a script was stopped at a refused command, or its last command was refused |
 //! | 101 | a panic or a failed test; a figure that is worse than before |
 //! | 102 | a fault was refused |
 //! | 124 | the timeout came first |
@@ -51,6 +52,8 @@ pub enum Outcome {
     WindowClosed,
     /// `boot` was told to end by this signal
     Interrupted(i32),
+    /// The guest ended well, and its script did not, in these words
+    ScriptFailed(&'static str),
     /// QEMU or what it was asked for failed, in these words
     QemuFailed(String),
 }
@@ -102,6 +105,7 @@ impl Outcome {
         match self {
             Self::Exit(number) => *number,
             Self::WindowClosed => 0,
+            Self::ScriptFailed(_) => 1,
             Self::Panic => 101,
             Self::RefusedFault => 102,
             Self::Timeout(_) | Self::TimeoutBefore(_) => 124,
@@ -161,6 +165,7 @@ impl Outcome {
                 format!("ended by signal {SIGINT} (Ctrl-C) (status {status})")
             }
             Self::Interrupted(signal) => format!("ended by signal {signal} (status {status})"),
+            Self::ScriptFailed(words) => format!("{words} (status {status})"),
             Self::QemuFailed(words) => format!("error: {words} (status {status})"),
         }
     }

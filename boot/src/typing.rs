@@ -6,13 +6,13 @@
 //!
 //! Nothing is sent before the first prompt: firmware reads the same port, and
 //! its bytes would be lost. What the source says goes as it comes, since the
-//! guest loses nothing; with QEMU's view to be shown it goes line by line, so
-//! that every view is that of a guest at rest.
+//! guest loses nothing. With QEMU's view to be shown, or to stop at the first
+//! refused command, it goes line by line: then the guest is at rest.
 
 use std::io::{ErrorKind, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Error;
 use crossbeam_channel::Sender;
@@ -21,18 +21,16 @@ use crate::control::{Control, is_end};
 use crate::event::Event;
 use crate::picture::Picture;
 use crate::prompt::{Gone, Prompts};
+use crate::typed::{END_OF_INPUT, Lines};
 use crate::view::{self, View};
-
-/// What Ctrl-D sends: the end of the input.
-const END_OF_INPUT: u8 = 0x04;
-
-/// What Ctrl-C sends: the guest drops its line and prompts again.
-const DROP_LINE: u8 = 0x03;
 
 /// What the typist works with.
 pub(crate) struct Typist {
     pub(crate) serial: UnixStream,
     pub(crate) prompts: Arc<Prompts>,
+    pub(crate) lines: Arc<Mutex<Lines>>,
+    /// Whether nothing more is typed after a refused command
+    pub(crate) stop_on_error: bool,
     /// QEMU's other control connection
     pub(crate) questions: UnixStream,
     /// A folder for files of this run
@@ -43,6 +41,8 @@ pub(crate) struct Typist {
 enum Stop {
     /// QEMU has ended, as it may at any time
     Gone,
+    /// A command was refused
+    Refused,
     Failed(Error),
 }
 
@@ -80,7 +80,8 @@ impl Typist {
             serial: self.serial,
             prompts: self.prompts,
             control,
-            lines: Lines::default(),
+            lines: self.lines,
+            stop_on_error: self.stop_on_error,
             view: trace.then(View::default),
         };
         let work = || -> Result<(), Stop> {
@@ -94,7 +95,11 @@ impl Typist {
             }
             desk.end()
         };
-        if let Err(Stop::Failed(error)) = work() {
+        let ended = match work() {
+            Err(Stop::Refused) => desk.stop(),
+            ended => ended,
+        };
+        if let Err(Stop::Failed(error)) = ended {
             // The receiver is gone when the run has ended for another reason.
             events.send(Event::Failed(error)).ok();
         }
@@ -106,18 +111,22 @@ struct Desk {
     serial: UnixStream,
     prompts: Arc<Prompts>,
     control: Control,
-    lines: Lines,
+    lines: Arc<Mutex<Lines>>,
+    stop_on_error: bool,
     view: Option<View>,
 }
 
 impl Desk {
     fn commands(&mut self, commands: &[String]) -> Result<(), Stop> {
+        self.lines().plan(commands);
         self.wait_for_prompt()?;
         self.show_view("at the first prompt")?;
         for command in commands {
+            self.lines().begin_planned();
             self.send(format!("{command}\n").as_bytes())?;
             self.wait_for_prompt()?;
             self.show_view(&format!("after `{command}`"))?;
+            self.check_answer()?;
         }
         Ok(())
     }
@@ -142,24 +151,48 @@ impl Desk {
 
     /// Ends an unfinished line, which runs it, and then the input.
     fn end(&mut self) -> Result<(), Stop> {
-        if self.lines.unfinished {
+        let is_unfinished = self.lines().is_unfinished();
+        if is_unfinished {
             self.send(b"\n")?;
         }
         self.wait_for_prompt()?;
         self.show_view("at the end")?;
+        self.check_answer()?;
+        self.lines().is_complete = true;
         self.send(&[END_OF_INPUT])
     }
 
+    /// Ends the input at a prompt after which nothing more is to be typed.
+    fn stop(&mut self) -> Result<(), Stop> {
+        self.lines().is_stopped = true;
+        self.write(&[END_OF_INPUT])
+    }
+
+    /// Whether the guest's answers let the script go on.
+    fn check_answer(&self) -> Result<(), Stop> {
+        match self.prompts.refusals().count {
+            1.. if self.stop_on_error => Err(Stop::Refused),
+            _ => Ok(()),
+        }
+    }
+
     fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        if self.view.is_none() {
+        if self.view.is_none() && !self.stop_on_error {
             return self.send(bytes);
         }
-        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            let before = self.lines.ended;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let (piece, after) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            rest = after;
+            let before = self.lines().ended;
             self.send(piece)?;
-            if self.lines.ended > before {
+            if self.lines().ended > before {
                 self.wait_for_prompt()?;
                 self.show_view("after this line")?;
+                // What is left of it counts as typed behind the end, and so as not run.
+                let count_rest = |_: &Stop| self.count(&[&[END_OF_INPUT], rest].concat());
+                self.check_answer().inspect_err(count_rest)?;
             }
         }
         Ok(())
@@ -167,11 +200,24 @@ impl Desk {
 
     /// Waits until the guest has done all that was typed.
     fn wait_for_prompt(&self) -> Result<(), Gone> {
-        self.prompts.wait_for(1 + self.lines.ended)
+        let ended = self.lines().ended;
+        self.prompts.wait_for(1 + ended)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, bytes: &[u8]) {
+        self.lines().count(bytes, self.prompts.seen());
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        self.lines.count(bytes);
+        self.count(bytes);
+        self.write(bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         match self.serial.write_all(bytes) {
             Ok(()) => Ok(()),
             Err(error) if is_end(&error) => Err(Stop::Gone),
@@ -205,60 +251,5 @@ impl Desk {
                     .into())
             }
         }
-    }
-}
-
-/// How many lines were ended, as the guest counts: CR, LF and CR LF end one, and Ctrl-C drops one.
-#[derive(Debug, Default)]
-struct Lines {
-    ended: u64,
-    after_return: bool,
-    unfinished: bool,
-}
-
-impl Lines {
-    fn count(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            match byte {
-                b'\n' if self.after_return => {}
-                b'\n' | b'\r' | DROP_LINE => {
-                    self.ended += 1;
-                    self.unfinished = false;
-                }
-                _ => self.unfinished = true,
-            }
-            self.after_return = byte == b'\r';
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counted(pieces: &[&[u8]]) -> (u64, bool) {
-        let mut lines = Lines::default();
-        pieces.iter().for_each(|piece| lines.count(piece));
-        (lines.ended, lines.unfinished)
-    }
-
-    #[test]
-    fn every_kind_of_line_end_ends_one_line() {
-        assert_eq!(counted(&[b"a\nb\n"]), (2, false));
-        assert_eq!(counted(&[b"a\rb\r"]), (2, false));
-        assert_eq!(counted(&[b"a\r", b"\nb\r\n"]), (2, false));
-        assert_eq!(counted(&[b"\r\r\n\n"]), (3, false));
-    }
-
-    #[test]
-    fn what_follows_the_last_line_end_is_unfinished() {
-        assert_eq!(counted(&[b"a\nb"]), (1, true));
-        assert_eq!(counted(&[b"a\r\n", b"b"]), (1, true));
-        assert_eq!(counted(&[]), (0, false));
-    }
-
-    #[test]
-    fn ctrl_c_drops_the_line_and_brings_a_prompt() {
-        assert_eq!(counted(&[b"ab\x03"]), (1, false));
     }
 }

@@ -41,8 +41,8 @@ fn with_memory() -> ! {
         crash::run(name)
     }
     if words.has("bench") && !words.has("tour") {
-        bench::run();
-        exit(ExitStatus::Success)
+        let result = bench::run();
+        exit(result.map_or(ExitStatus::Exit(1), |()| ExitStatus::Success))
     }
     dashboard::init();
     start::tour(&words);

@@ -58,7 +58,8 @@ fn play_machine(document: &Document, machine: &Machine) -> Vec<Played> {
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     let mut ties = Ties::default();
     let mut parts = parts(&printed, machine);
-    if output.status.code() != Some(0)
+    // A session may end with a command that is refused, which is status 1.
+    if !matches!(output.status.code(), Some(0 | 1))
         && let Some(last) = parts.last_mut()
     {
         // How the machine ended, in the runner's words.

@@ -42,25 +42,90 @@ fn the_monitors_exit_is_the_runners_status() {
 }
 
 #[test]
+fn a_script_ends_as_its_last_command_and_says_how_many_were_refused() {
+    for (script, status, words) in [
+        (
+            "nonsense\nread\n",
+            1,
+            "boot: 2 of 2 commands were refused\n",
+        ),
+        ("frames\nread", 1, "boot: 1 of 2 commands was refused\n"),
+        (
+            "nonsense\nframes\n\n",
+            0,
+            "boot: 1 of 2 commands was refused\n",
+        ),
+        ("\u{feff}# nonsense\nframes # all of them\n", 0, ""),
+        ("\u{feff}frames\n", 0, ""),
+    ] {
+        let run = monitor(script, &[]);
+        assert_eq!(run.status, Some(status), "{script:?} {run:?}");
+        assert_eq!(
+            run.words.contains("refused\n"),
+            !words.is_empty(),
+            "{run:?}"
+        );
+        assert!(run.words.contains(words), "{run:?}");
+    }
+}
+
+#[test]
+fn what_of_a_script_was_not_run_is_said() {
+    for script in ["frames\nexit\nheap now\naudit", "frames\n\x04heap now\n"] {
+        let run = monitor(script, &[]);
+        assert_eq!(run.status, Some(0), "{run:?}");
+        let words = "boot: not run: the script from `heap now` on\n";
+        assert!(run.words.contains(words), "{run:?}");
+    }
+    let run = monitor("", &["--after", "exit 2; heap now; audit"]);
+    assert_eq!(run.status, Some(2), "{run:?}");
+    assert!(run.words.contains("from `heap now` on\n"), "{run:?}");
+    let run = monitor("frames\nexit 0\n# the end\n\n", &[]);
+    assert!(!run.words.contains("not run"), "{run:?}");
+}
+
+#[test]
+fn a_script_can_be_stopped_at_the_first_refused_command() {
+    for (script, after) in [
+        ("frames\nnonsense\nheap\naudit\n", "spaces"),
+        ("frames\n", "spaces; nonsense; heap; audit"),
+    ] {
+        let run = monitor(script, &["--stop-on-error", "--after", after]);
+        assert_eq!(run.status, Some(1), "{run:?}");
+        assert!(!run.guest.contains("> heap"), "{run:?}");
+        assert!(run.words.contains("from `heap` on\n"), "{run:?}");
+        let end = "boot: the script was stopped at a refused command (status 1)\n";
+        assert!(run.words.ends_with(end), "{run:?}");
+    }
+    let run = monitor("frames\naudit\n", &["--stop-on-error"]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert_eq!(answer(&run, "audit", "audit"), "ok");
+}
+
+#[test]
 fn the_kernels_walk_and_qemus_own_view_name_the_same_frames() {
     let commands = "alloc demand 16K; touch 0x1000 8K w; walk 0x1000; walk 0x2000; walk 0x3000";
     let run = monitor("", &["--trace-qemu", "--after", commands]);
     assert_eq!(run.status, Some(0), "{run:?}");
-    assert_eq!(
-        answer(&run, "alloc demand 16K", "region"),
-        "0x0000000000001000"
-    );
+    assert_eq!(answer(&run, "alloc demand 16K", "region"), "0x1000");
     let pages: Vec<_> = run
         .words
         .lines()
-        .filter_map(|line| line.strip_prefix("    0x")?.split_once(" -> "))
+        .filter_map(|line| line.strip_prefix("    0x")?.split_once(" -> 0x"))
         .map(|(page, rest)| (page, rest.split_whitespace().next().unwrap()))
+        .map(|(page, frame)| (page, format!("0x{}", frame.trim_start_matches('0'))))
         .collect();
     assert_eq!(
         pages,
         [
-            ("0000000000001000", answer(&run, "walk 0x1000", "physical")),
-            ("0000000000002000", answer(&run, "walk 0x2000", "physical")),
+            (
+                "0000000000001000",
+                answer(&run, "walk 0x1000", "physical").to_owned()
+            ),
+            (
+                "0000000000002000",
+                answer(&run, "walk 0x2000", "physical").to_owned()
+            ),
         ],
         "{run:?}"
     );

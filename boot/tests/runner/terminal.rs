@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, setsid};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
+use rustix::termios::{InputModes, LocalModes, OutputModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::ending::{child_of, is_running};
 use crate::kernels::{boot, kernel, outside, test_kernel};
@@ -77,6 +77,16 @@ impl Terminal {
             before,
             runner,
         }
+    }
+
+    fn resize(&self, columns: u16) {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.line, size).unwrap();
     }
 
     fn press(&mut self, keys: &str) {
@@ -173,6 +183,51 @@ fn lines_of_the_real_monitor_are_edited_and_called_back() {
     terminal.wait_for("total=");
     terminal.wait_for("\r\n> ");
     terminal.press("exit 3\r");
+    terminal.ends_with(3, qemu);
+}
+
+#[test]
+fn a_line_longer_than_the_terminal_is_wide_is_shown_in_a_window_until_it_is_entered() {
+    let line = "alloc demand 64K around=8 rights=rw";
+    let mut terminal = Terminal::new(kernel(), &["--headless", "--no-tour"]);
+    terminal.resize(30);
+    let qemu = child_of(&terminal.runner);
+    terminal.wait_for("\r\n> ");
+    terminal.press(line);
+    terminal.press("x\x01\x1b[C\x05\x7f\r");
+    terminal.wait_for(&format!("\x08{line}\r\r\nregion="));
+    terminal.wait_for("\r\n> ");
+    terminal.resize(100);
+    // The report is on its way, and no key waits for it.
+    thread::sleep(Duration::from_millis(500));
+    terminal.press(&format!("{line}\r"));
+    terminal.wait_for(&format!("{line}\r\r\nregion="));
+    terminal.wait_for("\r\n> ");
+    terminal.press("exit 3\r");
+    terminal.ends_with(3, qemu);
+}
+
+#[test]
+fn a_single_ctrl_c_ends_a_command_and_the_machine_is_whole() {
+    let mut terminal = Terminal::new(kernel(), &["--headless", "--no-tour"]);
+    let qemu = child_of(&terminal.runner);
+    terminal.wait_for("\r\n> ");
+    terminal.press("alloc zero 1G\rtouch 0x1000 1G r 1\r");
+    terminal.wait_for("> touch 0x1000 1G r 1\r\r\n");
+    thread::sleep(Duration::from_millis(1500));
+    terminal.press(CTRL_C);
+    terminal.wait_for("error: Ctrl-C ended touch after ");
+    terminal.wait_for(" of 1073741824, which stay done\r\r\n> ^C\r\r\n> ");
+    terminal.press("audit\r");
+    terminal.wait_for("audit=ok ");
+    terminal.wait_for("\r\n> ");
+    thread::sleep(Duration::from_millis(1500));
+    terminal.press("bench\r");
+    terminal.wait_for("bench demand write");
+    terminal.press(CTRL_C);
+    terminal.wait_for("error: Ctrl-C ended the command\r\r\n> ^C\r\r\n> ");
+    terminal.press("spaces\rexit 3\r");
+    terminal.wait_for("space=0 current=yes");
     terminal.ends_with(3, qemu);
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use x86_64::VirtAddr;
 
-/// An address as all of them are printed: `0x` and 16 digits.
+/// An address as all of them are printed: `0x` and as many digits as it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address(pub u64);
 
@@ -22,7 +22,7 @@ impl From<x86_64::PhysAddr> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#018x}", self.0)
+        write!(f, "{:#x}", self.0)
     }
 }
 
@@ -54,8 +54,8 @@ mod tests {
     }
 
     #[test_case]
-    fn addresses_have_sixteen_digits() {
-        assert_eq!(Address(0x10005).to_string(), "0x0000000000010005");
+    fn addresses_have_no_leading_zeros() {
+        assert_eq!(Address(0x10005).to_string(), "0x10005");
         let highest = VirtAddr::new(0xffff_8000_0000_0000);
         assert_eq!(Address::from(highest).to_string(), "0xffff800000000000");
     }

@@ -10,6 +10,7 @@ use x86_64::VirtAddr;
 
 use super::Bench;
 use super::place::{Low, PAGE, allocate, page, read, with_region};
+use crate::console::input::Cancelled;
 use crate::spaces;
 
 /// Faults that are measured in any of the regions.
@@ -18,7 +19,7 @@ const ANYWHERE: usize = 512;
 /// Where the regions lie, one after the other.
 const BASE: VirtAddr = VirtAddr::new(1 << 40);
 
-pub(super) fn run(bench: &Bench) {
+pub(super) fn run(bench: &Bench) -> Result<(), Cancelled> {
     for (count, name) in [(1, "1"), (10, "10"), (1000, "1,000"), (100_000, "100,000")] {
         // With few regions, so large that the faults find enough pages.
         let pages = (4 * ANYWHERE as u64 / count).max(2);
@@ -31,17 +32,18 @@ pub(super) fn run(bench: &Bench) {
                 &format!("zero-page read, {name} regions beside"),
                 pages,
                 read,
-            );
-        });
+            )
+        })?;
         regions.make_tables();
         let pages = regions.random_pages();
         bench.report(
             &format!("zero-page read in any of {name} regions"),
             pages,
             read,
-        );
+        )?;
         regions.free();
     }
+    Ok(())
 }
 
 /// `count` regions of `pages` each.

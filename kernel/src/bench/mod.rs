@@ -24,26 +24,33 @@ mod screen;
 use alloc::vec::Vec;
 
 use crate::command_line;
+use crate::console::input::{self, Cancelled};
 use crate::cpu::tsc;
 use crate::println;
 
 /// How often each operation is measured, unless it is a long one.
 const SAMPLES: usize = 1024;
 
-/// Measures everything, and prints a line for each operation.
-pub fn run() {
+/// Measures everything, and prints a line for each operation. What it leaves
+/// when it is cut short goes with the address space.
+///
+/// # Errors
+///
+/// Ctrl-C was pressed.
+pub fn run() -> Result<(), Cancelled> {
     let bench = Bench::calibrated();
-    faults::common(&bench);
+    faults::common(&bench)?;
     let part = command_line::get().value("bench-part");
     if part == Some("faults") {
-        return;
+        return Ok(());
     }
-    faults::others(&bench);
-    many::run(&bench);
-    operations::run(&bench);
+    faults::others(&bench)?;
+    many::run(&bench)?;
+    operations::run(&bench)?;
     if part != Some("memory") {
-        screen::run(&bench);
+        screen::run(&bench)?;
     }
+    Ok(())
 }
 
 /// The unit where the time stamp counts no instructions.
@@ -84,14 +91,21 @@ impl Bench {
         (end - start).saturating_sub(self.empty)
     }
 
-    /// Measures `operation` on each item, and prints a line.
+    /// Measures `operation` on each item, and prints a line, unless Ctrl-C was pressed.
     #[inline(always)]
-    fn report<T>(&self, name: &str, items: impl Iterator<Item = T>, mut operation: impl FnMut(T)) {
+    fn report<T>(
+        &self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+        mut operation: impl FnMut(T),
+    ) -> Result<(), Cancelled> {
+        input::check()?;
         let mut costs = Vec::with_capacity(SAMPLES);
         for item in items {
             costs.push(self.time(|| operation(item)));
         }
         self.print(name, costs, 1);
+        Ok(())
     }
 
     /// Prints a line for costs of `parts` operations each.

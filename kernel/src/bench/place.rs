@@ -41,7 +41,7 @@ pub(super) fn free(region: &Region) {
 }
 
 /// A region at the start of a leaf table, for as long as `work` takes.
-pub(super) fn with_region(request: Request, work: impl FnOnce(&Region)) {
+pub(super) fn with_region<R>(request: Request, work: impl FnOnce(&Region) -> R) -> R {
     let low = VirtAddr::new(LARGE_PAGE);
     let place = Placement::Within {
         from: low,
@@ -49,8 +49,9 @@ pub(super) fn with_region(request: Request, work: impl FnOnce(&Region)) {
         align: LARGE_PAGE,
     };
     let region = allocate(request.placement(place));
-    work(&region);
+    let result = work(&region);
     free(&region);
+    result
 }
 
 /// Touches a page in every leaf table, so that no fault that is measured has

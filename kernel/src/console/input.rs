@@ -4,6 +4,10 @@
 //! the port's interrupt is switched off, and the rest waits on the sender's
 //! side; nothing is lost. Interrupts are on only inside [`read`], while
 //! the processor halts, so the handler never meets a held console.
+//!
+//! Work that takes long asks [`check`] now and then whether Ctrl-C has come.
+//! It stays in the queue with all that was typed before it: who reads the line
+//! drops that too.
 
 use heapless::Deque;
 use spin::Mutex;
@@ -14,7 +18,37 @@ use super::CONSOLE;
 /// Bytes that wait to be read, at most.
 const CAPACITY: usize = 4096;
 
-static QUEUE: Mutex<Deque<u8, CAPACITY>> = Mutex::new(Deque::new());
+/// What Ctrl-C sends.
+const CANCEL: u8 = 0x03;
+
+struct Queue {
+    bytes: Deque<u8, CAPACITY>,
+    /// How many of them are [`CANCEL`].
+    cancels: usize,
+}
+
+static QUEUE: Mutex<Queue> = Mutex::new(Queue {
+    bytes: Deque::new(),
+    cancels: 0,
+});
+
+impl Queue {
+    fn push(&mut self, byte: u8) {
+        if self.bytes.push_back(byte).is_ok() {
+            self.cancels += usize::from(byte == CANCEL);
+        }
+    }
+
+    fn pop(&mut self) -> Option<u8> {
+        let byte = self.bytes.pop_front()?;
+        self.cancels -= usize::from(byte == CANCEL);
+        Some(byte)
+    }
+}
+
+/// Ctrl-C was pressed while a command ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancelled;
 
 /// Lets the port announce what comes.
 pub(crate) fn start() {
@@ -25,14 +59,33 @@ pub(crate) fn start() {
 pub(crate) fn take() {
     let mut console = CONSOLE.lock();
     let mut queue = QUEUE.lock();
-    while !queue.is_full() {
+    while !queue.bytes.is_full() {
         let Some(byte) = console.serial.take() else {
             return;
         };
-        // There is room: the loop has just asked.
-        let _ = queue.push_back(byte);
+        queue.push(byte);
     }
     console.serial.announce_input(false);
+}
+
+/// Whether work that takes long may go on. The port is asked itself: no
+/// interrupt comes while a command runs.
+///
+/// # Errors
+///
+/// Ctrl-C is among what has come and was not read yet.
+pub fn check() -> Result<(), Cancelled> {
+    interrupts::without_interrupts(take);
+    match QUEUE.lock().cancels {
+        0 => Ok(()),
+        _ => Err(Cancelled),
+    }
+}
+
+/// Puts a byte behind what has come, as if it had been typed; for tests. One
+/// that finds no room is lost.
+pub fn type_ahead(byte: u8) {
+    interrupts::without_interrupts(|| QUEUE.lock().push(byte));
 }
 
 /// The next byte, if one has come.
@@ -40,8 +93,8 @@ pub(crate) fn take() {
 pub fn try_read() -> Option<u8> {
     interrupts::without_interrupts(|| {
         let mut queue = QUEUE.lock();
-        let was_full = queue.is_full();
-        let byte = queue.pop_front();
+        let was_full = queue.bytes.is_full();
+        let byte = queue.pop();
         drop(queue);
         if was_full {
             start();

@@ -3,10 +3,15 @@
 //! The characters are kept beside the pixels, so that the device is only ever
 //! written. A full page moves up by a quarter at once, which spreads the price
 //! of drawing it again over many lines.
+//!
+//! A line that is too long goes on in the next row, with the word that did not
+//! fit. Every place of a row holds a character that was written, so backspace
+//! leads back over all of them, up into the rows before.
 
 use super::canvas::{Canvas, INK, MAX_COLUMNS, PAPER, RUN_BYTES};
 use super::framebuffer::Framebuffer;
 use super::glyphs::{self, Glyphs};
+use core::ops::Range;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
@@ -19,15 +24,19 @@ const MARGIN: usize = 8;
 /// part.
 const MAX_ROWS: usize = 120;
 
+/// A row of the page.
 #[derive(Clone, Copy)]
 struct Line {
     bytes: [u8; MAX_COLUMNS],
     length: usize,
+    /// Whether it goes on with the row above.
+    continues: bool,
 }
 
 const EMPTY: Line = Line {
     bytes: [0; MAX_COLUMNS],
     length: 0,
+    continues: false,
 };
 
 /// A page of text, on a framebuffer once there is one.
@@ -39,10 +48,13 @@ pub(crate) struct Screen {
     origin: Point,
     columns: usize,
     rows: usize,
-    /// The line that is being written; the one at `rows` is off the page.
+    /// Where the next character goes; the row at `rows` is off the page.
     row: usize,
-    /// Characters of that line that are drawn already.
-    drawn: usize,
+    column: usize,
+    /// The last row of the line that is being written.
+    last: usize,
+    /// The places of the row that are not drawn yet.
+    undrawn: Range<usize>,
     /// One row of pixels on its way to the framebuffer.
     run: [u8; RUN_BYTES],
 }
@@ -57,7 +69,9 @@ impl Screen {
             columns: 0,
             rows: 0,
             row: 0,
-            drawn: 0,
+            column: 0,
+            last: 0,
+            undrawn: 0..0,
             run: [0; RUN_BYTES],
             origin: Point::zero(),
         }
@@ -95,73 +109,93 @@ impl Screen {
         self.pixels = None;
     }
 
-    /// Writes `text` at the end of the page; characters that are not ASCII become `?`,
-    /// and a backspace takes the last one of the line away.
+    /// Writes `text` where the last one ended; characters that are not ASCII become `?`, and a
+    /// backspace goes back by one, to be written over.
     ///
-    /// The line that it ends in is on the screen after [`draw_rest`](Self::draw_rest).
+    /// The row that it ends in is on the screen after [`draw_rest`](Self::draw_rest).
     pub(super) fn write(&mut self, text: &str) {
         if self.pixels.is_none() {
             return;
         }
-        for (index, part) in text.split('\n').enumerate() {
-            if index > 0 {
-                self.end_line();
-            }
-            let mut rest = part.chars();
-            while !rest.as_str().is_empty() {
-                self.write_part(&mut rest);
+        for character in text.chars() {
+            match character {
+                '\n' => self.begin_row(),
+                BACKSPACE => self.go_back(),
+                ' '..='~' => self.put(character as u8),
+                _ => self.put(b'?'),
             }
         }
     }
 
-    /// Writes as many characters as the line still holds.
-    fn write_part(&mut self, characters: &mut core::str::Chars) {
+    /// Puts a character at the cursor.
+    fn put(&mut self, byte: u8) {
         if self.row >= self.rows {
             self.move_up();
         }
-        let (row, columns) = (self.row, self.columns);
-        while self.lines[row].length < columns {
-            let Some(character) = characters.next() else {
-                return;
-            };
-            if character == BACKSPACE {
-                self.take_away(row);
-                continue;
-            }
-            let line = &mut self.lines[row];
-            line.bytes[line.length] = match character {
-                ' '..='~' => character as u8,
-                _ => b'?',
-            };
-            line.length += 1;
+        if self.column == self.lines[self.row].length && self.row < self.last {
+            self.go_to(self.row + 1, 0);
         }
-        self.end_line();
-    }
-
-    /// Takes the last character of a line away.
-    fn take_away(&mut self, row: usize) {
-        let Some(last) = self.lines[row].length.checked_sub(1) else {
-            return;
+        if self.column == self.columns {
+            self.wrap(byte);
+        }
+        let line = &mut self.lines[self.row];
+        line.bytes[self.column] = byte;
+        line.length = line.length.max(self.column + 1);
+        self.undrawn = match self.undrawn.is_empty() {
+            true => self.column..self.column + 1,
+            false => self.undrawn.start.min(self.column)..self.undrawn.end.max(self.column + 1),
         };
-        self.lines[row].length = last;
-        if self.drawn > last {
-            self.drawn = last;
-            self.erase(row, last, last + 1);
+        self.column += 1;
+    }
+
+    /// Goes on in a new row, since `next` does not fit: with the word that it belongs to, if
+    /// another stands before that.
+    fn wrap(&mut self, next: u8) {
+        let full = self.lines[self.row];
+        let is_space = |byte: &u8| *byte == b' ';
+        let start = match full.bytes[..full.length].iter().rposition(is_space) {
+            Some(space) if next != b' ' => space + 1,
+            _ => full.length,
+        };
+        self.lines[self.row].length = start;
+        self.undrawn.end = self.undrawn.end.min(start);
+        self.erase(self.row, start, full.length);
+        self.begin_row();
+        if self.row >= self.rows {
+            self.move_up();
+        }
+        self.lines[self.row].continues = true;
+        for &byte in &full.bytes[start..full.length] {
+            self.put(byte);
         }
     }
 
-    fn end_line(&mut self) {
+    fn go_back(&mut self) {
+        let continues = self.lines.get(self.row).is_some_and(|line| line.continues);
+        if self.column > 0 {
+            self.column -= 1;
+        } else if continues && self.row > 0 {
+            let end = self.lines[self.row - 1].length;
+            self.go_to(self.row - 1, end.saturating_sub(1));
+        }
+    }
+
+    fn go_to(&mut self, row: usize, column: usize) {
         self.draw_rest();
-        self.row += 1;
-        self.drawn = 0;
+        (self.row, self.column) = (row, column);
+    }
+
+    /// Goes to the start of the row below all that was written.
+    fn begin_row(&mut self) {
+        self.go_to(self.last + 1, 0);
+        self.last = self.row;
     }
 
     /// Draws what was written and is not on the screen yet.
     pub(super) fn draw_rest(&mut self) {
-        if self.row < self.rows {
-            let length = self.lines[self.row].length;
-            self.draw(self.row, self.drawn, length);
-            self.drawn = length;
+        let Range { start, end } = core::mem::take(&mut self.undrawn);
+        if start < end && self.row < self.rows {
+            self.draw(self.row, start, end);
         }
     }
 
@@ -211,5 +245,9 @@ impl Screen {
             self.erase(row, moved.length, before);
         }
         self.row = (self.row - by).min(self.rows - 1);
+        self.last = self.row;
     }
 }
+
+#[cfg(test)]
+mod tests;

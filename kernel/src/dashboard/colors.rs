@@ -20,7 +20,7 @@ pub(super) const PATH: Rgb888 = TABLE;
 const GUARD: Rgb888 = Rgb888::new(0x6e, 0x35, 0x40);
 const FREE: Rgb888 = Rgb888::new(0x2a, 0x33, 0x42);
 const RESERVED: Rgb888 = Rgb888::new(0x6b, 0x74, 0x85);
-const OTHER: Rgb888 = Rgb888::new(0xb0, 0x7c, 0xd8);
+const KERNEL: Rgb888 = Rgb888::new(0xb0, 0x7c, 0xd8);
 const TABLE: Rgb888 = Rgb888::new(0xf0, 0xb4, 0x4c);
 const ZERO: Rgb888 = Rgb888::new(0xff, 0xff, 0xff);
 const PRIVATE: Rgb888 = Rgb888::new(0x4f, 0xa8, 0xf7);
@@ -30,7 +30,7 @@ const BORROWED: Rgb888 = Rgb888::new(0x4a, 0xc2, 0x8c);
 pub(super) const fn of_frames(state: FrameState) -> Rgb888 {
     match state {
         FrameState::Reserved => RESERVED,
-        FrameState::Other => OTHER,
+        FrameState::Kernel => KERNEL,
         FrameState::Table => TABLE,
         FrameState::Zero => ZERO,
         FrameState::Private => PRIVATE,

@@ -56,15 +56,19 @@ impl Faults {
             .filter(|(outcome, _)| matches!(outcome, Outcome::Refused(_)))
             .map(|(_, count)| count)
             .sum();
+        let width = area.size.width / COLUMNS;
+        let columns = width / CHARACTER_WIDTH;
+        let is_short = columns < WHOLE_NAMES;
         self.title.show(
             canvas,
             area.top_left + Point::new(12 * CHARACTER_WIDTH as i32, 0),
             area.size.width / CHARACTER_WIDTH - 12,
             colors::DIM,
-            format_args!("{all} in all, {refused} refused"),
+            format_args!(
+                "{all} in all, {refused} refused{}",
+                if is_short { ":" } else { "" }
+            ),
         );
-        let width = area.size.width / COLUMNS;
-        let columns = width / CHARACTER_WIDTH;
         for (index, outcome) in (0..).zip(Outcome::ALL) {
             let (x, y) = (index / FAULT_LINES * width, index % FAULT_LINES * LINE);
             let at = area.top_left + Point::new(x as i32, (TITLE + y) as i32);
@@ -79,14 +83,11 @@ impl Faults {
                 _ => INK,
             };
             let name = words::outcome(outcome);
-            let name = match name.strip_prefix("refused_") {
-                Some(rest) if columns < WHOLE_NAMES => {
-                    caption.show(canvas, at, columns, ink, format_args!("no: {rest} {count}"));
-                    continue;
-                }
-                _ => name,
-            };
-            caption.show(canvas, at, columns, ink, format_args!("{name} {count}"));
+            // The refusals have columns of their own.
+            let short = name.strip_prefix("refused_").filter(|_| is_short);
+            // The count first: what does not fit is cut off.
+            let text = format_args!("{count} {}", short.unwrap_or(name));
+            caption.show(canvas, at, columns, ink, text);
         }
     }
 }

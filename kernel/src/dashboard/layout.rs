@@ -34,7 +34,7 @@ pub(super) const LEGEND_LINES: u32 = 3;
 /// Lines of the fault counters.
 pub(super) const FAULT_LINES: u32 = 5;
 /// Lines of text above the path.
-pub(super) const PATH_LINES: u32 = 5;
+pub(super) const PATH_LINES: u32 = 7;
 /// Height of the tables that the path goes through.
 pub(super) const TABLE_HEIGHT: u32 = 56;
 /// Width of the addresses left of the map.

@@ -86,7 +86,7 @@ impl Map {
             return;
         };
         if shown.as_ref().is_none_or(|shown| shown.start != row.start) {
-            let text = format_args!("{:#011x}", row.start);
+            let text = format_args!("{:#x}", row.start);
             caption.show(canvas, at, columns, colors::DIM, text);
         }
         match shown {
@@ -111,7 +111,8 @@ impl Map {
             if self.totals[state as usize].replace(count) == Some(count) {
                 continue;
             }
-            let text = format_args!("{} {count}", state.name());
+            // The count first: what does not fit is cut off.
+            let text = format_args!("{count} {}", state.name());
             caption.show(canvas, at, room, INK, text);
         }
     }

@@ -3,6 +3,8 @@
 //!
 //! ```text
 //!  level 4 [  0]   level 3 [  0]   level 2 [  0]   level 1 [ 16]   frame
+//!  bits 47-39      bits 38-30      bits 29-21      bits 20-12      bits 11-0
+//!  000000000       000000000       000000000       000010000       offset 0x5
 //!  +--+            +--+            +--+            +--+            +--+
 //!  |==|---------...|==|---------...|  |            |  |            |  |
 //!  |  |            |  |            |  |            |  |            |  |
@@ -30,12 +32,15 @@ use crate::spaces;
 /// Characters of the longest title of a table.
 const WHOLE_TITLE: u32 = 13;
 
+/// Lines of text above a table.
+const COLUMN_LINES: usize = 5;
+
 /// The pane, what it is to show, and what is on it.
 pub(super) struct Path {
     found: Option<Found>,
     shown: Option<Found>,
     lines: [Caption; 2],
-    columns: [[Caption; 3]; COLUMNS as usize],
+    columns: [[Caption; COLUMN_LINES]; COLUMNS as usize],
     pieces: [Piece; PIECES],
 }
 
@@ -53,7 +58,7 @@ impl Path {
             found: None,
             shown: None,
             lines: [const { Caption::EMPTY }; 2],
-            columns: [const { [const { Caption::EMPTY }; 3] }; COLUMNS as usize],
+            columns: [const { [const { Caption::EMPTY }; COLUMN_LINES] }; COLUMNS as usize],
             pieces: [Piece::Nothing; PIECES],
         }
     }
@@ -146,6 +151,8 @@ impl Path {
         match *stop {
             Stop::Table(level, index, Some(step)) => {
                 show(INK, format_args!("{level_is}{level} [{index:>3}]"));
+                show(colors::DIM, format_args!("{}", Bits(level)));
+                show(INK, format_args!("{index:09b}"));
                 if step.entry.is_present() {
                     show(colors::DIM, format_args!("{}", step.flags()));
                 } else {
@@ -155,17 +162,23 @@ impl Path {
             }
             Stop::Table(level, index, None) => {
                 show(colors::DIM, format_args!("{level_is}{level} [{index:>3}]"));
+                show(colors::DIM, format_args!("{}", Bits(level)));
+                show(colors::DIM, format_args!("{index:09b}"));
                 show(INK, format_args!(""));
                 show(INK, format_args!(""));
             }
             Stop::Frame(Some(physical)) => {
                 let (frame, offset) = (physical.align_down(4096_u64), physical.as_u64() % 4096);
                 show(INK, format_args!("frame"));
+                show(colors::DIM, format_args!("bits 11-0"));
+                show(INK, format_args!("offset {offset:#x}"));
+                show(INK, format_args!(""));
                 show(INK, format_args!("{frame:#x}"));
-                show(colors::DIM, format_args!("offset {offset:#x}"));
             }
             Stop::Frame(None) => {
                 show(INK, format_args!("frame"));
+                show(INK, format_args!(""));
+                show(INK, format_args!(""));
                 show(colors::REFUSED, format_args!("not mapped"));
                 show(INK, format_args!(""));
             }
@@ -192,6 +205,16 @@ impl Found {
                 Stop::Table(level, index_at(self.walk.address, level), step)
             }
         }
+    }
+}
+
+/// The bits of an address that choose the entry in a table of this level.
+struct Bits(u8);
+
+impl fmt::Display for Bits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let low = 12 + 9 * (u32::from(self.0) - 1);
+        write!(f, "bits {}-{low}", low + 8)
     }
 }
 

@@ -15,7 +15,7 @@ use memory::space::{Backing, Half, Region};
 use super::caption::Caption;
 use super::colors;
 use super::layout::{LINE, TITLE};
-use crate::account::unit::Size;
+use crate::account::unit::{Address, Size};
 use crate::console::{CHARACTER_WIDTH, Canvas, INK, PAPER};
 use crate::picture::Bar;
 use crate::picture::bar::{MOST_PARTS, Part, PartState};
@@ -260,8 +260,8 @@ impl fmt::Display for RegionLine<'_> {
         let region = self.region;
         write!(
             f,
-            "{:#018x} {:>7} {:<9}",
-            region.base.as_u64(),
+            "{:<18} {:>7} {:<9}",
+            word(Address::from(region.base)),
             word(Size(region.size)),
             word(region.backing)
         )?;

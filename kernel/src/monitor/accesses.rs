@@ -9,23 +9,26 @@
 //! What must always hold: nothing but regions of the low half is written to.
 //! No Rust value lives there, so no access can break one.
 
+use line::{LONGEST, number};
 use memory::Access;
 
-use super::arguments::{self, Arguments};
+use super::Monitor;
+use super::arguments::{self, Arguments, canonical};
 use super::error::Error;
 use super::ledger::{ACCESSES, Ledger};
-use super::number::{self, canonical};
 use super::output::Output;
 use super::refusal::Refusal;
 use super::span::{PAGE, Span, Stride};
-use super::{LONGEST, Monitor};
 use crate::account::unit::Address;
+use crate::console::input::{self, Cancelled};
 use crate::cpu::access::{self, Refused};
 use crate::layout::KERNEL_HALF;
 use crate::spaces;
 
 /// Bytes that `read` prints at most.
 const MOST_READ: u64 = 4096;
+/// Accesses, or pages that are filled, after which Ctrl-C is looked for.
+const PATIENCE: u64 = 1024;
 /// Bytes in one line of `read`.
 const ROW: usize = 16;
 
@@ -88,6 +91,14 @@ fn stopped<'a>(name: &'static str, done: u64, of: u64, refusal: Refusal) -> Erro
     }
 }
 
+/// Makes sure that Ctrl-C was not pressed, now and then.
+fn check_cancel<'a>(name: &'static str, turn: u64, done: u64, of: u64) -> Result<(), Error<'a>> {
+    if !turn.is_multiple_of(PATIENCE) {
+        return Ok(());
+    }
+    input::check().map_err(|Cancelled| Error::CancelledAfter(name, done, of))
+}
+
 fn result(name: &str, count: u64, ledger: &Ledger, out: &mut Output<'_>) {
     let cost = ledger.cost();
     writeln!(
@@ -134,7 +145,7 @@ pub(super) fn read<'a>(
     Ok(())
 }
 
-/// `0x0000000000010000  61 62 63 ...  abc...`
+/// `0x10000  61 62 63 ...  abc...`
 fn print_row(place: u64, bytes: &[u8], out: &mut Output<'_>) {
     write!(out, "{} ", Address(place));
     for byte in bytes {
@@ -195,7 +206,8 @@ pub(super) fn fill<'a>(
     let span = Span::new(first, size, Stride::Pages)?;
     let mut ledger = monitor.ledger();
     check(&span, Access::Write, &mut ledger, out)?;
-    for place in span.places() {
+    for (page, place) in (0..).zip(span.places()) {
+        check_cancel("fill", page, place - first, span.size())?;
         let count = (span.last - place).min(PAGE - 1 - place % PAGE) + 1;
         let stored = ledger.run(out, || store(place, count, byte));
         stored.map_err(|error| {
@@ -232,6 +244,7 @@ pub(super) fn touch<'a>(
     let mut places = span.places().peekable();
     let mut touched = 0;
     while places.peek().is_some() {
+        check_cancel("touch", touched, touched, span.count())?;
         ledger.run(out, || {
             for place in places.by_ref().take(ACCESSES) {
                 try_access(place, access).map_err(|refused| {

@@ -1,9 +1,9 @@
 //! The words behind a command's name, taken one by one.
 
+use line::number::{self, NumberError};
 use x86_64::VirtAddr;
 
 use super::error::Error;
-use super::number::{self, NumberError, canonical};
 
 /// The words of a line that were not taken yet, and the usage of their command.
 #[derive(Debug)]
@@ -85,6 +85,11 @@ impl<'a> Arguments<'a> {
     pub(super) fn surplus(&self, word: &'a str) -> Error<'a> {
         Error::Surplus(word, self.usage)
     }
+}
+
+/// A number as a virtual address; `None` if it is not canonical.
+pub(super) fn canonical(number: u64) -> Option<VirtAddr> {
+    VirtAddr::try_new(number).ok()
 }
 
 /// The value that `choices` has for `word`.

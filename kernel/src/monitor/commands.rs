@@ -242,7 +242,8 @@ fn help<'a>(
         }
         writeln!(
             out,
-            "Numbers are decimal or 0x hexadecimal, with _ between digits; sizes take K, M, G."
+            "Numbers are decimal or 0x hexadecimal, with _ between digits; sizes take K, M, G or k, m, g.\n\
+             A # begins a comment. Ctrl-C ends a command that takes long."
         );
         return Ok(());
     };

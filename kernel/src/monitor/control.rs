@@ -1,10 +1,11 @@
 //! `trace`, `limit`, `audit`, `exit`.
 
+use line::number;
+
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
 use super::frames::tell_limit;
-use super::number;
 use super::output::Output;
 use crate::spaces;
 
@@ -50,9 +51,8 @@ pub(super) fn audit<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     let report = spaces::audit(&monitor.spaces.others())?;
-    writeln!(
-        out,
-        "audit=ok checks={} halves={} regions={} tables={} private={} zero={} borrowed={} fixed={}",
+    out.facts(format_args!(
+        "audit=ok checks={} halves={} regions={} tables={}\n  private={} zero={} borrowed={} fixed={}",
         report.checks,
         report.halves,
         report.regions,
@@ -61,7 +61,7 @@ pub(super) fn audit<'a>(
         report.zero,
         report.borrowed,
         report.fixed
-    );
+    ));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
 use super::output::Output;
+use crate::console::input::Cancelled;
 use crate::crash::{self, CRASHES, Crash};
 use crate::tour::{self, TOURS};
 use crate::{bench, spaces};
@@ -63,14 +64,18 @@ pub(super) fn crash<'a>(
 }
 
 /// Does `work` in a new address space with at least so many frames to be had.
-fn apart<'a>(what: &'static str, frames: u64, work: impl FnOnce()) -> Result<(), Error<'a>> {
+fn apart<'a>(
+    what: &'static str,
+    frames: u64,
+    work: impl FnOnce() -> Result<(), Cancelled>,
+) -> Result<(), Error<'a>> {
     let available = spaces::memory().counts().available();
     if available < frames {
         let needed = frames;
         return Err(Error::FewFrames(what, Shortage { needed, available }));
     }
     let before = spaces::load(spaces::create()?);
-    work();
+    let result = work();
     spaces::destroy(spaces::load(before));
-    Ok(())
+    Ok(result?)
 }

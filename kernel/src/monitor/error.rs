@@ -2,21 +2,22 @@
 
 use core::fmt;
 
+use line::LONGEST;
+use line::number::NumberError;
 use memory::frames::{OutOfFrames, Shortage};
 use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
 use memory::words::Count;
 use x86_64::VirtAddr;
 
-use super::history::LONGEST;
-use super::number::NumberError;
 use super::refusal::Refusal;
 use crate::account::unit::Address;
+use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
 
 /// Why a command failed. It has changed nothing then, but where
-/// [`Stopped`](Self::Stopped) says how far it came.
+/// [`Stopped`](Self::Stopped) and [`CancelledAfter`](Self::CancelledAfter) say how far it came.
 #[derive(Debug)]
 pub enum Error<'a> {
     /// The line has so many characters.
@@ -29,6 +30,8 @@ pub enum Error<'a> {
     Missing(&'static str, &'static str),
     /// A command of that usage takes no such argument here.
     Surplus(&'a str, &'static str),
+    /// The second word says what the first has said already, or contradicts it.
+    Twice(&'a str, &'a str),
     /// The word, an argument of this name, is no number.
     Number(&'static str, &'a str, NumberError),
     /// The argument of this name is out of its range, which is the last two.
@@ -69,6 +72,10 @@ pub enum Error<'a> {
     NoTour(&'a str),
     /// No crash has this name.
     NoCrash(&'a str),
+    /// Ctrl-C ended the command.
+    Cancelled,
+    /// Ctrl-C ended the command after so many of so many accesses.
+    CancelledAfter(&'static str, u64, u64),
     /// There are fewer frames than this needs.
     FewFrames(&'static str, Shortage),
 }
@@ -81,6 +88,12 @@ macro_rules! from {
             }
         })*
     };
+}
+
+impl From<Cancelled> for Error<'_> {
+    fn from(Cancelled: Cancelled) -> Self {
+        Self::Cancelled
+    }
 }
 
 from!(
@@ -112,6 +125,12 @@ impl fmt::Display for Error<'_> {
             Self::Surplus(word, usage) => {
                 write!(f, "{} is one word too many: {usage}", Quoted(word))
             }
+            Self::Twice(first, second) => write!(
+                f,
+                "{} and {} are two words for the same: one of them is right",
+                Quoted(first),
+                Quoted(second)
+            ),
             Self::Number(what, word, error) => write!(f, "{what}: {} {error}", Quoted(word)),
             Self::OutOfRange(what, value, low, high) => {
                 write!(
@@ -185,6 +204,13 @@ impl fmt::Display for Error<'_> {
                 CRASHES
                     .iter()
                     .try_for_each(|crash| write!(f, " {}", crash.name))
+            }
+            Self::Cancelled => f.write_str("Ctrl-C ended the command"),
+            Self::CancelledAfter(what, done, of) => {
+                write!(
+                    f,
+                    "Ctrl-C ended {what} after {done} of {of}, which stay done"
+                )
             }
             Self::FewFrames(what, shortage) => write!(f, "{what} {shortage}"),
         }

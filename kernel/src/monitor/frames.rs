@@ -36,9 +36,8 @@ pub(super) fn frames<'a>(
         let (largest_run, blocks) = (frames.largest_run(), frames.free_2m_blocks());
         (frames.counts(), largest_run, blocks)
     });
-    writeln!(
-        out,
-        "total={} used={} free={} reserved={} tables={} kernel={} private={} shared={} zero={}",
+    out.facts(format_args!(
+        "total={} used={} free={} reserved={} tables={} kernel={}\n  private={} shared={} zero={}",
         counts.total,
         counts.used,
         counts.free,
@@ -48,12 +47,11 @@ pub(super) fn frames<'a>(
         counts.private,
         counts.shared,
         counts.zero
-    );
-    writeln!(
-        out,
+    ));
+    out.facts(format_args!(
         "limit={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
         OrOff(counts.limit)
-    );
+    ));
     Ok(())
 }
 
@@ -78,16 +76,28 @@ pub(super) fn faults<'a>(
     }
     writeln!(out);
     for refused in [false, true] {
+        out.facts(format_args!("{}", Outcomes { outcomes, refused }));
+    }
+    Ok(())
+}
+
+/// The counts of those outcomes that were refusals, or of the others.
+struct Outcomes {
+    outcomes: [u64; Outcome::ALL.len()],
+    refused: bool,
+}
+
+impl core::fmt::Display for Outcomes {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let mut separator = "";
-        for (outcome, count) in Outcome::ALL.into_iter().zip(outcomes) {
-            if matches!(outcome, Outcome::Refused(_)) == refused {
-                write!(out, "{separator}{}={count}", words::outcome(outcome));
+        for (outcome, count) in Outcome::ALL.into_iter().zip(self.outcomes) {
+            if matches!(outcome, Outcome::Refused(_)) == self.refused {
+                write!(f, "{separator}{}={count}", words::outcome(outcome))?;
                 separator = " ";
             }
         }
-        writeln!(out);
+        Ok(())
     }
-    Ok(())
 }
 
 /// `heap [trim]`

@@ -53,18 +53,17 @@ impl Ledger {
 
 fn trace(event: &Event, out: &mut Output<'_>) {
     let fault = &event.fault;
-    writeln!(
-        out,
-        "fault={} access={} cause={} code={:#x} instruction={} region={} outcome={} frame={}",
+    out.facts(format_args!(
+        "fault={} access={} cause={} code={:#x} region={}\n  instruction={} outcome={} frame={}",
         Address::from(fault.address),
         fault.access(),
         cause(fault.cause()),
         fault.code.bits(),
-        Address::from(fault.instruction),
         OrNone(event.region.as_u64()),
+        Address::from(fault.instruction),
         outcome(event.outcome),
         OrNone(event.frame.as_u64()),
-    );
+    ));
 }
 
 /// An address, or `none` for 0.

@@ -9,6 +9,7 @@ use super::arguments::Arguments;
 use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
+use crate::console::input::{self, Cancelled};
 use crate::spaces;
 
 /// `walk <address>`
@@ -21,12 +22,11 @@ pub(super) fn walk<'a>(
     arguments.end()?;
     let walk = spaces::look(address, |half| half.walk(address));
     let [level4, level3, level2, level1] = [4, 3, 2, 1].map(|level| index_at(address, level));
-    writeln!(
-        out,
+    out.facts(format_args!(
         "address={} level4={level4} level3={level3} level2={level2} level1={level1} offset={:#x}",
         Address::from(address),
         offset_in_page(address, LeafSize::Size4KiB)
-    );
+    ));
     for step in walk.steps() {
         writeln!(out, "{step}");
     }
@@ -45,15 +45,18 @@ pub(super) fn regions<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     for half in [Half::Low, Half::Kernel] {
-        half.for_each(|region, resident| line(region, resident, out));
+        half.for_each(|region, resident| line(region, resident, out))?;
     }
     Ok(())
 }
 
 fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
-    write!(
-        out,
-        "region={} end={} rights={} backing={} page={} resident={} zero={} borrowed={} faults={}",
+    let (separator, quote) = match region.label {
+        "" => ("", ""),
+        _ => (" name=", "\""),
+    };
+    out.facts(format_args!(
+        "region={} end={} rights={} backing={}\n  page={} resident={} zero={} borrowed={} faults={}{separator}{quote}{}{quote}",
         Address::from(region.base),
         Address(region.end()),
         rights(region),
@@ -62,12 +65,9 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
         resident.private,
         resident.zero,
         resident.borrowed,
-        region.faults
-    );
-    if !region.label.is_empty() {
-        write!(out, " name={:?}", region.label);
-    }
-    writeln!(out);
+        region.faults,
+        region.label
+    ));
 }
 
 /// What may be done with a region, in one word.
@@ -98,8 +98,16 @@ impl Half {
         }
     }
 
-    /// Hands each region to `tell`, by address, with no lock held.
-    pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) {
+    /// Characters of its addresses: of the highest, or of those that people see in the low half.
+    pub(super) fn digits(self) -> usize {
+        match self {
+            Self::Low => 10,
+            Self::Kernel => 18,
+        }
+    }
+
+    /// Hands each region to `tell`, by address, with no lock held, until Ctrl-C is pressed.
+    pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) -> Result<(), Cancelled> {
         let mut told: Option<VirtAddr> = None;
         loop {
             let found = self.look(|half| {
@@ -110,8 +118,9 @@ impl Half {
                 Some((region, half.resident(&region)))
             });
             let Some((region, resident)) = found else {
-                return;
+                return Ok(());
             };
+            input::check()?;
             tell(&region, resident);
             told = Some(region.base);
         }

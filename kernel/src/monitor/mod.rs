@@ -1,12 +1,12 @@
 //! The monitor: the console that people drive the machine with, and scripts too.
 //!
 //! ```text
-//! bytes ─ keys ─> editor ─ line ─> commands ─ arguments ─> regions, accesses,
-//!                   │ echo            │ result, or error    look, spaces, ...
-//!                   └──────> output <─┘
+//! bytes ─> line editor ─ line ─> commands ─ arguments ─> regions, accesses,
+//!             │ echo               │ result, or error     look, spaces, ...
+//!             └───────> output <───┘
 //! ```
 //!
-//! One command a line; the answer, or one line `error: ...` after which nothing
+//! One command a line, `#` begins a comment; the answer, or one line `error: ...` after which nothing
 //! has changed; the prompt again. [`commands`] lists them all. Words and fields
 //! are a public interface: scripts read them.
 //!
@@ -18,15 +18,11 @@ mod arguments;
 pub mod commands;
 mod control;
 mod demos;
-pub mod editor;
 pub mod error;
 mod frames;
-mod history;
-mod keys;
 mod ledger;
 mod look;
 mod nearest;
-pub mod number;
 pub mod output;
 mod picture;
 mod refusal;
@@ -35,15 +31,14 @@ mod spaces;
 mod span;
 pub mod start;
 
-pub use history::LONGEST;
 pub use refusal::Refusal;
 
 use crate::dashboard;
 use arguments::Arguments;
 use core::ops::ControlFlow;
-use editor::{Editor, Input};
 use error::Error;
 use ledger::Ledger;
+use line::{Editor, Input};
 use output::Output;
 use spaces::Spaces;
 
@@ -97,7 +92,7 @@ impl Monitor {
         line: &'a str,
         out: &mut Output<'_>,
     ) -> Result<ControlFlow<u8>, Error<'a>> {
-        let mut words = line.split_ascii_whitespace();
+        let mut words = without_comment(line).split_ascii_whitespace();
         let Some(name) = words.next() else {
             return Ok(ControlFlow::Continue(()));
         };
@@ -113,6 +108,13 @@ impl Monitor {
     fn ledger(&self) -> Ledger {
         Ledger::new(self.is_traced)
     }
+}
+
+/// A line up to the word that begins with `#`, if there is one.
+fn without_comment(line: &str) -> &str {
+    let is_start = |&(at, _): &(usize, &str)| at == 0 || line.as_bytes()[at - 1] == b' ';
+    let comment = line.match_indices('#').find(is_start);
+    comment.map_or(line, |(at, _)| &line[..at])
 }
 
 impl Default for Monitor {

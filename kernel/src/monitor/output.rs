@@ -1,8 +1,13 @@
 //! Where the monitor's words go: the console, or what a test looks at.
 
-use core::fmt;
+use core::fmt::{self, Write};
+
+use heapless::String;
 
 use crate::console;
+
+/// Characters of the longest line of facts that has several of them.
+const COLUMNS: usize = 76;
 
 /// A place for text. What it does not take is lost: a command goes on without.
 pub struct Output<'a>(&'a mut dyn fmt::Write);
@@ -19,11 +24,73 @@ impl<'a> Output<'a> {
         let _ = self.0.write_fmt(text);
     }
 
+    /// Writes a line of facts. What does not fit in [`COLUMNS`] goes on, indented, in the next
+    /// line.
+    pub(super) fn facts(&mut self, text: fmt::Arguments<'_>) {
+        let mut facts = Facts {
+            out: self,
+            column: 0,
+            word: String::new(),
+        };
+        // Facts take every text.
+        let _ = facts.write_fmt(text);
+        facts.end_word();
+        writeln!(self);
+    }
+
     /// Writes `text` so many times.
     pub(super) fn repeat(&mut self, text: &str, times: usize) {
         for _ in 0..times {
             self.write_fmt(format_args!("{text}"));
         }
+    }
+}
+
+/// Text that is broken between words.
+struct Facts<'a, 'b> {
+    out: &'a mut Output<'b>,
+    column: usize,
+    /// The word that was not written yet, with the spaces before it.
+    word: String<COLUMNS>,
+}
+
+impl Facts<'_, '_> {
+    fn end_word(&mut self) {
+        let mut word = &self.word[..];
+        if self.column > 0 && self.column + word.len() > COLUMNS {
+            word = word.trim_start();
+            write!(self.out, "\n  ");
+            self.column = 2;
+        }
+        write!(self.out, "{word}");
+        self.column += word.len();
+        self.word.clear();
+    }
+}
+
+impl Write for Facts<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            let ends_word = character == ' ' && !self.word.ends_with(' ');
+            if ends_word || character == '\n' || self.word.push(character).is_err() {
+                self.end_word();
+                match character {
+                    '\n' => {
+                        writeln!(self.out);
+                        self.column = 0;
+                    }
+                    // There is room now.
+                    _ => self.word.push(character).unwrap_or_default(),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Write for Output<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_str(text)
     }
 }
 

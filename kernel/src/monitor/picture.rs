@@ -4,6 +4,9 @@
 //! What is shown is gathered with the locks of memory held, and printed with
 //! none of them held.
 
+use core::fmt::Write as _;
+
+use arrayvec::ArrayString;
 use memory::space::Region;
 use x86_64::PhysAddr;
 
@@ -13,6 +16,7 @@ use super::error::Error;
 use super::look::{self, Half};
 use super::output::Output;
 use crate::account::unit::{Address, Size};
+use crate::console::input::Cancelled;
 use crate::picture::bar::{MOST_PARTS, Part, PartState};
 use crate::picture::{Bar, Block, Blocks, COLUMNS, FrameState, blocks};
 
@@ -31,7 +35,7 @@ pub(super) fn map<'a>(
     if is_physical {
         blocks::with(&monitor.spaces.others(), |blocks| physical(blocks, out));
     } else {
-        virtual_memory(out);
+        virtual_memory(out)?;
     }
     Ok(())
 }
@@ -41,9 +45,9 @@ fn physical(blocks: &Blocks, out: &mut Output<'_>) {
     let mut end = None;
     for row in blocks.rows() {
         if let Some(gap) = end.map(|end| row.start - end).filter(|&gap| gap > 0) {
-            writeln!(out, "{:20}no memory for {}", "", Size(coarse(gap)));
+            writeln!(out, "{:12}no memory for {}", "", Size(coarse(gap)));
         }
-        write!(out, "{}  ", Address::from(PhysAddr::new(row.start)));
+        padded(Address::from(PhysAddr::new(row.start)), 11, out);
         for block in row.blocks() {
             write!(out, "{}", letter(&block));
         }
@@ -57,13 +61,13 @@ fn physical(blocks: &Blocks, out: &mut Output<'_>) {
     let all: u64 = managed.map(of).sum();
     writeln!(
         out,
-        "cell={} free={} used={} reserved={} tables={} other={} private={} zero={} borrowed={}",
+        "cell={} free={} used={} reserved={}\n  tables={} kernel={} private={} zero={} borrowed={}",
         Size(blocks.block_size()),
         of(FrameState::Free),
         all - of(FrameState::Free),
         of(FrameState::Reserved),
         of(FrameState::Table),
-        of(FrameState::Other),
+        of(FrameState::Kernel),
         of(FrameState::Private),
         of(FrameState::Zero),
         of(FrameState::Borrowed)
@@ -82,7 +86,7 @@ fn letter(block: &Block) -> char {
     let letter = match state {
         FrameState::Free => return '.',
         FrameState::Reserved => 'r',
-        FrameState::Other => 'o',
+        FrameState::Kernel => 'k',
         FrameState::Table => 't',
         FrameState::Zero => 'z',
         FrameState::Private => 'p',
@@ -95,23 +99,33 @@ fn letter(block: &Block) -> char {
     }
 }
 
-fn virtual_memory(out: &mut Output<'_>) {
+/// An address in so many columns, and a space.
+fn padded(address: Address, columns: usize, out: &mut Output<'_>) {
+    let mut text = ArrayString::<20>::new();
+    // An address has 18 characters at most.
+    let _ = write!(text, "{address}");
+    write!(out, "{text:columns$} ");
+}
+
+fn virtual_memory(out: &mut Output<'_>) -> Result<(), Cancelled> {
     for half in [Half::Low, Half::Kernel] {
         let mut end = None;
         half.for_each(|region, resident| {
             if let Some(gap) = end.and_then(|end| region.base.as_u64().checked_sub(end))
                 && gap > 0
             {
-                writeln!(out, "{:20}nothing for {}", "", Size(coarse(gap)));
+                let columns = half.digits() + 1;
+                writeln!(out, "{:columns$}nothing for {}", "", Size(coarse(gap)));
             }
             line(half, region, resident.private, out);
             end = Some(region.end());
-        });
+        })?;
     }
     writeln!(
         out,
         "#=resident +=in part z=the zero frame b=borrowed f=fixed .=nothing yet x=guard"
     );
+    Ok(())
 }
 
 /// A number of bytes without the digits that nobody reads in a picture.
@@ -127,7 +141,8 @@ fn coarse(bytes: u64) -> u64 {
 /// A region as a line: what of it is resident, from its base to its end.
 fn line(half: Half, region: &Region, resident: u64, out: &mut Output<'_>) {
     let bar = half.look(|half| Bar::of(region, half));
-    write!(out, "{}  [", Address::from(region.base));
+    padded(Address::from(region.base), half.digits(), out);
+    write!(out, "[");
     for part in bar.parts() {
         write!(out, "{}", part_letter(*part));
     }

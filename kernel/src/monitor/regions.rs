@@ -1,6 +1,7 @@
 //! `alloc`, `mmio`, `guard`, `free`, `protect`, `discard`: regions in the low
 //! half of the current space, for the kernel only (supervisor pages).
 
+use line::number;
 use memory::paging::{Cache, LeafSize};
 use memory::space::{AllocateError, Backing, Region, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
@@ -8,7 +9,6 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
-use super::number;
 use super::output::Output;
 use crate::account::unit::Address;
 use crate::layout::KERNEL_HALF;
@@ -19,11 +19,7 @@ const BACKINGS: [(&str, Backing); 3] = [
     ("demand", Backing::Demand),
     ("zero", Backing::Zero),
 ];
-const PAGE_SIZES: [(&str, LeafSize); 3] = [
-    ("4K", LeafSize::Size4KiB),
-    ("2M", LeafSize::Size2MiB),
-    ("1G", LeafSize::Size1GiB),
-];
+const PAGE_SIZES: [LeafSize; 3] = [LeafSize::Size4KiB, LeafSize::Size2MiB, LeafSize::Size1GiB];
 const RIGHTS: [(&str, Rights); 3] = [
     ("r", Rights::Read),
     ("rw", Rights::ReadWrite),
@@ -43,32 +39,38 @@ pub(super) fn alloc<'a>(
         "immediate, demand and zero",
     )?;
     let mut request = Request::new(arguments.size("<size>")?, backing);
+    // Of each kind of option the word that was the first.
+    let (mut page, mut around, mut rights) = (None, None, None);
     while let Some(word) = arguments.optional() {
-        request = with_option(request, word, arguments)?;
+        let first;
+        (first, request) = match word.split_once('=') {
+            Some(("around", value)) => (&mut around, request.fault_around(pages_around(value)?)),
+            Some(("rights", value)) => (&mut rights, request.rights(rights_of(value)?)),
+            _ => {
+                let size = page_size(word).ok_or_else(|| arguments.surplus(word))?;
+                (&mut page, request.page_size(size))
+            }
+        };
+        if let Some(first) = first.replace(word) {
+            return Err(Error::Twice(first, word));
+        }
     }
     allocate(request, out)
 }
 
-/// The request with what an optional word of `alloc` asks for.
-fn with_option<'a>(
-    request: Request,
-    word: &'a str,
-    arguments: &Arguments<'a>,
-) -> Result<Request, Error<'a>> {
-    match word.split_once('=') {
-        Some(("around", value)) => {
-            let pages = arguments::read("around=", value, number::number)?;
-            let pages =
-                u16::try_from(pages).map_err(|_| Error::OutOfRange("around=", pages, 1, 512))?;
-            Ok(request.fault_around(pages))
-        }
-        Some(("rights", value)) => find(value, &RIGHTS)
-            .map(|rights| request.rights(rights))
-            .ok_or(Error::NotOneOf("rights=", value, RIGHTS_LISTED)),
-        _ => find(word, &PAGE_SIZES)
-            .map(|size| request.page_size(size))
-            .ok_or_else(|| arguments.surplus(word)),
-    }
+fn pages_around(value: &str) -> Result<u16, Error<'_>> {
+    let pages = arguments::read("around=", value, number::number)?;
+    u16::try_from(pages).map_err(|_| Error::OutOfRange("around=", pages, 1, 512))
+}
+
+fn rights_of(value: &str) -> Result<Rights, Error<'_>> {
+    find(value, &RIGHTS).ok_or(Error::NotOneOf("rights=", value, RIGHTS_LISTED))
+}
+
+/// The page size that a word names: a size as any other that is typed.
+fn page_size(word: &str) -> Option<LeafSize> {
+    let bytes = number::size(word).ok()?;
+    PAGE_SIZES.into_iter().find(|size| size.bytes() == bytes)
 }
 
 /// `mmio <physical> <size>`
@@ -128,8 +130,7 @@ fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>>
         let resident = space.resident(&region);
         Ok::<_, AllocateError>((region, resident))
     })?;
-    writeln!(
-        out,
+    out.facts(format_args!(
         "region={} end={} backing={} page={} pages={} frames={}",
         Address::from(region.base),
         Address(region.end()),
@@ -137,7 +138,7 @@ fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>>
         region.page_size,
         pages(&region),
         resident.private
-    );
+    ));
     Ok(())
 }
 

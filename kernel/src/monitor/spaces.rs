@@ -4,12 +4,12 @@
 //! the kernel's hands; the others are kept here.
 
 use heapless::Vec;
+use line::number;
 use memory::Space;
 
 use super::Monitor;
 use super::arguments::{self, Arguments};
 use super::error::Error;
-use super::number;
 use super::output::Output;
 use crate::account::unit::Address;
 use crate::spaces;

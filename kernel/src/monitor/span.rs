@@ -4,8 +4,8 @@
 use memory::Access;
 use memory::space::{Backing, Rights};
 
+use super::arguments::canonical;
 use super::error::Error;
-use super::number::canonical;
 use crate::layout::KERNEL_HALF;
 use crate::spaces;
 

@@ -19,7 +19,8 @@ pub fn tour(words: &CommandLine<'_>) {
     }
     let name = words.value("tour").unwrap_or("example");
     match tour::find(name) {
-        Some(tour) => (tour.run)(),
+        // Ctrl-C, which ends it, is read at the prompt.
+        Some(tour) => (tour.run)().unwrap_or_default(),
         None => {
             log::error!("tour={name} is none of the tours:");
             TOURS.iter().for_each(|tour| log::error!("  {}", tour.name));

@@ -121,7 +121,7 @@ impl Blocks {
             let state = match state {
                 State::Free => FrameState::Free,
                 State::Reserved => FrameState::Reserved,
-                State::Used => FrameState::Other,
+                State::Used => FrameState::Kernel,
             };
             self.add(start, end, state);
         }
@@ -182,12 +182,12 @@ impl Blocks {
     fn tell_apart(&mut self, start: u64, frames: u64, state: FrameState) {
         let mut told = 0;
         self.each(start, start + frames * FRAME, |block, frames| {
-            let frames = frames.min(block[FrameState::Other as usize]);
-            block[FrameState::Other as usize] -= frames;
+            let frames = frames.min(block[FrameState::Kernel as usize]);
+            block[FrameState::Kernel as usize] -= frames;
             block[state as usize] += frames;
             told += u64::from(frames);
         });
-        self.totals[FrameState::Other as usize] -= told;
+        self.totals[FrameState::Kernel as usize] -= told;
         self.totals[state as usize] += told;
     }
 

@@ -10,7 +10,7 @@ pub enum FrameState {
     Reserved = 0,
     /// In use for anything else: region records, and what the kernel keeps for
     /// itself.
-    Other = 1,
+    Kernel = 1,
     /// A page table.
     Table = 2,
     /// The one frame of zeroes.
@@ -30,7 +30,7 @@ impl FrameState {
     /// All of them, in their order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Reserved,
-        Self::Other,
+        Self::Kernel,
         Self::Table,
         Self::Zero,
         Self::Private,
@@ -43,8 +43,8 @@ impl FrameState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reserved => "reserved",
-            Self::Other => "other",
-            Self::Table => "table",
+            Self::Kernel => "kernel",
+            Self::Table => "tables",
             Self::Zero => "zero",
             Self::Private => "private",
             Self::Borrowed => "borrowed",

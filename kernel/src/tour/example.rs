@@ -12,6 +12,7 @@ use memory::space::Backing;
 use super::scenario::{Bytes, Scenario, Touch};
 use super::tell;
 use crate::account::meter::Cost;
+use crate::console::input::{self, Cancelled};
 use crate::println;
 
 const IN_ORDER: [usize; 3] = [0, 1, 2];
@@ -67,18 +68,24 @@ const SCENARIOS: [(&str, Scenario); 7] = [
 
 /// Runs the whole example and describes it.
 ///
+/// # Errors
+///
+/// Ctrl-C was pressed.
+///
 /// # Panics
 ///
 /// If something else lies in the low half where the example wants its region.
-pub fn run() {
+pub fn run() -> Result<(), Cancelled> {
     println!();
     println!(
         "a = alloc(5), b = alloc(10), c = alloc(100): when does their memory become physical?"
     );
     for (title, scenario) in &SCENARIOS {
+        input::check()?;
         println!();
         println!("{title}");
         let mut total = Cost::default();
         scenario.run(|step, measured| tell::step(step, measured, &mut total));
     }
+    Ok(())
 }

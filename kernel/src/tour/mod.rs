@@ -11,6 +11,8 @@ pub mod straddle;
 mod tell;
 pub mod zero;
 
+use crate::console::input::Cancelled;
+
 /// A demonstration that people can ask for by name. It runs in the low half of
 /// the space that is loaded, which has to be empty.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +23,8 @@ pub struct Tour {
     pub shows: &'static str,
     /// Frames (4 KiB) that have to be free for it; it may use more if there are.
     pub frames: u64,
-    /// Runs it, and tells on the console.
-    pub run: fn(),
+    /// Runs it, and tells on the console; Ctrl-C ends it between two of its parts.
+    pub run: fn() -> Result<(), Cancelled>,
 }
 
 /// All of them.

@@ -11,6 +11,7 @@ use x86_64::VirtAddr;
 use super::scenario::{Block, Bytes, Scenario, Step, Touch};
 use super::{stage, tell};
 use crate::account::meter::Cost;
+use crate::console::input::{self, Cancelled};
 use crate::{print, println};
 
 const PAGE: u64 = 4096;
@@ -31,15 +32,21 @@ const fn on_demand(bytes: Bytes) -> Scenario {
 
 /// Runs both, and describes them.
 ///
+/// # Errors
+///
+/// Ctrl-C was pressed.
+///
 /// # Panics
 ///
 /// If something else lies in the low half where the blocks go.
-pub fn run() {
+pub fn run() -> Result<(), Cancelled> {
     println!();
     println!("Blocks are counted in bytes, memory becomes physical in pages of {PAGE} bytes.");
     println!("Which pages a block needs is decided by where it lies, not only by how long it is.");
     play(&LEAVING);
+    input::check()?;
     play(&STAYING);
+    Ok(())
 }
 
 fn play(scenario: &Scenario) {

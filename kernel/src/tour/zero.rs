@@ -10,6 +10,7 @@ use x86_64::{PhysAddr, VirtAddr};
 use super::stage::{self, Stage};
 use super::tell;
 use crate::account::meter::{Cost, Measured, measure};
+use crate::console::input::Cancelled;
 use crate::{println, spaces};
 
 /// Where the region lies.
@@ -71,10 +72,14 @@ pub fn steps(mut tell: impl FnMut(Step, &Measured, Resident)) {
 
 /// Runs it, and describes it.
 ///
+/// # Errors
+///
+/// None: it is short.
+///
 /// # Panics
 ///
 /// If something else lies in the low half where the region goes.
-pub fn run() {
+pub fn run() -> Result<(), Cancelled> {
     println!();
     println!("Memory that was never written is all zeroes, so one frame of zeroes can stand");
     println!("for all of it: a page asks for memory of its own when it is first written.");
@@ -86,6 +91,7 @@ pub fn run() {
         tell_step(step, &measured.cost, resident, total);
         total += measured.cost;
     });
+    Ok(())
 }
 
 fn tell_step(step: Step, cost: &Cost, resident: Resident, total: Cost) {

@@ -16,7 +16,7 @@ fn assert_as_counted(others: &[&Space]) {
             (FrameState::Table, counts.tables),
             (FrameState::Zero, 1),
             (FrameState::Private, counts.private),
-            (FrameState::Other, counts.kernel + counts.shared),
+            (FrameState::Kernel, counts.kernel + counts.shared),
             (FrameState::Borrowed, borrowed),
         ];
         for (state, count) in expected {

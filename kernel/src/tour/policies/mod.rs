@@ -12,6 +12,7 @@ use heapless::String;
 use memory::words::Count;
 use trial::{AROUND, PAGES, Policy, STRIDE, Trial, Workload};
 
+use crate::console::input::{self, Cancelled};
 use crate::{bench, print, println};
 
 /// The trials of one workload, in the order of [`Policy::ALL`].
@@ -19,27 +20,42 @@ type Trials = [Trial; Policy::ALL.len()];
 
 /// Runs every workload under every policy, and prints the table.
 ///
+/// # Errors
+///
+/// Ctrl-C was pressed.
+///
 /// # Panics
 ///
 /// If something else lies in the low half where the region goes.
-pub fn run() {
+pub fn run() -> Result<(), Cancelled> {
     let unit = bench::unit();
     println!();
     println!("The same work on {PAGES} pages, backed in five ways: who takes how much, and when?");
     println!("An access is one byte of a page. Data and tables are frames of 4 KiB; the time of");
     println!("the allocation and of the accesses, faults included, is in {unit}.");
     println!("Fault-around maps {AROUND} pages at a fault.");
-    let table = Workload::ALL.map(|workload| {
-        // Once for nothing: an emulator translates code when it first runs.
-        let trials = Policy::ALL.map(|policy| {
-            let _ = Trial::run(policy, workload);
-            Trial::run(policy, workload)
-        });
-        block(workload, &trials);
-        trials
-    });
+    let [sparse, dense, read, both] = Workload::ALL;
+    let table = [
+        trials(sparse)?,
+        trials(dense)?,
+        trials(read)?,
+        trials(both)?,
+    ];
     summary(&table, unit);
     sentences(&table, unit);
+    Ok(())
+}
+
+/// Runs a workload under every policy, and prints its part of the table.
+fn trials(workload: Workload) -> Result<Trials, Cancelled> {
+    input::check()?;
+    // Once for nothing: an emulator translates code when it first runs.
+    let trials = Policy::ALL.map(|policy| {
+        let _ = Trial::run(policy, workload);
+        Trial::run(policy, workload)
+    });
+    block(workload, &trials);
+    Ok(trials)
 }
 
 fn block(workload: Workload, trials: &Trials) {

@@ -1,0 +1,21 @@
+//! A typed line: from bytes to keys, from keys to a line, and the numbers on it.
+//!
+//! ```text
+//! bytes ─ keys ─> editor ─> line ─> what was entered
+//!                   │  └──> history
+//!                   └ echo ─> what the terminal shows
+//! ```
+//!
+//! It takes nothing from a heap and knows no device, so it serves a kernel whose last frame is
+//! gone, and is tested on the host.
+#![no_std]
+
+mod echo;
+pub mod editor;
+mod history;
+pub mod keys;
+mod line;
+pub mod number;
+
+pub use editor::{Editor, Input};
+pub use line::LONGEST;
