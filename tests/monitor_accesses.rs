@@ -183,11 +183,11 @@ fn an_access_that_runs_out_of_frames_says_how_far_it_came() {
         "free 0x1000",
     ]);
     // Three of the six are tables.
-    session.fails(2, "touch stopped after 3 of 16, which stay done: write to 0x0000000000004000 was refused: too few frames: 1 frame needed, 0 may be handed out; the address is 12288 bytes into");
+    session.fails(2, "touch stopped after 3 of 16, which stay done: write to 0x4000 was refused: too few frames: 1 frame needed, 0 may be handed out; the address is 12288 bytes into");
     session.fails(3, "fill stopped after 12288 of 65536, which stay done");
     session.fails(
         4,
-        "read of 0x0000000000009000 was refused: too few frames: 1 frame needed, 0 may be",
+        "read of 0x9000 was refused: too few frames: 1 frame needed, 0 may be",
     );
     session.fails(5, "the region needs 1 frame, and 0 may be handed out");
     session.fails(6, "free some memory, or raise the limit");
@@ -273,8 +273,8 @@ fn a_place_is_told_by_one_byte_or_by_more_and_a_guard_without_rights() {
         "write 0x1002 1",
         "read 0x2000",
     ]);
-    let region = "a region (demand, r, 0x0000000000001000..0x0000000000002000)";
-    let guard = "a region (guard, 0x0000000000002000..0x0000000000003000)";
+    let region = "a region (demand, r, 0x1000..0x2000)";
+    let guard = "a region (guard, 0x2000..0x3000)";
     session.fails(2, &format!("1 byte before {region}"));
     session.fails(3, &format!("0 bytes past the end of {guard}"));
     session.fails(4, &format!("1 byte past the end of {guard}"));

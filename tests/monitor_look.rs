@@ -229,7 +229,7 @@ fn the_picture_of_physical_memory_counts_what_all_spaces_hold() {
         }
         let of = |name| session.number(counters, name);
         assert_eq!(
-            session.number(picture, "other"),
+            session.number(picture, "kernel"),
             of("kernel") + of("shared")
         );
     }

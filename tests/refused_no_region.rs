@@ -49,8 +49,8 @@ fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
         let place = Whereabouts::of(ADDRESS).expect("nobody holds a lock");
         assert_eq!(
             place.to_string(),
-            "16 bytes past the end of below (demand, rw, 0x0000000000010000..0x0000000000014000), \
-             49136 bytes before above (zero, rw, 0x0000000000020000..0x0000000000021000)"
+            "16 bytes past the end of below (demand, rw, 0x10000..0x14000), \
+             49136 bytes before above (zero, rw, 0x20000..0x21000)"
         );
         assert_eq!(event.outcome, Outcome::Refused(Refusal::NoRegion));
         assert_eq!((event.region.as_u64(), event.frame.as_u64()), (0, 0));

@@ -194,6 +194,6 @@ impl fmt::Display for Named {
         if let Some(rights) = self.0.allowed() {
             write!(f, "{rights}, ")?;
         }
-        write!(f, "{:#018x}..{:#018x})", self.0.base.as_u64(), self.0.end())
+        write!(f, "{:#x}..{:#x})", self.0.base.as_u64(), self.0.end())
     }
 }

@@ -1,6 +1,6 @@
 //! The machines that the boot chain is known to start on, from the smallest to memory above 4 GiB.
 
-use crate::kernels::{Run, kernel, run, test_kernel};
+use crate::kernels::{Run, kernel, run, run_with_input, test_kernel};
 
 /// What the seven runs of the example cost in all: immediate, demand and zero
 /// backing, each in order and with b first, and the blocks that straddle a page.
@@ -50,6 +50,26 @@ fn tests_pass_on(name: &str, machine: &[&str]) -> Run {
 #[test]
 fn the_least_memory_on_bios_is_enough() {
     the_kernel_succeeds_on(&["--memory", "24M"]);
+}
+
+/// The firmware's tables describe a local APIC there all the same.
+#[test]
+fn a_processor_without_a_local_apic_is_served_by_the_8259() {
+    for machine in ["q35", "pc"] {
+        let machine_of = ["--cpu", "qemu64,-apic", "--machine", machine];
+        let options = [
+            &machine_of[..],
+            &["--headless", "--no-tour", "--timeout", "60"],
+        ]
+        .concat();
+        let run = run_with_input(kernel(), &options, b"audit\nexit 7\n");
+        assert_eq!(run.status, Some(7), "{machine}: {run:?}");
+        assert!(
+            run.guest.contains("serial line: by the 8259"),
+            "{machine}: {run:?}"
+        );
+        assert!(run.guest.contains("audit=ok"), "{machine}: {run:?}");
+    }
 }
 
 #[test]

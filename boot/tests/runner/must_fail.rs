@@ -56,7 +56,7 @@ fn a_refused_fault_ends_with_102_and_says_what_why_and_where() {
         "\n  tried:       write to 0x11004 by the kernel, the page is absent",
         "\n  error code:  0x2: ",
         "\n  refused:     the region does not allow writing",
-        "4100 bytes into constants (demand, r, 0x0000000000010000..0x0000000000012000)",
+        "4100 bytes into constants (demand, r, 0x10000..0x12000)",
         "  cr2=0000000000011004",
         "a_write_to_read_only_memory_that_was_not_announced ... FAILED",
         "test result: FAILED. 0 passed; 1 failed",

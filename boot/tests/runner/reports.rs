@@ -83,7 +83,7 @@ fn an_unmapped_address_is_told_with_the_region_that_it_missed() {
             "  error code:  0x0: read, supervisor mode, page not present\n",
             "  refused:     no region holds the address\n",
             "  address:     16 bytes past the end of region of two pages (demand, rw, \
-             0x0000004000000000..0x0000004000002000)\n",
+             0x4000000000..0x4000002000)\n",
         ],
     );
 }

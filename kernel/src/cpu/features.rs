@@ -39,6 +39,12 @@ pub fn protections() -> Cr4Flags {
     flags
 }
 
+/// Whether this processor has a local APIC, and it is on.
+#[must_use]
+pub fn has_local_apic() -> bool {
+    __cpuid(BASIC).edx & 1 << 9 != 0
+}
+
 /// Whether this processor has a page attribute table to choose cache types by.
 #[must_use]
 pub fn has_page_attribute_table() -> bool {

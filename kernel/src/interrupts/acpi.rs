@@ -7,19 +7,17 @@
 use core::ptr::NonNull;
 
 use acpi::madt::{Madt, MadtEntry};
-use acpi::{AcpiError, AcpiHandler, AcpiTables, PhysicalMapping};
+use acpi::{AcpiHandler, AcpiTables, PhysicalMapping};
 use memory::paging::Cache;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::SERIAL_IRQ;
+use super::{RouteError, SERIAL_IRQ};
 use crate::boot;
 use crate::spaces::{self, Mapping};
 
 /// How the serial port's line comes to the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Route {
-    /// The registers of the local APIC.
-    pub(super) local_apic: PhysAddr,
     /// The registers of the I/O APIC that the line is wired to.
     pub(super) io_apic: PhysAddr,
     /// The input of that I/O APIC.
@@ -28,17 +26,6 @@ pub(super) struct Route {
     pub(super) active_low: bool,
     /// Whether the level counts, not its change.
     pub(super) level_triggered: bool,
-}
-
-/// Why no route was found.
-#[derive(Debug)]
-pub(super) enum RouteError {
-    /// The boot loader found no RSDP.
-    NoRsdp,
-    /// The tables are not as they should be, or there is no MADT.
-    Tables(#[expect(dead_code, reason = "for the log, through Debug")] AcpiError),
-    /// No I/O APIC has this global interrupt.
-    NoIoApic(#[expect(dead_code, reason = "for the log, through Debug")] u32),
 }
 
 /// Looks the route of the serial port's line up.
@@ -51,15 +38,11 @@ pub(super) fn serial_route() -> Result<Route, RouteError> {
     let madt = tables.find_table::<Madt>().map_err(RouteError::Tables)?;
     let madt = madt.get();
 
-    let mut local_apic = PhysAddr::new(u64::from(madt.local_apic_address));
     let (mut line, mut flags) = (u32::from(SERIAL_IRQ), 0);
     for entry in madt.entries() {
         match entry {
             MadtEntry::InterruptSourceOverride(entry) if entry.irq == SERIAL_IRQ => {
                 (line, flags) = (entry.global_system_interrupt, entry.flags);
-            }
-            MadtEntry::LocalApicAddressOverride(entry) => {
-                local_apic = PhysAddr::new(entry.local_apic_address);
             }
             _ => {}
         }
@@ -76,7 +59,6 @@ pub(super) fn serial_route() -> Result<Route, RouteError> {
         .max_by_key(|(base, _)| *base);
     let (base, address) = io_apic.ok_or(RouteError::NoIoApic(line))?;
     Ok(Route {
-        local_apic,
         io_apic: PhysAddr::new(u64::from(address)),
         input: (line - base) as u8,
         active_low: flags & 0b11 == 0b11,

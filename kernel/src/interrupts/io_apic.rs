@@ -5,12 +5,15 @@ use core::ptr::NonNull;
 use memory::paging::Cache;
 use volatile::VolatilePtr;
 
+use super::RouteError;
 use super::acpi::Route;
 use crate::spaces;
 
 /// Byte offsets of the two registers.
 const SELECT: usize = 0x00;
 const WINDOW: usize = 0x10;
+/// Bits 16 to 23 are the number of the last input.
+const VERSION: u32 = 0x01;
 /// The first of the two registers of input 0.
 const REDIRECTION: u32 = 0x10;
 
@@ -20,13 +23,17 @@ const LEVEL_TRIGGERED: u32 = 1 << 15;
 /// Routes one input to `vector` of the processor with this local APIC id:
 /// fixed delivery, physical destination, not masked.
 ///
+/// # Errors
+///
+/// There are no such registers, or no such input; nothing has changed.
+///
 /// # Safety
 ///
 /// - The I/O APIC's registers lie where `route` says, and nobody else uses them.
 /// - The vector has a gate, whose stub takes no error code.
-pub(super) unsafe fn route(route: &Route, vector: u8, processor: u8) {
+pub(super) unsafe fn route(route: &Route, vector: u8, processor: u8) -> Result<(), RouteError> {
     let registers = spaces::map_device(route.io_apic, 0x20, Cache::Uncached, "I/O APIC")
-        .expect("the I/O APIC can be mapped");
+        .map_err(|_| RouteError::NoRegisters(route.io_apic))?;
     let register = |offset: usize| {
         let pointer = (registers.address() + offset as u64).as_mut_ptr::<u32>();
         let pointer = NonNull::new(pointer).expect("the kernel half is not null");
@@ -35,6 +42,10 @@ pub(super) unsafe fn route(route: &Route, vector: u8, processor: u8) {
         unsafe { VolatilePtr::new(pointer) }
     };
     let (select, window) = (register(SELECT), register(WINDOW));
+    select.write(VERSION);
+    if route.input > (window.read() >> 16) as u8 {
+        return Err(RouteError::NoInput(route.input));
+    }
     let low = REDIRECTION + 2 * u32::from(route.input);
     let mut entry = u32::from(vector);
     if route.active_low {
@@ -48,4 +59,5 @@ pub(super) unsafe fn route(route: &Route, vector: u8, processor: u8) {
     window.write(u32::from(processor) << 24);
     select.write(low);
     window.write(entry);
+    Ok(())
 }

@@ -8,11 +8,15 @@ use volatile::VolatilePtr;
 use x86_64::PhysAddr;
 use x86_64::registers::model_specific::Msr;
 
+use crate::cpu::features::has_local_apic;
 use crate::cpu::idt::SPURIOUS_VECTOR;
 use crate::spaces::{self, Mapping};
 
-/// IA32_APIC_BASE: bit 10 says x2APIC mode, bit 11 that the APIC is on.
+/// IA32_APIC_BASE: which mode, and where the registers lie.
 const APIC_BASE: u32 = 0x1b;
+const X2APIC_MODE: u64 = 1 << 10;
+const APIC_ON: u64 = 1 << 11;
+const REGISTERS: u64 = 0x000f_ffff_ffff_f000;
 /// The registers of x2APIC mode: this plus the number of the register.
 const X2APIC: u32 = 0x800;
 
@@ -43,27 +47,31 @@ pub(super) enum LocalApic {
 }
 
 impl LocalApic {
-    /// Enables the APIC.
+    /// Enables the APIC; `None` if this processor has none, or it is switched off.
     ///
     /// # Safety
     ///
-    /// Its registers lie at `start`, unless it is in x2APIC mode, and nobody
-    /// else uses them.
-    pub(super) unsafe fn enable(start: PhysAddr) -> Self {
-        let base = Msr::new(APIC_BASE);
-        // SAFETY: every processor with 64-bit mode has this register.
-        let mode = unsafe { base.read() };
-        let apic = if mode & 1 << 10 != 0 {
+    /// Nobody else uses its registers.
+    pub(super) unsafe fn enable() -> Option<Self> {
+        if !has_local_apic() {
+            return None;
+        }
+        // SAFETY: a processor with a local APIC has this register.
+        let base = unsafe { Msr::new(APIC_BASE).read() };
+        if base & APIC_ON == 0 {
+            return None;
+        }
+        let apic = if base & X2APIC_MODE != 0 {
             Self::X2
         } else {
-            let registers = spaces::map_device(start, 4096, Cache::Uncached, "local APIC")
-                .expect("the local APIC can be mapped");
+            let start = PhysAddr::new(base & REGISTERS);
+            let registers = spaces::map_device(start, 4096, Cache::Uncached, "local APIC").ok()?;
             Self::Mapped(registers)
         };
         let value = SOFTWARE_ENABLE | u32::from(SPURIOUS_VECTOR);
         // SAFETY: the vector has a gate, whose stub takes no error code.
         unsafe { apic.write(Register::Spurious, value) };
-        apic
+        Some(apic)
     }
 
     /// Its id, as an I/O APIC names it as destination.

@@ -4,8 +4,9 @@
 //! UART ─ IRQ 4 ─> I/O APIC ─> local APIC ─ vector 36 ─> stub ─> console input
 //! ```
 //!
-//! The line is routed as the firmware's tables say. The two 8259 controllers are
-//! masked, and used only on a machine without those tables.
+//! Whether there is a local APIC, and where, the processor says. How the line is
+//! wired, only the firmware's tables can say. Without the one or the other the two
+//! 8259 controllers serve, which are masked otherwise.
 //!
 //! What must always hold: interrupts are on in one place, while the kernel
 //! waits for input, and nowhere else. So no handler ever meets a held lock, and
@@ -16,7 +17,9 @@ mod io_apic;
 mod local_apic;
 mod pic;
 
+use ::acpi::AcpiError;
 use spin::Once;
+use x86_64::PhysAddr;
 
 use crate::console;
 use crate::cpu::idt::{FIRST_INTERRUPT, SERIAL_VECTOR};
@@ -33,33 +36,52 @@ enum Controller {
 
 static CONTROLLER: Once<Controller> = Once::new();
 
+/// Why the line has no way by APIC.
+#[derive(Debug)]
+#[expect(dead_code, reason = "the fields are for the log, through Debug")]
+enum RouteError {
+    /// The boot loader found no RSDP.
+    NoRsdp,
+    /// The tables are not as they should be, or there is no MADT.
+    Tables(AcpiError),
+    /// No I/O APIC has this global interrupt.
+    NoIoApic(u32),
+    /// This processor has no local APIC, or it is switched off.
+    NoLocalApic,
+    /// The I/O APIC of the tables is not there.
+    NoRegisters(PhysAddr),
+    /// The I/O APIC has fewer inputs.
+    NoInput(u8),
+}
+
 /// Routes the serial port's line to its vector, and lets the port raise it.
 ///
 /// Interrupts stay off: [`console::input`] turns them on while it waits.
 pub fn init() {
     pic::mask_all();
-    let controller = match acpi::serial_route() {
-        Ok(route) => {
-            // SAFETY: the firmware's tables say where the registers lie, and
-            // nobody uses them but this module.
-            let local = unsafe { local_apic::LocalApic::enable(route.local_apic) };
-            // SAFETY: as above; the vector's stub takes no error code.
-            unsafe { io_apic::route(&route, SERIAL_VECTOR, local.id()) };
-            log::info!(
-                "serial line: {} of the I/O APIC at {:#x}",
-                route.input,
-                route.io_apic
-            );
-            Controller::Apic(local)
-        }
-        Err(error) => {
-            log::warn!("serial line: by the 8259, since there is no way by APIC: {error:?}");
-            pic::unmask_serial();
-            Controller::Pic
-        }
-    };
+    let controller = by_apic().unwrap_or_else(|error| {
+        log::warn!("serial line: by the 8259, since there is no way by APIC: {error:?}");
+        pic::unmask_serial();
+        Controller::Pic
+    });
     CONTROLLER.call_once(|| controller);
     console::input::start();
+}
+
+/// Routes the line through the I/O APIC to the local one.
+fn by_apic() -> Result<Controller, RouteError> {
+    let route = acpi::serial_route()?;
+    // SAFETY: nobody uses its registers but this module.
+    let local = unsafe { local_apic::LocalApic::enable() }.ok_or(RouteError::NoLocalApic)?;
+    // SAFETY: the firmware's tables say where the registers lie, and nobody uses
+    // them but this module; the vector's stub takes no error code.
+    unsafe { io_apic::route(&route, SERIAL_VECTOR, local.id()) }?;
+    log::info!(
+        "serial line: {} of the I/O APIC at {:#x}",
+        route.input,
+        route.io_apic
+    );
+    Ok(Controller::Apic(local))
 }
 
 /// The register, and what is to be written to it, that make this processor send

@@ -44,13 +44,13 @@ impl fmt::Display for BackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unaligned { address } => {
-                write!(f, "{:#018x} is not a multiple of 0x1000", address.as_u64())
+                write!(f, "{:#x} is not a multiple of 0x1000", address.as_u64())
             }
             Self::NotOnDemand { page } => {
-                write!(f, "no demand region holds {:#018x}", page.as_u64())
+                write!(f, "no demand region holds {:#x}", page.as_u64())
             }
             Self::InUse { page } => {
-                write!(f, "the page at {:#018x} is backed already", page.as_u64())
+                write!(f, "the page at {:#x} is backed already", page.as_u64())
             }
             Self::OutOfFrames(shortage) => write!(f, "the way to the page {shortage}"),
         }

@@ -41,7 +41,7 @@ pub enum BytesRefusal {
 
 impl fmt::Display for BytesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#018x}: ", self.address)?;
+        write!(f, "{:#x}: ", self.address)?;
         match self.refusal {
             BytesRefusal::Fault { refusal } => refusal.fmt(f),
             BytesRefusal::Device => {

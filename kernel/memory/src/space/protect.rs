@@ -59,12 +59,12 @@ impl fmt::Display for ProtectError {
             Self::NoRegion { address } => NothingHolds(*address).fmt(f),
             Self::NotManaged { base, backing } => write!(
                 f,
-                "the rights of the {backing} region at {:#018x} cannot be changed",
+                "the rights of the {backing} region at {:#x} cannot be changed",
                 base.as_u64()
             ),
             Self::ExecutableDevice { base } => write!(
                 f,
-                "the device region at {:#018x} may be read and written, but not executed",
+                "the device region at {:#x} may be read and written, but not executed",
                 base.as_u64()
             ),
             Self::OutOfFrames(shortage) => {

@@ -23,7 +23,7 @@ impl fmt::Display for NotWholePages {
         let Self(start, size) = self;
         write!(
             f,
-            "{:#018x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
+            "{:#x} and {size:#x} are not whole pages: both must be multiples of 0x1000, and the size not 0",
             start.as_u64()
         )
     }
@@ -31,7 +31,7 @@ impl fmt::Display for NotWholePages {
 
 impl fmt::Display for NothingHolds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no region holds {:#018x}", self.0)
+        write!(f, "no region holds {:#x}", self.0)
     }
 }
 

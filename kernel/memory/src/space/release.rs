@@ -70,15 +70,11 @@ impl fmt::Display for FreeError {
             Self::NoRegion { address } => NothingHolds(address.as_u64()).fmt(f),
             Self::NotTheBase { base } => write!(
                 f,
-                "that is inside the allocation at {:#018x}, which is freed by its base",
+                "that is inside the allocation at {:#x}, which is freed by its base",
                 base.as_u64()
             ),
             Self::Fixed { base } => {
-                write!(
-                    f,
-                    "the region at {:#018x} is fixed and stays",
-                    base.as_u64()
-                )
+                write!(f, "the region at {:#x} is fixed and stays", base.as_u64())
             }
         }
     }
@@ -91,7 +87,7 @@ impl fmt::Display for DiscardError {
             Self::NoRegion { address } => NothingHolds(*address).fmt(f),
             Self::NotOnDemand { base, backing } => write!(
                 f,
-                "the region at {:#018x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
+                "the region at {:#x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
                 base.as_u64()
             ),
             Self::OutOfFrames(shortage) => write!(f, "splitting a large page {shortage}"),

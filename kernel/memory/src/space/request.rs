@@ -200,25 +200,21 @@ impl fmt::Display for AllocateError {
                 )
             }
             Self::Unaligned { address, size } => {
-                write!(
-                    f,
-                    "{:#018x} is not a multiple of {size:#x}",
-                    address.as_u64()
-                )
+                write!(f, "{:#x} is not a multiple of {size:#x}", address.as_u64())
             }
             Self::OutsideHalf { address } => write!(
                 f,
-                "{:#018x} and what follows does not lie in this half of the address space",
+                "{:#x} and what follows does not lie in this half of the address space",
                 address.as_u64()
             ),
             Self::Overlap { base } => {
-                write!(f, "the region at {:#018x} is in the way", base.as_u64())
+                write!(f, "the region at {:#x} is in the way", base.as_u64())
             }
             Self::NoRoom => write!(f, "there is no gap of that size within the bounds"),
             Self::FixedNeedsAddress => write!(f, "a fixed region needs an address"),
             Self::NoSlot { address } => write!(
                 f,
-                "the level 4 slot of {:#018x} has no table: it is not the kernel half's to map",
+                "the level 4 slot of {:#x} has no table: it is not the kernel half's to map",
                 address.as_u64()
             ),
             Self::BadFaultAround { pages } => {

@@ -62,7 +62,7 @@ impl fmt::Display for ReserveError {
             Self::NoRegion { address } => NothingHolds(*address).fmt(f),
             Self::NotOnDemand { base, backing } => write!(
                 f,
-                "the region at {:#018x} has {backing} backing: only pages of demand regions are reserved",
+                "the region at {:#x} has {backing} backing: only pages of demand regions are reserved",
                 base.as_u64()
             ),
             Self::OutOfFrames(shortage) => write!(f, "the reservation {shortage}"),

@@ -91,8 +91,9 @@ fn a_byte_past_the_end_is_caught_when_the_block_is_freed() {
         // SAFETY: the byte is in the canary's room, which is why this is caught.
         unsafe { block.add(size + 2).write(0) };
         let words = caught(|| free(&mut heap, block, size));
+        let plural = if size == 1 { "" } else { "s" };
         let expected = format!(
-            "past the end of the block of {size} bytes at {block:p}, to byte {} of it",
+            "past the end of the block of {size} byte{plural} at {block:p}, to byte {} of it",
             size + 2
         );
         assert!(words.contains(&expected), "{words}");

@@ -198,7 +198,7 @@ fn what_stopped_is_named_with_its_address() {
         text(BytesRefusal::Fault {
             refusal: Refusal::NoRegion
         }),
-        "0x0000000040000000: no region holds the address"
+        "0x40000000: no region holds the address"
     );
     assert!(
         text(BytesRefusal::Device)

@@ -44,21 +44,21 @@ fn an_allocation() {
                 address: AT,
                 size: 0x20_0000,
             },
-            "0x0000000040000000 is not a multiple of 0x200000",
+            "0x40000000 is not a multiple of 0x200000",
         ),
         (
             &E::OutsideHalf { address: AT },
-            "0x0000000040000000 and what follows does not lie in this half of the address space",
+            "0x40000000 and what follows does not lie in this half of the address space",
         ),
         (
             &E::Overlap { base: AT },
-            "the region at 0x0000000040000000 is in the way",
+            "the region at 0x40000000 is in the way",
         ),
         (&E::NoRoom, "there is no gap of that size within the bounds"),
         (&E::FixedNeedsAddress, "a fixed region needs an address"),
         (
             &E::NoSlot { address: AT },
-            "the level 4 slot of 0x0000000040000000 has no table: it is not the kernel half's to map",
+            "the level 4 slot of 0x40000000 has no table: it is not the kernel half's to map",
         ),
         (
             &E::BadFaultAround { pages: 3 },
@@ -96,19 +96,19 @@ fn giving_back() {
     assert_words([
         (
             &FreeError::NoRegion { address: AT },
-            "no region holds 0x0000000040000000",
+            "no region holds 0x40000000",
         ),
         (
             &FreeError::NotTheBase { base: AT },
-            "that is inside the allocation at 0x0000000040000000, which is freed by its base",
+            "that is inside the allocation at 0x40000000, which is freed by its base",
         ),
         (
             &FreeError::Fixed { base: AT },
-            "the region at 0x0000000040000000 is fixed and stays",
+            "the region at 0x40000000 is fixed and stays",
         ),
         (
             &DiscardError::Unaligned { start: AT, size: 1 },
-            "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
+            "0x40000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
         ),
         (
             &DiscardError::NoRegion { address: HALF },
@@ -116,7 +116,7 @@ fn giving_back() {
         ),
         (
             &DiscardError::NotOnDemand { base: AT, backing },
-            "the region at 0x0000000040000000 has guard backing, and its pages do not come back by faults: only those of demand and zero regions do",
+            "the region at 0x40000000 has guard backing, and its pages do not come back by faults: only those of demand and zero regions do",
         ),
         (
             &DiscardError::OutOfFrames(SHORTAGE),
@@ -131,7 +131,7 @@ fn a_change_of_rights() {
     assert_words([
         (
             &ProtectError::Unaligned { start: AT, size: 1 },
-            "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
+            "0x40000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
         ),
         (
             &ProtectError::NoRegion { address: HALF },
@@ -139,11 +139,11 @@ fn a_change_of_rights() {
         ),
         (
             &ProtectError::NotManaged { base: AT, backing },
-            "the rights of the guard region at 0x0000000040000000 cannot be changed",
+            "the rights of the guard region at 0x40000000 cannot be changed",
         ),
         (
             &ProtectError::ExecutableDevice { base: AT },
-            "the device region at 0x0000000040000000 may be read and written, but not executed",
+            "the device region at 0x40000000 may be read and written, but not executed",
         ),
         (
             &ProtectError::OutOfFrames(SHORTAGE),
@@ -158,7 +158,7 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
     assert_words([
         (
             &ReserveError::Unaligned { start: AT, size: 1 },
-            "0x0000000040000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
+            "0x40000000 and 0x1 are not whole pages: both must be multiples of 0x1000, and the size not 0",
         ),
         (
             &ReserveError::NoRegion { address: HALF },
@@ -166,7 +166,7 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
         ),
         (
             &ReserveError::NotOnDemand { base: AT, backing },
-            "the region at 0x0000000040000000 has zero backing: only pages of demand regions are reserved",
+            "the region at 0x40000000 has zero backing: only pages of demand regions are reserved",
         ),
         (
             &ReserveError::OutOfFrames(SHORTAGE),
@@ -174,15 +174,15 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
         ),
         (
             &BackError::Unaligned { address: AT + 8 },
-            "0x0000000040000008 is not a multiple of 0x1000",
+            "0x40000008 is not a multiple of 0x1000",
         ),
         (
             &BackError::NotOnDemand { page: AT },
-            "no demand region holds 0x0000000040000000",
+            "no demand region holds 0x40000000",
         ),
         (
             &BackError::InUse { page: AT },
-            "the page at 0x0000000040000000 is backed already",
+            "the page at 0x40000000 is backed already",
         ),
         (
             &BackError::OutOfFrames(SHORTAGE),
@@ -202,21 +202,21 @@ fn bytes_from_outside() {
             &at(BytesRefusal::Fault {
                 refusal: Refusal::NoRegion,
             }),
-            "0x0000000040000000: no region holds the address",
+            "0x40000000: no region holds the address",
         ),
         (
             &at(BytesRefusal::Fault {
                 refusal: Refusal::Protection(Access::Write),
             }),
-            "0x0000000040000000: the region does not allow writing",
+            "0x40000000: the region does not allow writing",
         ),
         (
             &at(BytesRefusal::Device),
-            "0x0000000040000000: a device's memory, which is not touched from outside",
+            "0x40000000: a device's memory, which is not touched from outside",
         ),
         (
             &at(BytesRefusal::OutsideHalf),
-            "0x0000000040000000: outside this half of the address space",
+            "0x40000000: outside this half of the address space",
         ),
     ]);
 }
