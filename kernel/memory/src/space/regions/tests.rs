@@ -443,7 +443,7 @@ fn damaged(node: usize, damage: impl FnOnce(&mut [u64; 512])) -> (PhysAddr, Defe
 fn an_audit_finds_what_is_damaged() {
     /// The word of a leaf behind its bases and reaches.
     const GAP: usize = 1 + Leaf::CAPACITY * 3;
-    let cases: [(usize, &Damage, &Finds); 10] = [
+    let cases: [(usize, &Damage, &Finds); 11] = [
         (1, &|leaf| leaf[0] = 0, &|node| Defect::Filling { node }),
         (1, &|leaf| leaf[0] = 0xffff, &|node| Defect::Filling {
             node,
@@ -452,6 +452,12 @@ fn an_audit_finds_what_is_damaged() {
         (1, &|leaf| leaf[GAP + 1] += 1, &|node| Defect::Filling {
             node,
         }),
+        // The first slot names one behind the last.
+        (
+            1,
+            &|leaf| leaf[GAP + 1] = leaf[GAP + 1] & !0xff | Leaf::CAPACITY as u64,
+            &|node| Defect::Filling { node },
+        ),
         (1, &|leaf| leaf.swap(1, 2), &|node| Defect::Order { node }),
         (1, &|leaf| leaf[GAP] -= 1, &|node| Defect::Gap { node }),
         // The last addresses of the last entries, and the gap within another one.
