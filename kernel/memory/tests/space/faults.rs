@@ -132,6 +132,8 @@ fn a_wider_right_costs_another_processor_one_spurious_fault() {
     assert_eq!(machine.write_on(1, BASE, 5), Ok(()));
     assert_eq!(machine.outcome(), None);
     assert_eq!(machine.read(BASE), Ok(5));
+    let region = machine.space(0).region_at(VirtAddr::new(BASE)).expect("it");
+    assert_eq!(region.faults, 2, "the first write and the spurious one");
 }
 
 #[test]

@@ -66,6 +66,18 @@ fn the_first_write_replaces_all_zero_leaves_and_their_table() {
 }
 
 #[test]
+fn a_block_of_a_region_of_gigabytes_is_upgraded_as_well() {
+    let mut machine = Machine::new();
+    let request = Request::new(1 << 30, Backing::Zero).page_size(LeafSize::Size1GiB);
+    machine.allocate(LOW, request.placement(at(BASE)));
+    assert_eq!(machine.read(BASE + BIG), Ok(0));
+    machine.write(BASE + BIG + PAGE, 9).expect("writable");
+    assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG);
+    assert_eq!(machine.leaf_size(LOW, BASE), 0);
+    assert_eq!(machine.counts().private, 512);
+}
+
+#[test]
 fn another_processor_that_read_the_block_sees_the_large_page() {
     let mut machine = machine();
     for page in [0, 3, 511] {

@@ -398,6 +398,11 @@ fn a_removal_ends_a_reservation() {
 }
 
 #[test]
+fn a_node_has_room_for_33_records_or_98_links() {
+    assert_eq!((Leaf::CAPACITY, Inner::CAPACITY), (33, 98));
+}
+
+#[test]
 fn the_last_hit_is_changed_where_it_lies() {
     let mut both = Both::new(TOPS[0]);
     both.insert(&[(AREA - 1, 1), (7, 3)]);
