@@ -448,7 +448,7 @@ fn damaged(node: usize, damage: impl FnOnce(&mut [u64; 512])) -> (PhysAddr, Defe
 fn an_audit_finds_what_is_damaged() {
     /// The word of a leaf behind its bases and reaches.
     const GAP: usize = 1 + Leaf::CAPACITY * 3;
-    let cases: [(usize, &Damage, &Finds); 11] = [
+    let cases: [(usize, &Damage, &Finds); 13] = [
         (1, &|leaf| leaf[0] = 0, &|node| Defect::Filling { node }),
         (1, &|leaf| leaf[0] = 0xffff, &|node| Defect::Filling {
             node,
@@ -464,6 +464,12 @@ fn an_audit_finds_what_is_damaged() {
             &|node| Defect::Filling { node },
         ),
         (1, &|leaf| leaf.swap(1, 2), &|node| Defect::Order { node }),
+        // The first region ends with the first byte of the second, and a base
+        // is left over behind the two entries of the last leaf.
+        (1, &|leaf| leaf[1 + Leaf::CAPACITY] = leaf[2], &|node| {
+            Defect::Order { node }
+        }),
+        (7, &|leaf| leaf[3] = leaf[2], &|node| Defect::Order { node }),
         (1, &|leaf| leaf[GAP] -= 1, &|node| Defect::Gap { node }),
         // The last addresses of the last entries, and the gap within another one.
         (2, &|leaf| leaf[GAP - 2] -= 1, &|frame| Defect::Note {
@@ -506,4 +512,23 @@ fn an_audit_finds_counts_that_are_wrong() {
     assert!(matches!(check(&both.regions), Err(Defect::Level { .. })));
     both.regions.height -= 1;
     both.check();
+}
+
+#[test]
+fn an_audit_finds_a_node_above_others_on_the_level_of_leaves() {
+    let mut both = Both::new(u64::MAX);
+    fill(&mut both, 200, Order::Up);
+    let mut root = None;
+    let mut check = |regions: &Regions| {
+        regions.check::<Defect>(&mut |seen| {
+            if let (Met::Frame(frame), None) = (seen, root) {
+                root = Some(frame);
+            }
+            Ok(())
+        })
+    };
+    assert_eq!(check(&both.regions), Ok(()));
+    both.regions.height -= 1;
+    let found = check(&both.regions);
+    assert_eq!(found.err(), root.map(|node| Defect::Level { node }));
 }
