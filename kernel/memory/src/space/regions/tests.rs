@@ -3,6 +3,7 @@
 
 extern crate std;
 
+use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec;
 use std::vec::Vec;
@@ -13,6 +14,7 @@ use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::link::{Inner, Leaf};
+use super::node::Blank;
 use super::*;
 use crate::frames::{Layout, State};
 use crate::memory_map::FrameRange;
@@ -448,12 +450,18 @@ fn damaged(node: usize, damage: impl FnOnce(&mut [u64; 512])) -> (PhysAddr, Defe
 fn an_audit_finds_what_is_damaged() {
     /// The word of a leaf behind its bases and reaches.
     const GAP: usize = 1 + Leaf::CAPACITY * 3;
-    let cases: [(usize, &Damage, &Finds); 13] = [
+    let cases: [(usize, &Damage, &Finds); 14] = [
         (1, &|leaf| leaf[0] = 0, &|node| Defect::Filling { node }),
         (1, &|leaf| leaf[0] = 0xffff, &|node| Defect::Filling {
             node,
         }),
         (1, &|leaf| leaf[0] -= 1, &|node| Defect::Filling { node }),
+        // SAFETY: a leaf lies at the start of the page, and owns nothing.
+        (
+            7,
+            &|leaf| unsafe { (&raw mut *leaf).cast::<Leaf>().write(Leaf::BLANK) },
+            &|node| Defect::Filling { node },
+        ),
         (1, &|leaf| leaf[GAP + 1] += 1, &|node| Defect::Filling {
             node,
         }),
@@ -531,4 +539,41 @@ fn an_audit_finds_a_node_above_others_on_the_level_of_leaves() {
     both.regions.height -= 1;
     let found = check(&both.regions);
     assert_eq!(found.err(), root.map(|node| Defect::Level { node }));
+}
+
+#[test]
+fn an_audit_finds_spare_nodes_that_go_round() {
+    let mut both = Both::new(u64::MAX);
+    both.reserve(&[both.base_of(1), both.base_of(2)]);
+    let mut met = vec![];
+    let mut check = |regions: &Regions| {
+        regions.check::<Defect>(&mut |seen| {
+            if let Met::Frame(frame) = seen {
+                met.push((frame.as_u64() / PAGE) as usize);
+            }
+            Ok(())
+        })
+    };
+    assert_eq!(check(&both.regions), Ok(()));
+    let [first, second] = met[..] else {
+        panic!("two nodes are spare, not {}", met.len());
+    };
+    let pages = both.memory.as_mut_ptr().cast::<[*const (); 512]>();
+    // SAFETY: a spare node begins with a pointer to the next one, and nothing
+    // uses either now.
+    unsafe { (*pages.add(second))[0] = (*pages.add(first))[0] };
+    let found = both.regions.check::<Defect>(&mut |_| Ok(()));
+    assert_eq!(found, Err(Defect::Nodes { found: 3 }));
+}
+
+#[test]
+fn an_audit_finds_a_last_hit_that_is_not_in_the_tree() {
+    let mut both = Both::new(u64::MAX);
+    both.insert(&[(1, 1)]);
+    let check = |regions: &Regions| regions.check::<Defect>(&mut |_| Ok(()));
+    let base = both.base_of(1);
+    let copy = *both.regions.lookup(base).expect("it is there");
+    assert_eq!(check(&both.regions), Ok(()));
+    both.regions.tree.spoil_last(Box::leak(Box::new(copy)));
+    assert_eq!(check(&both.regions), Err(Defect::LastHit));
 }
