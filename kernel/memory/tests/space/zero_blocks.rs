@@ -5,8 +5,8 @@ use faultline_memory::Outcome;
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{Backing, Request, Rights};
 
-use crate::common::machine::{FIRST_TABLES, Machine};
-use crate::common::operations::{BIG, LOW, PAGE, at};
+use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
+use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
 
 const BASE: u64 = 0x4000_0000;
 
@@ -106,6 +106,19 @@ fn a_write_to_an_untouched_block_needs_no_table_at_all() {
     assert_eq!(machine.outcome(), Some(Outcome::ZeroWrite));
     assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG);
     assert_eq!(machine.leaf_size(LOW, BASE), 0);
+}
+
+#[test]
+fn a_first_write_below_an_empty_slot_of_the_kernel_half_makes_one_table() {
+    let mut machine = Machine::new();
+    let tables = machine.counts().tables;
+    let request = Request::new(BIG, Backing::Zero).page_size(LeafSize::Size2MiB);
+    machine.allocate(KERNEL, request);
+    machine.write(KERNEL_BASE + PAGE, 9).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::ZeroWrite));
+    assert_eq!(machine.leaf_size(KERNEL, KERNEL_BASE), BIG);
+    let counts = machine.counts();
+    assert_eq!((counts.private, counts.tables), (512, tables + 1));
 }
 
 #[test]
