@@ -59,6 +59,8 @@ fn accessed_is_set_from_the_start_and_dirty_by_the_first_write() {
     assert_eq!(flags(&mut machine, BASE), clean | Flags::DIRTY);
     machine.write(BASE + PAGE, 1).expect("writable");
     assert_eq!(flags(&mut machine, BASE + PAGE), clean | Flags::DIRTY);
+    machine.read(BASE + 2 * PAGE).expect("readable");
+    assert_eq!(flags(&mut machine, BASE + 2 * PAGE), clean);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use faultline_memory::space::{Backing, Request, Rights};
 
 use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
+use crate::common::processors::Flushed;
 
 const BASE: u64 = 0x4000_0000;
 
@@ -75,6 +76,19 @@ fn a_block_of_a_region_of_gigabytes_is_upgraded_as_well() {
     assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG);
     assert_eq!(machine.leaf_size(LOW, BASE), 0);
     assert_eq!(machine.counts().private, 512);
+}
+
+#[test]
+fn the_pages_that_were_mapped_are_flushed_one_by_one_and_the_table_with_them() {
+    let mut machine = machine();
+    for page in [3, 7] {
+        assert_eq!(machine.read(BASE + page * PAGE), Ok(0));
+    }
+    machine.processors().flushed.clear();
+    machine.write(BASE + 3 * PAGE, 9).expect("writable");
+    let scope = machine.space(0).scope();
+    let pages = vec![BASE + 3 * PAGE, BASE + 7 * PAGE, BASE];
+    assert_eq!(machine.processors().flushed, [Flushed::Pages(scope, pages)]);
 }
 
 #[test]
