@@ -400,6 +400,16 @@ fn a_removal_ends_a_reservation() {
 }
 
 #[test]
+fn the_largest_gap_is_taken_by_what_fits_it_exactly() {
+    let mut both = Both::new(TOPS[0]);
+    both.insert(&[(0, 1), (3, 1)]);
+    let (low, last) = (both.base_of(0), both.base_of(4) - 1);
+    let fit = |pages: u64| both.regions.first_fit(pages * PAGE, PAGE, low, last);
+    assert_eq!(fit(2), Some(both.base_of(1)));
+    assert_eq!(fit(3), None);
+}
+
+#[test]
 fn a_node_has_room_for_33_records_or_98_links() {
     assert_eq!((Leaf::CAPACITY, Inner::CAPACITY), (33, 98));
 }
