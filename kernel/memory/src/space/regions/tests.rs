@@ -460,18 +460,17 @@ fn damaged(node: usize, damage: impl FnOnce(&mut [u64; 512])) -> (PhysAddr, Defe
 fn an_audit_finds_what_is_damaged() {
     /// The word of a leaf behind its bases and reaches.
     const GAP: usize = 1 + Leaf::CAPACITY * 3;
+    let empty = |leaf: &mut [u64; 512]| {
+        // SAFETY: a leaf lies at the start of the page, and owns nothing.
+        unsafe { (&raw mut *leaf).cast::<Leaf>().write(Leaf::BLANK) };
+    };
     let cases: [(usize, &Damage, &Finds); 14] = [
         (1, &|leaf| leaf[0] = 0, &|node| Defect::Filling { node }),
         (1, &|leaf| leaf[0] = 0xffff, &|node| Defect::Filling {
             node,
         }),
         (1, &|leaf| leaf[0] -= 1, &|node| Defect::Filling { node }),
-        // SAFETY: a leaf lies at the start of the page, and owns nothing.
-        (
-            7,
-            &|leaf| unsafe { (&raw mut *leaf).cast::<Leaf>().write(Leaf::BLANK) },
-            &|node| Defect::Filling { node },
-        ),
+        (7, &empty, &|node| Defect::Filling { node }),
         (1, &|leaf| leaf[GAP + 1] += 1, &|node| Defect::Filling {
             node,
         }),
