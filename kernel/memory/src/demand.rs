@@ -79,9 +79,10 @@ unsafe impl<A: Reach> Source for DemandPages<A> {
             below: self.below,
             align: GRAIN as u64,
         };
-        let adjoining = behind.map(|end| VirtAddr::new_truncate(end as u64));
-        let adjoining = adjoining.filter(|end| end.as_u64() < self.below);
-        let places = adjoining.map(Placement::At).into_iter().chain([anywhere]);
+        let fits = |start: &u64| start.saturating_add(size as u64) <= self.below;
+        let adjoining = behind.map(|end| end as u64).filter(fits);
+        let adjoining = adjoining.map(|start| Placement::At(VirtAddr::new_truncate(start)));
+        let places = adjoining.into_iter().chain([anywhere]);
         self.access.reach(|half, memory| {
             let place = |place| half.allocate(request.placement(place), memory).ok();
             let region = { places }.find_map(place)?;

@@ -42,11 +42,11 @@ impl Cursor {
         self.tables_below(&self.root().entries()[slots], 4, see);
     }
 
-    /// Names all tables below entries of a table at `level`.
+    /// Names all tables below entries of a table at `level`, 4 to 2.
     fn tables_below(&self, entries: &[AtomicU64], level: u8, see: &mut dyn FnMut(PhysFrame)) {
         for place in entries {
             let entry = Entry::from_bits(place.load(Relaxed));
-            if level > 1 && entry.is_table() {
+            if entry.is_table() {
                 let table = self.table_of(entry);
                 see(table.frame());
                 if level > 2 {

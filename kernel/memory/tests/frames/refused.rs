@@ -207,3 +207,19 @@ fn a_large_frame_is_not_freed_over_a_free_frame_whichever_block_it_is() {
         assert_eq!(picture(&frames), before);
     }
 }
+
+#[test]
+#[allow(unsafe_code)]
+fn a_block_at_address_0_that_is_memory_by_half_is_not_freed() {
+    let mut frames = frames_over(&[range(0, MIB), range(2 * MIB, 4 * MIB)]);
+    let _large = large(&mut frames);
+    for _ in 0..256 {
+        let _lost = small(&mut frames);
+    }
+    let bottom = PhysFrame::<Size2MiB>::containing_address(PhysAddr::zero());
+    // SAFETY: the free does not succeed, and no memory is behind the frames.
+    let freed = unsafe { frames.free_raw(bottom, FrameKind::Private) };
+    let frame = PhysAddr::new(MIB);
+    assert_eq!(freed, Err(FreeError::Foreign { frame }));
+    assert_eq!((frames.counts().private, frames.counts().free), (768, 0));
+}

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use faultline_memory::demand::{DemandPages, Reach};
 use faultline_memory::heap::{GRAIN, Pages, Source};
+use faultline_memory::space::{Backing, Request};
 use faultline_memory::{KernelHalf, Memory};
 use x86_64::VirtAddr;
 
@@ -81,6 +82,30 @@ fn where_the_place_behind_is_taken_an_extent_lies_elsewhere() {
     assert_eq!(elsewhere, Some(pages(1024, 512)));
     // Nothing lies behind the last address that the source may use.
     let last = source.grow(GRAIN, 0, Some((KERNEL_BASE + ROOM) as usize));
+    assert_eq!(last, Some(pages(1536, 512)));
+}
+
+#[test]
+fn an_extent_adjoins_another_before_it_fills_a_gap_below() {
+    let machine = RefCell::new(Machine::new());
+    let mut source = source(&machine);
+    let others = Request::new(GRAIN as u64, Backing::Guard);
+    let other = machine.borrow_mut().allocate(KERNEL, others);
+    let extent = source.grow(GRAIN, 0, None).expect("room");
+    assert_eq!(extent, pages(512, 512));
+    machine.borrow_mut().free(KERNEL, other.base.as_u64());
+    let behind = source.grow(GRAIN, 0, Some(extent.end()));
+    assert_eq!(behind, Some(pages(1024, 512)));
+    assert_eq!(source.grow(GRAIN, 0, None), Some(pages(0, 512)));
+}
+
+#[test]
+fn an_extent_that_adjoins_another_ends_within_the_sources_addresses() {
+    let machine = RefCell::new(Machine::new());
+    let mut source = source(&machine);
+    let extent = source.grow(3 * GRAIN, 0, None).expect("room");
+    assert_eq!(source.grow(2 * GRAIN, 0, Some(extent.end())), None);
+    let last = source.grow(GRAIN, 0, Some(extent.end()));
     assert_eq!(last, Some(pages(1536, 512)));
 }
 

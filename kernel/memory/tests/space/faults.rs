@@ -59,6 +59,8 @@ fn accessed_is_set_from_the_start_and_dirty_by_the_first_write() {
     assert_eq!(flags(&mut machine, BASE), clean | Flags::DIRTY);
     machine.write(BASE + PAGE, 1).expect("writable");
     assert_eq!(flags(&mut machine, BASE + PAGE), clean | Flags::DIRTY);
+    machine.read(BASE + 2 * PAGE).expect("readable");
+    assert_eq!(flags(&mut machine, BASE + 2 * PAGE), clean);
 }
 
 #[test]
@@ -132,6 +134,8 @@ fn a_wider_right_costs_another_processor_one_spurious_fault() {
     assert_eq!(machine.write_on(1, BASE, 5), Ok(()));
     assert_eq!(machine.outcome(), None);
     assert_eq!(machine.read(BASE), Ok(5));
+    let region = machine.space(0).region_at(VirtAddr::new(BASE)).expect("it");
+    assert_eq!(region.faults, 2, "the first write and the spurious one");
 }
 
 #[test]

@@ -167,3 +167,21 @@ fn a_low_half_maps_a_device_as_anything_else() {
     assert_eq!(machine.free(LOW, region.base.as_u64()), 0);
     assert_eq!(machine.memory.borrowed(), 0);
 }
+
+#[test]
+fn a_request_says_whether_it_is_for_a_device() {
+    let device = Backing::Device(PhysAddr::new(0xb_8000), Cache::Uncached);
+    let others = [
+        Backing::Demand,
+        Backing::Zero,
+        Backing::Immediate,
+        Backing::Guard,
+        Backing::Fixed,
+    ];
+    assert!(Request::new(PAGE, device).is_device());
+    assert!(
+        others
+            .iter()
+            .all(|backing| !Request::new(PAGE, *backing).is_device())
+    );
+}

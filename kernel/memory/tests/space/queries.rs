@@ -139,3 +139,15 @@ fn a_walk_to_the_other_half_ends_in_the_root() {
         assert_eq!(half.translate(VirtAddr::new(there)), None);
     }
 }
+
+#[test]
+fn a_half_is_shown_with_its_scope_its_root_and_how_many_regions_it_has() {
+    let mut machine = Machine::new();
+    machine.allocate(LOW, Request::new(PAGE, Backing::Demand));
+    machine.allocate(LOW, Request::new(PAGE, Backing::Guard));
+    let space = machine.space(0);
+    let (scope, root) = (space.scope(), space.root());
+    let shown = format!("{space:?}");
+    let half = format!("Half {{ scope: {scope:?}, regions: 2, root: {root:?}, .. }}");
+    assert_eq!(shown, format!("Space({half})"));
+}

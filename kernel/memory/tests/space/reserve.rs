@@ -4,6 +4,7 @@ use faultline_memory::frames::Shortage;
 use faultline_memory::space::{Backing, Request, ReserveError};
 use faultline_memory::{Outcome, Refusal};
 use x86_64::VirtAddr;
+use x86_64::structures::paging::PageTableFlags;
 
 use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, Half, KERNEL, LOW, PAGE, at};
@@ -72,6 +73,20 @@ fn a_reserved_page_gets_its_frame_when_nobody_else_gets_one() {
     let counts = machine.counts();
     assert_eq!((counts.kept_back, counts.private), (0, 3));
     assert_eq!(counts.limit, Some(0));
+}
+
+#[test]
+fn a_reserved_page_that_is_read_is_clean() {
+    let mut machine = machine_with(LOW, BASE, 1);
+    assert_eq!(reserve(&mut machine, BASE, 1), Ok(1));
+    assert_eq!(machine.read(BASE), Ok(0));
+    let is_dirty = |machine: &mut Machine| {
+        let walk = machine.space(0).walk(VirtAddr::new(BASE));
+        walk.end().entry.flags().contains(PageTableFlags::DIRTY)
+    };
+    assert!(!is_dirty(&mut machine));
+    machine.write(BASE, 1).expect("writable");
+    assert!(is_dirty(&mut machine));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use faultline_memory::Outcome;
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{Backing, Request, Rights};
 
-use crate::common::machine::{FIRST_TABLES, Machine};
-use crate::common::operations::{BIG, LOW, PAGE, at};
+use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
+use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
+use crate::common::processors::Flushed;
 
 const BASE: u64 = 0x4000_0000;
 
@@ -66,6 +67,31 @@ fn the_first_write_replaces_all_zero_leaves_and_their_table() {
 }
 
 #[test]
+fn a_block_of_a_region_of_gigabytes_is_upgraded_as_well() {
+    let mut machine = Machine::new();
+    let request = Request::new(1 << 30, Backing::Zero).page_size(LeafSize::Size1GiB);
+    machine.allocate(LOW, request.placement(at(BASE)));
+    assert_eq!(machine.read(BASE + BIG), Ok(0));
+    machine.write(BASE + BIG + PAGE, 9).expect("writable");
+    assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG);
+    assert_eq!(machine.leaf_size(LOW, BASE), 0);
+    assert_eq!(machine.counts().private, 512);
+}
+
+#[test]
+fn the_pages_that_were_mapped_are_flushed_one_by_one_and_the_table_with_them() {
+    let mut machine = machine();
+    for page in [3, 7] {
+        assert_eq!(machine.read(BASE + page * PAGE), Ok(0));
+    }
+    machine.processors().flushed.clear();
+    machine.write(BASE + 3 * PAGE, 9).expect("writable");
+    let scope = machine.space(0).scope();
+    let pages = vec![BASE + 3 * PAGE, BASE + 7 * PAGE, BASE];
+    assert_eq!(machine.processors().flushed, [Flushed::Pages(scope, pages)]);
+}
+
+#[test]
 fn another_processor_that_read_the_block_sees_the_large_page() {
     let mut machine = machine();
     for page in [0, 3, 511] {
@@ -94,6 +120,19 @@ fn a_write_to_an_untouched_block_needs_no_table_at_all() {
     assert_eq!(machine.outcome(), Some(Outcome::ZeroWrite));
     assert_eq!(machine.leaf_size(LOW, BASE + BIG), BIG);
     assert_eq!(machine.leaf_size(LOW, BASE), 0);
+}
+
+#[test]
+fn a_first_write_below_an_empty_slot_of_the_kernel_half_makes_one_table() {
+    let mut machine = Machine::new();
+    let tables = machine.counts().tables;
+    let request = Request::new(BIG, Backing::Zero).page_size(LeafSize::Size2MiB);
+    machine.allocate(KERNEL, request);
+    machine.write(KERNEL_BASE + PAGE, 9).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::ZeroWrite));
+    assert_eq!(machine.leaf_size(KERNEL, KERNEL_BASE), BIG);
+    let counts = machine.counts();
+    assert_eq!((counts.private, counts.tables), (512, tables + 1));
 }
 
 #[test]

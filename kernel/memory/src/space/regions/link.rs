@@ -16,7 +16,6 @@ const LINK: usize = 2 * size_of::<usize>();
 const _: () = assert!(size_of::<Option<Link>>() == LINK);
 
 /// What is below an entry of an inner node, or below the root.
-#[derive(Debug)]
 pub(super) enum Link {
     Leaf(Node<Leaf>),
     Inner(Node<Inner>),

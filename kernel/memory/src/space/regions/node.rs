@@ -5,7 +5,6 @@
 //! is left to argue here: that the frame is memory that nobody else uses.
 #![allow(unsafe_code)]
 
-use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{NonNull, addr_of_mut};
 
@@ -98,11 +97,5 @@ impl<T> DerefMut for Node<T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`, and the node is borrowed for us alone.
         unsafe { &mut (*self.0.as_ptr()).value }
-    }
-}
-
-impl<T> fmt::Debug for Node<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Node({:p})", self.0)
     }
 }

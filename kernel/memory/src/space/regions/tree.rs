@@ -72,6 +72,13 @@ impl Tree {
         // SAFETY: as in `last_mut`, but shared.
         self.last.map(|last| unsafe { last.as_ref() })
     }
+
+    /// Makes a record that is not in the tree the last hit, to test that an
+    /// audit finds it.
+    #[cfg(test)]
+    pub(super) fn spoil_last(&mut self, last: &'static mut Record) {
+        self.last = Some(NonNull::from(last));
+    }
 }
 
 /// How the record of an address is found below a link.
