@@ -54,7 +54,7 @@ fn the_last_page_of_all_is_in_no_region() {
             assert_eq!(
                 refused.expect_err("the last page").to_string(),
                 format!(
-                    "{base:#018x} and what follows does not lie in this half of the address space"
+                    "{base:#x} and what follows does not lie in this half of the address space"
                 )
             );
         }
@@ -135,7 +135,7 @@ fn a_range_across_the_end_of_a_half_names_the_address_behind_it() {
         let mut machine = Machine::new();
         let base = last(&mut machine, half, end, 3 * PAGE, Backing::Demand);
         let before = machine.counts();
-        let expected = format!("no region holds {end:#018x}");
+        let expected = format!("no region holds {end:#x}");
         // The largest of them pass 2^64.
         for size in [4 * PAGE, 5 * PAGE, HALF, PAGE.wrapping_neg()] {
             let start = VirtAddr::new(base);
@@ -172,7 +172,7 @@ fn bytes_across_the_end_of_a_half_stop_there() {
         last(&mut machine, half, end, 2 * PAGE, Backing::Demand);
         let from = VirtAddr::new(end - PAGE - 3);
         let mut bytes = vec![9; 3 * PAGE as usize];
-        let expected = format!("{end:#018x}: outside this half of the address space");
+        let expected = format!("{end:#x}: outside this half of the address space");
         let refused = machine.with(half, |space, memory| space.write(from, &bytes, memory));
         assert_eq!(refused.expect_err("write").to_string(), expected);
         let refused = machine.with(half, |space, memory| space.read(from, &mut bytes, memory));
@@ -288,7 +288,7 @@ fn what_is_mapped_for_ever_ends_in_the_kernel_half() {
         let refused = unsafe { machine.kernel.map_fixed(fixed, start, &machine.memory) };
         assert_eq!(
             refused.expect_err("it does not fit").to_string(),
-            format!("{base:#018x} and what follows does not lie in this half of the address space")
+            format!("{base:#x} and what follows does not lie in this half of the address space")
         );
     }
     machine.check();
