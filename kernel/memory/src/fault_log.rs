@@ -60,6 +60,8 @@ pub struct FaultLog {
     /// Events taken out or lost, since the start.
     taken: u64,
     lost: u64,
+    /// Events that had been written when rights were last changed.
+    changed: u64,
     ring: &'static mut [Event; RING],
 }
 
@@ -71,6 +73,7 @@ impl FaultLog {
             written: 0,
             taken: 0,
             lost: 0,
+            changed: 0,
             ring,
         }
     }
@@ -129,14 +132,21 @@ impl FaultLog {
         self.back(1)
     }
 
-    /// True if the last two events are the same spurious fault: the access was
-    /// tried again and got no further.
+    /// True if the last two events are the same spurious fault, and no rights were
+    /// changed since the first of them: the access was tried again and got no further.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
-        self.back(1) == self.back(2)
+        self.written - self.changed >= 2
+            && self.back(1) == self.back(2)
             && self
                 .last()
                 .is_some_and(|event| event.outcome == Outcome::Spurious)
+    }
+
+    /// Rights were changed. Wider ones are not flushed, so a fault that was spurious
+    /// before may be so once more, and for another translation.
+    pub(crate) fn rights_changed(&mut self) {
+        self.changed = self.written;
     }
 
     /// Takes the oldest event that was not yet taken and is still there.

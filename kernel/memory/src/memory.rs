@@ -230,6 +230,11 @@ impl Memory {
         look(&self.lock().log)
     }
 
+    /// Tells the log that rights were changed.
+    pub(crate) fn rights_changed(&self) {
+        self.lock().log.rights_changed();
+    }
+
     /// Counts a fault, and writes it to the log.
     #[inline(always)]
     pub(crate) fn record(&self, fault: &Fault, resolved: Resolved) -> Outcome {

@@ -58,9 +58,10 @@ pub(super) fn serial_route() -> Result<Route, RouteError> {
         .filter(|(base, _)| *base <= line)
         .max_by_key(|(base, _)| *base);
     let (base, address) = io_apic.ok_or(RouteError::NoIoApic(line))?;
+    let input = u8::try_from(line - base).map_err(|_| RouteError::NoIoApic(line))?;
     Ok(Route {
         io_apic: PhysAddr::new(u64::from(address)),
-        input: (line - base) as u8,
+        input,
         active_low: flags & 0b11 == 0b11,
         level_triggered: flags >> 2 & 0b11 == 0b11,
     })

@@ -25,7 +25,7 @@ const LEVEL_TRIGGERED: u32 = 1 << 15;
 ///
 /// # Errors
 ///
-/// There are no such registers, or no such input; nothing has changed.
+/// The registers cannot be mapped, or there is no such input; nothing has changed.
 ///
 /// # Safety
 ///
@@ -44,6 +44,7 @@ pub(super) unsafe fn route(route: &Route, vector: u8, processor: u8) -> Result<(
     let (select, window) = (register(SELECT), register(WINDOW));
     select.write(VERSION);
     if route.input > (window.read() >> 16) as u8 {
+        registers.unmap();
         return Err(RouteError::NoInput(route.input));
     }
     let low = REDIRECTION + 2 * u32::from(route.input);

@@ -163,6 +163,7 @@ impl Half {
             address = record.region.end();
         }
         batch.finish();
+        memory.rights_changed();
     }
 
     /// Gives the leaf at `address`, or what is left of its leaf table, what its

@@ -1,8 +1,9 @@
 //! The fault log: every fault is counted by cause and outcome, written down once,
 //! and lost events are counted.
 
-use faultline_memory::space::{Backing, Request};
+use faultline_memory::space::{Backing, Request, Rights};
 use faultline_memory::{Cause, Outcome, Refusal};
+use x86_64::VirtAddr;
 
 use crate::common::machine::{EVENTS, Machine};
 use crate::common::operations::{LOW, PAGE, at};
@@ -114,4 +115,27 @@ fn the_same_spurious_fault_twice_is_no_progress() {
         ..fault
     };
     assert_eq!(again(elsewhere), (Outcome::Spurious, false));
+}
+
+/// Wider rights are not flushed: each time the access meets the older translation once.
+#[test]
+fn the_same_spurious_fault_after_a_change_of_rights_is_progress() {
+    let mut machine = machine_with(1);
+    machine.write(BASE, 1).expect("writable");
+    let event = machine.memory.fault_log(|log| log.last());
+    let fault = event.expect("one event").fault;
+    for _ in 0..3 {
+        for rights in [Rights::Read, Rights::ReadWrite] {
+            machine
+                .with(LOW, |space, memory| {
+                    space.protect(VirtAddr::new(BASE), PAGE, rights, memory)
+                })
+                .expect("a page of a region");
+        }
+        let outcome = machine.with(LOW, |space, memory| space.resolve(&fault, memory));
+        assert_eq!(outcome, Outcome::Spurious);
+        assert!(!machine.memory.fault_log(|log| log.is_stuck()));
+    }
+    machine.with(LOW, |space, memory| space.resolve(&fault, memory));
+    assert!(machine.memory.fault_log(|log| log.is_stuck()));
 }
