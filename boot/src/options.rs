@@ -4,20 +4,17 @@
 //! so the options of Rust's own test harness that people type from habit are
 //! understood here too. Nothing is started before [`Options::check`] has passed.
 
+mod check;
+mod size;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use clap::{CommandFactory as _, Parser, ValueEnum};
-use line::number::{self, NumberError};
+use clap::{Parser, ValueEnum};
 
-const KIB: u64 = 1024;
-const MIB: u64 = 1024 * KIB;
-const GIB: u64 = 1024 * MIB;
-
-/// With less the boot loader hangs on BIOS.
-pub const LEAST_MEMORY_BIOS: u64 = 24 * MIB;
-/// With less OVMF does not reach the boot loader.
-pub const LEAST_MEMORY_UEFI: u64 = 64 * MIB;
+pub use check::{LEAST_MEMORY_BIOS, LEAST_MEMORY_UEFI};
+pub use size::{format_memory, parse_memory};
 
 /// Seconds a test kernel may take when `--timeout` is not given.
 pub const TEST_TIMEOUT: u64 = 120;
@@ -192,88 +189,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Refuses what cannot work, before anything is made or started.
-    ///
-    /// # Errors
-    /// One line: what was asked for, and what would be right.
-    pub fn check(&self) -> Result<()> {
-        if self.bench {
-            bail!(
-                "`cargo bench` would boot the kernel, which has no benchmarks of that kind: \
-                 use `cargo host-bench` for the memory library, or `cargo kernel-bench` for the kernel"
-            );
-        }
-        let (least, firmware) = if self.uefi {
-            (LEAST_MEMORY_UEFI, "UEFI")
-        } else {
-            (LEAST_MEMORY_BIOS, "BIOS")
-        };
-        if self.memory < least {
-            bail!(
-                "--memory {} is too little: the boot loader needs at least {} on {firmware}",
-                format_memory(self.memory),
-                format_memory(least)
-            );
-        }
-        if self.is_test() {
-            self.check_test()?;
-        } else {
-            self.check_no_test()?;
-        }
-        if self.bench_guest && self.accel != "tcg" {
-            bail!(
-                "--bench-guest counts the instructions that QEMU emulates: leave --accel {} out",
-                self.accel
-            );
-        }
-        if !self.kernel.is_file() {
-            bail!(
-                "there is no kernel at {}: start boot through `cargo run` or `cargo test`, which build it",
-                self.kernel.display()
-            );
-        }
-        Ok(())
-    }
-
-    /// Refuses for a test kernel what only a prompt can take.
-    fn check_test(&self) -> Result<()> {
-        let typed = [
-            ("--after", !self.after.is_empty()),
-            ("--monitor-script", self.monitor_script.is_some()),
-            ("--stop-on-error", self.stop_on_error),
-            ("--screenshot", self.screenshot.is_some()),
-            ("--trace-qemu", self.trace_qemu),
-            ("--bench-guest", self.bench_guest),
-            ("--tour", self.tour.is_some()),
-            ("--no-tour", self.no_tour),
-        ];
-        if let Some((option, _)) = typed.iter().find(|(_, given)| *given) {
-            bail!(
-                "{option} needs a prompt, and a test kernel has none: use it with `cargo run -- {option}`"
-            );
-        }
-        Ok(())
-    }
-
-    /// Refuses for the kernel itself what only a test kernel can take.
-    fn check_no_test(&self) -> Result<()> {
-        if let Some(word) = &self.filter {
-            let known = Self::command()
-                .get_arguments()
-                .any(|option| option.get_long() == Some(word));
-            if known {
-                bail!("{word} alone means nothing: did you mean --{word}?");
-            }
-            bail!(
-                "{word} means nothing: options begin with --, and the name of a test is for `cargo test {word}`"
-            );
-        }
-        if self.list {
-            bail!("--list is for test kernels: use it with `cargo test -- --list`");
-        }
-        Ok(())
-    }
-
     /// Whether the kernel is a test kernel: cargo puts those into the folder `deps`.
     #[must_use]
     pub fn is_test(&self) -> bool {
@@ -305,33 +220,3 @@ impl Options {
         }
     }
 }
-
-/// Reads a size such as `512M` into bytes, as the guest's prompt does, but for the unit, which
-/// must be there.
-///
-/// # Errors
-/// A sentence that shows a right one, for a missing suffix, a bad number or an overflow.
-pub fn parse_memory(text: &str) -> Result<u64, String> {
-    let wanted = "a memory size is a whole number with K, M or G, such as 512M";
-    if !text.ends_with(['K', 'k', 'M', 'm', 'G', 'g']) {
-        return Err(wanted.to_owned());
-    }
-    number::size(text).map_err(|error| match error {
-        NumberError::NotANumber => wanted.to_owned(),
-        NumberError::TooLarge => format!("{text} is more than 64 bits can count; {wanted}"),
-    })
-}
-
-/// Writes a size in bytes with the largest suffix that leaves a whole number.
-#[must_use]
-pub fn format_memory(bytes: u64) -> String {
-    match bytes {
-        _ if bytes.is_multiple_of(GIB) && bytes > 0 => format!("{}G", bytes / GIB),
-        _ if bytes.is_multiple_of(MIB) => format!("{}M", bytes / MIB),
-        _ => format!("{}K", bytes / KIB),
-    }
-}
-
-#[cfg(test)]
-#[path = "options_tests.rs"]
-mod tests;

@@ -46,7 +46,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Text that is broken between words.
+/// Text that is broken between words; what is quoted is one.
 struct Facts<'a, 'b> {
     out: &'a mut Output<'b>,
     column: usize,
@@ -55,6 +55,10 @@ struct Facts<'a, 'b> {
 }
 
 impl Facts<'_, '_> {
+    fn is_quoted(&self) -> bool {
+        self.word.matches('"').count() % 2 == 1
+    }
+
     fn end_word(&mut self) {
         let mut word = &self.word[..];
         if self.column > 0 && self.column + word.len() > COLUMNS {
@@ -71,7 +75,7 @@ impl Facts<'_, '_> {
 impl Write for Facts<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            let ends_word = character == ' ' && !self.word.ends_with(' ');
+            let ends_word = character == ' ' && !self.word.ends_with(' ') && !self.is_quoted();
             if ends_word || character == '\n' || self.word.push(character).is_err() {
                 self.end_word();
                 match character {
@@ -107,5 +111,24 @@ impl fmt::Write for Console {
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
         console::print(text);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn a_line_of_facts_is_broken_between_them_and_never_within_a_name() {
+        let mut text = String::<256>::new();
+        let name = "guard of an exception stack";
+        Output::new(&mut text).facts(format_args!(
+            "page=4K resident=0 zero=0 borrowed=0 faults=0 private=0 name={name:?} last=1"
+        ));
+        assert_eq!(
+            text,
+            "page=4K resident=0 zero=0 borrowed=0 faults=0 private=0\n  \
+             name=\"guard of an exception stack\" last=1\n"
+        );
     }
 }

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `halves` | makes and destroys the two kinds, and says what is safe in which |
 //! | `resolve`, `page`, `large`, `around` | make a page physical when it is touched, or say why not |
-//! | `allocate`, `map` | make a region, and map it at once where its backing says so |
+//! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
 //! | `release`, `protect` | free and discard; change rights |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
@@ -24,6 +24,7 @@
 
 mod allocate;
 mod around;
+mod back;
 mod bytes;
 mod content;
 mod halves;
@@ -40,7 +41,7 @@ mod request;
 mod reserve;
 mod resolve;
 
-pub use allocate::BackError;
+pub use back::BackError;
 pub use bytes::{BytesError, BytesRefusal};
 pub use content::Content;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};

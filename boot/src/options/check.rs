@@ -1,0 +1,95 @@
+//! What of a command line is refused, before anything is made or started.
+
+use anyhow::{Result, bail};
+use clap::CommandFactory as _;
+
+use super::{Options, format_memory};
+
+/// With less the boot loader hangs on BIOS.
+pub const LEAST_MEMORY_BIOS: u64 = 24 << 20;
+/// With less OVMF does not reach the boot loader.
+pub const LEAST_MEMORY_UEFI: u64 = 64 << 20;
+
+impl Options {
+    /// Refuses what cannot work, before anything is made or started.
+    ///
+    /// # Errors
+    /// One line: what was asked for, and what would be right.
+    pub fn check(&self) -> Result<()> {
+        if self.bench {
+            bail!(
+                "`cargo bench` would boot the kernel, which has no benchmarks of that kind: \
+                 use `cargo host-bench` for the memory library, or `cargo kernel-bench` for the kernel"
+            );
+        }
+        let (least, firmware) = if self.uefi {
+            (LEAST_MEMORY_UEFI, "UEFI")
+        } else {
+            (LEAST_MEMORY_BIOS, "BIOS")
+        };
+        if self.memory < least {
+            bail!(
+                "--memory {} is too little: the boot loader needs at least {} on {firmware}",
+                format_memory(self.memory),
+                format_memory(least)
+            );
+        }
+        if self.is_test() {
+            self.check_test()?;
+        } else {
+            self.check_no_test()?;
+        }
+        if self.bench_guest && self.accel != "tcg" {
+            bail!(
+                "--bench-guest counts the instructions that QEMU emulates: leave --accel {} out",
+                self.accel
+            );
+        }
+        if !self.kernel.is_file() {
+            bail!(
+                "there is no kernel at {}: start boot through `cargo run` or `cargo test`, which build it",
+                self.kernel.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses for a test kernel what only a prompt can take.
+    fn check_test(&self) -> Result<()> {
+        let typed = [
+            ("--after", !self.after.is_empty()),
+            ("--monitor-script", self.monitor_script.is_some()),
+            ("--stop-on-error", self.stop_on_error),
+            ("--screenshot", self.screenshot.is_some()),
+            ("--trace-qemu", self.trace_qemu),
+            ("--bench-guest", self.bench_guest),
+            ("--tour", self.tour.is_some()),
+            ("--no-tour", self.no_tour),
+        ];
+        if let Some((option, _)) = typed.iter().find(|(_, given)| *given) {
+            bail!(
+                "{option} needs a prompt, and a test kernel has none: use it with `cargo run -- {option}`"
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses for the kernel itself what only a test kernel can take.
+    fn check_no_test(&self) -> Result<()> {
+        if let Some(word) = &self.filter {
+            let known = Self::command()
+                .get_arguments()
+                .any(|option| option.get_long() == Some(word));
+            if known {
+                bail!("{word} alone means nothing: did you mean --{word}?");
+            }
+            bail!(
+                "{word} means nothing: options begin with --, and the name of a test is for `cargo test {word}`"
+            );
+        }
+        if self.list {
+            bail!("--list is for test kernels: use it with `cargo test -- --list`");
+        }
+        Ok(())
+    }
+}
