@@ -116,7 +116,14 @@ extern "x86-interrupt" fn page_fault(stack: InterruptStackFrame, code: PageFault
         instruction: stack.instruction_pointer,
     };
     match resolve(&fault) {
-        Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {}
+        Some(
+            Outcome::Demand
+            | Outcome::ZeroRead
+            | Outcome::ZeroWrite
+            | Outcome::PrivateCopy
+            | Outcome::SharedCopy
+            | Outcome::TakenOver,
+        ) => {}
         Some(Outcome::Spurious) if memory().fault_log(|log| log.is_stuck()) => {
             panic!("{fault}, twice, though the page is as it should be")
         }

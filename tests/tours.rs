@@ -97,7 +97,7 @@ fn resident(private: u64, zero: u64) -> Resident {
     Resident {
         private,
         zero,
-        borrowed: 0,
+        ..Resident::default()
     }
 }
 

@@ -46,9 +46,14 @@ static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 #[inline]
 pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     match spaces::resolve(context) {
-        Some(Outcome::Demand | Outcome::ZeroRead | Outcome::ZeroWrite | Outcome::PrivateCopy) => {
-            Answer::Resolved
-        }
+        Some(
+            Outcome::Demand
+            | Outcome::ZeroRead
+            | Outcome::ZeroWrite
+            | Outcome::PrivateCopy
+            | Outcome::SharedCopy
+            | Outcome::TakenOver,
+        ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
         Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
         None => refuse(context, Reason::Locked),

@@ -77,6 +77,23 @@ impl DirectMap {
         unsafe { fill_with_zeroes(pointer, S::SIZE as usize / 8) };
     }
 
+    /// Fills a frame with what the memory at `from` holds.
+    ///
+    /// # Safety
+    ///
+    /// As many bytes at `from` lie in frames that are in use and that the direct
+    /// map shows.
+    #[inline]
+    pub(crate) unsafe fn copy<S: PageSize>(self, from: PhysAddr, frame: &Frame<S>) {
+        let (from, to) = (
+            self.pointer::<u64>(from.as_u64()),
+            self.pointer::<u64>(frame.start().as_u64()),
+        );
+        // SAFETY: the frame is owned and mapped, as in `zero`; for `from` the
+        // caller vouches.
+        unsafe { copy_words(from, to, S::SIZE as usize / 8) };
+    }
+
     /// Copies bytes out of memory that others may write meanwhile.
     ///
     /// # Safety
@@ -130,5 +147,32 @@ unsafe fn fill_with_zeroes(pointer: *mut u64, words: usize) {
     // SAFETY: as the caller vouches.
     unsafe {
         pointer.write_bytes(0, words);
+    }
+}
+
+/// Copies `words` words. `rep movsq`, for the reasons of [`fill_with_zeroes`].
+///
+/// # Safety
+///
+/// Both are aligned; so many words are mapped at `from`, and the caller's to
+/// write at `to`.
+#[inline]
+unsafe fn copy_words(from: *const u64, to: *mut u64, words: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as the caller vouches; the direction flag is clear, as the ABI
+    // demands at function entry.
+    unsafe {
+        core::arch::asm!(
+            "rep movsq",
+            inout("rcx") words => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags)
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: as the caller vouches.
+    unsafe {
+        to.copy_from_nonoverlapping(from, words);
     }
 }

@@ -157,6 +157,11 @@ pub enum Outcome {
     ZeroWrite,
     /// A write to the zero frame: a private frame stands in its place now.
     PrivateCopy,
+    /// A write to a frame of several owners: a copy stands in its place now.
+    SharedCopy,
+    /// A write to a frame that was shared, by its last owner: it may be written
+    /// where it is.
+    TakenOver,
     /// The tables allow the access already; the translation in the processor
     /// was an older one. The fault itself made it forget that one.
     Spurious,
@@ -184,7 +189,7 @@ pub enum Refusal {
 }
 
 impl Outcome {
-    pub(crate) const COUNT: usize = 14;
+    pub(crate) const COUNT: usize = 16;
 
     /// Every outcome there is, in the order in which they are listed.
     pub const ALL: [Self; Self::COUNT] = [
@@ -192,6 +197,8 @@ impl Outcome {
         Self::ZeroRead,
         Self::ZeroWrite,
         Self::PrivateCopy,
+        Self::SharedCopy,
+        Self::TakenOver,
         Self::Spurious,
         Self::Refused(Refusal::NoRegion),
         Self::Refused(Refusal::NullPage),
@@ -212,17 +219,19 @@ impl Outcome {
             Self::ZeroRead => 1,
             Self::ZeroWrite => 2,
             Self::PrivateCopy => 3,
-            Self::Spurious => 4,
+            Self::SharedCopy => 4,
+            Self::TakenOver => 5,
+            Self::Spurious => 6,
             Self::Refused(refusal) => match refusal {
-                Refusal::NoRegion => 5,
-                Refusal::NullPage => 6,
-                Refusal::Guard => 7,
-                Refusal::Protection(Access::Read) => 8,
-                Refusal::Protection(Access::Write) => 9,
-                Refusal::Protection(Access::Execute) => 10,
-                Refusal::NotBacked => 11,
-                Refusal::ReservedBit => 12,
-                Refusal::OutOfFrames => 13,
+                Refusal::NoRegion => 7,
+                Refusal::NullPage => 8,
+                Refusal::Guard => 9,
+                Refusal::Protection(Access::Read) => 10,
+                Refusal::Protection(Access::Write) => 11,
+                Refusal::Protection(Access::Execute) => 12,
+                Refusal::NotBacked => 13,
+                Refusal::ReservedBit => 14,
+                Refusal::OutOfFrames => 15,
             },
         }
     }
@@ -235,6 +244,8 @@ impl fmt::Display for Outcome {
             Self::ZeroRead => "the shared zero frame mapped",
             Self::ZeroWrite => "a zeroed frame mapped on first write",
             Self::PrivateCopy => "the zero frame replaced by a private one",
+            Self::SharedCopy => "a shared frame replaced by a copy of it",
+            Self::TakenOver => "a frame taken over by its last owner",
             Self::Spurious => "nothing to do, the page was mapped already",
             Self::Refused(refusal) => return refusal.fmt(f),
         })

@@ -15,9 +15,13 @@
 #![allow(unsafe_code)]
 
 mod frames;
+mod owners;
+mod sharing;
 mod supply;
 
-pub(crate) use supply::{Private, Removed};
+pub(crate) use owners::{Met, Owners};
+pub(crate) use sharing::ShareError;
+pub(crate) use supply::{Fill, Private, Removed};
 
 use core::error::Error;
 use core::fmt;
@@ -55,6 +59,7 @@ pub struct Memory {
 /// What is behind the lock.
 struct Shared {
     frames: Frames<'static>,
+    owners: Owners,
     log: FaultLog,
     borrowed: u64,
     fallbacks: u64,
@@ -170,6 +175,7 @@ impl Memory {
             tlb,
             shared: SpinMutex::new(Shared {
                 frames,
+                owners: Owners::new(direct_map),
                 log: FaultLog::new(ring),
                 borrowed: 0,
                 fallbacks: 0,

@@ -19,6 +19,8 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::ZeroRead => "zero_read",
         Outcome::ZeroWrite => "zero_write",
         Outcome::PrivateCopy => "private_copy",
+        Outcome::SharedCopy => "shared_copy",
+        Outcome::TakenOver => "taken_over",
         Outcome::Spurious => "spurious",
         Outcome::Refused(refusal) => match refusal {
             Refusal::NoRegion => "refused_no_region",

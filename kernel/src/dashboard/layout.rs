@@ -32,7 +32,7 @@ pub(super) const TITLE: u32 = CHARACTER_HEIGHT + 4;
 /// Lines of the legend below the map.
 pub(super) const LEGEND_LINES: u32 = 3;
 /// Lines of the fault counters.
-pub(super) const FAULT_LINES: u32 = 5;
+pub(super) const FAULT_LINES: u32 = 7;
 /// Lines of text above the path.
 pub(super) const PATH_LINES: u32 = 7;
 /// Height of the tables that the path goes through.

@@ -84,9 +84,12 @@ impl Part {
     fn of(found: Resident, pages: u64) -> Self {
         let Resident {
             private,
+            shared,
             zero,
             borrowed,
         } = found;
+        // A shared page is the half's to write, as a private one is.
+        let private = private + shared;
         let state = if private + zero + borrowed == 0 {
             PartState::Nothing
         } else if private >= zero && private >= borrowed {

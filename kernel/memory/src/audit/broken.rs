@@ -85,6 +85,22 @@ pub enum Broken {
         /// What is wrong.
         defect: RecordsDefect,
     },
+    /// 1: a frame has another number of owners than is counted.
+    Owners {
+        /// The frame.
+        frame: PhysAddr,
+        /// The owners that are counted.
+        says: u32,
+        /// The leaves that share it.
+        found: u32,
+    },
+    /// 1 and 4: something is wrong with a table that holds owner counts.
+    CounterTable {
+        /// Where it lies.
+        table: PhysAddr,
+        /// What is wrong.
+        defect: TableDefect,
+    },
     /// 6: leaves and tables were lost in batches that were not finished.
     Leaked {
         /// How many.
@@ -154,6 +170,8 @@ pub enum Conflict {
     Records,
     /// It is the private frame of another page.
     Private,
+    /// Nobody counts how many owners it has.
+    Uncounted,
 }
 
 /// What is wrong with a leaf.
@@ -202,6 +220,8 @@ pub enum LeafDefect {
     ZeroFrame,
     /// 3: it maps the zero frame and may be written through.
     ZeroWritable,
+    /// 3: it maps a frame that others may own as well, and may be written through.
+    SharedWritable,
     /// 3: with this leaf, the frame is both writable and executable.
     WritableAndExecutable,
 }
@@ -267,7 +287,7 @@ impl Broken {
             Self::Bitmap { .. } | Self::Count { .. } => 1,
             Self::Leaf { defect, .. } => defect.invariant(),
             Self::ZeroFrame { .. } => 3,
-            Self::Table { defect, .. } => match defect {
+            Self::Table { defect, .. } | Self::CounterTable { defect, .. } => match defect {
                 TableDefect::Frame { .. } => 1,
                 TableDefect::Bits { .. } => 2,
                 TableDefect::Empty
@@ -284,7 +304,7 @@ impl Broken {
                 | RegionDefect::User
                 | RegionDefect::Derived => 5,
             },
-            Self::RecordFrame { .. } => 1,
+            Self::RecordFrame { .. } | Self::Owners { .. } => 1,
             Self::Records { .. } => 5,
             Self::Leaked { .. } => 6,
         }
@@ -295,7 +315,10 @@ impl LeafDefect {
     const fn invariant(self) -> u8 {
         match self {
             Self::OtherMemory | Self::BorrowsManaged | Self::Frame { .. } => 1,
-            Self::ZeroFrame | Self::ZeroWritable | Self::WritableAndExecutable => 3,
+            Self::ZeroFrame
+            | Self::ZeroWritable
+            | Self::SharedWritable
+            | Self::WritableAndExecutable => 3,
             Self::NoRegion
             | Self::AcrossRegions
             | Self::InGuard

@@ -77,6 +77,13 @@ impl fmt::Display for Broken {
             Self::Records { space, defect } => {
                 write!(f, "the tree of regions in {}: {defect}", Half(space))
             }
+            Self::Owners { frame, says, found } => write!(
+                f,
+                "the frame {frame:#x} has {says} owners by its count, and the audit found {found}"
+            ),
+            Self::CounterTable { table, defect } => {
+                write!(f, "the table of owner counts at {table:#x}: {defect}")
+            }
             Self::Leaked { count } => write!(
                 f,
                 "leaves and tables lost in batches that were not finished: {count}"
@@ -137,6 +144,7 @@ impl fmt::Display for Conflict {
             Self::Table => "the frame holds a page table already",
             Self::Records => "the frame holds region records",
             Self::Private => "the frame is the private frame of a page already",
+            Self::Uncounted => "the frame is shared, and its owners are not counted",
         })
     }
 }
@@ -165,6 +173,7 @@ impl fmt::Display for LeafDefect {
             Self::Frame { conflict } => return conflict.fmt(f),
             Self::ZeroFrame => "it maps the zero frame, and its region is not zero-backed",
             Self::ZeroWritable => "it maps the zero frame and may be written through",
+            Self::SharedWritable => "it shares its frame and may be written through",
             Self::WritableAndExecutable => "with it, the frame is both writable and executable",
         })
     }

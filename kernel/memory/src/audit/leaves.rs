@@ -53,6 +53,7 @@ impl Auditor<'_> {
 
         let is_zero =
             leaf.size == LeafSize::Size4KiB && memory == self.memory.zero_frame().start_address();
+        let is_shared = leaf.flags.contains(Entry::SHARED);
         match region.backing {
             Backing::Guard => return Err(broken(LeafDefect::InGuard)),
             Backing::Fixed => self.report.fixed += leaf.size.frames(),
@@ -71,18 +72,31 @@ impl Auditor<'_> {
             }
             Backing::Immediate | Backing::Demand | Backing::Zero => {
                 self.require(!is_zero, broken(LeafDefect::ZeroFrame))?;
-                let claimed = self.marks.claim(memory, leaf.size, Owner::Private);
+                let owner = if is_shared {
+                    Owner::Shared
+                } else {
+                    Owner::Private
+                };
+                let claimed = self.marks.claim(memory, leaf.size, owner);
                 self.report.checks += leaf.size.frames();
                 claimed.map_err(|Clash { frame, conflict }| {
                     at_frame(broken(LeafDefect::Frame { conflict }), frame)
                 })?;
-                self.report.private += leaf.size.frames();
+                if is_shared {
+                    let is_writable = leaf.flags.contains(Entry::WRITABLE);
+                    self.require(!is_writable, broken(LeafDefect::SharedWritable))?;
+                } else {
+                    self.report.private += leaf.size.frames();
+                }
             }
         }
         let content = match region.backing {
             Backing::Fixed | Backing::Guard => Content::Fixed(memory),
             Backing::Device(..) => Content::Borrowed(memory),
             Backing::Zero if is_zero => Content::Zero(memory),
+            Backing::Zero | Backing::Immediate | Backing::Demand if is_shared => {
+                Content::Shared(memory)
+            }
             Backing::Zero | Backing::Immediate | Backing::Demand => Content::Private(memory),
         };
         let rights = region.leaf_flags(features, half.is_kernel());

@@ -15,6 +15,7 @@ use x86_64::PhysAddr;
 
 use super::broken::Conflict;
 use crate::frames::{Frames, State, Stretch};
+use crate::memory::{Met, Owners};
 use crate::memory_map::FRAME_SHIFT;
 use crate::paging::LeafSize;
 
@@ -31,6 +32,8 @@ pub(super) enum Owner {
     Table = 1,
     Private = 2,
     Records = 3,
+    /// A page's, as a private one is; owners are noted beside their count.
+    Shared = 4,
 }
 
 /// A frame that cannot be claimed, and why not.
@@ -54,6 +57,7 @@ pub(super) struct Allowed {
 /// Notes on all frames of an allocator.
 pub(super) struct Marks<'a> {
     frames: &'a Frames<'a>,
+    met: Met,
     zero: PhysAddr,
     words: &'a mut [u64],
 }
@@ -65,10 +69,18 @@ pub(super) fn words(frames: &Frames) -> usize {
 
 impl<'a> Marks<'a> {
     /// Nothing noted yet; `words` is at least as long as [`words`] says.
-    pub(super) fn new(frames: &'a Frames<'a>, zero: PhysAddr, words: &'a mut [u64]) -> Self {
+    pub(super) fn new(
+        frames: &'a Frames<'a>,
+        owners: &Owners,
+        zero: PhysAddr,
+        words: &'a mut [u64],
+    ) -> Self {
         words.fill(0);
+        let mut met = owners.met();
+        met.forget(0..frames.indices());
         Self {
             frames,
+            met,
             zero,
             words,
         }
@@ -102,10 +114,17 @@ impl<'a> Marks<'a> {
                 if number == self.zero.as_u64() >> FRAME_SHIFT {
                     return Err(clash(number, Conflict::Zero));
                 }
-                if let Some(conflict) = self.conflict(index) {
+                let conflict = match owner {
+                    Owner::Shared => self.share(index),
+                    Owner::Table | Owner::Private | Owner::Records => self.conflict(index),
+                };
+                if let Some(conflict) = conflict {
                     return Err(clash(number, conflict));
                 }
-                self.add(index, owner as u64);
+                match owner {
+                    Owner::Shared => self.add(index, Owner::Private as u64),
+                    Owner::Table | Owner::Private | Owner::Records => self.add(index, owner as u64),
+                }
             }
         }
         Ok(())
@@ -143,6 +162,17 @@ impl<'a> Marks<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Notes one owner of a frame, unless the frame is something else, or not
+    /// counted.
+    fn share(&mut self, index: u64) -> Option<Conflict> {
+        let conflict = self.conflict(index);
+        match self.met.note(index) {
+            None => conflict.or(Some(Conflict::Uncounted)),
+            Some(0) => conflict,
+            Some(_) => None,
+        }
     }
 
     fn conflict(&self, index: u64) -> Option<Conflict> {

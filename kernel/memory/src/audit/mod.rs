@@ -18,6 +18,7 @@ mod display;
 mod leaves;
 mod marks;
 mod outside;
+mod owners;
 mod regions;
 mod tables;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use core::iter::once;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::frames::{Frames, State};
-use crate::memory::Memory;
+use crate::memory::{Memory, Owners};
 use crate::space::{Half, KernelHalf, Space};
 use crate::tlb::Scope;
 use marks::Marks;
@@ -53,6 +54,8 @@ pub struct Report {
     pub foreign_tables: u64,
     /// Frames behind private leaves.
     pub private: u64,
+    /// Frames behind shared leaves.
+    pub shared: u64,
     /// Pages that a frame is kept back for.
     pub reserved: u64,
     /// Leaves that share the zero frame.
@@ -148,14 +151,16 @@ impl<'a> Audit<'a> {
             return Err(Broken::ScratchTooShort { needed, given });
         };
         let lent = (self.memory.leaked(), self.memory.borrowed());
-        self.memory
-            .frames(|frames| self.run_with(frames, lent, spaces, scratch))
+        self.memory.frames_and_owners(|frames, owners| {
+            self.run_with(frames, owners, lent, spaces, scratch)
+        })
     }
 
     /// The audit itself, with the frame allocator locked.
     fn run_with<'s>(
         self,
         frames: &Frames,
+        owners: &Owners,
         (leaked, borrowed): (u64, u64),
         spaces: impl Iterator<Item = &'s Space> + Clone,
         scratch: &mut [u64],
@@ -167,7 +172,7 @@ impl<'a> Audit<'a> {
         let mut auditor = Auditor {
             memory: self.memory,
             frames,
-            marks: Marks::new(frames, zero, scratch),
+            marks: Marks::new(frames, owners, zero, scratch),
             direct_map: self.direct_map,
             executes_outside: false,
             report: Report::default(),
@@ -179,6 +184,7 @@ impl<'a> Audit<'a> {
         for half in halves.clone() {
             auditor.regions(half)?;
         }
+        auditor.counter_tables(owners)?;
         for half in halves.clone() {
             auditor.tables(half, kernel)?;
         }
@@ -189,6 +195,7 @@ impl<'a> Audit<'a> {
             outside::check(self.memory, frames, halves, self.whole)?;
         }
         auditor.zero_frame()?;
+        auditor.owner_counts(owners)?;
         auditor.counters(self.held, borrowed)?;
         Ok(auditor.report)
     }
@@ -241,7 +248,7 @@ impl Auditor<'_> {
         self.equal(Counter::Tables, counts.tables, report.tables)?;
         self.equal(Counter::Private, counts.private, report.private)?;
         self.equal(Counter::KeptBack, counts.kept_back, report.reserved)?;
-        self.equal(Counter::Shared, counts.shared, 0)?;
+        self.equal(Counter::Shared, counts.shared, report.shared)?;
         self.equal(Counter::Zero, counts.zero, 1)?;
         self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;
         self.equal(Counter::Borrowed, borrowed, report.borrowed)

@@ -188,6 +188,19 @@ impl<'m> Frames<'m> {
         frame.with_kind(kind)
     }
 
+    /// Counts `count` frames, whose owners are table entries, as in use for
+    /// `after` instead of `before`.
+    pub(crate) fn reclassify_mapped(&mut self, count: u64, before: FrameKind, after: FrameKind) {
+        self.ledger.reclassify(count, before, after);
+    }
+
+    /// The dense index of the frame that begins at `start`, unless it is not
+    /// managed, or reserved.
+    #[inline]
+    pub(crate) fn index_of(&mut self, start: PhysAddr) -> Option<u64> {
+        self.ranges.index_of(start.as_u64() >> FRAME_SHIFT, 1)
+    }
+
     /// All counters, each exact at this moment.
     #[must_use]
     pub fn counts(&self) -> Counts {

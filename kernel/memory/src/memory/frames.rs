@@ -5,7 +5,7 @@
 
 use x86_64::structures::paging::{PageSize, PhysFrame};
 
-use super::Memory;
+use super::{Memory, Owners};
 use crate::frames::{
     AllocateAtError, Counts, Frame, FrameKind, Frames, FreeError, OutOfFrames, ReclaimError, Run,
     RunError,
@@ -121,6 +121,15 @@ impl Memory {
     #[must_use]
     pub fn leaked(&self) -> u64 {
         self.lock().leaked
+    }
+
+    /// Lets an audit see the frame allocator and the counts of owners, under the lock.
+    pub(crate) fn frames_and_owners<R>(
+        &self,
+        look: impl FnOnce(&Frames<'static>, &Owners) -> R,
+    ) -> R {
+        let shared = self.lock();
+        look(&shared.frames, &shared.owners)
     }
 
     /// Lets `look` see the frame allocator, under the lock: it must be quick,

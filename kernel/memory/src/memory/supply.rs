@@ -29,10 +29,10 @@ impl Memory {
     #[inline]
     fn new_private_of<S: PageSize>(&self) -> Result<Private, OutOfFrames> {
         let frame = self.allocate_frame::<S>(FrameKind::Private)?;
-        Ok(self.zeroed(frame))
+        Ok(self.filled(frame, Fill::Zeroes))
     }
 
-    /// A zeroed private frame of 4 KiB for the page of a fault, if one is at hand:
+    /// A private frame of 4 KiB for the page of a fault, if one is at hand:
     /// else [`Self::fetch_frames`] comes first. The fault is logged with it, and
     /// will end so: what is left to do cannot fail.
     #[inline(always)]
@@ -41,6 +41,7 @@ impl Memory {
         fault: &Fault,
         outcome: Outcome,
         region: VirtAddr,
+        fill: Fill,
     ) -> Option<Private> {
         let mut shared = self.lock();
         let frame = shared.frames.take_at_hand(FrameKind::Private)?;
@@ -51,7 +52,7 @@ impl Memory {
         };
         shared.log.record(fault, resolved);
         drop(shared);
-        Some(self.zeroed(frame))
+        Some(self.filled(frame, fill))
     }
 
     /// Brings free frames to hand.
@@ -63,15 +64,19 @@ impl Memory {
         self.lock().frames.fetch()
     }
 
-    /// A zeroed private frame out of those that were kept back.
-    pub(crate) fn take_private(&self) -> Result<Private, OutOfFrames> {
+    /// A private frame out of those that were kept back.
+    pub(crate) fn take_private(&self, fill: Fill) -> Result<Private, OutOfFrames> {
         let frame = self.lock().frames.take_reserved(FrameKind::Private)?;
-        Ok(self.zeroed(frame))
+        Ok(self.filled(frame, fill))
     }
 
-    #[inline]
-    fn zeroed<S: PageSize>(&self, frame: Frame<S>) -> Private {
-        self.direct_map.zero(&frame);
+    #[inline(always)]
+    fn filled<S: PageSize>(&self, frame: Frame<S>, fill: Fill) -> Private {
+        match fill {
+            Fill::Zeroes => self.direct_map.zero(&frame),
+            // SAFETY: a leaf of the caller's maps it, so it is in use and shown.
+            Fill::CopyOf(from) => unsafe { self.direct_map.copy(from, &frame) },
+        }
         Private(frame.into_entry().start_address())
     }
 
@@ -151,7 +156,7 @@ impl Memory {
     ///
     /// # Safety
     ///
-    /// Each was taken out of the tables, by its one owner, and the processor
+    /// Each was taken out of the tables, by its one owner or one that shared it, and the processor
     /// has been made to forget it since.
     pub(crate) unsafe fn give_back(&self, removed: impl Iterator<Item = Removed>) -> u64 {
         let mut shared = self.lock();
@@ -163,6 +168,10 @@ impl Memory {
                     unsafe { shared.free_private(start, size) };
                     private += size.frames();
                 }
+                // SAFETY: as the caller vouches.
+                Removed::Shared(start, size) => {
+                    private += unsafe { shared.drop_owner(start, size) };
+                }
                 Removed::Borrowed(frames) => shared.borrowed -= frames,
                 // SAFETY: as the caller vouches.
                 Removed::Table(table) => shared.frames.free(unsafe { table.into_frame() }),
@@ -172,12 +181,26 @@ impl Memory {
     }
 }
 
-/// A zeroed frame that is some leaf's to own: an entry takes it over, or it is
+/// What a new private frame holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fill {
+    /// Zeroes.
+    Zeroes,
+    /// The bytes of the frame at this address.
+    CopyOf(PhysAddr),
+}
+
+/// A filled frame that is some leaf's to own: an entry takes it over, or it is
 /// given back.
 #[must_use = "a private frame that no leaf takes over is lost"]
 pub(crate) struct Private(PhysAddr);
 
 impl Private {
+    /// The address of its first byte.
+    pub(crate) fn start(&self) -> PhysAddr {
+        self.0
+    }
+
     /// The address, for the one leaf that owns the frame from now on.
     #[inline]
     pub(crate) fn into_leaf(self) -> PhysAddr {
@@ -190,6 +213,8 @@ impl Private {
 pub(crate) enum Removed {
     /// The memory of a private leaf.
     Private(PhysAddr, LeafSize),
+    /// A share in the memory of a leaf.
+    Shared(PhysAddr, LeafSize),
     /// So many frames (4 KiB) that belong to somebody else.
     Borrowed(u64),
     /// A table with no entry in use.

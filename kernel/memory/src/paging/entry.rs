@@ -9,8 +9,9 @@
 //!
 //! This file is the one place that names the bits the processor leaves to
 //! software: 53 to 62 of a table entry count the entries in use below it, and
-//! bits 9 and 10 of a leaf mark memory that the leaf does not own. An entry
-//! that is not present and not zero is software's own: a reserved page has one.
+//! bits 9 to 11 of a leaf mark memory that the leaf does not own, or not alone.
+//! An entry that is not present and not zero is software's own: a reserved page
+//! has one.
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags;
@@ -86,6 +87,10 @@ impl Entry {
     /// Bit 10 of a leaf: it belongs to a fixed region, and what it maps is
     /// accounted for elsewhere (the kernel's image, the direct map).
     pub(crate) const FIXED: PageTableFlags = PageTableFlags::BIT_10;
+
+    /// Bit 11 of a leaf: others may own the frame as well, and it is counted how
+    /// many do.
+    pub(crate) const SHARED: PageTableFlags = PageTableFlags::BIT_11;
 
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)

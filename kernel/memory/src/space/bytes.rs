@@ -94,7 +94,7 @@ impl Half {
         while done < from.len() {
             let (bytes, room) = self.reach(to, done, Access::Write, memory)?;
             let end = from.len().min(done.saturating_add(room));
-            // SAFETY: as in `read`; the leaf is writable and private, and the
+            // SAFETY: as in `read`; the leaf is writable, so it is private, and the
             // caller vouches that no reference covers the bytes.
             unsafe { memory.direct_map().write(bytes, &from[done..end]) };
             done = end;
@@ -135,7 +135,7 @@ impl Half {
             });
         };
         let start = match Content::of(self.cursor.entry(), size, self.zero) {
-            Content::Zero(start) | Content::Private(start) => start,
+            Content::Zero(start) | Content::Private(start) | Content::Shared(start) => start,
             Content::Borrowed(_) | Content::Fixed(_) => {
                 return failed(BytesRefusal::Device);
             }

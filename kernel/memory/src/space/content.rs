@@ -1,8 +1,8 @@
 //! What stands behind a leaf: the one place that turns memory into an entry,
 //! and an entry back into what it owns.
 //!
-//! What must always hold: a leaf of zeroes is not writable, whatever its region
-//! allows. A counted share of a frame will be a further kind here.
+//! What must always hold: a leaf of zeroes, or of a frame that others may own
+//! as well, is not writable, whatever its region allows.
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageTableFlags, PhysFrame};
@@ -16,6 +16,9 @@ pub enum Content {
     Zero(PhysAddr),
     /// A frame that the leaf owns alone.
     Private(PhysAddr),
+    /// A frame that the leaf owns with others, until one of them writes. The
+    /// last owner of all has one like it, too.
+    Shared(PhysAddr),
     /// Somebody else's memory, lent to the leaf (a device's).
     Borrowed(PhysAddr),
     /// Memory that is accounted for elsewhere (the kernel's image).
@@ -33,6 +36,8 @@ impl Content {
             Self::Fixed(start)
         } else if start == zero.start_address() {
             Self::Zero(start)
+        } else if leaf.flags().contains(Entry::SHARED) {
+            Self::Shared(start)
         } else {
             Self::Private(start)
         }
@@ -45,6 +50,7 @@ impl Content {
         match self {
             Self::Zero(start)
             | Self::Private(start)
+            | Self::Shared(start)
             | Self::Borrowed(start)
             | Self::Fixed(start) => start,
         }
@@ -61,6 +67,10 @@ impl Content {
         match self {
             Self::Zero(_) => flags -= Entry::WRITABLE | Entry::DIRTY,
             Self::Private(_) => {}
+            Self::Shared(_) => {
+                flags -= Entry::WRITABLE;
+                flags |= Entry::SHARED;
+            }
             Self::Borrowed(_) => flags |= Entry::BORROWED,
             Self::Fixed(_) => flags |= Entry::FIXED,
         }

@@ -18,6 +18,8 @@ use crate::tlb::Scope;
 pub struct Resident {
     /// Behind private leaves: frames that the range owns.
     pub private: u64,
+    /// Behind shared leaves: frames that others may own as well.
+    pub shared: u64,
     /// Pages that share the zero frame.
     pub zero: u64,
     /// Behind borrowed leaves.
@@ -183,6 +185,7 @@ impl Half {
             match leaf.content {
                 Content::Zero(_) => resident.zero += frames,
                 Content::Private(_) => resident.private += frames,
+                Content::Shared(_) => resident.shared += frames,
                 Content::Borrowed(_) => resident.borrowed += frames,
                 Content::Fixed(_) => {}
             }

@@ -281,11 +281,12 @@ fn take_out(
     batch.page(address);
     let removed = match Content::of(old, size, zero) {
         Content::Private(start) => Removed::Private(start, size),
+        Content::Shared(start) => Removed::Shared(start, size),
         Content::Borrowed(_) => Removed::Borrowed(size.frames()),
         Content::Zero(_) | Content::Fixed(_) => return 0,
     };
-    // SAFETY: the leaf was taken out of the tables, it owned what it mapped, and
-    // its page is in the batch.
+    // SAFETY: the leaf was taken out of the tables, it owned what it mapped, or
+    // its share of it, and its page is in the batch.
     unsafe { batch.remove(removed) };
     0
 }

@@ -11,6 +11,7 @@
 //! | `halves` | makes and destroys the two kinds, and says what is safe in which |
 //! | `resolve`, `page`, `large`, `around` | make a page physical when it is touched, or say why not |
 //! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
+//! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
@@ -27,6 +28,7 @@ mod around;
 mod back;
 mod bytes;
 mod content;
+mod fork;
 mod halves;
 mod large;
 mod look;
@@ -44,6 +46,7 @@ mod resolve;
 pub use back::BackError;
 pub use bytes::{BytesError, BytesRefusal};
 pub use content::Content;
+pub use fork::ForkError;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
 pub use look::{Leaf, Leaves, Resident};
 pub use protect::ProtectError;

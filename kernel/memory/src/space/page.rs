@@ -1,10 +1,11 @@
 //! One page at a time: how each line of `resolve` makes a page physical.
 //!
 //! Large pages (`large`), missing tables and fault-around (`around`) are inside
-//! the four ways that there are, not beside them.
+//! the ways that there are, not beside them.
 //!
 //! What must always hold: each fault is counted once and has one event in the
 //! log, however it ends; when no frame or table is left, nothing else changes.
+#![allow(unsafe_code)]
 
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -16,8 +17,9 @@ use super::regions::Record;
 use super::{Content, Half};
 use crate::fault::{Fault, Outcome, Refusal};
 use crate::fault_log::Resolved;
+use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
-use crate::memory::Memory;
+use crate::memory::{Fill, Memory, Private, Removed};
 use crate::paging::{Cursor, LeafSize};
 use crate::tlb::Scope;
 
@@ -25,7 +27,7 @@ use crate::tlb::Scope;
 const SMALL: LeafSize = LeafSize::Size4KiB;
 
 impl Half {
-    // --- the four ways, and none ----------------------------------------------
+    // --- the ways, and none -------------------------------------------------
 
     /// An unused entry gets private, zeroed memory.
     #[inline(always)]
@@ -34,7 +36,9 @@ impl Half {
         if record.region.page_size != SMALL || cursor.level() != SMALL.level() {
             return self.back_large(fault, memory, outcome);
         }
-        let Some(private) = memory.private_at_hand(fault, outcome, record.region.base) else {
+        let Some(private) =
+            memory.private_at_hand(fault, outcome, record.region.base, Fill::Zeroes)
+        else {
             return self.start_over_with_frames(fault, memory);
         };
         let content = Content::Private(private.into_leaf());
@@ -92,7 +96,7 @@ impl Half {
     #[inline(never)]
     pub(super) fn take_reserved(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let (record, cursor, _) = self.page();
-        let Ok(private) = memory.take_private() else {
+        let Ok(private) = memory.take_private(Fill::Zeroes) else {
             return self.refuse(fault, memory, Refusal::OutOfFrames);
         };
         let content = Content::Private(private.into_leaf());
@@ -115,7 +119,9 @@ impl Half {
         }
         let (record, cursor, scope) = self.page();
         let outcome = Outcome::PrivateCopy;
-        let Some(private) = memory.private_at_hand(fault, outcome, record.region.base) else {
+        let Some(private) =
+            memory.private_at_hand(fault, outcome, record.region.base, Fill::Zeroes)
+        else {
             return self.start_over_with_frames(fault, memory);
         };
         let content = Content::Private(private.into_leaf());
@@ -141,6 +147,73 @@ impl Half {
             Ok(()) => None,
             Err(OutOfFrames) => Some(self.refuse(fault, memory, Refusal::OutOfFrames)),
         }
+    }
+
+    /// A frame with other owners gives way to a copy, on a write.
+    #[inline(never)]
+    pub(super) fn copy_shared(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, cursor, _) = self.page();
+        if cursor.level() != SMALL.level() {
+            return self.copy_part(fault, memory);
+        }
+        let outcome = Outcome::SharedCopy;
+        let from = cursor.entry().leaf_address(SMALL);
+        let region = record.region.base;
+        let Some(copy) = memory.private_at_hand(fault, outcome, region, Fill::CopyOf(from)) else {
+            return self.start_over_with_frames(fault, memory);
+        };
+        self.put_copy(copy, fault, memory);
+        outcome
+    }
+
+    /// The same for one page of a large leaf, which is split: the other pages
+    /// stay shared.
+    #[cold]
+    #[inline(never)]
+    fn copy_part(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (_, cursor, _) = self.page();
+        let tables = u64::from(cursor.level() - SMALL.level());
+        if memory.keep_back(tables + 1).is_err() {
+            return self.refuse(fault, memory, Refusal::OutOfFrames);
+        }
+        while cursor.level() > SMALL.level() {
+            cursor.split(memory.take_table().expect("kept back"));
+        }
+        let from = Fill::CopyOf(cursor.entry().leaf_address(SMALL));
+        let copy = memory.take_private(from).expect("kept back");
+        let outcome = Outcome::SharedCopy;
+        log(self.regions.here(), fault, memory, outcome, copy.start());
+        self.put_copy(copy, fault, memory);
+        outcome
+    }
+
+    /// Puts a copy in the place of the small shared leaf stood on.
+    #[inline(always)]
+    fn put_copy(&mut self, copy: Private, fault: &Fault, memory: &Memory) {
+        let (record, cursor, scope) = self.page();
+        let content = Content::Private(copy.into_leaf());
+        let old = cursor.replace(content.leaf(SMALL, record.rights, true));
+        record.region.faults += 1;
+        let mut batch = FlushBatch::new(*scope, memory);
+        batch.page(fault.address.as_u64());
+        // SAFETY: the leaf shared it, was taken out, and its page is in the batch.
+        unsafe { batch.remove(Removed::Shared(old.leaf_address(SMALL), SMALL)) };
+        batch.finish();
+    }
+
+    /// The last owner of what was shared has it for itself, where it is.
+    #[inline(never)]
+    pub(super) fn take_over(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, cursor, scope) = self.page();
+        let size = cursor.leaf().unwrap_or(SMALL);
+        let content = Content::Private(cursor.entry().leaf_address(size));
+        memory.take_over(content.start(), size);
+        cursor.replace(content.leaf(size, record.rights, true));
+        record.region.faults += 1;
+        let outcome = Outcome::TakenOver;
+        log(Some(record), fault, memory, outcome, content.start());
+        memory.flush_page(*scope, fault.address);
+        outcome
     }
 
     /// The leaf allows the access already.

@@ -157,7 +157,7 @@ impl Half {
             *record = Record::new(record.region, features, is_kernel);
             let record = *record;
             while address < record.region.end() {
-                address = self.change_leaves(address, &record, &mut batch);
+                address = self.change_leaves(address, &record, |content| content, &mut batch);
             }
             // An unused entry at a higher level spans more than the region.
             address = record.region.end();
@@ -167,12 +167,19 @@ impl Half {
     }
 
     /// Gives the leaf at `address`, or what is left of its leaf table, what its
-    /// region gives now. Returns the first address behind that.
-    fn change_leaves(&mut self, address: u64, record: &Record, batch: &mut FlushBatch<'_>) -> u64 {
+    /// region gives now, and makes another content of what it maps. Returns the
+    /// first address behind that.
+    pub(super) fn change_leaves(
+        &mut self,
+        address: u64,
+        record: &Record,
+        change: impl Fn(Content) -> Content,
+        batch: &mut FlushBatch<'_>,
+    ) -> u64 {
         let zero = self.zero;
         let changed = |old: Entry, size: LeafSize| {
             let is_dirty = old.flags().contains(Entry::DIRTY);
-            Content::of(old, size, zero).leaf(size, record.rights, is_dirty)
+            change(Content::of(old, size, zero)).leaf(size, record.rights, is_dirty)
         };
         self.cursor.seek(address);
         if self.cursor.level() == 1 {

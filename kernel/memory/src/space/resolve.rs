@@ -11,6 +11,8 @@
 //!   reserved  ............................ the frame that was kept back for it
 //!   leaf      a write to a read-only leaf of a writable region:
 //!               zero frame ............... a new zeroed frame, flush
+//!               several owners ........... a copy, flush
+//!               last owner ............... writable where it is, flush
 //!             anything else .............. Spurious
 //! ```
 //!
@@ -78,6 +80,10 @@ impl Half {
             EntryKind::Leaf(_, size) if fault.is_write() && !entry.is_writable() => {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => self.replace_zero(fault, memory),
+                    Content::Shared(start) if memory.has_one_owner(start, size) => {
+                        self.take_over(fault, memory)
+                    }
+                    Content::Shared(_) => self.copy_shared(fault, memory),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
                         self.already_allowed(fault, memory)
                     }

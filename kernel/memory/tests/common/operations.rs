@@ -4,7 +4,7 @@
 use faultline_memory::audit::{Audit, Report};
 use faultline_memory::frames::{Counts, Frame};
 use faultline_memory::space::{
-    self, AllocateError, BackError, BytesError, DiscardError, FreeError, ProtectError,
+    self, AllocateError, BackError, BytesError, DiscardError, ForkError, FreeError, ProtectError,
 };
 use faultline_memory::space::{Placement, Region, Request, ReserveError, Rights};
 use faultline_memory::{Fault, KernelHalf, Memory, Outcome, Space};
@@ -225,6 +225,22 @@ impl Machine {
         });
         self.check();
         result
+    }
+
+    /// Forks a low half; the copy is the space with the number that is returned.
+    pub fn try_fork(&mut self, index: usize) -> Result<usize, ForkError> {
+        let space = self.spaces[index].as_mut().expect("a space that exists");
+        let forked = space.fork(&self.memory);
+        let forked = forked.map(|child| {
+            self.spaces.push(Some(child));
+            self.spaces.len() - 1
+        });
+        self.check();
+        forked
+    }
+
+    pub fn fork(&mut self, index: usize) -> usize {
+        self.try_fork(index).expect("frames")
     }
 
     pub fn allocate(&mut self, half: Half, request: Request) -> Region {

@@ -16,6 +16,8 @@ mod errors;
 mod failing;
 mod fault_log;
 mod faults;
+mod fork;
+mod fork_traps;
 mod given_memory;
 mod handle;
 mod large_pages;

@@ -73,7 +73,7 @@ fn what_is_mapped_of_a_region_is_counted_by_what_it_is() {
     let mapped = |zero, private| Resident {
         zero,
         private,
-        borrowed: 0,
+        ..Resident::default()
     };
     assert_eq!(machine.space(0).resident(&region), mapped(2, 3));
     // Each part that `protect` makes has what lies in it.

@@ -52,6 +52,8 @@ fn every_outcome_says_what_was_done_or_why_nothing_was() {
         "the shared zero frame mapped",
         "a zeroed frame mapped on first write",
         "the zero frame replaced by a private one",
+        "a shared frame replaced by a copy of it",
+        "a frame taken over by its last owner",
         "nothing to do, the page was mapped already",
         "no region holds the address",
         "the null page: address 0 and the 4095 after it are never mapped",

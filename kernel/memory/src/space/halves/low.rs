@@ -6,13 +6,14 @@ use x86_64::structures::paging::Size4KiB;
 
 use super::super::regions::Regions;
 use super::super::{
-    BackError, BytesError, DiscardError, FreeError, Half, ProtectError, ReserveError, Rights,
+    BackError, BytesError, DiscardError, ForkError, FreeError, Half, ProtectError, ReserveError,
+    Rights,
 };
 use super::{HALF, KernelHalf, LOWEST};
 use crate::flush::FlushBatch;
 use crate::frames::{Frame, OutOfFrames};
 use crate::memory::Memory;
-use crate::paging::Cursor;
+use crate::paging::{Cursor, Table};
 use crate::tlb::Scope;
 
 /// An address space: a low half and a root of its own, and the shared kernel half.
@@ -33,18 +34,20 @@ impl Space {
     /// [`OutOfFrames`]: no frame for the root; nothing has changed.
     pub fn new(kernel: &KernelHalf, memory: &Memory) -> Result<Self, OutOfFrames> {
         kernel.check(memory);
-        let direct_map = memory.direct_map();
         let root = memory.new_table()?;
         Cursor::share_kernel_half(kernel.cursor.root(), root);
-        Ok(Self(Half {
-            cursor: Cursor::new(direct_map, root, 4, LOWEST),
-            regions: Regions::new(direct_map),
-            scope: Scope::Space(root.frame()),
-            window: (LOWEST, HALF),
-            next_source: 0,
-            zero: memory.zero_frame(),
-            zero_seen: memory.zero_seen(),
-        }))
+        Ok(Self(Half::low(root, memory)))
+    }
+
+    /// Makes a copy of the space. The pages of both are the same frames until
+    /// one of the two writes; zero pages, reserved ones and those never touched
+    /// are taken over as what they are. All of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`ForkError`]; nothing has changed then.
+    pub fn fork(&mut self, memory: &Memory) -> Result<Self, ForkError> {
+        self.0.fork(memory).map(Self)
     }
 
     /// Gives a whole allocation back: all regions that came of it, their
@@ -161,12 +164,37 @@ impl Space {
     ///
     /// No processor has the space's root loaded.
     pub unsafe fn destroy(mut self, memory: &Memory) -> u64 {
-        self.0.check(memory);
-        let mut batch = FlushBatch::new(self.0.scope, memory);
-        self.0.remove_all(&mut batch);
-        // SAFETY: no processor has it loaded, as the caller vouches, and the
-        // cursor goes with the space.
-        unsafe { batch.table(self.0.cursor.root(), 0) };
+        // SAFETY: as the caller vouches; the cursor goes with the space.
+        unsafe { self.0.destroy(memory) }
+    }
+}
+
+impl Half {
+    /// An empty low half below a root that holds the kernel half.
+    pub(in crate::space) fn low(root: Table, memory: &Memory) -> Self {
+        let direct_map = memory.direct_map();
+        Self {
+            cursor: Cursor::new(direct_map, root, 4, LOWEST),
+            regions: Regions::new(direct_map),
+            scope: Scope::Space(root.frame()),
+            window: (LOWEST, HALF),
+            next_source: 0,
+            zero: memory.zero_frame(),
+            zero_seen: memory.zero_seen(),
+        }
+    }
+
+    /// Gives everything back that a low half holds, and its root.
+    ///
+    /// # Safety
+    ///
+    /// No processor has the root loaded, and the half is not used again.
+    pub(in crate::space) unsafe fn destroy(&mut self, memory: &Memory) -> u64 {
+        self.check(memory);
+        let mut batch = FlushBatch::new(self.scope, memory);
+        self.remove_all(&mut batch);
+        // SAFETY: nothing uses it, as the caller vouches.
+        unsafe { batch.table(self.cursor.root(), 0) };
         batch.finish()
     }
 }

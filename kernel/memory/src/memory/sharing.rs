@@ -1,0 +1,161 @@
+//! Frames that several leaves own: one owner more, one fewer, and the last.
+//!
+//! ```text
+//!  private ──add_owner──> shared, 2 owners ──> 3 ──> ...
+//!     ^                        │ drop_owner
+//!     └──take_over── shared, 1 owner ──drop_owner──> free
+//! ```
+//!
+//! What must always hold: a leaf of any size counts as one owner of each of its
+//! frames (4 KiB), so that a large leaf can be split without counting anew.
+#![allow(unsafe_code)]
+
+use x86_64::PhysAddr;
+use x86_64::structures::paging::{PhysFrame, Size4KiB};
+
+use super::owners::Uncounted;
+use super::{Memory, Shared};
+use crate::frames::{Frame, FrameKind, OutOfFrames};
+use crate::paging::{LeafSize, Table};
+
+/// Why memory cannot be shared once more. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShareError {
+    /// No frame for the counters.
+    OutOfFrames,
+    /// This frame has as many owners as can be counted.
+    TooManyOwners(PhysAddr),
+}
+
+impl Memory {
+    /// How many leaves share the frame that holds this address; 0 if it is not shared.
+    #[must_use]
+    pub fn owners(&self, frame: PhysAddr) -> u32 {
+        self.lock().owners_of(frame.align_down(4096_u64))
+    }
+
+    /// Counts one owner more of the memory of a leaf, which is private or shared.
+    pub(crate) fn add_owner(&self, start: PhysAddr, size: LeafSize) -> Result<(), ShareError> {
+        let error = loop {
+            let refused = match self.lock().add_owner(start, size) {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            match refused {
+                (frame, Uncounted::Full) => break ShareError::TooManyOwners(frame),
+                // A table is zeroed without the lock.
+                (frame, Uncounted::NoTable) => match self.new_table() {
+                    Ok(table) => self.lock().link(frame, table),
+                    Err(OutOfFrames) => break ShareError::OutOfFrames,
+                },
+            }
+        };
+        self.lock().trim(start, size);
+        Err(error)
+    }
+
+    /// True if the leaf that shares this memory is the last one.
+    #[inline]
+    pub(crate) fn has_one_owner(&self, start: PhysAddr, size: LeafSize) -> bool {
+        let mut shared = self.lock();
+        frames_of(start, size).all(|frame| shared.owners_of(frame) == 1)
+    }
+
+    /// Makes shared memory with one owner private again.
+    pub(crate) fn take_over(&self, start: PhysAddr, size: LeafSize) {
+        let mut shared = self.lock();
+        for frame in frames_of(start, size) {
+            shared.set_owners(frame, 0);
+        }
+        let (before, after) = (FrameKind::Shared, FrameKind::Private);
+        shared
+            .frames
+            .reclassify_mapped(size.frames(), before, after);
+    }
+}
+
+impl Shared {
+    /// How many leaves share a frame.
+    fn owners_of(&mut self, frame: PhysAddr) -> u32 {
+        let index = self.frames.index_of(frame);
+        index.map_or(0, |index| self.owners.of(index))
+    }
+
+    /// Counts one owner more of all these frames, or names the first that cannot
+    /// have one. A frame that is not shared yet has one owner already.
+    fn add_owner(&mut self, start: PhysAddr, size: LeafSize) -> Result<(), (PhysAddr, Uncounted)> {
+        for frame in frames_of(start, size) {
+            let index = self.frames.index_of(frame).ok_or(Uncounted::Full);
+            let room = index.and_then(|index| self.owners.check(index));
+            room.map_err(|error| (frame, error))?;
+        }
+        for frame in frames_of(start, size) {
+            let owners = self.owners_of(frame);
+            if owners == 0 {
+                let (before, after) = (FrameKind::Private, FrameKind::Shared);
+                self.frames.reclassify_mapped(1, before, after);
+            }
+            self.set_owners(frame, owners.max(1) + 1);
+        }
+        Ok(())
+    }
+
+    /// Counts one owner fewer of all these frames. Those that have none left go
+    /// back; returns how many.
+    ///
+    /// # Safety
+    ///
+    /// A leaf that shared them was taken out of the tables, and the processor has
+    /// forgotten it.
+    pub(super) unsafe fn drop_owner(&mut self, start: PhysAddr, size: LeafSize) -> u64 {
+        let mut freed = 0;
+        for frame in frames_of(start, size) {
+            let Some(left) = self.owners_of(frame).checked_sub(1) else {
+                continue;
+            };
+            self.set_owners(frame, left);
+            if left == 0 {
+                let frame = PhysFrame::<Size4KiB>::containing_address(frame);
+                // SAFETY: it was the last owner, as the caller vouches.
+                self.frames
+                    .free(unsafe { Frame::from_entry(frame, FrameKind::Shared) });
+                freed += 1;
+            }
+        }
+        freed
+    }
+
+    fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
+        if let Some(index) = self.frames.index_of(frame) {
+            self.owners.set(index, owners);
+            if owners == 0 {
+                self.owners.trim(index, &mut self.frames);
+            }
+        }
+    }
+
+    /// Links a table on the way to the counter of a frame, or gives it back if
+    /// none is missing by now.
+    fn link(&mut self, frame: PhysAddr, table: Table) {
+        let index = self.frames.index_of(frame).unwrap_or(0);
+        if let Some(unneeded) = self.owners.link(index, table) {
+            // SAFETY: it was not linked.
+            self.frames.free(unsafe { unneeded.into_frame() });
+        }
+    }
+
+    /// Gives back the tables that were made for counters and are not needed.
+    fn trim(&mut self, start: PhysAddr, size: LeafSize) {
+        for frame in frames_of(start, size) {
+            if let Some(index) = self.frames.index_of(frame) {
+                self.owners.trim(index, &mut self.frames);
+            }
+        }
+    }
+}
+
+/// The frames (4 KiB) of a leaf.
+fn frames_of(start: PhysAddr, size: LeafSize) -> impl Iterator<Item = PhysAddr> {
+    let page = LeafSize::Size4KiB.bytes();
+    (0..size.frames()).map(move |number| start + number * page)
+}

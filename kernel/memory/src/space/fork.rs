@@ -1,0 +1,190 @@
+//! A copy of a low half: its regions, and its pages, which both share until one
+//! of the two writes.
+//!
+//! ```text
+//!              before      parent      child
+//!  private     frame       shared ──┐
+//!                          shared <─┴─ the same frame, read-only in both
+//!  shared      frame       as it was,  and one owner more
+//!  zero, borrowed, reserved, unused    taken over as what they are
+//! ```
+//!
+//! What must always hold: the parent's entries change last, once nothing can fail
+//! any more; rights come from the regions, so that a page which is shared
+//! already keeps its right to be written; narrowed entries are flushed.
+#![allow(unsafe_code)]
+
+use core::error::Error;
+use core::fmt;
+
+use x86_64::PhysAddr;
+
+use super::halves::{HALF, LOWEST};
+use super::map::make_tables;
+use super::regions::Record;
+use super::{Content, Half};
+use crate::flush::FlushBatch;
+use crate::frames::OutOfFrames;
+use crate::memory::{Memory, ShareError};
+use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
+
+/// Why [`Space::fork`](super::Space::fork) refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForkError {
+    /// Not enough frames for tables, records, reserved pages and owner counts.
+    OutOfFrames,
+    /// A frame has as many owners as can be counted: 2^32 - 1.
+    TooManyOwners {
+        /// Where it starts.
+        frame: PhysAddr,
+    },
+}
+
+impl fmt::Display for ForkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfFrames => f.write_str("too few frames for the copy's tables and records"),
+            Self::TooManyOwners { frame } => write!(
+                f,
+                "the frame {frame:#x} has {} owners already, and more cannot be counted",
+                u32::MAX
+            ),
+        }
+    }
+}
+
+impl Error for ForkError {}
+
+impl From<OutOfFrames> for ForkError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
+impl From<ShareError> for ForkError {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::OutOfFrames => Self::OutOfFrames,
+            ShareError::TooManyOwners(frame) => Self::TooManyOwners { frame },
+        }
+    }
+}
+
+impl Half {
+    /// Makes a copy that shares the pages.
+    pub(super) fn fork(&mut self, memory: &Memory) -> Result<Self, ForkError> {
+        self.check(memory);
+        let root = memory.new_table()?;
+        Cursor::share_kernel_half(self.cursor.root(), root);
+        let mut child = Self::low(root, memory);
+        child.next_source = self.next_source;
+        match self.copy_to(&mut child, memory) {
+            Ok(()) => {
+                self.share_leaves(memory);
+                Ok(child)
+            }
+            Err(error) => {
+                // SAFETY: nobody else has seen the root, and the child ends here.
+                unsafe { child.destroy(memory) };
+                self.unshare_leaves(memory);
+                Err(error)
+            }
+        }
+    }
+
+    /// Copies all regions and leaves, and counts the owners. The own leaves stay
+    /// as they are.
+    fn copy_to(&mut self, child: &mut Self, memory: &Memory) -> Result<(), ForkError> {
+        let mut next = self.regions.from(0).copied();
+        while let Some(record) = next {
+            let base = record.base();
+            memory.with_frames(|frames| child.regions.reserve(&[base], frames))?;
+            let mut copy = record;
+            copy.region.faults = 0;
+            child.regions.insert(copy);
+            if record.region.backing.is_managed() {
+                self.copy_leaves(&record, child, memory)?;
+            }
+            next = self.regions.from(record.region.end()).copied();
+        }
+        memory.with_frames(|frames| child.regions.give_back_spares(frames));
+        Ok(())
+    }
+
+    /// Copies the leaves and reservations of a region.
+    fn copy_leaves(
+        &mut self,
+        record: &Record,
+        child: &mut Self,
+        memory: &Memory,
+    ) -> Result<(), ForkError> {
+        let mut address = record.base();
+        while address < record.region.end() {
+            self.cursor.seek(address);
+            let (entry, next) = (self.cursor.entry(), self.cursor.next_start());
+            child.cursor.seek(address);
+            match entry.kind(self.cursor.level()) {
+                EntryKind::Leaf(_, size) => {
+                    make_tables(&mut child.cursor, size, memory)?;
+                    let content = Content::of(entry, size, self.zero);
+                    match content {
+                        Content::Private(start) | Content::Shared(start) => {
+                            memory.add_owner(start, size)?;
+                        }
+                        Content::Borrowed(_) => memory.count_borrowed(size.frames()),
+                        Content::Zero(_) | Content::Fixed(_) => {}
+                    }
+                    let is_dirty = entry.flags().contains(Entry::DIRTY);
+                    let leaf = shared(content).leaf(size, record.rights, is_dirty);
+                    child.cursor.fill(leaf);
+                }
+                EntryKind::Reserved => {
+                    make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
+                    memory.keep_back(1)?;
+                    child.cursor.fill(Entry::RESERVED);
+                }
+                EntryKind::Unused | EntryKind::Table(_) | EntryKind::Unknown(_) => {}
+            }
+            address = next;
+        }
+        Ok(())
+    }
+
+    /// Makes shared leaves of the private ones, whose owners are counted by now.
+    fn share_leaves(&mut self, memory: &Memory) {
+        let mut batch = FlushBatch::new(self.scope, memory);
+        let mut next = self.regions.from(0).copied();
+        while let Some(record) = next {
+            let mut address = record.base();
+            while record.region.backing.is_managed() && address < record.region.end() {
+                address = self.change_leaves(address, &record, shared, &mut batch);
+            }
+            next = self.regions.from(record.region.end()).copied();
+        }
+        batch.finish();
+    }
+
+    /// Undoes the counting of a copy that failed and is gone.
+    fn unshare_leaves(&self, memory: &Memory) {
+        let start = x86_64::VirtAddr::new_truncate(LOWEST);
+        for leaf in self.leaves(start, HALF) {
+            if let Content::Private(start) = leaf.content
+                && memory.has_one_owner(start, leaf.size)
+            {
+                memory.take_over(start, leaf.size);
+            }
+        }
+    }
+}
+
+/// What a leaf maps once another leaf maps the same.
+fn shared(content: Content) -> Content {
+    match content {
+        Content::Private(start) => Content::Shared(start),
+        other @ (Content::Shared(_)
+        | Content::Zero(_)
+        | Content::Borrowed(_)
+        | Content::Fixed(_)) => other,
+    }
+}
