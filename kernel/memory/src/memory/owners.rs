@@ -122,12 +122,6 @@ impl Owners {
     pub(crate) fn met(&self) -> Met {
         Met(self.cursor.clone())
     }
-
-    /// Writes a counter, right or wrong.
-    #[cfg(test)]
-    pub(crate) fn spoil(&mut self, index: u64, owners: u32) {
-        self.set(index, owners);
-    }
 }
 
 /// What an audit has met of the owners that are counted.

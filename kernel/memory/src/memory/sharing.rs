@@ -74,6 +74,14 @@ impl Memory {
     }
 }
 
+#[cfg(test)]
+impl Memory {
+    /// Says of a shared frame that it has so many owners, right or wrong.
+    pub(crate) fn spoil_owners(&self, frame: PhysAddr, owners: u32) {
+        self.lock().set_owners(frame, owners);
+    }
+}
+
 impl Shared {
     /// How many leaves share a frame.
     fn owners_of(&mut self, frame: PhysAddr) -> u32 {

@@ -42,6 +42,7 @@ fn pages_of_all_backings_are_counted_as_what_they_are() {
         record_frames: 1,
         tables: FIRST_TABLES + 3,
         foreign_tables: 0,
+        shared: 0,
         private: 4 + 1 + 2,
         reserved: 0,
         zero: 1,

@@ -15,6 +15,7 @@ mod edges;
 mod healthy;
 mod leaves;
 mod regions;
+mod sharing;
 mod tables;
 mod write_or_execute;
 
