@@ -11,6 +11,7 @@ use super::script::Target;
 impl World {
     pub fn free(&mut self, half: Half, target: Target) {
         let base = self.address_of(half, target);
+        let shared = self.shared();
         let plain = self.plain(half);
         let expected = match plain.region_at(base) {
             None => Err(FreeError::NoRegion {
@@ -36,6 +37,8 @@ impl World {
                 Ok(plain.unmap(base, end))
             }
         };
+        let last = shared - self.shared();
+        let expected = expected.map(|private| private + last);
         let base = VirtAddr::new(base);
         let freed = self
             .machine
@@ -101,7 +104,7 @@ impl World {
         let start = self.address_of(half, target);
         let pages = self.clipped(half, start, pages, target);
         let end = start.saturating_add(pages * PAGE);
-        let room = self.room();
+        let (room, shared) = (self.room(), self.shared());
         let plain = self.plain(half);
         let refused = plain.first_in(start, end, |base, region| match region {
             None => Some(DiscardError::NoRegion { address: base }),
@@ -126,6 +129,8 @@ impl World {
                 Ok(plain.unmap(start, end))
             }
         };
+        let last = shared - self.shared();
+        let expected = expected.map(|private| private + last);
         let from = VirtAddr::new(start);
         let result = self.machine.with(half, |space, memory| {
             space.discard(from, pages * PAGE, memory)

@@ -39,10 +39,10 @@ impl World {
         let expected = Counts {
             free,
             used: counts.total - free,
-            tables: FIRST_TABLES + tables,
+            tables: FIRST_TABLES + tables + self.counter_tables(),
             kernel: self.record_frames(),
             private,
-            shared: 0,
+            shared: self.shared(),
             zero: 1,
             limit: (self.withheld > 0).then(|| free - self.withheld - self.reserved()),
             refused: 0,
@@ -170,13 +170,15 @@ fn compare_bytes(memory: &super::common::simulated_memory::SimulatedMemory, leaf
 /// What a leaf allows and says, on a processor that can do everything.
 fn expected_flags(region: &PlainRegion, leaf: &PlainLeaf, half: Half) -> Flags {
     let mut flags = Flags::PRESENT | Flags::ACCESSED;
-    let writable = region.rights == Rights::ReadWrite && leaf.behind != Behind::Zero;
+    let writable =
+        region.rights == Rights::ReadWrite && !matches!(leaf.behind, Behind::Zero | Behind::Shared);
     flags.set(Flags::WRITABLE, writable);
     flags.set(Flags::NO_EXECUTE, region.rights != Rights::ReadExecute);
     flags.set(Flags::USER_ACCESSIBLE, region.user);
     flags.set(Flags::GLOBAL, half == KERNEL);
     flags.set(Flags::HUGE_PAGE, leaf.size > PAGE);
     flags.set(Flags::DIRTY, leaf.dirty);
+    flags.set(Flags::BIT_11, leaf.behind == Behind::Shared);
     if let Backing::Device(..) = region.backing {
         flags |= Flags::NO_CACHE | Flags::WRITE_THROUGH | Flags::BIT_9;
     }

@@ -16,6 +16,8 @@ pub struct Room {
     pub frames: u64,
     /// Frames of 2 MiB.
     pub blocks: u64,
+    /// Whether what is accessed is shared with nobody any more.
+    pub is_last_owner: bool,
 }
 
 impl Room {
@@ -89,6 +91,15 @@ impl PlainHalf {
             (Some(Behind::Zero), _) if access == Access::Write => {
                 self.replace_zero(base, &region, address, room)
             }
+            (Some(Behind::Shared), _) if access == Access::Write => {
+                let effect = self.write_shared(address, room);
+                if !matches!(effect.outcome, Some(Outcome::Refused(_)))
+                    && let Some(region) = self.regions.get_mut(&base)
+                {
+                    region.faults += 1;
+                }
+                return effect;
+            }
             (Some(Behind::Reserved), _) => self.take_reserved(address, access == Access::Write),
             (Some(_), _) => return Effect::NONE,
             (None, Backing::Demand) => {
@@ -139,6 +150,25 @@ impl PlainHalf {
             outcome: Some(outcome),
             fallbacks: u64::from(fell_back),
         }
+    }
+
+    fn write_shared(&mut self, address: u64, room: Room) -> Effect {
+        let (_, leaf) = self.leaf_at(address).expect("a shared leaf");
+        if room.is_last_owner {
+            (leaf.behind, leaf.dirty) = (Behind::Private, true);
+            return Effect::of(Outcome::TakenOver);
+        }
+        let tables = u64::from(leaf.size > PAGE);
+        if room.frames < 1 + tables {
+            return Effect::refused(Refusal::OutOfFrames);
+        }
+        let page = address & !(PAGE - 1);
+        self.split_at(page);
+        self.split_at(page + PAGE);
+        let (_, leaf) = self.leaf_at(address).expect("a small leaf");
+        (leaf.behind, leaf.dirty) = (Behind::Private, true);
+        leaf.physical = super::plain::UNKNOWN;
+        Effect::of(Outcome::SharedCopy)
     }
 
     fn take_reserved(&mut self, address: u64, write: bool) -> Effect {

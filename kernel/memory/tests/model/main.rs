@@ -13,6 +13,7 @@ mod common;
 mod change;
 mod compare;
 mod fault;
+mod fork;
 mod plain;
 mod play;
 mod reserve;

@@ -31,6 +31,8 @@ pub struct PlainRegion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
     Private,
+    /// A frame that other leaves may own as well.
+    Shared,
     Zero,
     Borrowed,
     /// Nothing yet: a frame is kept back for the page.

@@ -89,6 +89,7 @@ impl World {
             }
             Step::Limit(left) => self.limit(left.map(u64::from)),
             Step::NewSpace => self.new_space(),
+            Step::Fork(half) => self.fork(self.half(half)),
             Step::Load(processor, half) => {
                 let half = self.half(half);
                 self.machine.load(usize::from(processor), half);
@@ -158,7 +159,7 @@ impl World {
             .values()
             .map(|half| half.private() + half.tables())
             .sum();
-        leaves + self.record_frames()
+        leaves + self.shared() + self.counter_tables() + self.record_frames()
     }
 
     pub fn record_frames(&self) -> u64 {
@@ -177,6 +178,7 @@ impl World {
     pub fn room(&self) -> Room {
         Room {
             frames: self.capacity - self.used() - self.reserved() - self.withheld,
+            is_last_owner: false,
             blocks: self.machine.memory.frames(|frames| frames.free_2m_blocks()),
         }
     }
@@ -187,8 +189,13 @@ impl World {
         self.machine.memory.set_limit(left);
     }
 
+    /// True if there may be one space more.
+    pub fn may_have_another(&self) -> bool {
+        self.halves.len() <= MOST_SPACES
+    }
+
     fn new_space(&mut self) {
-        if self.halves.len() > MOST_SPACES {
+        if !self.may_have_another() {
             return;
         }
         let room = self.room();
@@ -204,15 +211,16 @@ impl World {
     /// Destroys a space; where it is loaded, another takes its place.
     fn destroy(&mut self, half: Half) {
         let Some(index) = half else { return };
-        let private = self.plain(half).private();
+        let (private, shared) = (self.plain(half).private(), self.shared());
         self.halves.remove(&half);
+        let last = shared - self.shared();
         let other = self.half(1);
         for processor in 0..PROCESSORS {
             if self.machine.loaded(processor) == half {
                 self.machine.load(processor, other);
             }
         }
-        assert_eq!(self.machine.destroy(index), private);
+        assert_eq!(self.machine.destroy(index), private + last);
     }
 
     /// Gives everything back, and checks that it is all there.

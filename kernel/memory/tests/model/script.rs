@@ -79,6 +79,7 @@ pub enum Step {
     BackWith(HalfNumber, Target, u8),
     Limit(Option<u16>),
     NewSpace,
+    Fork(HalfNumber),
     Load(u8, HalfNumber),
     Destroy(HalfNumber),
 }
@@ -114,6 +115,7 @@ impl fmt::Debug for Step {
             }
             Self::Limit(left) => write!(f, "Limit({left:?})"),
             Self::NewSpace => write!(f, "NewSpace"),
+            Self::Fork(half) => write!(f, "Fork({half})"),
             Self::Load(processor, half) => write!(f, "Load({processor}, {half})"),
             Self::Destroy(half) => write!(f, "Destroy({half})"),
         }
@@ -173,6 +175,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => proptest::option::of(prop_oneof![0..12_u16, 0..1200_u16]).prop_map(Step::Limit),
         1 => Just(Step::Limit(None)),
         2 => Just(Step::NewSpace),
+        4 => (1..3_u8).prop_map(Step::Fork),
         2 => (processor(), prop_oneof![1 => Just(0), 8 => 1..3_u8])
             .prop_map(|(processor, half)| Step::Load(processor, half)),
         1 => (1..3_u8).prop_map(Step::Destroy),

@@ -6,7 +6,7 @@ use x86_64::VirtAddr;
 
 use super::common::operations::{Half, KERNEL};
 use super::common::translation::UPPER;
-use super::fault::Effect;
+use super::fault::{Effect, Room};
 use super::plain::{Behind, PAGE};
 use super::play::World;
 use super::script::{HalfNumber, Target};
@@ -25,9 +25,9 @@ impl World {
         let loaded = self.machine.loaded(processor);
         let half = if half == 0 { KERNEL } else { loaded };
         let address = self.address_of(half, target) + u64::from(target.byte);
-        let room = self.room();
         let features = self.features;
         let owner = if address & UPPER == 0 { loaded } else { KERNEL };
+        let room = self.room_at(owner, address);
         let effect = self
             .plain(owner)
             .access(address, access, user, room, features);
@@ -55,6 +55,14 @@ impl World {
         } else {
             let expected = leaf.read(offset);
             assert_eq!(self.machine.bytes.read(physical), expected);
+        }
+    }
+
+    /// What an access there can have.
+    fn room_at(&mut self, half: Half, address: u64) -> Room {
+        Room {
+            is_last_owner: self.is_last_owner(half, address),
+            ..self.room()
         }
     }
 
@@ -109,7 +117,7 @@ impl World {
                     return (bytes, Some((address, BytesRefusal::OutsideHalf)));
                 }
                 next_page = (address | (PAGE - 1)) + 1;
-                let room = self.room();
+                let room = self.room_at(half, address);
                 let effect = self
                     .plain(half)
                     .access(address, access, false, room, features);

@@ -182,7 +182,7 @@ impl World {
             let leaf = PlainLeaf::new(size, Behind::Private, false);
             self.plain(half).leaves.insert(start, leaf);
         }
-        let Room { frames, blocks } = self.room();
+        let Room { frames, blocks, .. } = self.room();
         for (start, size) in leaves {
             let could_be_large = start.is_multiple_of(BIG) && end - start >= BIG && largest >= BIG;
             assert!(
