@@ -66,8 +66,8 @@ impl<'a> FlushBatch<'a> {
     ///
     /// # Safety
     ///
-    /// The leaf was its one owner and was taken out of the tables, and
-    /// [`Self::page`] was called for it.
+    /// The leaf owned it, or that share of it, and was taken out of the tables,
+    /// and [`Self::page`] was called for it.
     pub(crate) unsafe fn remove(&mut self, removed: Removed) {
         if let Removed::Borrowed(more) = removed
             && let Some(Removed::Borrowed(frames)) = self.removed.last_mut()

@@ -142,6 +142,19 @@ impl Player {
                     self.machine.new_space();
                 }
             }
+            Step::Fork(half) => {
+                if let half @ Some(index) = self.half(half)
+                    && self.spaces().count() < MOST_SPACES
+                    && self.unless_refused("fork", |machine| machine.try_fork(index).is_ok())
+                {
+                    let child = Some(self.machine.spaces.len() - 1);
+                    let own = self.bytes.iter().filter(|((of, _), _)| *of == half);
+                    let copies: Vec<_> = own
+                        .map(|((_, address), byte)| ((child, *address), *byte))
+                        .collect();
+                    self.bytes.extend(copies);
+                }
+            }
             Step::Load(processor, half) => {
                 let half = self.half(half);
                 self.machine.load(usize::from(processor) % PROCESSORS, half);
@@ -262,7 +275,7 @@ impl Player {
             self.machine.free(KERNEL, region.base.as_u64());
         }
         let counts = self.machine.counts();
-        assert_eq!((counts.private, counts.kernel), (0, 0));
+        assert_eq!((counts.private, counts.shared, counts.kernel), (0, 0, 0));
         assert_eq!(counts.tables, FIRST_TABLES);
         assert_eq!(self.machine.memory.borrowed(), 0);
         self.machine.check();

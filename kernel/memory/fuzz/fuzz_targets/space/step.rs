@@ -64,6 +64,7 @@ pub enum Step {
     BackWith(Target, u8),
     Limit(Option<u8>),
     NewSpace,
+    Fork(u8),
     Load(u8, u8),
     Destroy(u8),
 }
