@@ -8,9 +8,10 @@
 //! ```
 //!
 //! What must always hold: an audit changes nothing but its scratch, and the half
-//! of each owner count that is there for its notes; it takes no memory, and ends, without a panic, whatever the tables say.
-//! Private frames that a space executes are writable in the direct map, through
-//! which the kernel fills them; that alone is not held against them.
+//! of each owner count that is there for its notes; it takes no memory, and
+//! ends, without a panic, whatever the tables say. Private frames that a space
+//! executes are writable in the direct map, through which the kernel fills them;
+//! that alone is not held against them.
 //! In the book: chapter 9, `docs/09-testing-a-kernel.md`.
 
 mod broken;

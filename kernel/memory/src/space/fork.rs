@@ -86,7 +86,7 @@ impl Half {
             }
             Err(error) => {
                 // SAFETY: nobody else has seen the root, and the child ends here.
-                unsafe { child.destroy(memory) };
+                unsafe { child.take_down(memory) };
                 self.unshare_leaves(memory);
                 Err(error)
             }

@@ -149,9 +149,23 @@ impl Half {
         }
     }
 
-    /// A frame with other owners gives way to a copy, on a write.
+    /// A write to what is shared, or was: several owners get a copy, the last
+    /// one takes over. The owners are looked up here, since a call that comes
+    /// back would cost every other fault its saved registers.
     #[inline(never)]
-    pub(super) fn copy_shared(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    pub(super) fn write_shared(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let size = self.cursor.leaf().unwrap_or(SMALL);
+        let start = self.cursor.entry().leaf_address(size);
+        if memory.has_one_owner(start, size) {
+            self.take_over(fault, memory)
+        } else {
+            self.copy_shared(fault, memory)
+        }
+    }
+
+    /// A frame with other owners gives way to a copy.
+    #[inline(never)]
+    fn copy_shared(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let (record, cursor, _) = self.page();
         if cursor.level() != SMALL.level() {
             return self.copy_part(fault, memory);
@@ -203,7 +217,7 @@ impl Half {
 
     /// The last owner of what was shared has it for itself, where it is.
     #[inline(never)]
-    pub(super) fn take_over(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+    fn take_over(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         let (record, cursor, scope) = self.page();
         let size = cursor.leaf().unwrap_or(SMALL);
         let content = Content::Private(cursor.entry().leaf_address(size));

@@ -80,10 +80,7 @@ impl Half {
             EntryKind::Leaf(_, size) if fault.is_write() && !entry.is_writable() => {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => self.replace_zero(fault, memory),
-                    Content::Shared(start) if memory.has_one_owner(start, size) => {
-                        self.take_over(fault, memory)
-                    }
-                    Content::Shared(_) => self.copy_shared(fault, memory),
+                    Content::Shared(_) => self.write_shared(fault, memory),
                     Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
                         self.already_allowed(fault, memory)
                     }

@@ -165,7 +165,7 @@ impl Space {
     /// No processor has the space's root loaded.
     pub unsafe fn destroy(mut self, memory: &Memory) -> u64 {
         // SAFETY: as the caller vouches; the cursor goes with the space.
-        unsafe { self.0.destroy(memory) }
+        unsafe { self.0.take_down(memory) }
     }
 }
 
@@ -189,7 +189,7 @@ impl Half {
     /// # Safety
     ///
     /// No processor has the root loaded, and the half is not used again.
-    pub(in crate::space) unsafe fn destroy(&mut self, memory: &Memory) -> u64 {
+    pub(in crate::space) unsafe fn take_down(&mut self, memory: &Memory) -> u64 {
         self.check(memory);
         let mut batch = FlushBatch::new(self.scope, memory);
         self.remove_all(&mut batch);
