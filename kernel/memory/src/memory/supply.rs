@@ -156,8 +156,8 @@ impl Memory {
     ///
     /// # Safety
     ///
-    /// Each was taken out of the tables, by its one owner or one that shared it, and the processor
-    /// has been made to forget it since.
+    /// Each was taken out of the tables, by its one owner or one that shared it,
+    /// and the processor has been made to forget it since.
     pub(crate) unsafe fn give_back(&self, removed: impl Iterator<Item = Removed>) -> u64 {
         let mut shared = self.lock();
         let mut private = 0;
@@ -168,8 +168,8 @@ impl Memory {
                     unsafe { shared.free_private(start, size) };
                     private += size.frames();
                 }
-                // SAFETY: as the caller vouches.
                 Removed::Shared(start, size) => {
+                    // SAFETY: as the caller vouches.
                     private += unsafe { shared.drop_owner(start, size) };
                 }
                 Removed::Borrowed(frames) => shared.borrowed -= frames,
