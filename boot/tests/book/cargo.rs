@@ -37,6 +37,8 @@ enum Line {
     Run {
         #[command(flatten)]
         chosen: Chosen,
+        #[arg(long)]
+        bin: Vec<String>,
         #[arg(last = true)]
         rest: Vec<String>,
     },
@@ -86,6 +88,10 @@ enum Line {
         open: bool,
     },
     Clean,
+    /// A package of one's own.
+    New {
+        name: String,
+    },
     /// A tool from the registry, which is not looked for there.
     Install {
         #[arg(long)]
@@ -107,6 +113,9 @@ struct Chosen {
     package: Vec<String>,
     #[arg(long, value_parser = ["host-tuple", "x86_64-unknown-none"])]
     target: Option<String>,
+    /// Nothing here has features but the exercises, whose solutions are one.
+    #[arg(long, value_parser = ["solutions"])]
+    features: Option<String>,
     #[arg(long)]
     release: bool,
     #[arg(short, long)]
@@ -182,8 +191,8 @@ impl Cargo {
         let line = line.filter(|word| !word.starts_with(['[', '<']));
         let line = ["cargo"].into_iter().chain(line.map(String::as_str));
         match Line::try_parse_from(line).map_err(|error| error.to_string())? {
-            Line::Run { chosen, rest } => {
-                self.packages(&chosen)?;
+            Line::Run { chosen, bin, rest } => {
+                self.targets(&chosen, "bin", &bin)?;
                 check_runner(&rest)
             }
             Line::Test {
@@ -219,7 +228,7 @@ impl Cargo {
             Line::Build { chosen, .. } | Line::Doc { chosen, .. } => {
                 self.packages(&chosen).map(drop)
             }
-            Line::Clean | Line::Fmt { .. } | Line::Install { .. } => Ok(()),
+            Line::Clean | Line::New { .. } | Line::Fmt { .. } | Line::Install { .. } => Ok(()),
         }
     }
 
@@ -230,7 +239,8 @@ impl Cargo {
                 return Err(format!("there is no package {name}"));
             }
         }
-        let is_default = |target: &Target| ["kernel", "tests"].contains(&target.package.as_str());
+        let is_default =
+            |target: &Target| ["kernel", "steps", "tests"].contains(&target.package.as_str());
         let is_meant = |target: &&Target| match chosen.package.as_slice() {
             [] => is_default(target),
             names => names.contains(&target.package),

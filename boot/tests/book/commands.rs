@@ -72,6 +72,7 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
     for right in [
         "cargo run -- --after 'frames; audit' --headless",
         "cargo run -- --help",
+        "cargo run -p steps --bin step-3",
         "cargo kernel-bench --update",
         "cargo host-bench --bench summary -- --write",
         "cargo host-bench -- paging",
@@ -87,6 +88,7 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
     for wrong in [
         "cargo",
         "cargo ran",
+        "cargo run -p steps --bin step-9",
         "cargo run -- --headles",
         "cargo run -- --tour zero --no-tour",
         "cargo run -- --memory 1M",
