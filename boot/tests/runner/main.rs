@@ -23,6 +23,7 @@ mod odd_paths;
 mod pictures;
 mod refusals;
 mod reports;
+mod sizes;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod typing;
