@@ -3,8 +3,8 @@
 //! Its lines are worded as cargo's own, so that the same scripts can sum them.
 //! Nothing unwinds here: the first failure ends the machine with status 101,
 //! and the closing line counts the tests that were not run. Words of the
-//! command line: `filter=NAME` (part of a name), `exact` (the whole name), and
-//! `list` (names only). The log begins at `warn` here, unless `log=LEVEL` is there.
+//! command line: `filter=NAME` (part of a name) and `exact` (the whole name). The
+//! log begins at `warn` here, unless `log=LEVEL` is there.
 //!
 //! A test that the machine is too small for says so with [`has_frames`]: it is
 //! counted as ignored, not as passed.
@@ -25,7 +25,7 @@ use spin::Mutex;
 
 /// A test: a function without arguments that panics when it fails.
 pub trait Testable: Sync {
-    /// Its path, crate first.
+    /// Its path, crate first. The runner reads it from the name of this function in the kernel's file.
     fn name(&self) -> &'static str;
 
     /// Runs it.
@@ -99,16 +99,11 @@ pub fn start_heap() {
 
 /// The test runner: runs what the command line selects, and prints one line each.
 ///
-/// Returns when all passed, or when names were asked for only.
+/// Returns when all passed.
 pub fn run(tests: &[&dyn Testable]) {
     let line = command_line::get();
     let selected = || tests.iter().filter(|test| is_selected(test.name(), &line));
     let count = selected().count();
-    if line.has("list") {
-        selected().for_each(|test| println!("{}: test", test.name()));
-        println!("\n{count} tests, 0 benchmarks");
-        return;
-    }
     {
         let mut progress = PROGRESS.lock();
         progress.selected = count;
