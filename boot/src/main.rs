@@ -15,7 +15,7 @@ use boot::options::Options;
 use boot::scratch::Scratch;
 use boot::status::{Early, RUNNER_FAILED};
 use boot::watch::Watch;
-use boot::{image, machine, say};
+use boot::{image, machine, say, suite};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -67,6 +67,10 @@ fn boot(options: Options, watch: &Watch) -> Result<u8> {
     options.check()?;
     if options.cpu == "help" {
         return watch.during(|| say::print(&machine::processors()?).map(|()| 0));
+    }
+    let asked = options.clone();
+    if let Some(answer) = watch.during(move || suite::answer(&asked))? {
+        return watch.during(move || say::print(&answer).map(|()| 0));
     }
     let scratch = watch.during(Scratch::new)?;
     let image = make_image(&options, watch, scratch.path())?;

@@ -23,6 +23,8 @@ mod odd_paths;
 mod pictures;
 mod refusals;
 mod reports;
+mod sizes;
+mod suite;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod typing;
