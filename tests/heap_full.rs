@@ -134,7 +134,7 @@ fn the_whole_machine_can_be_reserved_and_touched_and_lives_on() {
     heap::trim();
     let before = counts();
     let layout = Layout::from_size_align(1 << 20, 8).expect("a layout");
-    let most = (before.free * PAGE >> 20) as usize;
+    let most = ((before.free * PAGE) >> 20) as usize;
     let mut blocks = Vec::with_capacity(most);
     loop {
         // SAFETY: the size is not 0.

@@ -68,8 +68,8 @@ pub(crate) fn code(document: &Document) -> Vec<(Vec<&str>, usize)> {
 /// What is wrong with a chapter's code: blocks that are not in the step, lines that neither the chapter nor the step before shows.
 fn wrong_code(document: &Document, step: usize) -> Vec<String> {
     let mut wrong = Vec::new();
-    let sources = sources(step);
-    let mut shown: Vec<Vec<bool>> = sources
+    let files = sources(step);
+    let mut shown: Vec<Vec<bool>> = files
         .iter()
         .map(|(_, lines)| vec![false; lines.len()])
         .collect();
@@ -84,7 +84,7 @@ fn wrong_code(document: &Document, step: usize) -> Vec<String> {
             continue;
         }
         is_there = false;
-        for ((_, lines), shown) in sources.iter().zip(&mut shown) {
+        for ((_, lines), shown) in files.iter().zip(&mut shown) {
             for start in 0..(lines.len() + 1).saturating_sub(block.len()) {
                 let place = start..start + block.len();
                 if lines[place.clone()] == block[..] {
@@ -106,7 +106,7 @@ fn wrong_code(document: &Document, step: usize) -> Vec<String> {
     } else {
         sources(step - 1).swap_remove(0).1
     };
-    for (index, ((name, lines), shown)) in sources.iter().zip(&shown).enumerate() {
+    for (index, ((name, lines), shown)) in files.iter().zip(&shown).enumerate() {
         let mut known = if index == 0 { before.iter() } else { [].iter() };
         for (number, (line, shown)) in lines.iter().zip(shown).enumerate() {
             if *shown || line.trim().is_empty() {
