@@ -23,6 +23,7 @@ mod odd_paths;
 mod pictures;
 mod refusals;
 mod reports;
+mod steps;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod typing;

@@ -1,4 +1,5 @@
-//! Checks of exercise 6a: a region's rights against those of the first access. The task is in `start.rs`.
+//! Checks of exercise 6a: a region's rights against those of the first access. The task
+//! is in `start.rs`.
 #![no_std]
 #![no_main]
 #![feature(abi_x86_interrupt)]

@@ -44,7 +44,8 @@ fn zero_frame() -> PhysFrame {
     *ZERO_FRAME.get().expect("`main` has put it there")
 }
 
-/// The regions. The first one has 20 pages, in the blocks of the pages 0 to 7, 8 to 15 and 16 to 23.
+/// The regions. The first one has 20 pages: of the block of the pages 0 to 7, of that of 8 to 15,
+/// and of that of 16 to 23.
 static REGIONS: [Range<u64>; 3] = [
     0x80_0000_3000..0x80_0001_7000,
     0x80_0010_0000..0x80_0010_8000,
