@@ -24,6 +24,7 @@ mod pictures;
 mod refusals;
 mod reports;
 mod sizes;
+mod steps;
 mod suite;
 #[cfg(target_os = "linux")]
 mod terminal;
