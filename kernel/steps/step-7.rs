@@ -381,7 +381,7 @@ fn resolve(address: u64, code: PageFaultErrorCode) -> Result<(), Refusal> {
         return Ok(());
     }
 
-    let was_zero = entry.addr() == zero_frame.start_address();
+    let was_zero = write && entry.addr() == zero_frame.start_address();
     if !entry.is_unused() && !was_zero {
         return Err(Refusal::Unexplained);
     }

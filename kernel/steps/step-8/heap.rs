@@ -49,7 +49,6 @@ unsafe impl GlobalAlloc for KernelHeap {
 }
 
 /// Uses the heap, and says what that takes.
-#[cfg_attr(test, allow(dead_code))] // tests come instead of it
 pub(crate) fn example() {
     say("the heap is set up");
     let boxed = Box::new(41);
