@@ -1,6 +1,7 @@
 //! cargo's command line as far as the texts use it, with what there is to be named on it, and the runner's behind `--`.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -193,7 +194,7 @@ impl Cargo {
         match Line::try_parse_from(line).map_err(|error| error.to_string())? {
             Line::Run { chosen, bin, rest } => {
                 self.targets(&chosen, "bin", &bin)?;
-                check_runner(&rest)
+                check_runner(&workspace().join("Cargo.toml"), &rest)
             }
             Line::Test {
                 chosen,
@@ -209,7 +210,9 @@ impl Cargo {
                     let harness = Harness::try_parse_from(harness);
                     filters.extend(harness.map_err(|error| error.to_string())?.filters);
                 } else {
-                    check_runner(&rest)?;
+                    // In the folder of tests, as this one, lies a test kernel.
+                    let test = env::current_exe().expect("this test is a file");
+                    check_runner(&test, &rest)?;
                 }
                 filters
                     .iter()
@@ -273,10 +276,9 @@ impl Cargo {
     }
 }
 
-/// Lets the runner itself read and check its options. Any file will do for the kernel.
-fn check_runner(rest: &[String]) -> Result<(), String> {
-    let kernel = workspace().join("Cargo.toml");
-    let line = ["boot".into(), kernel.into_os_string()].into_iter();
+/// Lets the runner itself read and check its options. Any file will do for the kernel, in the right folder.
+fn check_runner(kernel: &Path, rest: &[String]) -> Result<(), String> {
+    let line = ["boot".into(), kernel.as_os_str().to_owned()].into_iter();
     let options = match Options::try_parse_from(line.chain(rest.iter().map(Into::into))) {
         Ok(options) => options,
         // `--help` comes this way, too.

@@ -79,6 +79,7 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
         "cargo host-test -- zero --exact",
         "cargo test --test backings straddle",
         "cargo test -- --memory 64M",
+        "cargo test -- --list",
         "cargo test --target host-tuple -p boot --test book chapter_5",
         "cargo test [FILTER] -- [OPTIONS]",
         "cargo clippy --all-targets",
@@ -104,6 +105,8 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
         "cargo test --test book",
         "cargo test --test backings cuddle",
         "cargo test -- --headles",
+        "cargo test -- --no-tour",
+        "cargo run -- --list",
         "cargo test --target host-tuple -p boots",
         "cargo doc -p memories",
     ] {
