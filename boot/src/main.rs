@@ -81,6 +81,9 @@ fn boot(options: Options, watch: &Watch) -> Result<u8> {
         return measure(&options, watch, &scratch, &image, file);
     }
     let ended = launch(&options, watch, &scratch, &image, io::stdout())?;
+    if let Some(text) = ended.unmarked() {
+        watch.during(move || say::print(&text))?;
+    }
     let mut status = ended.outcome.status();
     let missing = options.screenshot.as_ref();
     let missing = missing.filter(|_| !ended.picture_taken);

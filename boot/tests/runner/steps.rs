@@ -103,6 +103,31 @@ fn every_step_ends_with_0() {
     }
 }
 
+/// These kernels do not send what the runner takes for a kernel's beginning on UEFI.
+#[test]
+fn a_step_on_uefi_is_heard_and_not_taken_for_its_firmware() {
+    let kernels = build(&mut cargo(&["build", "--package", "steps", "--bins"]));
+    let kernels = kernels.expect("cargo can build the steps");
+    let run = run(
+        &kernels["step-2"],
+        &["--headless", "--uefi", "--timeout", "60"],
+    );
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let said = [
+        "\nstep 2: what memory there is\n",
+        "\nframes that can be used: ",
+    ];
+    assert!(
+        said.iter().all(|words| run.guest.contains(words)),
+        "{run:?}"
+    );
+    assert!(!run.guest.contains('\x1b'), "{run:?}");
+    assert_eq!(
+        run.words,
+        "boot: the machine powered off: success (status 0)\n"
+    );
+}
+
 #[test]
 fn the_tests_of_the_last_step_pass() {
     let kernels = build(&mut cargo(&["test", "--no-run", "--package", "steps"]));
