@@ -374,7 +374,7 @@ static CONFIG: BootloaderConfig = {
 
 entry_point!(main, config = &CONFIG);
 
-/// The first address behind the objects.
+/// The first address behind the region of the objects.
 const FORBIDDEN: u64 = 0x80_0000_4000;
 
 fn main(boot: &'static mut BootInfo) -> ! {

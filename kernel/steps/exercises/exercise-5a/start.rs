@@ -7,7 +7,7 @@
 //! |---|---|---|---|---|---|---|
 //! | | as bit 47 | level 4 | level 3 | level 2 | level 1 | offset |
 //!
-//! `parts` shifts, and does nothing else. Mend it.
+//! `parts` gets the offset right, but for the indices it only shifts. Mend it.
 //!
 //! Hint: after the shift, the bits of all upper levels are still there.
 

@@ -5,7 +5,8 @@
 //! unmaps anything. Whoever adds that must know which frames are a page's own.
 //!
 //! The function below frees whatever the entry holds. Mend it, for pages that were
-//! only read and for pages that were written.
+//! only read and for pages that were written. A page that was only read is unmapped
+//! and flushed as well; nothing is freed then, and that is `Ok(())`.
 //!
 //! Hint: what is it that makes a frame the page's own? Two lines are enough, and the
 //! parameter that is not used yet.

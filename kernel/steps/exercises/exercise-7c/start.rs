@@ -2,8 +2,8 @@
 //!
 //! Whoever reads one page often reads the next ones too. Mapping the zero frame costs
 //! an entry and no memory, and a page fault costs far more. So one page fault of a
-//! read may map several pages: of the aligned block of 8 pages around the address all
-//! those that are in the region and have no entry yet.
+//! read may map several pages: in the aligned block of 8 pages that contains the
+//! address, all those that are in the region and whose entry is unused.
 //!
 //! The function below maps one page. Mend it. A page outside of the region must stay
 //! unmapped, and a page that has a frame of its own must keep it.

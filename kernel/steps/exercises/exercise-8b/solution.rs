@@ -13,7 +13,7 @@ use crate::machine::{Frames, PAGE_SIZE, entry};
 ///
 /// # Safety
 ///
-/// Nobody needs these bytes any more.
+/// Nobody needs these bytes any more: the header of the free block is not among them.
 pub unsafe fn give_back(block: Range<u64>, frames: &mut Frames) {
     // Inwards: the pages at both ends hold bytes of others. In a block within one page, `first`
     // comes after `end`, and the range between them is empty.

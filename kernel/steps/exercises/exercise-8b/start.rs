@@ -23,7 +23,7 @@ use crate::machine::{Frames, PAGE_SIZE, entry};
 ///
 /// # Safety
 ///
-/// Nobody needs these bytes any more.
+/// Nobody needs these bytes any more: the header of the free block is not among them.
 pub unsafe fn give_back(block: Range<u64>, frames: &mut Frames) {
     let first = block.start - block.start % PAGE_SIZE;
     let end = block.end.next_multiple_of(PAGE_SIZE);
