@@ -91,7 +91,7 @@ enum Line {
     Clean,
     /// A package of one's own.
     New {
-        name: String,
+        name: Option<String>,
     },
     /// A tool from the registry, which is not looked for there.
     Install {
