@@ -245,6 +245,7 @@ fn init_exceptions() {
 
 static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
 static PAGE_FAULTS: AtomicU64 = AtomicU64::new(0);
+static DOUBLE_FAULTS: AtomicU64 = AtomicU64::new(0);
 
 extern "x86-interrupt" fn breakpoint(context: InterruptStackFrame) {
     BREAKPOINTS.fetch_add(1, Ordering::Relaxed);
@@ -282,6 +283,7 @@ fn access(code: PageFaultErrorCode) -> &'static str {
 }
 
 extern "x86-interrupt" fn double_fault(context: InterruptStackFrame, _code: u64) -> ! {
+    DOUBLE_FAULTS.fetch_add(1, Ordering::Relaxed);
     println!("double fault: no exception context can be pushed at {:#x}", context.stack_pointer);
     println!("the address that faulted: {:#x}", Cr2::read_raw());
     the_end()
@@ -328,8 +330,8 @@ fn overflow(depth: u64) -> u64 {
 
 /// Says what was counted, and ends the machine.
 fn the_end() -> ! {
-    let [breakpoints, page_faults] =
-        [&BREAKPOINTS, &PAGE_FAULTS].map(|count| count.load(Ordering::Relaxed));
-    println!("breakpoints: {breakpoints}, page faults: {page_faults}, double faults: 1");
-    exit(if (breakpoints, page_faults) == (1, 1) { SUCCESS } else { FELL })
+    let counters = [&BREAKPOINTS, &PAGE_FAULTS, &DOUBLE_FAULTS];
+    let [breakpoints, faults, doubles] = counters.map(|count| count.load(Ordering::Relaxed));
+    println!("breakpoints: {breakpoints}, page faults: {faults}, double faults: {doubles}");
+    exit(if [breakpoints, faults, doubles] == [1, 1, 1] { SUCCESS } else { FELL })
 }

@@ -74,23 +74,23 @@ fn wrong_code(document: &Document, step: usize) -> Vec<String> {
         .map(|(_, lines)| vec![false; lines.len()])
         .collect();
     for (block, line) in code(document) {
-        let mut is_there = block.len() <= LONGEST_BLOCK;
-        if !is_there {
+        if block.len() > LONGEST_BLOCK {
+            let length = block.len();
             wrong.push(format!(
-                "{}: {} lines in one block",
-                document.at(line),
-                block.len()
+                "{}: {length} lines in one block",
+                document.at(line)
             ));
-            continue;
         }
-        is_there = false;
+        // The same lines may stand in several places: a block shows one that was not shown yet.
+        let mut is_there = false;
         for ((_, lines), shown) in files.iter().zip(&mut shown) {
-            for start in 0..(lines.len() + 1).saturating_sub(block.len()) {
-                let place = start..start + block.len();
-                if lines[place.clone()] == block[..] {
-                    shown[place].fill(true);
-                    is_there = true;
-                }
+            let starts = 0..(lines.len() + 1).saturating_sub(block.len());
+            let places = starts.map(|start| start..start + block.len());
+            let mut places = places.filter(|place| lines[place.clone()] == block[..]);
+            is_there |= places.clone().next().is_some();
+            if let Some(place) = places.find(|place| shown[place.clone()].contains(&false)) {
+                shown[place].fill(true);
+                break;
             }
         }
         if !is_there {
