@@ -13,7 +13,7 @@ mod common;
 use alloc::alloc::{alloc, dealloc};
 use alloc::vec::Vec;
 use common::block::Block;
-use common::{PAGE, audit, counts, set_limit};
+use common::{PAGE, audit, counts, heap_notes, set_limit};
 use core::alloc::Layout;
 use core::ptr::null_mut;
 use kernel::heap::{self, usage};
@@ -82,7 +82,7 @@ fn small_blocks_end_with_the_frames_and_come_back_with_them() {
             chain.count
         );
         assert!(Vec::<u64>::new().try_reserve_exact(100_000).is_err());
-        audit_with(20);
+        audit_beside_the_limit();
 
         let half = chain.count / 2;
         chain.free(half);
@@ -98,10 +98,11 @@ fn small_blocks_end_with_the_frames_and_come_back_with_them() {
     audit();
 }
 
-/// Audits with so many frames more than the limit leaves: its notes need some.
-fn audit_with(more: u64) {
+/// Audits with as many frames more than the limit leaves as its notes need: half a byte for each
+/// frame, and tables.
+fn audit_beside_the_limit() {
     let left = counts().limit.unwrap_or(0);
-    set_limit(Some(left + more));
+    set_limit(Some(left + counts().total / 2 / PAGE + 20));
     audit();
     set_limit(Some(left));
 }
@@ -133,21 +134,22 @@ fn the_whole_machine_can_be_reserved_and_touched_and_lives_on() {
     heap::trim();
     let before = counts();
     let layout = Layout::from_size_align(1 << 20, 8).expect("a layout");
-    let mut blocks = [null_mut::<u8>(); 1000];
-    let mut count = 0;
-    while count < blocks.len() {
+    let most = ((before.free * PAGE) >> 20) as usize;
+    let mut blocks = Vec::with_capacity(most);
+    loop {
         // SAFETY: the size is not 0.
-        blocks[count] = unsafe { alloc(layout) };
-        if blocks[count].is_null() {
+        let block = unsafe { alloc(layout) };
+        if block.is_null() {
             break;
         }
-        count += 1;
+        assert!(blocks.len() < most, "there are more than {most}");
+        blocks.push(block);
     }
     let full = counts();
-    assert!(count > 20 && count < blocks.len(), "{count}");
+    assert!(blocks.len() > most * 3 / 4, "{} of {most}", blocks.len());
     assert!(full.free - full.kept_back < 300, "{full:?}");
     assert!(usage().growths > 1);
-    for &block in &blocks[..count] {
+    for &block in &blocks {
         for page in 0..256 {
             // SAFETY: the byte is the block's.
             unsafe { block.add(page * PAGE as usize).write_volatile(1) };
@@ -155,14 +157,16 @@ fn the_whole_machine_can_be_reserved_and_touched_and_lives_on() {
     }
     assert!(counts().free < 300);
     assert!(Vec::<u8>::new().try_reserve_exact(2 << 20).is_err());
-    for &block in &blocks[..count] {
+    for &block in &blocks {
         // SAFETY: allocated above, with this layout.
         unsafe { dealloc(block, layout) };
     }
+    drop(blocks);
     heap::trim();
     assert_eq!((usage().in_use, counts().kept_back), (0, 0));
+    let own = 16 + heap_notes(usage().size as u64) / PAGE;
     assert!(
-        counts().free + 16 >= before.free,
+        counts().free + own >= before.free,
         "{:?} {before:?}",
         counts()
     );

@@ -12,6 +12,7 @@ mod common;
 use alloc::boxed::Box;
 use common::{PAGE, audit, counts};
 use kernel::heap::{self, usage};
+use kernel::testing::has_frames;
 
 kernel::test_kernel!(test_main);
 
@@ -23,7 +24,12 @@ struct Node {
 
 #[test_case]
 fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
+    // A frame in 25 more, for what the heap keeps beside the blocks.
+    if !has_frames((104 << 20) / PAGE) {
+        return;
+    }
     let before = counts();
+    let first = usage().size as u64;
     let mut list: Option<Box<Node>> = None;
     for n in 0..(100 << 20) / size_of::<Node>() as u64 {
         list = Some(Box::new(Node {
@@ -36,7 +42,9 @@ fn after_100_mib_of_small_blocks_at_least_99_of_100_frames_are_back() {
     assert!(taken * PAGE >= 100 << 20);
     assert!(taken * PAGE <= 104 << 20, "{taken} frames");
     assert!(usage().in_use >= 100 << 20);
-    assert!(usage().growths > 1, "more than the first region holds");
+    if first < 100 << 20 {
+        assert!(usage().growths > 1, "more than the first region holds");
+    }
 
     while let Some(node) = list {
         list = node.next;

@@ -148,19 +148,24 @@ fn the_counters_add_up_and_move_with_what_is_done() {
 
 #[test_case]
 fn the_pictures_agree_with_the_counters() {
+    let cell = Session::script(&["map physical"]);
+    let cell = size(cell.field(0, "cell")).expect("a size as it is typed");
+    // So much that most frames of some cell are private.
+    let private = format!("alloc immediate {}", 3 * cell);
     let session = Session::script(&[
         "alloc demand 128K",
         "touch 0x1000 64K w",
         "alloc zero 128K",
         "touch 0x21000 64K r",
         "guard 4K",
+        &private,
         "map virtual",
         "map physical",
         "frames",
         "map",
         "map logical",
     ]);
-    let bars: Vec<&str> = session.answer(5).lines().collect();
+    let bars: Vec<&str> = session.answer(6).lines().collect();
     let (half, nothing) = ("#".repeat(16), ".".repeat(16));
     assert!(
         bars[0].starts_with(&format!(
@@ -180,13 +185,13 @@ fn the_pictures_agree_with_the_counters() {
         "{bars:?}"
     );
 
-    let picture = session.answer(6);
+    let picture = session.answer(7);
     for name in ["free", "used", "reserved", "private", "tables", "zero"] {
-        assert_eq!(session.number(6, name), session.number(7, name), "{name}");
+        assert_eq!(session.number(7, name), session.number(8, name), "{name}");
     }
     let rows = picture.lines().filter(|line| line.starts_with("0x"));
     let cells: alloc::string::String = rows.map(|row| &row[12..]).collect();
-    let cell = size(session.field(6, "cell")).expect("a size as it is typed") / 4096;
+    let cell = size(session.field(7, "cell")).expect("a size as it is typed") / 4096;
     let count = |is_wanted: fn(&char) -> bool| cells.chars().filter(is_wanted).count() as u64;
     let (whole, part) = (
         count(char::is_ascii_uppercase),
@@ -194,17 +199,17 @@ fn the_pictures_agree_with_the_counters() {
     );
     let free = count(|cell| *cell == '.');
     assert!(
-        session.number(7, "free") <= (free + part) * cell,
+        session.number(8, "free") <= (free + part) * cell,
         "{picture}"
     );
     assert!(
-        session.number(7, "used") <= (whole + part) * cell,
+        session.number(8, "used") <= (whole + part) * cell,
         "{picture}"
     );
     assert!(cells.contains('z') || cells.contains('Z'), "{picture}");
     assert!(cells.contains('p') || cells.contains('P'), "{picture}");
-    session.fails(8, "<physical|virtual> is missing");
-    session.fails(9, "`logical` is none of physical and virtual");
+    session.fails(9, "<physical|virtual> is missing");
+    session.fails(10, "`logical` is none of physical and virtual");
     free_all();
 }
 

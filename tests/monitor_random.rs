@@ -48,7 +48,7 @@ fn ten_thousand_random_commands_leave_every_frame_where_it_was() {
     let mut monitor = Monitor::new();
     let mut author = Author::new(SEED);
     let before = frame_counts();
-    let (mut errors, mut regions, mut refused, mut audits) = (0, 0, 0, 0);
+    let (mut errors, mut regions, mut refused, mut audits) = (0_u64, 0_u64, 0_u64, 0_u64);
     for number in 0..COMMANDS {
         author.line(&mut line);
         answer(&mut monitor, line.text(), &mut page);
@@ -74,12 +74,19 @@ fn ten_thousand_random_commands_leave_every_frame_where_it_was() {
     free_everything(&mut monitor, &mut page);
     assert!(audit(&mut monitor, &mut page));
     assert_eq!(frame_counts(), before);
-    // What this seed comes to. A few megabytes more or less change nothing.
-    assert_eq!(
-        (errors, refused, regions, audits),
-        (6518, 778, 774, 100),
-        "errors, refused accesses, regions and audits on a machine of 128 MiB"
-    );
+    // What this seed comes to. A few megabytes more or less change nothing, many
+    // change which commands find room.
+    let found = [errors, refused, regions, audits];
+    let on_128_mib = [6518, 778, 774, 100];
+    if (120..=128).contains(&(before.total >> 8)) {
+        assert_eq!(found, on_128_mib);
+    }
+    for (found, expected) in found.into_iter().zip(on_128_mib) {
+        assert!(
+            found.abs_diff(expected) <= expected / 10,
+            "{found} of {expected}"
+        );
+    }
 }
 
 /// Audits, with the limit lifted meanwhile. False if there was no memory for the

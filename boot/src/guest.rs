@@ -12,7 +12,7 @@
 //!
 //! `boot` itself writes `no-tour`, `tour=NAME`, `heap-guard`, `bench=UNIT` and
 //! `bench-part=NAME` for the kernel, and
-//! `filter=NAME`, `exact` and `list` for test kernels; `--cmdline` puts the
+//! `filter=NAME` and `exact` for test kernels; `--cmdline` puts the
 //! user's own words in front.
 
 use anyhow::{Result, bail};
@@ -60,9 +60,6 @@ pub fn cmdline(options: &Options) -> Result<String> {
     if options.exact {
         words.push("exact".to_owned());
     }
-    if options.list {
-        words.push("list".to_owned());
-    }
     let line = words.join(" ");
     if line.len() > LONGEST_CMDLINE {
         bail!(
@@ -107,14 +104,8 @@ mod tests {
 
     #[test]
     fn the_users_words_come_before_those_of_the_test_options() {
-        let line = line(&[
-            "heap",
-            "--exact",
-            "--list",
-            "--cmdline",
-            "no-tour  seed=7=x",
-        ]);
-        assert_eq!(line.unwrap(), "no-tour seed=7=x filter=heap exact list");
+        let line = line(&["heap", "--exact", "--cmdline", "no-tour  seed=7=x"]);
+        assert_eq!(line.unwrap(), "no-tour seed=7=x filter=heap exact");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> image (strip) -> launch, machine (firmware, display, guest)
+//! options -> suite (which tests) -> image (strip) -> launch, machine (firmware, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
@@ -53,6 +53,7 @@ pub mod scratch;
 pub mod script;
 pub mod status;
 pub mod strip;
+pub mod suite;
 pub mod symbols;
 pub mod typed;
 mod typing;

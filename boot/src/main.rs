@@ -15,7 +15,7 @@ use boot::options::Options;
 use boot::scratch::Scratch;
 use boot::status::{Early, RUNNER_FAILED};
 use boot::watch::Watch;
-use boot::{image, machine, say};
+use boot::{image, machine, say, suite};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -68,6 +68,10 @@ fn boot(options: Options, watch: &Watch) -> Result<u8> {
     if options.cpu == "help" {
         return watch.during(|| say::print(&machine::processors()?).map(|()| 0));
     }
+    let asked = options.clone();
+    if let Some(answer) = watch.during(move || suite::answer(&asked))? {
+        return watch.during(move || say::print(&answer).map(|()| 0));
+    }
     let scratch = watch.during(Scratch::new)?;
     let image = make_image(&options, watch, scratch.path())?;
     if options.image_only {
@@ -77,6 +81,9 @@ fn boot(options: Options, watch: &Watch) -> Result<u8> {
         return measure(&options, watch, &scratch, &image, file);
     }
     let ended = launch(&options, watch, &scratch, &image, io::stdout())?;
+    if let Some(text) = ended.unmarked() {
+        watch.during(move || say::print(&text))?;
+    }
     let mut status = ended.outcome.status();
     let missing = options.screenshot.as_ref();
     let missing = missing.filter(|_| !ended.picture_taken);

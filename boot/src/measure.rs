@@ -64,6 +64,9 @@ pub fn measure(
         let (picked, figures) = Picked::new(io::stdout());
         let ended = launch(&options, watch, scratch, image, picked)?;
         if ended.outcome != Outcome::Exit(0) {
+            if let Some(text) = ended.unmarked() {
+                watch.during(move || say::print(&text))?;
+            }
             if !ended.outcome.is_unheard() {
                 watch.say(ended.words(false));
             }

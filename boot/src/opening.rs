@@ -2,12 +2,13 @@
 //!
 //! UEFI firmware draws on the serial port as if it were its screen: it clears
 //! the terminal and sets modes. That is held back, and shown as plain text only
-//! if no kernel starts, or if there is so much of it that nothing else can have
-//! happened. The kernel begins with [`KERNEL_STARTS`], which is taken out. BIOS
-//! says nothing there, so with it nothing is held back.
+//! if no kernel starts, if the guest ends by itself without having sent the mark
+//! ([`Ended::unmarked`](crate::ended::Ended::unmarked)), or if there is so much of it
+//! that nothing else can have happened. The kernel begins with [`KERNEL_STARTS`],
+//! which is taken out. BIOS says nothing there, so with it nothing is held back.
 
-/// What every kernel of this project sends first: the terminal's soft reset (DECSTR), which also
-/// undoes what a firmware has set.
+/// What every kernel of this project sends first, but for the small ones of the package `steps`:
+/// the terminal's soft reset (DECSTR), which also undoes what a firmware has set.
 pub const KERNEL_STARTS: &[u8] = b"\x1b[!p";
 
 /// A firmware that says more than these bytes without a kernel is heard.

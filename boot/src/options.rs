@@ -45,6 +45,15 @@ impl MachineType {
     }
 }
 
+/// How the names of tests are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// The names, and how many there are
+    Pretty,
+    /// The names alone, as `cargo nextest` asks for them
+    Terse,
+}
+
 /// Makes a disk image of a kernel and starts it in QEMU.
 ///
 /// The guest's serial port is standard input and output; everything that boot
@@ -171,9 +180,21 @@ pub struct Options {
     #[arg(help_heading = TESTS, long, requires = "filter")]
     pub exact: bool,
 
-    /// Of a test kernel, print the names of the tests and run none
+    /// Of a test kernel, print the names of the tests and boot nothing
     #[arg(help_heading = TESTS, long)]
     pub list: bool,
+
+    /// How --list prints them: with their number, or the names alone
+    #[arg(help_heading = TESTS, long, value_enum, default_value = "pretty")]
+    pub format: ListFormat,
+
+    /// Of a test kernel, only the tests that are marked as ignored: none is
+    #[arg(help_heading = TESTS, long)]
+    pub ignored: bool,
+
+    /// Understood and without effect: no test is marked as ignored
+    #[arg(help_heading = TESTS, long, conflicts_with = "ignored")]
+    pub include_ignored: bool,
 
     /// Understood and without effect: a guest's output is never captured
     #[arg(help_heading = TESTS, long, aliases = ["show-output", "no-capture"], overrides_with = "nocapture")]

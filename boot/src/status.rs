@@ -127,6 +127,15 @@ impl Outcome {
         *self == Self::reader_gone()
     }
 
+    /// Whether a guest ended the machine with a status of its own, so that a kernel did start.
+    #[must_use]
+    pub const fn is_of_guest(&self) -> bool {
+        matches!(
+            self,
+            Self::Exit(_) | Self::Panic | Self::RefusedFault | Self::ScriptFailed(_)
+        )
+    }
+
     /// Whether the machine itself ended, or was ended because it did not.
     #[must_use]
     pub const fn is_of_machine(&self) -> bool {

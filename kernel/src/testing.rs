@@ -3,12 +3,17 @@
 //! Its lines are worded as cargo's own, so that the same scripts can sum them.
 //! Nothing unwinds here: the first failure ends the machine with status 101,
 //! and the closing line counts the tests that were not run. Words of the
-//! command line: `filter=NAME` (part of a name), `exact` (the whole name), and
-//! `list` (names only). The log begins at `warn` here, unless `log=LEVEL` is there.
+//! command line: `filter=NAME` (part of a name) and `exact` (the whole name). The
+//! log begins at `warn` here, unless `log=LEVEL` is there.
+//!
+//! A test that the machine is too small for says so with [`has_frames`]: it is
+//! counted as ignored, not as passed.
 //!
 //! Tests run in the order of their names. One that ends in an exception on
 //! purpose is the last of its kernel and says so with [`expect_report`].
 //! In the book: chapter 9, `docs/09-testing-a-kernel.md`.
+
+use core::fmt;
 
 use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
@@ -20,7 +25,7 @@ use spin::Mutex;
 
 /// A test: a function without arguments that panics when it fails.
 pub trait Testable: Sync {
-    /// Its path, crate first.
+    /// Its path, crate first. The runner reads it from the name of this function in the kernel's file.
     fn name(&self) -> &'static str;
 
     /// Runs it.
@@ -42,6 +47,7 @@ struct Progress {
     selected: usize,
     filtered: usize,
     passed: usize,
+    ignored: usize,
     current: Option<&'static str>,
     expected: Option<fn(&Report)>,
 }
@@ -50,6 +56,7 @@ static PROGRESS: Mutex<Progress> = Mutex::new(Progress {
     selected: 0,
     filtered: 0,
     passed: 0,
+    ignored: 0,
     current: None,
     expected: None,
 });
@@ -92,16 +99,11 @@ pub fn start_heap() {
 
 /// The test runner: runs what the command line selects, and prints one line each.
 ///
-/// Returns when all passed, or when names were asked for only.
+/// Returns when all passed.
 pub fn run(tests: &[&dyn Testable]) {
     let line = command_line::get();
     let selected = || tests.iter().filter(|test| is_selected(test.name(), &line));
     let count = selected().count();
-    if line.has("list") {
-        selected().for_each(|test| println!("{}: test", test.name()));
-        println!("\n{count} tests, 0 benchmarks");
-        return;
-    }
     {
         let mut progress = PROGRESS.lock();
         progress.selected = count;
@@ -117,7 +119,7 @@ pub fn run(tests: &[&dyn Testable]) {
             PROGRESS.lock().expected.is_none(),
             "the exception that this test announced did not come"
         );
-        mark("ok");
+        mark_passed();
     }
     summarize("ok");
 }
@@ -128,6 +130,20 @@ fn is_selected(name: &str, line: &CommandLine) -> bool {
         Some(filter) if line.has("exact") => name == filter,
         Some(filter) => name.contains(filter),
     }
+}
+
+/// Whether so many frames are free. If not, the test that runs counts as
+/// ignored, for that reason, and must return.
+#[must_use]
+pub fn has_frames(needed: u64) -> bool {
+    let free = spaces::memory().counts().free;
+    if free < needed {
+        mark(format_args!(
+            "ignored, since it needs {needed} free frames, and there are {free}"
+        ));
+        PROGRESS.lock().ignored += 1;
+    }
+    free >= needed
 }
 
 /// Announces that this test, the last of its kernel, ends in the report of an exception.
@@ -147,10 +163,10 @@ fn end_after_report(report: &Report) -> ExitStatus {
         return ExitStatus::RefusedFault;
     };
     check(report);
-    mark("ok");
+    mark_passed();
     let left = {
         let progress = PROGRESS.lock();
-        progress.selected - progress.passed
+        progress.selected - progress.passed - progress.ignored
     };
     if left > 0 {
         println!("a test that ends in an exception must be the last; {left} came after it");
@@ -161,25 +177,31 @@ fn end_after_report(report: &Report) -> ExitStatus {
     ExitStatus::Success
 }
 
-/// Ends the line of the current test; says its name again when others printed in between.
-fn mark(result: &str) {
-    let Some(name) = PROGRESS.lock().current.take() else {
-        return;
-    };
-    if result == "ok" {
+/// Marks the current test as passed, unless it was marked already.
+fn mark_passed() {
+    if mark(format_args!("ok")) {
         PROGRESS.lock().passed += 1;
     }
+}
+
+/// Ends the line of the current test; says its name again when others printed in
+/// between. False if no test is running that is not marked yet.
+fn mark(result: fmt::Arguments<'_>) -> bool {
+    let Some(name) = PROGRESS.lock().current.take() else {
+        return false;
+    };
     if console::column() == "test ".len() + name.len() + " ... ".len() {
         println!("{result}");
     } else {
         console::print_fresh_line(format_args!("test {name} ... {result}"));
     }
+    true
 }
 
 /// For a panic: says that the current test failed, if one is running.
 pub(crate) fn mark_failed() {
     if PROGRESS.try_lock().is_some() {
-        mark("FAILED");
+        mark(format_args!("FAILED"));
     }
 }
 
@@ -196,10 +218,10 @@ pub(crate) fn summarize_failure() {
 fn summarize(result: &str) {
     let progress = PROGRESS.lock();
     let failed = usize::from(result != "ok");
-    let not_run = (progress.selected - progress.passed).saturating_sub(failed);
+    let not_run = (progress.selected - progress.passed - progress.ignored).saturating_sub(failed);
     print!(
-        "\ntest result: {result}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out",
-        progress.passed, progress.filtered
+        "\ntest result: {result}. {} passed; {failed} failed; {} ignored; 0 measured; {} filtered out",
+        progress.passed, progress.ignored, progress.filtered
     );
     if not_run > 0 {
         print!("; {not_run} not run");

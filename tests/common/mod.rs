@@ -46,6 +46,11 @@ pub fn allocate(request: Request) -> Region {
         .expect("the low half has room for a test's region")
 }
 
+/// Bytes of the heap's notes at the start of its first `size` bytes: 72 for each 2 MiB.
+pub fn heap_notes(size: u64) -> u64 {
+    (size / LARGE_PAGE * 72).next_multiple_of(PAGE)
+}
+
 /// Asserts every invariant of the machine's memory. No space but the loaded one may be there.
 pub fn audit() {
     let report = spaces::audit(&[]).expect("every invariant holds");

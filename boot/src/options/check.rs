@@ -87,8 +87,9 @@ impl Options {
                 "{word} means nothing: options begin with --, and the name of a test is for `cargo test {word}`"
             );
         }
-        if self.list {
-            bail!("--list is for test kernels: use it with `cargo test -- --list`");
+        let asked = [("--list", self.list), ("--ignored", self.ignored)];
+        if let Some((option, _)) = asked.iter().find(|(_, given)| *given) {
+            bail!("{option} is for test kernels: use it with `cargo test -- {option}`");
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! cargo's command line as far as the texts use it, with what there is to be named on it, and the runner's behind `--`.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,6 +38,8 @@ enum Line {
     Run {
         #[command(flatten)]
         chosen: Chosen,
+        #[arg(long)]
+        bin: Vec<String>,
         #[arg(last = true)]
         rest: Vec<String>,
     },
@@ -86,6 +89,10 @@ enum Line {
         open: bool,
     },
     Clean,
+    /// A package of one's own.
+    New {
+        name: Option<String>,
+    },
     /// A tool from the registry, which is not looked for there.
     Install {
         #[arg(long)]
@@ -107,6 +114,9 @@ struct Chosen {
     package: Vec<String>,
     #[arg(long, value_parser = ["host-tuple", "x86_64-unknown-none"])]
     target: Option<String>,
+    /// Nothing here has features but the exercises, whose solutions are one.
+    #[arg(long, value_parser = ["solutions"])]
+    features: Option<String>,
     #[arg(long)]
     release: bool,
     #[arg(short, long)]
@@ -182,9 +192,9 @@ impl Cargo {
         let line = line.filter(|word| !word.starts_with(['[', '<']));
         let line = ["cargo"].into_iter().chain(line.map(String::as_str));
         match Line::try_parse_from(line).map_err(|error| error.to_string())? {
-            Line::Run { chosen, rest } => {
-                self.packages(&chosen)?;
-                check_runner(&rest)
+            Line::Run { chosen, bin, rest } => {
+                self.targets(&chosen, "bin", &bin)?;
+                check_runner(&workspace().join("Cargo.toml"), &rest)
             }
             Line::Test {
                 chosen,
@@ -200,7 +210,9 @@ impl Cargo {
                     let harness = Harness::try_parse_from(harness);
                     filters.extend(harness.map_err(|error| error.to_string())?.filters);
                 } else {
-                    check_runner(&rest)?;
+                    // In the folder of tests, as this one, lies a test kernel.
+                    let test = env::current_exe().expect("this test is a file");
+                    check_runner(&test, &rest)?;
                 }
                 filters
                     .iter()
@@ -219,7 +231,7 @@ impl Cargo {
             Line::Build { chosen, .. } | Line::Doc { chosen, .. } => {
                 self.packages(&chosen).map(drop)
             }
-            Line::Clean | Line::Fmt { .. } | Line::Install { .. } => Ok(()),
+            Line::Clean | Line::New { .. } | Line::Fmt { .. } | Line::Install { .. } => Ok(()),
         }
     }
 
@@ -230,7 +242,8 @@ impl Cargo {
                 return Err(format!("there is no package {name}"));
             }
         }
-        let is_default = |target: &Target| ["kernel", "tests"].contains(&target.package.as_str());
+        let is_default =
+            |target: &Target| ["kernel", "steps", "tests"].contains(&target.package.as_str());
         let is_meant = |target: &&Target| match chosen.package.as_slice() {
             [] => is_default(target),
             names => names.contains(&target.package),
@@ -263,10 +276,9 @@ impl Cargo {
     }
 }
 
-/// Lets the runner itself read and check its options. Any file will do for the kernel.
-fn check_runner(rest: &[String]) -> Result<(), String> {
-    let kernel = workspace().join("Cargo.toml");
-    let line = ["boot".into(), kernel.into_os_string()].into_iter();
+/// Lets the runner itself read and check its options. Any file will do for the kernel, in the right folder.
+fn check_runner(kernel: &Path, rest: &[String]) -> Result<(), String> {
+    let line = ["boot".into(), kernel.as_os_str().to_owned()].into_iter();
     let options = match Options::try_parse_from(line.chain(rest.iter().map(Into::into))) {
         Ok(options) => options,
         // `--help` comes this way, too.

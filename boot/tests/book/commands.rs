@@ -72,12 +72,14 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
     for right in [
         "cargo run -- --after 'frames; audit' --headless",
         "cargo run -- --help",
+        "cargo run -p steps --bin step-3",
         "cargo kernel-bench --update",
         "cargo host-bench --bench summary -- --write",
         "cargo host-bench -- paging",
         "cargo host-test -- zero --exact",
         "cargo test --test backings straddle",
         "cargo test -- --memory 64M",
+        "cargo test -- --list",
         "cargo test --target host-tuple -p boot --test book chapter_5",
         "cargo test [FILTER] -- [OPTIONS]",
         "cargo clippy --all-targets",
@@ -87,6 +89,7 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
     for wrong in [
         "cargo",
         "cargo ran",
+        "cargo run -p steps --bin step-9",
         "cargo run -- --headles",
         "cargo run -- --tour zero --no-tour",
         "cargo run -- --memory 1M",
@@ -102,6 +105,8 @@ fn what_a_command_names_and_does_not_exist_is_noticed() {
         "cargo test --test book",
         "cargo test --test backings cuddle",
         "cargo test -- --headles",
+        "cargo test -- --no-tour",
+        "cargo run -- --list",
         "cargo test --target host-tuple -p boots",
         "cargo doc -p memories",
     ] {

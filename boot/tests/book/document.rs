@@ -44,8 +44,10 @@ impl Document {
     /// The texts at the top, and all of the book.
     pub(crate) fn all() -> Vec<Self> {
         let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from);
-        let book = fs::read_dir(workspace().join("docs")).expect("the book is in docs");
-        let book = book.map(|entry| Path::new("docs").join(entry.expect("readable").file_name()));
+        let book = ["docs", "docs/build"].into_iter().flat_map(|folder| {
+            let entries = fs::read_dir(workspace().join(folder)).expect("the book is in docs");
+            entries.map(move |entry| Path::new(folder).join(entry.expect("readable").file_name()))
+        });
         let book = book.filter(|path| path.extension().is_some_and(|it| it == "md"));
         top.into_iter().chain(book).map(Self::read).collect()
     }

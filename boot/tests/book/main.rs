@@ -20,3 +20,5 @@ mod play;
 mod quotation;
 mod script;
 mod sessions;
+mod steps;
+mod typing_along;

@@ -27,14 +27,21 @@ fn script(build: &str, environment: &[(&str, &str)]) -> Run {
         .into()
 }
 
-const STARTED: &str = "flags= run --quiet --package boot --target host-tuple -- a kernel --quiet\n";
+/// What cargo is told to run, wherever it is started.
+fn started() -> String {
+    let folder = workspace().display();
+    format!(
+        "flags= run --quiet --manifest-path {folder}/Cargo.toml --config {folder}/.cargo/config.toml \
+         --package boot --target host-tuple -- a kernel --quiet\n"
+    )
+}
 
 #[test]
 fn nothing_is_said_where_nothing_is_built() {
     let fresh = script("echo '    Finished `dev` profile' >&2", &[]);
     assert_eq!(
-        (fresh.status, fresh.guest.as_str(), fresh.words.as_str()),
-        (Some(7), STARTED, "")
+        (fresh.status, fresh.guest, fresh.words.as_str()),
+        (Some(7), started(), "")
     );
 }
 
@@ -44,7 +51,7 @@ fn what_is_built_is_shown() {
         "echo '   Compiling bootloader v0' >&2; echo '    Finished `dev` profile' >&2",
         &[],
     );
-    assert_eq!((built.status, built.guest.as_str()), (Some(7), STARTED));
+    assert_eq!((built.status, built.guest), (Some(7), started()));
     assert_eq!(built.words, "   Compiling bootloader v0\n");
 }
 
@@ -71,14 +78,30 @@ fn a_build_without_a_network_is_told_what_helps() {
 #[test]
 fn flags_that_take_the_place_of_the_projects_are_warned_of_and_not_used_for_the_runner() {
     let warned = script(":", &[("RUSTFLAGS", "-D warnings")]);
-    assert_eq!((warned.status, warned.guest.as_str()), (Some(7), STARTED));
     assert!(
         warned.words.contains("add -C force-frame-pointers=yes"),
         "{warned:?}"
     );
+    assert_eq!((warned.status, warned.guest), (Some(7), started()));
     let right = script(
         ":",
         &[("RUSTFLAGS", "-D warnings -C force-frame-pointers=yes")],
     );
     assert_eq!(right.words, "");
+}
+
+#[test]
+fn cargo_runs_the_kernel_from_any_folder_when_it_is_told_of_the_settings() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(&elsewhere).arg("run");
+    for (option, file) in [
+        ("--manifest-path", "Cargo.toml"),
+        ("--config", ".cargo/config.toml"),
+    ] {
+        cargo.arg(option).arg(workspace().join(file));
+    }
+    cargo.args(["--", "--headless", "--no-tour", "--after", "exit 3"]);
+    let run: Run = cargo.output().expect("cargo can be started").into();
+    assert_eq!(run.status, Some(3), "{run:?}");
 }

@@ -57,7 +57,10 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
         let names = [
             "boot_facts",
             "frames",
+            "heap_trim",
+            "heap_untouched",
             "memory_map",
+            "monitor_look",
             "protection",
             "echo_monitor",
             "quoted_figures",

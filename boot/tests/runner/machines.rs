@@ -116,25 +116,3 @@ fn the_audit_finds_nothing_broken_on_several_processors_and_on_uefi() {
     tests_pass_on("protection", &["--machine", "pc", "--memory", "24M"]);
     tests_pass_on("protection", &["--uefi"]);
 }
-
-#[test]
-fn the_filter_and_the_list_reach_the_guest() {
-    let kernel = test_kernel("boot_facts");
-    let listed = run(kernel, &["--list"]);
-    assert_eq!((listed.status, listed.passed()), (Some(0), 0), "{listed:?}");
-    let names: Vec<_> = listed
-        .guest
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .collect();
-    assert!(names.len() > 1, "{listed:?}");
-    let last = names[names.len() - 1];
-    let one = run(kernel, &[last, "--exact"]);
-    assert_eq!((one.status, one.passed()), (Some(0), 1), "{one:?}");
-    assert!(
-        one.guest.contains(&format!("test {last} ... ok")),
-        "{one:?}"
-    );
-    let none = run(kernel, &["no_test_has_this_name"]);
-    assert_eq!((none.status, none.passed()), (Some(0), 0), "{none:?}");
-}

@@ -23,6 +23,9 @@ mod odd_paths;
 mod pictures;
 mod refusals;
 mod reports;
+mod sizes;
+mod steps;
+mod suite;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod typing;

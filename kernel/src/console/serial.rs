@@ -4,7 +4,7 @@
 //! Where no UART answers, the words are dropped rather than waited for.
 
 use uart_16550::backend::PioBackend;
-use uart_16550::spec::registers::{IER, LSR};
+use uart_16550::spec::registers::{FifoTriggerLevel, IER, LSR};
 use uart_16550::{BaudRate, Config, Uart16550};
 
 const COM1: u16 = 0x3f8;
@@ -91,6 +91,10 @@ impl Serial {
         let config = Config {
             baud_rate: BaudRate::Baud115200,
             interrupts: IER::empty(),
+            // Each byte is announced when it comes, as it has to be shown. A port that waits for
+            // more announces what is left after a pause; Bochs does that also for bytes that were
+            // read meanwhile, and the next read gives a 0 that nobody typed.
+            fifo_trigger_level: Some(FifoTriggerLevel::One),
             ..Config::DEFAULT
         };
         if self.uart.init(config).is_err() {

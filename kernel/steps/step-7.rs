@@ -1,0 +1,450 @@
+//! Step 7: not before the first write.
+//!
+//! A page that was only read needs no frame of its own: one frame of zeroes
+//! stands behind all of them. In the book: `docs/build/7-not-before-the-first-write.md`.
+#![no_std]
+#![no_main]
+#![feature(abi_x86_interrupt)]
+#![allow(dead_code)] // The example of a step does not use all that earlier steps built.
+
+use core::fmt::Write;
+use core::ops::Range;
+use core::panic::PanicInfo;
+use core::ptr::NonNull;
+use core::slice;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use bootloader_api::config::Mapping;
+use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
+use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
+use spin::{Mutex, Once};
+use uart_16550::backend::PioBackend;
+use uart_16550::{Config, Uart16550, Uart16550Tty};
+use volatile::VolatilePtr;
+use x86_64::instructions::port::Port;
+use x86_64::instructions::segmentation::{CS, DS, ES, SS, Segment};
+use x86_64::instructions::tables::load_tss;
+use x86_64::instructions::{hlt, tlb};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr2, Cr3};
+use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable};
+use x86_64::structures::idt::{InterruptDescriptorTable, InterruptStackFrame, PageFaultErrorCode};
+use x86_64::structures::paging::{
+    PageTable, PageTableFlags, PhysFrame, page_table::PageTableEntry,
+};
+use x86_64::structures::tss::TaskStateSegment;
+use x86_64::{PhysAddr, VirtAddr};
+
+// --- Speaking ---------------------------------------------------------------
+
+/// The first serial port of a PC.
+const COM1: u16 = 0x3f8;
+
+/// The first serial port, as a place to write text.
+fn serial() -> Uart16550Tty<PioBackend> {
+    // SAFETY: these eight I/O ports are the serial port's, and only this kernel uses it.
+    let port = unsafe { Uart16550::new_port(COM1) };
+    Uart16550Tty::from_inner(port.expect("a port number that exists"))
+}
+
+/// Sets the serial port up: speed, word length, queues.
+fn init_serial() {
+    let result = serial().inner_mut().init(Config::default());
+    result.expect("a serial port that answers");
+}
+
+/// Like `println!` of the standard library, on the serial port.
+macro_rules! println {
+    ($($words:tt)*) => {
+        writeln!(serial(), $($words)*).expect("the serial port takes all text")
+    };
+}
+
+// --- Ending -----------------------------------------------------------------
+
+/// The statuses that this kernel ends with.
+const SUCCESS: u32 = 0;
+const PANICKED: u32 = 101;
+const FELL: u32 = 102;
+
+/// Ends the machine. QEMU's exit device listens at port 0xf4.
+fn exit(status: u32) -> ! {
+    let mut device = Port::<u32>::new(0xf4);
+    // SAFETY: nothing but the exit device is at this port.
+    unsafe { device.write(0x10 + status) };
+    loop {
+        hlt(); // a machine without the device: sleep for ever
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    println!("{info}");
+    exit(PANICKED)
+}
+
+// --- What memory there is ----------------------------------------------------
+
+/// The size of a frame (of physical memory) and of a page (of virtual memory), in bytes.
+const PAGE_SIZE: u64 = 4096;
+
+/// Below 1 MiB, firmware and old devices have their memory, listed or not.
+const FIRST_FRAME: u64 = 0x10_0000 / PAGE_SIZE;
+
+/// Whether a frame can be used: a region of usable memory holds all of it, and
+/// no region of another kind holds any of it. In doubt, a frame is not usable.
+fn is_usable(frame: u64, regions: &[MemoryRegion]) -> bool {
+    let (start, end) = (frame * PAGE_SIZE, (frame + 1) * PAGE_SIZE);
+    let mut inside = false;
+    for region in regions {
+        if region.kind == MemoryRegionKind::Usable {
+            inside |= region.start <= start && end <= region.end;
+        } else if region.start < end && start < region.end {
+            return false;
+        }
+    }
+    inside && frame >= FIRST_FRAME
+}
+
+/// One more than the last frame of usable memory.
+fn frame_limit(regions: &[MemoryRegion]) -> u64 {
+    let usable = regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable);
+    usable.map(|region| region.end / PAGE_SIZE).max().unwrap_or(0)
+}
+
+// --- Frames ------------------------------------------------------------------
+
+/// Where the boot loader maps all physical memory: byte `p` of it is at `DIRECT_MAP + p`.
+const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
+
+/// The physical memory manager: one bit a frame, 1 for used.
+struct Frames {
+    /// Bit `i` of word `w` is frame `64 * w + i`.
+    bitmap: &'static mut [u64],
+    /// The frames in which the bitmap lies.
+    own: Range<u64>,
+    regions: &'static [MemoryRegion],
+    free: u64,
+}
+
+/// Why a frame was not freed.
+#[derive(Debug, PartialEq)]
+enum FreeError {
+    /// It is not one of those that are handed out.
+    NotManaged,
+    /// It is free: whoever frees it has freed it before.
+    AlreadyFree,
+}
+
+impl Frames {
+    /// Finds a place for the bitmap, and makes all frames free that can be used.
+    ///
+    /// # Safety
+    ///
+    /// `regions` is the boot loader's list, physical memory is mapped at
+    /// [`DIRECT_MAP`], and this is called once.
+    unsafe fn new(regions: &'static [MemoryRegion]) -> Self {
+        let limit = frame_limit(regions);
+        let words = limit.div_ceil(64);
+        let size = (words * 8).div_ceil(PAGE_SIZE);
+
+        // The first place where so many usable frames are in a row.
+        let fits = |first: &u64| (*first..first + size).all(|frame| is_usable(frame, regions));
+        let first = (0..limit).find(fits).expect("room for the bitmap");
+
+        let address = (DIRECT_MAP + first * PAGE_SIZE) as *mut u64;
+        // SAFETY: these frames are usable, so nobody uses them, and they are mapped there.
+        let bitmap = unsafe { slice::from_raw_parts_mut(address, words as usize) };
+        bitmap.fill(u64::MAX); // all used
+
+        let own = first..first + size;
+        let mut frames = Self { bitmap, own, regions, free: 0 };
+        for frame in 0..limit {
+            if frames.is_managed(frame) {
+                frames.set_free(frame);
+            }
+        }
+        frames
+    }
+
+    /// Whether this frame is handed out at all: usable, and not the bitmap's own.
+    fn is_managed(&self, frame: u64) -> bool {
+        is_usable(frame, self.regions) && !self.own.contains(&frame)
+    }
+
+    fn set_free(&mut self, frame: u64) {
+        self.bitmap[frame as usize / 64] &= !(1 << (frame % 64));
+        self.free += 1;
+    }
+
+    /// Takes the first free frame, with whatever it contains.
+    fn allocate(&mut self) -> Option<PhysFrame> {
+        let word = self.bitmap.iter().position(|word| *word != u64::MAX)?;
+        let bit = self.bitmap[word].trailing_ones(); // the lowest 0
+        self.bitmap[word] |= 1 << bit;
+        self.free -= 1;
+        let frame = 64 * word as u64 + u64::from(bit);
+        Some(PhysFrame::containing_address(PhysAddr::new(frame * PAGE_SIZE)))
+    }
+
+    /// Gives a frame back.
+    fn free(&mut self, frame: PhysFrame) -> Result<(), FreeError> {
+        let frame = frame.start_address().as_u64() / PAGE_SIZE;
+        if !self.is_managed(frame) {
+            return Err(FreeError::NotManaged);
+        }
+        if self.bitmap[frame as usize / 64] & (1 << (frame % 64)) == 0 {
+            return Err(FreeError::AlreadyFree);
+        }
+        self.set_free(frame);
+        Ok(())
+    }
+}
+
+// --- Falling -----------------------------------------------------------------
+
+/// The entry of the task state segment for the double fault's stack, and its size in bytes.
+const DOUBLE_FAULT_STACK: u16 = 0;
+const STACK_SIZE: usize = 20 * 1024;
+
+static TASK: Once<TaskStateSegment> = Once::new();
+static SEGMENTS: Once<GlobalDescriptorTable> = Once::new();
+static HANDLERS: Once<InterruptDescriptorTable> = Once::new();
+
+/// Loads this kernel's own descriptor tables.
+fn init_exceptions() {
+    static mut STACK: [u8; STACK_SIZE] = [0; STACK_SIZE];
+    let task = TASK.call_once(|| {
+        let mut task = TaskStateSegment::new();
+        let bottom = VirtAddr::from_ptr(&raw const STACK);
+        // A stack grows towards lower addresses: it starts at its upper end.
+        task.interrupt_stack_table[DOUBLE_FAULT_STACK as usize] = bottom + STACK_SIZE as u64;
+        task
+    });
+
+    let mut segments = GlobalDescriptorTable::new();
+    let code = segments.append(Descriptor::kernel_code_segment());
+    let data = segments.append(Descriptor::kernel_data_segment());
+    let task = segments.append(Descriptor::tss_segment(task));
+    SEGMENTS.call_once(|| segments).load();
+    // SAFETY: the selectors name the entries of the table just loaded.
+    unsafe {
+        CS::set_reg(code);
+        SS::set_reg(data); // `iretq` checks it
+        DS::set_reg(data);
+        ES::set_reg(data);
+        load_tss(task);
+    }
+
+    let mut handlers = InterruptDescriptorTable::new();
+    handlers.page_fault.set_handler_fn(page_fault);
+    let double_fault = handlers.double_fault.set_handler_fn(double_fault);
+    // SAFETY: the stack is this handler's alone.
+    unsafe { double_fault.set_stack_index(DOUBLE_FAULT_STACK) };
+    HANDLERS.call_once(|| handlers).load();
+}
+
+extern "x86-interrupt" fn page_fault(context: InterruptStackFrame, code: PageFaultErrorCode) {
+    FAULTS.fetch_add(1, Ordering::Relaxed);
+    let address = Cr2::read_raw();
+    let Err(refusal) = resolve(address, code) else {
+        return; // and the processor tries the access again
+    };
+    println!("refused: {refusal:?} at {address:#x}");
+    println!("by the instruction at {:#x}", context.instruction_pointer);
+    exit(FELL)
+}
+
+extern "x86-interrupt" fn double_fault(context: InterruptStackFrame, _code: u64) -> ! {
+    println!("double fault: no exception context can be pushed at {:#x}", context.stack_pointer);
+    println!("the address that faulted: {:#x}", Cr2::read_raw());
+    exit(FELL)
+}
+
+// --- Four levels -------------------------------------------------------------
+
+/// Which entry of a table of this level (4 to 1) an address selects: 9 bits of it.
+fn index(address: u64, level: u32) -> usize {
+    (address >> (12 + 9 * (level - 1))) as usize & 0x1ff
+}
+
+/// The table in a frame.
+///
+/// # Safety
+///
+/// The frame holds a page table, and no other reference to it is in use.
+unsafe fn table(frame: PhysFrame) -> &'static mut PageTable {
+    let address = DIRECT_MAP + frame.start_address().as_u64();
+    // SAFETY: all physical memory is mapped at `DIRECT_MAP`; the rest is the caller's.
+    unsafe { &mut *(address as *mut PageTable) }
+}
+
+/// How many tables were made.
+static TABLES: AtomicU64 = AtomicU64::new(0);
+
+/// The entry of level 1 for an address; makes the tables that are missing on the way.
+fn entry(address: u64, frames: &mut Frames) -> Option<&'static mut PageTableEntry> {
+    let mut frame = Cr3::read().0;
+    for level in [4, 3, 2] {
+        // SAFETY: a table's frame. The reference ends with this turn of the loop.
+        let entry = &mut unsafe { table(frame) }[index(address, level)];
+        if entry.is_unused() {
+            let new = zeroed(frames)?;
+            entry.set_frame(new, PageTableFlags::PRESENT | PageTableFlags::WRITABLE);
+            TABLES.fetch_add(1, Ordering::Relaxed);
+        }
+        frame = PhysFrame::containing_address(entry.addr());
+    }
+    // SAFETY: the same.
+    Some(&mut unsafe { table(frame) }[index(address, 1)])
+}
+
+// --- On demand ---------------------------------------------------------------
+
+/// When a page gets a frame of its own.
+#[derive(Debug, PartialEq)]
+enum Backing {
+    /// At the first access.
+    Demand,
+    /// At the first write. Before that, it reads as zeroes.
+    Zero,
+}
+
+/// Addresses that memory is promised for.
+struct Region {
+    addresses: Range<u64>,
+    writable: bool,
+    backing: Backing,
+}
+
+/// All the regions. Nothing in them is executable.
+static REGIONS: [Region; 2] = [
+    Region { addresses: 0x80_0000_0000..0x80_0000_4000, writable: true, backing: Backing::Demand },
+    Region { addresses: 0x80_0010_0000..0x80_0010_4000, writable: true, backing: Backing::Zero },
+];
+
+/// Why a page fault was not resolved.
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    NullPage,
+    NoRegion,
+    NotExecutable,
+    NotWritable,
+    OutOfFrames,
+    Unexplained, // the page is there, and allows what was tried
+}
+
+static FRAMES: Mutex<Option<Frames>> = Mutex::new(None);
+static FAULTS: AtomicU64 = AtomicU64::new(0);
+static PAGES: AtomicU64 = AtomicU64::new(0);
+
+/// The frame that stands behind every page that was only read. Nobody writes to it.
+static ZERO_FRAME: Once<PhysFrame> = Once::new();
+
+/// Takes the zero frame, and makes the processor keep even the kernel from writing to it.
+fn init_zero_frame(frames: &mut Frames) {
+    let frame = zeroed(frames).expect("a free frame");
+    ZERO_FRAME.call_once(|| frame);
+    // SAFETY: this kernel writes to no page whose entry is read-only.
+    unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
+}
+
+/// A frame of zeroes.
+fn zeroed(frames: &mut Frames) -> Option<PhysFrame> {
+    let frame = frames.allocate()?;
+    // SAFETY: the frame is ours alone. A table of zeroes is a page of zeroes.
+    unsafe { table(frame) }.zero();
+    Some(frame)
+}
+
+/// Gives the page of an access a frame, if a region promises one and allows the access.
+fn resolve(address: u64, code: PageFaultErrorCode) -> Result<(), Refusal> {
+    if address < PAGE_SIZE {
+        return Err(Refusal::NullPage);
+    }
+    let region = REGIONS.iter().find(|region| region.addresses.contains(&address));
+    let region = region.ok_or(Refusal::NoRegion)?;
+    if code.contains(PageFaultErrorCode::INSTRUCTION_FETCH) {
+        return Err(Refusal::NotExecutable);
+    }
+    let write = code.contains(PageFaultErrorCode::CAUSED_BY_WRITE);
+    if write && !region.writable {
+        return Err(Refusal::NotWritable);
+    }
+
+    let mut frames = FRAMES.lock();
+    let frames = frames.as_mut().expect("`main` has put them there");
+    let zero_frame = *ZERO_FRAME.get().expect("`main` has put it there");
+    let entry = entry(address, frames).ok_or(Refusal::OutOfFrames)?;
+    let mut flags = PageTableFlags::PRESENT | PageTableFlags::NO_EXECUTE;
+    if entry.is_unused() && region.backing == Backing::Zero && !write {
+        entry.set_frame(zero_frame, flags); // not writable, whatever the region allows
+        return Ok(());
+    }
+
+    let was_zero = write && entry.addr() == zero_frame.start_address();
+    if !entry.is_unused() && !was_zero {
+        return Err(Refusal::Unexplained);
+    }
+    let frame = zeroed(frames).ok_or(Refusal::OutOfFrames)?;
+    flags.set(PageTableFlags::WRITABLE, region.writable);
+    entry.set_frame(frame, flags);
+    if was_zero {
+        tlb::flush(VirtAddr::new(address)); // the processor may still know the old entry
+    }
+    PAGES.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+// --- The beginning ----------------------------------------------------------
+
+/// What the boot loader is asked for.
+static CONFIG: BootloaderConfig = {
+    let mut config = BootloaderConfig::new_default();
+    config.mappings.physical_memory = Some(Mapping::FixedAddress(DIRECT_MAP));
+    config.mappings.dynamic_range_start = Some(0xffff_9000_0000_0000); // all the rest
+    config
+};
+
+entry_point!(main, config = &CONFIG);
+
+fn main(boot: &'static mut BootInfo) -> ! {
+    init_serial();
+    println!("step 7: not before the first write");
+
+    // SAFETY: the boot loader's list, the mapping that `CONFIG` asks for, once.
+    let mut frames = unsafe { Frames::new(&boot.memory_regions) };
+    init_exceptions();
+    init_zero_frame(&mut frames);
+    *FRAMES.lock() = Some(frames);
+
+    let [demand, zero] = &REGIONS;
+    visit(demand, false);
+    visit(demand, true);
+    visit(zero, false);
+    visit(zero, true);
+    let [faults, pages, tables] = counts();
+    println!("page faults: {faults}, pages: {pages}, tables: {tables}");
+    exit(if counts() == [12, 8, 3] { SUCCESS } else { FELL })
+}
+
+/// How many page faults, pages with a frame of their own, and new tables there were.
+fn counts() -> [u64; 3] {
+    [&FAULTS, &PAGES, &TABLES].map(|count| count.load(Ordering::Relaxed))
+}
+
+/// Accesses the first byte of each page of a region, and says what that took.
+fn visit(region: &Region, write: bool) {
+    let before = counts();
+    for address in region.addresses.clone().step_by(PAGE_SIZE as usize) {
+        let byte = NonNull::new(address as *mut u8).expect("an address that is not 0");
+        // SAFETY: only this function uses these bytes, and a region holds them.
+        let byte = unsafe { VolatilePtr::new(byte) };
+        assert_eq!(byte.read(), 0);
+        if write {
+            byte.write(0xff);
+        }
+    }
+    let access = if write { "reading and writing" } else { "reading" };
+    let [faults, pages] = [0, 1].map(|which| counts()[which] - before[which]);
+    println!("{:?}: {access} 4 pages: {faults} page faults, {pages} frames", region.backing);
+}
