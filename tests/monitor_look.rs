@@ -1,5 +1,5 @@
-//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap`, `map` and `space`: what they
-//! tell agrees with what was done.
+//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap` and `map`: what they tell
+//! agrees with what was done.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -228,78 +228,12 @@ fn the_picture_of_physical_memory_counts_what_all_spaces_hold() {
         "space free 1",
     ]);
     for (picture, counters) in [(4, 5), (7, 8)] {
-        for name in ["free", "used", "reserved", "tables", "private", "zero"] {
+        for name in [
+            "free", "used", "reserved", "tables", "kernel", "private", "shared", "zero",
+        ] {
             let [shown, counted] = [picture, counters].map(|index| session.number(index, name));
             assert_eq!(shown, counted, "{name}");
         }
-        let of = |name| session.number(counters, name);
-        assert_eq!(
-            session.number(picture, "kernel"),
-            of("kernel") + of("shared")
-        );
     }
     free_all();
-}
-
-#[test_case]
-fn spaces_have_the_same_addresses_and_other_bytes() {
-    let session = Session::script(&[
-        "alloc demand 4K",
-        "write 0x1000 0xaa",
-        "space new",
-        "space 1",
-        "read 0x1000",
-        "alloc demand 4K",
-        "write 0x1000 0xbb",
-        "spaces",
-        "space 0",
-        "read 0x1000",
-        "audit",
-        "space free 1",
-        "spaces",
-        "free 0x1000",
-    ]);
-    assert_eq!(session.number(2, "space"), 1);
-    session.fails(4, "no region holds the address");
-    let lines: Vec<&str> = session.answer(7).lines().collect();
-    assert!(
-        lines[0].starts_with("space=0 current=no ") && lines[0].ends_with(" regions=1 frames=1")
-    );
-    assert!(
-        lines[1].starts_with("space=1 current=yes ") && lines[1].ends_with(" regions=1 frames=1")
-    );
-    assert!(session.answer(9).contains("  aa  "));
-    assert_eq!(
-        (session.field(10, "audit"), session.number(10, "halves")),
-        ("ok", 3)
-    );
-    assert_eq!(session.answer(11), "freed=1 frames=1");
-    assert_eq!(session.answer(12).lines().count(), 1);
-    assert_eq!(session.number(13, "frames"), 1);
-}
-
-#[test_case]
-fn space_says_what_is_wrong() {
-    let mut script = Vec::from([
-        "space",
-        "space 1",
-        "space 99999999999",
-        "space free 0",
-        "space free 5",
-        "space free",
-        "space old",
-        "space 0",
-    ]);
-    script.extend(["space new"; 32]);
-    let session = Session::script(&script);
-    session.fails(0, "<new | n | free n> is missing");
-    session.fails(1, "there is no space 1: `spaces` lists those there are");
-    session.fails(2, "there is no space 99999999999");
-    session.fails(3, "space 0 is the current one: switch to another");
-    session.fails(4, "there is no space 5");
-    session.fails(5, "<n> is missing");
-    session.fails(6, "`old` is no number");
-    assert_eq!(session.number(7, "space"), 0);
-    assert_eq!(session.number(8 + 30, "space"), 31);
-    session.fails(8 + 31, "there are 32 spaces");
 }

@@ -24,6 +24,7 @@ const KERNEL: Rgb888 = Rgb888::new(0xb0, 0x7c, 0xd8);
 const TABLE: Rgb888 = Rgb888::new(0xf0, 0xb4, 0x4c);
 const ZERO: Rgb888 = Rgb888::new(0xff, 0xff, 0xff);
 const PRIVATE: Rgb888 = Rgb888::new(0x4f, 0xa8, 0xf7);
+const SHARED: Rgb888 = Rgb888::new(0x2d, 0xd4, 0xd4);
 const BORROWED: Rgb888 = Rgb888::new(0x4a, 0xc2, 0x8c);
 
 /// The colour of frames in this state.
@@ -34,6 +35,7 @@ pub(super) const fn of_frames(state: FrameState) -> Rgb888 {
         FrameState::Table => TABLE,
         FrameState::Zero => ZERO,
         FrameState::Private => PRIVATE,
+        FrameState::Shared => SHARED,
         FrameState::Borrowed => BORROWED,
         FrameState::Free => FREE,
     }
@@ -44,6 +46,7 @@ pub(super) const fn of_part(state: PartState) -> Rgb888 {
     match state {
         PartState::Nothing => FREE,
         PartState::Private => PRIVATE,
+        PartState::Shared => SHARED,
         PartState::Zero => ZERO,
         PartState::Borrowed => BORROWED,
         PartState::Fixed => RESERVED,

@@ -181,9 +181,9 @@ pub static COMMANDS: [Command; 26] = [
     },
     Command {
         name: "space",
-        usage: "space <new | n | free n>",
-        does: "makes an address space, switches to one, or destroys one that is not current",
-        example: "space new",
+        usage: "space <new | fork | n | free n>",
+        does: "makes an address space, or a copy of the current one that shares its pages until one of the two writes; switches to one, or destroys one that is not current",
+        example: "space fork",
         run: spaces::space,
     },
     Command {

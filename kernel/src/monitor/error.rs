@@ -5,7 +5,7 @@ use core::fmt;
 use line::LONGEST;
 use line::number::NumberError;
 use memory::frames::{OutOfFrames, Shortage};
-use memory::space::{AllocateError, DiscardError, FreeError, ProtectError};
+use memory::space::{AllocateError, DiscardError, ForkError, FreeError, ProtectError};
 use memory::words::Count;
 use x86_64::VirtAddr;
 
@@ -60,6 +60,8 @@ pub enum Error<'a> {
     Discard(DiscardError),
     /// `space new`.
     SpaceFrames(OutOfFrames),
+    /// `space fork`.
+    Fork(ForkError),
     /// There are so many spaces, as many as there may be.
     TooManySpaces(usize),
     /// There is no space of this number.
@@ -102,6 +104,7 @@ from!(
     ProtectError => Protect,
     DiscardError => Discard,
     OutOfFrames => SpaceFrames,
+    ForkError => Fork,
     AuditError => Audit
 );
 
@@ -175,6 +178,7 @@ impl fmt::Display for Error<'_> {
             Self::Protect(error) => error.fmt(f),
             Self::Discard(error) => error.fmt(f),
             Self::SpaceFrames(error) => error.fmt(f),
+            Self::Fork(error) => error.fmt(f),
             Self::TooManySpaces(most) => write!(
                 f,
                 "there are {most} spaces, and no room for more: `space free <n>` makes some"

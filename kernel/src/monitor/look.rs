@@ -56,13 +56,14 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
         _ => (" name=", "\""),
     };
     out.facts(format_args!(
-        "region={} end={} rights={} backing={}\n  page={} resident={} zero={} borrowed={} faults={}{separator}{quote}{}{quote}",
+        "region={} end={} rights={} backing={}\n  page={} resident={} shared={} zero={} borrowed={} faults={}{separator}{quote}{}{quote}",
         Address::from(region.base),
         Address(region.end()),
         rights(region),
         region.backing,
         region.page_size,
         resident.private,
+        resident.shared,
         resident.zero,
         resident.borrowed,
         region.faults,

@@ -61,7 +61,7 @@ fn physical(blocks: &Blocks, out: &mut Output<'_>) {
     let all: u64 = managed.map(of).sum();
     writeln!(
         out,
-        "cell={} free={} used={} reserved={}\n  tables={} kernel={} private={} zero={} borrowed={}",
+        "cell={} free={} used={} reserved={}\n  tables={} kernel={} private={} shared={} zero={} borrowed={}",
         Size(blocks.block_size()),
         of(FrameState::Free),
         all - of(FrameState::Free),
@@ -69,6 +69,7 @@ fn physical(blocks: &Blocks, out: &mut Output<'_>) {
         of(FrameState::Table),
         of(FrameState::Kernel),
         of(FrameState::Private),
+        of(FrameState::Shared),
         of(FrameState::Zero),
         of(FrameState::Borrowed)
     );
@@ -90,6 +91,7 @@ fn letter(block: &Block) -> char {
         FrameState::Table => 't',
         FrameState::Zero => 'z',
         FrameState::Private => 'p',
+        FrameState::Shared => 's',
         FrameState::Borrowed => 'b',
     };
     if block.of(FrameState::Free) == 0 {
@@ -123,7 +125,7 @@ fn virtual_memory(out: &mut Output<'_>) -> Result<(), Cancelled> {
     }
     writeln!(
         out,
-        "#=resident +=in part z=the zero frame b=borrowed f=fixed .=nothing yet x=guard"
+        "#=resident +=in part s=shared z=the zero frame b=borrowed f=fixed .=nothing yet x=guard"
     );
     Ok(())
 }
@@ -166,6 +168,7 @@ fn part_letter(part: Part) -> char {
     match part.state {
         PartState::Nothing => '.',
         PartState::Guard => 'x',
+        PartState::Shared => 's',
         PartState::Zero => 'z',
         PartState::Borrowed => 'b',
         PartState::Fixed => 'f',

@@ -17,6 +17,9 @@ use crate::spaces;
 /// The most spaces that there may be.
 pub(super) const MOST_SPACES: usize = 32;
 
+/// What `space` takes.
+const WANTED: &str = "<new | fork | n | free n>";
+
 /// All spaces there are.
 pub(super) struct Spaces {
     /// Those that are not loaded, by number.
@@ -37,6 +40,21 @@ impl Spaces {
     /// Those that are not loaded.
     pub(super) fn others(&self) -> Vec<&Space, MOST_SPACES> {
         self.kept.iter().flatten().collect()
+    }
+
+    /// Keeps a new space, which `make` makes. Returns its number, and what
+    /// `look` sees of it.
+    fn keep<'a, E: Into<Error<'a>>, R>(
+        &mut self,
+        make: impl FnOnce() -> Result<Space, E>,
+        look: impl FnOnce(&Space) -> R,
+    ) -> Result<(usize, R), Error<'a>> {
+        let number = self
+            .free_number()
+            .ok_or(Error::TooManySpaces(MOST_SPACES))?;
+        let space = make().map_err(Into::into)?;
+        let seen = look(self.kept[number].insert(space));
+        Ok((number, seen))
     }
 
     fn is_kept(&self, number: usize) -> bool {
@@ -85,11 +103,12 @@ impl Drop for Spaces {
 fn line(number: usize, is_current: bool, space: &Summary, out: &mut Output<'_>) {
     writeln!(
         out,
-        "space={number} current={} root={} regions={} frames={}",
+        "space={number} current={} root={} regions={} frames={} shared={}",
         if is_current { "yes" } else { "no" },
         Address(space.root),
         space.regions,
-        space.frames
+        space.frames,
+        space.shared
     );
 }
 
@@ -97,16 +116,21 @@ fn line(number: usize, is_current: bool, space: &Summary, out: &mut Output<'_>) 
 struct Summary {
     root: u64,
     regions: u64,
+    /// Frames that are its own.
     frames: u64,
+    /// Frames that another space may own as well.
+    shared: u64,
 }
 
 impl Summary {
     fn of(space: &Space) -> Self {
-        let resident = |region| space.resident(&region).private;
+        let (window, end) = space.window();
+        let resident = space.resident_between(window, end);
         Self {
             root: space.root().start_address().as_u64(),
             regions: space.region_count(),
-            frames: space.regions().map(resident).sum(),
+            frames: resident.private,
+            shared: resident.shared,
         }
     }
 }
@@ -131,23 +155,25 @@ pub(super) fn spaces<'a>(
     Ok(())
 }
 
-/// `space new`, `space <n>`, `space free <n>`
+/// `space new`, `space fork`, `space <n>`, `space free <n>`
 pub(super) fn space<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let known = &mut monitor.spaces;
-    match arguments.word("<new | n | free n>")? {
+    match arguments.word(WANTED)? {
         "new" => {
             arguments.end()?;
-            let number = known
-                .free_number()
-                .ok_or(Error::TooManySpaces(MOST_SPACES))?;
-            let space = spaces::create()?;
-            let root = space.root().start_address();
-            known.kept[number] = Some(space);
-            writeln!(out, "space={number} root={}", Address::from(root));
+            let (number, root) = known.keep(spaces::create, |space| space.root())?;
+            let root = Address::from(root.start_address());
+            writeln!(out, "space={number} root={root}");
+        }
+        "fork" => {
+            arguments.end()?;
+            let fork = || spaces::current(Space::fork);
+            let (number, copy) = known.keep(fork, Summary::of)?;
+            writeln!(out, "space={number} shared={}", copy.shared);
         }
         "free" => {
             let number = arguments.number("<n>")?;
@@ -157,7 +183,7 @@ pub(super) fn space<'a>(
             writeln!(out, "freed={number} frames={frames}");
         }
         word => {
-            let number = arguments::read("<new | n | free n>", word, number::number)?;
+            let number = arguments::read(WANTED, word, number::number)?;
             arguments.end()?;
             known.switch(number)?;
             let root = spaces::current(|space, _| space.root().start_address());

@@ -15,6 +15,8 @@ pub enum PartState {
     Nothing,
     /// Pages with frames of their own.
     Private,
+    /// Pages whose frames other spaces own as well.
+    Shared,
     /// Pages that share the zero frame.
     Zero,
     /// A device's memory.
@@ -28,8 +30,8 @@ pub enum PartState {
 /// A part of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// What is mapped; of equally many pages private ones come first, and then
-    /// the zero frame.
+    /// What is mapped; of equally many pages private ones come first, then
+    /// shared ones, and then the zero frame.
     pub state: PartState,
     /// True if all its pages are mapped.
     pub is_whole: bool,
@@ -88,20 +90,18 @@ impl Part {
             zero,
             borrowed,
         } = found;
-        // A shared page is the half's to write, as a private one is.
-        let private = private + shared;
-        let state = if private + zero + borrowed == 0 {
-            PartState::Nothing
-        } else if private >= zero && private >= borrowed {
-            PartState::Private
-        } else if zero >= borrowed {
-            PartState::Zero
-        } else {
-            PartState::Borrowed
-        };
+        let by_state = [
+            (PartState::Borrowed, borrowed),
+            (PartState::Zero, zero),
+            (PartState::Shared, shared),
+            (PartState::Private, private),
+        ];
+        // Of equal ones `max_by_key` takes the last.
+        let most = by_state.into_iter().max_by_key(|(_, count)| *count);
+        let state = most.filter(|(_, count)| *count > 0);
         Self {
-            state,
-            is_whole: private + zero + borrowed >= pages,
+            state: state.map_or(PartState::Nothing, |(state, _)| state),
+            is_whole: private + shared + zero + borrowed >= pages,
         }
     }
 }

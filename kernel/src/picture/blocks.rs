@@ -2,8 +2,9 @@
 //! enough to tell places apart and large enough that all memory fits.
 //!
 //! ```text
-//! bitmap: free, reserved, used ─> the halves' tables and leaves: which of the
-//!         (the rows are made)        used ones are tables, private; what is borrowed
+//! bitmap: free, reserved, used ─> owner counts: which of the used ones are shared
+//!         (the rows are made)     ─> the halves' tables and leaves: which of them
+//!                                    are tables, private; what is borrowed
 //! ```
 //!
 //! A row spans 64 blocks of physical addresses and there is one wherever memory
@@ -94,6 +95,12 @@ impl Blocks {
         memory.frames(|frames| self.gather_managed(frames));
         let zero = memory.zero_frame().start_address().as_u64();
         self.tell_apart(zero, 1, FrameState::Zero);
+        memory.shared_frames(|frame, _| {
+            self.tell_apart(frame.start_address().as_u64(), 1, FrameState::Shared);
+        });
+        memory.counter_tables(|table| {
+            self.tell_apart(table.start_address().as_u64(), 1, FrameState::Table);
+        });
         spaces::kernel_half(|half, _| self.gather_held(half));
         spaces::current(|space, _| self.gather_held(space));
         for space in others {
@@ -166,13 +173,14 @@ impl Blocks {
         for leaf in half.leaves(start, end) {
             let frames = leaf.size.frames();
             match leaf.content {
-                Content::Private(start) | Content::Shared(start) => {
+                Content::Private(start) => {
                     self.tell_apart(start.as_u64(), frames, FrameState::Private);
                 }
                 Content::Borrowed(start) => {
                     self.borrow(start.as_u64(), start.as_u64() + frames * FRAME);
                 }
-                Content::Zero(_) | Content::Fixed(_) => {}
+                // A shared frame was told apart already, whoever owns it.
+                Content::Shared(_) | Content::Zero(_) | Content::Fixed(_) => {}
             }
         }
     }

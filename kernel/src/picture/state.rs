@@ -17,15 +17,17 @@ pub enum FrameState {
     Zero = 3,
     /// Behind a page of some space or of the kernel half, and of no other page.
     Private = 4,
+    /// Behind pages of several spaces, or of the last that is left of them.
+    Shared = 5,
     /// A device's, mapped somewhere.
-    Borrowed = 5,
+    Borrowed = 6,
     /// Not in use.
-    Free = 6,
+    Free = 7,
 }
 
 impl FrameState {
     /// How many states there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// All of them, in their order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -34,6 +36,7 @@ impl FrameState {
         Self::Table,
         Self::Zero,
         Self::Private,
+        Self::Shared,
         Self::Borrowed,
         Self::Free,
     ];
@@ -47,6 +50,7 @@ impl FrameState {
             Self::Table => "tables",
             Self::Zero => "zero",
             Self::Private => "private",
+            Self::Shared => "shared",
             Self::Borrowed => "borrowed",
             Self::Free => "free",
         }
@@ -86,7 +90,7 @@ impl StateCounts {
 
     /// Shares `height` among the states that are here, each with at least 1 and
     /// beyond that as its frames are of all; what is left goes to the state
-    /// with most frames. All are 0 without any frame. `height` is 7 or more.
+    /// with most frames. All are 0 without any frame. `height` is 8 or more.
     #[must_use]
     pub fn bands(&self, height: u8) -> [u8; FrameState::COUNT] {
         let mut bands = [0; FrameState::COUNT];
@@ -142,7 +146,14 @@ mod tests {
             let mixed = StateCounts(counts);
             let bands = mixed.bands(12);
             let sum: u8 = bands.iter().sum();
-            assert_eq!(sum, if counts == [0; 7] { 0 } else { 12 });
+            assert_eq!(
+                sum,
+                if counts == [0; FrameState::COUNT] {
+                    0
+                } else {
+                    12
+                }
+            );
             for (band, count) in bands.iter().zip(counts) {
                 assert_eq!(*band > 0, count > 0, "{counts:?}");
             }

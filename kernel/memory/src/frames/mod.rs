@@ -201,6 +201,11 @@ impl<'m> Frames<'m> {
         self.ranges.index_of(start.as_u64() >> FRAME_SHIFT, 1)
     }
 
+    /// The address of the frame with this dense index.
+    pub(crate) fn start_of(&mut self, index: u64) -> PhysAddr {
+        address(self.ranges.number_of(index))
+    }
+
     /// All counters, each exact at this moment.
     #[must_use]
     pub fn counts(&self) -> Counts {

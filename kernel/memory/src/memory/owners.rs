@@ -16,7 +16,10 @@
 //! and never wraps; a table without a counter in use is not kept.
 #![allow(unsafe_code)]
 
+use core::convert::Infallible;
 use core::ops::Range;
+
+use x86_64::structures::paging::PhysFrame;
 
 use crate::direct_map::DirectMap;
 use crate::frames::Frames;
@@ -79,6 +82,15 @@ impl Owners {
         }
     }
 
+    /// How many tables are missing on the way to a counter.
+    pub(super) fn missing(&mut self, index: u64) -> u8 {
+        let Some(cursor) = &mut self.cursor else {
+            return 4;
+        };
+        cursor.seek(place(index));
+        cursor.level() - 1
+    }
+
     /// Links one table of those that are missing on the way to a counter. It
     /// comes back if none is.
     pub(super) fn link(&mut self, index: u64, table: Table) -> Option<Table> {
@@ -108,6 +120,22 @@ impl Owners {
             self.cursor = None;
             // SAFETY: the one cursor is gone, and no processor walks counters.
             frames.free(unsafe { root.into_frame() });
+        }
+    }
+
+    /// Names the counters in use: index and owners.
+    pub(super) fn each(&self, mut see: impl FnMut(u64, u32)) {
+        let Ok(()) = self.met().each(0..MOST_FRAMES, |_, index, owners, _| {
+            see(index, owners);
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    /// Names the tables.
+    pub(super) fn tables(&self, mut see: impl FnMut(PhysFrame)) {
+        if let Some(cursor) = &self.cursor {
+            see(cursor.root().frame());
+            cursor.tables_below_root(0..512, &mut see);
         }
     }
 

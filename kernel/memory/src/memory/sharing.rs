@@ -27,11 +27,33 @@ pub(crate) enum ShareError {
     TooManyOwners(PhysAddr),
 }
 
+impl From<OutOfFrames> for ShareError {
+    fn from(OutOfFrames: OutOfFrames) -> Self {
+        Self::OutOfFrames
+    }
+}
+
 impl Memory {
     /// How many leaves share the frame that holds this address; 0 if it is not shared.
     #[must_use]
     pub fn owners(&self, frame: PhysAddr) -> u32 {
         self.lock().owners_of(frame.align_down(4096_u64))
+    }
+
+    /// Names every shared frame to `see`, with how many leaves share it, under the
+    /// lock: it must be quick, and touch nothing that could fault.
+    pub fn shared_frames(&self, mut see: impl FnMut(PhysFrame, u32)) {
+        let shared = &mut *self.lock();
+        shared.owners.each(|index, owners| {
+            let start = shared.frames.start_of(index);
+            see(PhysFrame::containing_address(start), owners);
+        });
+    }
+
+    /// Names the tables that the owners are counted in to `see`, under the lock:
+    /// it must be quick, and touch nothing that could fault.
+    pub fn counter_tables(&self, see: impl FnMut(PhysFrame)) {
+        self.lock().owners.tables(see);
     }
 
     /// Counts one owner more of the memory of a leaf, which is private or shared.
@@ -52,6 +74,47 @@ impl Memory {
         };
         self.lock().trim(start, size);
         Err(error)
+    }
+
+    /// How many tables of counters are missing for the memory of these leaves.
+    /// They are looked at once for each table of level 2 that is concerned.
+    #[cold]
+    pub(crate) fn missing_counter_tables<I>(&self, leaves: impl Fn() -> I) -> u64
+    where
+        I: Iterator<Item = (PhysAddr, LeafSize)>,
+    {
+        let (mut missing, mut before, mut next) = (0, None, Some(0));
+        while let Some(table) = next.take() {
+            let mut is_wanted = [false; 512];
+            for (start, size) in leaves() {
+                let Some(index) = self.lock().frames.index_of(start) else {
+                    continue;
+                };
+                for block in index / 512..(index + size.frames()).div_ceil(512) {
+                    if block / 512 == table {
+                        is_wanted[(block % 512) as usize] = true;
+                    } else if block / 512 > table {
+                        next = Some(next.map_or(block / 512, |next: u64| next.min(block / 512)));
+                    }
+                }
+            }
+            // Tables above that the pass before has counted already are not
+            // counted again.
+            let most_above = match before.replace(table) {
+                None => 3,
+                Some(before) if before / 512 == table / 512 => 1,
+                Some(_) => 2,
+            };
+            let mut above = 0;
+            for (block, _) in (table * 512..).zip(is_wanted).filter(|(_, wanted)| *wanted) {
+                if let Some(more) = self.lock().owners.missing(block * 512).checked_sub(1) {
+                    missing += 1;
+                    above = more.min(most_above);
+                }
+            }
+            missing += u64::from(above);
+        }
+        missing
     }
 
     /// True if the leaf that shares this memory is the last one.

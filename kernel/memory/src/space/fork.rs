@@ -21,10 +21,10 @@ use x86_64::PhysAddr;
 
 use super::halves::{HALF, LOWEST};
 use super::map::make_tables;
-use super::regions::Record;
+use super::regions::{Record, Regions};
 use super::{Content, Half};
 use crate::flush::FlushBatch;
-use crate::frames::OutOfFrames;
+use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::{Memory, ShareError};
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 
@@ -33,7 +33,7 @@ use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 #[non_exhaustive]
 pub enum ForkError {
     /// Not enough frames for tables, records, reserved pages and owner counts.
-    OutOfFrames,
+    OutOfFrames(Shortage),
     /// A frame has as many owners as can be counted: 2^32 - 1.
     TooManyOwners {
         /// Where it starts.
@@ -44,7 +44,7 @@ pub enum ForkError {
 impl fmt::Display for ForkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfFrames => f.write_str("too few frames for the copy's tables and records"),
+            Self::OutOfFrames(shortage) => write!(f, "the copy {shortage}"),
             Self::TooManyOwners { frame } => write!(
                 f,
                 "the frame {frame:#x} has {} owners already, and more cannot be counted",
@@ -56,26 +56,14 @@ impl fmt::Display for ForkError {
 
 impl Error for ForkError {}
 
-impl From<OutOfFrames> for ForkError {
-    fn from(_: OutOfFrames) -> Self {
-        Self::OutOfFrames
-    }
-}
-
-impl From<ShareError> for ForkError {
-    fn from(error: ShareError) -> Self {
-        match error {
-            ShareError::OutOfFrames => Self::OutOfFrames,
-            ShareError::TooManyOwners(frame) => Self::TooManyOwners { frame },
-        }
-    }
-}
-
 impl Half {
     /// Makes a copy that shares the pages.
     pub(super) fn fork(&mut self, memory: &Memory) -> Result<Self, ForkError> {
         self.check(memory);
-        let root = memory.new_table()?;
+        let root = match memory.new_table() {
+            Ok(root) => root,
+            Err(OutOfFrames) => return Err(self.fork_error(ShareError::OutOfFrames, memory)),
+        };
         Cursor::share_kernel_half(self.cursor.root(), root);
         let mut child = Self::low(root, memory);
         child.next_source = self.next_source;
@@ -88,14 +76,14 @@ impl Half {
                 // SAFETY: nobody else has seen the root, and the child ends here.
                 unsafe { child.take_down(memory) };
                 self.unshare_leaves(memory);
-                Err(error)
+                Err(self.fork_error(error, memory))
             }
         }
     }
 
     /// Copies all regions and leaves, and counts the owners. The own leaves stay
     /// as they are.
-    fn copy_to(&mut self, child: &mut Self, memory: &Memory) -> Result<(), ForkError> {
+    fn copy_to(&mut self, child: &mut Self, memory: &Memory) -> Result<(), ShareError> {
         let mut next = self.regions.from(0).copied();
         while let Some(record) = next {
             let base = record.base();
@@ -118,7 +106,7 @@ impl Half {
         record: &Record,
         child: &mut Self,
         memory: &Memory,
-    ) -> Result<(), ForkError> {
+    ) -> Result<(), ShareError> {
         let mut address = record.base();
         while address < record.region.end() {
             self.cursor.seek(address);
@@ -175,6 +163,43 @@ impl Half {
                 memory.take_over(start, leaf.size);
             }
         }
+    }
+
+    /// What is said of a copy that failed, once nothing is left of it.
+    #[cold]
+    fn fork_error(&self, error: ShareError, memory: &Memory) -> ForkError {
+        match error {
+            ShareError::OutOfFrames => {
+                ForkError::OutOfFrames(memory.shortage(self.copy_needs(memory)))
+            }
+            ShareError::TooManyOwners(frame) => ForkError::TooManyOwners { frame },
+        }
+    }
+
+    /// Frames that a copy takes: as many tables as there are here, records,
+    /// reserved pages, and tables for counters that are not there yet.
+    fn copy_needs(&self, memory: &Memory) -> u64 {
+        let mut needed = Regions::nodes_in_order(self.regions.len());
+        self.tables(|_| needed += 1);
+        let (start, end) = self.window();
+        let mut cursor = self.cursor.clone();
+        let mut address = start.as_u64();
+        while address < end {
+            cursor.seek(address);
+            needed += u64::from(cursor.kind() == EntryKind::Reserved);
+            address = cursor.next_start();
+        }
+        needed + memory.missing_counter_tables(|| self.owned_leaves())
+    }
+
+    /// Where the memory lies that a copy would count as shared.
+    fn owned_leaves(&self) -> impl Iterator<Item = (PhysAddr, LeafSize)> {
+        let (start, end) = self.window();
+        self.leaves(start, end)
+            .filter_map(|leaf| match leaf.content {
+                Content::Private(start) | Content::Shared(start) => Some((start, leaf.size)),
+                Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
+            })
     }
 }
 

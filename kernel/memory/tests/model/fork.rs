@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use faultline_memory::frames::Shortage;
 use faultline_memory::space::ForkError;
 
 use super::common::operations::Half;
@@ -69,8 +70,15 @@ impl World {
                 let copy = self.plain(half).fork();
                 self.halves.insert(Some(child), copy);
             }
-            Err(ForkError::OutOfFrames) => {
-                assert!(room.frames < needed + records, "{room:?} is enough");
+            Err(ForkError::OutOfFrames(Shortage {
+                needed: said,
+                available,
+            })) => {
+                assert!(
+                    (needed..needed + records).contains(&said),
+                    "{said} of {needed}"
+                );
+                assert!(available == room.frames && available < said, "{room:?}");
             }
             Err(error) => panic!("{error}"),
         }

@@ -5,8 +5,8 @@ use std::error::Error;
 
 use faultline_memory::frames::{OutOfFrames, Shortage};
 use faultline_memory::space::{
-    AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, FreeError, HALF,
-    KernelHalfError, ProtectError, ReserveError,
+    AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, ForkError,
+    FreeError, HALF, KernelHalfError, ProtectError, ReserveError,
 };
 use faultline_memory::{Access, NewMemoryError, Refusal};
 use x86_64::{PhysAddr, VirtAddr};
@@ -187,6 +187,22 @@ fn a_reservation_and_a_page_with_a_frame_of_its_own() {
         (
             &BackError::OutOfFrames(SHORTAGE),
             "the way to the page needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
+        ),
+    ]);
+}
+
+#[test]
+fn a_fork() {
+    assert_words([
+        (
+            &ForkError::OutOfFrames(SHORTAGE),
+            "the copy needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
+        ),
+        (
+            &ForkError::TooManyOwners {
+                frame: PhysAddr::new(0x7000),
+            },
+            "the frame 0x7000 has 4294967295 owners already, and more cannot be counted",
         ),
     ]);
 }

@@ -1,13 +1,12 @@
 //! What others got wrong about shared pages, each with its numbers.
 
 use faultline_memory::paging::LeafSize;
-use faultline_memory::space::{Backing, ForkError, Request, Rights};
+use faultline_memory::space::{Backing, Request, Rights};
 use faultline_memory::{Access, Outcome, Refusal};
 
 use super::fork::{BASE, forked, owners};
 use crate::common::machine::Machine;
 use crate::common::operations::{BIG, LOW, PAGE, at};
-use crate::common::snapshot::Snapshot;
 
 #[test]
 fn a_page_that_is_shared_already_keeps_its_right_to_be_written() {
@@ -97,56 +96,4 @@ fn a_shared_large_page_is_split_by_a_write_and_taken_over_whole() {
     assert_eq!(machine.leaf_size(LOW, BASE), BIG);
     assert_eq!(machine.counts().private, 512);
     machine.check();
-}
-
-/// Gives an operation 0, 1, 2, ... frames until it has enough; each failure
-/// changes nothing. Returns how many it needed.
-fn needed(machine: &mut Machine, mut operation: impl FnMut(&mut Machine) -> bool) -> u64 {
-    for left in 0.. {
-        machine.limit(left);
-        let before = Snapshot::of(machine);
-        if operation(machine) {
-            machine.check();
-            return left;
-        }
-        machine.check();
-        before.assert_unchanged(&Snapshot::of(machine), "too few frames");
-    }
-    unreachable!()
-}
-
-#[test]
-fn a_fork_with_too_few_frames_changes_nothing() {
-    let mut machine = Machine::new();
-    let small = Request::new(4 * PAGE, Backing::Demand);
-    machine.allocate(LOW, small.placement(at(BASE)));
-    let large = Request::new(BIG, Backing::Immediate);
-    machine.allocate(LOW, large.placement(at(BASE + BIG)));
-    machine.write(BASE, 1).expect("writable");
-    let start = x86_64::VirtAddr::new(BASE + PAGE);
-    let kept = machine.with(LOW, |space, memory| space.reserve(start, PAGE, memory));
-    assert_eq!(kept, Ok(1));
-    let fork = |machine: &mut Machine| match machine.try_fork(0) {
-        Ok(_) => true,
-        Err(ForkError::OutOfFrames) => false,
-        Err(error) => panic!("{error}"),
-    };
-    // Root, three tables, records, a reserved page; two tables of counters and
-    // three above them.
-    assert_eq!(needed(&mut machine, fork), 1 + 3 + 1 + 1 + 5);
-    // The next one finds the counters there.
-    assert_eq!(needed(&mut machine, fork), 1 + 3 + 1 + 1);
-}
-
-#[test]
-fn a_copy_with_too_few_frames_changes_nothing() {
-    for (size, frames) in [(PAGE, 1), (BIG, 2)] {
-        let mut machine = Machine::new();
-        let request = Request::new(size, Backing::Immediate);
-        machine.allocate(LOW, request.placement(at(BASE)));
-        machine.fork(0);
-        let write = |machine: &mut Machine| machine.write(BASE, 1).is_ok();
-        assert_eq!(needed(&mut machine, write), frames);
-        assert_eq!(machine.outcome(), Some(Outcome::SharedCopy));
-    }
 }

@@ -16,7 +16,8 @@ fn assert_as_counted(others: &[&Space]) {
             (FrameState::Table, counts.tables),
             (FrameState::Zero, 1),
             (FrameState::Private, counts.private),
-            (FrameState::Kernel, counts.kernel + counts.shared),
+            (FrameState::Shared, counts.shared),
+            (FrameState::Kernel, counts.kernel),
             (FrameState::Borrowed, borrowed),
         ];
         for (state, count) in expected {
@@ -39,6 +40,24 @@ fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
     assert_eq!(private(&[&other]) - private(&[]), 5);
     assert_eq!(other.free(region.base, memory), Ok(5));
     spaces::destroy(other);
+}
+
+#[test_case]
+fn a_frame_that_two_spaces_share_is_one_frame_of_its_block() {
+    let memory = spaces::memory();
+    let mut parent = spaces::create().expect("a frame");
+    let request = Request::new(5 * FRAME, Backing::Immediate);
+    parent.allocate(request, memory).expect("frames enough");
+    let child = parent.fork(memory).expect("frames enough");
+    assert_as_counted(&[&parent, &child]);
+    let shared = || with(&[], |blocks| blocks.total(FrameState::Shared));
+    assert_eq!(shared(), 5);
+    spaces::destroy(parent);
+    assert_as_counted(&[&child]);
+    assert_eq!(shared(), 5);
+    spaces::destroy(child);
+    assert_as_counted(&[]);
+    assert_eq!(shared(), 0);
 }
 
 #[test_case]

@@ -42,7 +42,7 @@ pub(crate) use record::Record;
 
 use crate::direct_map::DirectMap;
 use crate::frames::{Frames, OutOfFrames};
-use link::Link;
+use link::{Inner, Leaf, Link};
 use room::Wanted;
 use spares::Spares;
 use tree::Tree;
@@ -168,6 +168,17 @@ impl Regions {
             root.map_or(1, |root| root.splits(*base, bases.len()))
         };
         bases.iter().map(splits).sum()
+    }
+
+    /// Nodes that so many regions take which are inserted by address.
+    pub(crate) fn nodes_in_order(len: u64) -> u64 {
+        let mut row = len.div_ceil(Leaf::CAPACITY as u64);
+        let mut nodes = row;
+        while row > 1 {
+            row = row.div_ceil(Inner::CAPACITY as u64);
+            nodes += row;
+        }
+        nodes
     }
 
     /// Gives the frames back that hold no regions.
