@@ -13,11 +13,11 @@ use alloc::vec;
 use common::{
     NOTHING, PAGE, allocate, audit, cost, counts, flags, free, pages_at, physical, read, write,
 };
-use kernel::account::meter::measure;
+use kernel::account::meter::{Cost, measure};
 use kernel::cpu::access;
 use kernel::spaces;
-use memory::Space;
-use memory::space::{Backing, Request};
+use memory::space::{Backing, Region, Request};
+use memory::{Outcome, Space};
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::PageTableFlags;
@@ -169,4 +169,102 @@ fn the_stack_can_be_used_across_a_change_of_spaces() {
     assert_eq!(unsafe { access::read_byte(place) }, 0x5a);
     let other = spaces::load(old);
     spaces::destroy(other);
+}
+
+/// A region of so many pages, each written with its number, and a copy of the
+/// space that is loaded.
+fn forked(pages: u64) -> (Region, Space) {
+    let region = allocate(pages_at(BASE, pages, Backing::Demand));
+    (0..pages).for_each(|page| write(&region, page * PAGE, page as u8));
+    let child = spaces::current(Space::fork).expect("frames enough");
+    (region, child)
+}
+
+/// How often each became of a fault so far: a shared copy, a take-over.
+fn shared_writes() -> [u64; 2] {
+    let outcomes = [Outcome::SharedCopy, Outcome::TakenOver];
+    spaces::memory().fault_log(|log| outcomes.map(|outcome| log.count(outcome)))
+}
+
+#[test_case]
+fn a_fork_takes_tables_and_a_record_and_no_page() {
+    let before = counts();
+    let ((region, child), _) = measure(|| forked(16));
+    let (second, measured) = measure(|| spaces::current(Space::fork).expect("frames enough"));
+    let record = 1;
+    assert_eq!(
+        measured.cost,
+        Cost {
+            records: record,
+            ..cost(0, 0, 4)
+        }
+    );
+    assert_eq!(counts().shared, before.shared + 16);
+    let first = physical(region.base).expect("mapped");
+    assert_eq!(spaces::memory().owners(first), 3);
+    spaces::audit(&[&child, &second]).expect("every invariant holds");
+    assert_eq!(spaces::destroy(child) + spaces::destroy(second), 0);
+    assert_eq!(spaces::memory().owners(first), 1);
+    assert_eq!(free(&region), 16);
+    assert_eq!(counts(), before);
+}
+
+#[test_case]
+fn the_first_that_writes_gets_a_copy_and_the_last_owner_keeps_the_page() {
+    let (region, child) = forked(2);
+    let shared = physical(region.base);
+    let [copies, taken] = shared_writes();
+    let parent = spaces::load(child);
+    let (_, measured) = measure(|| write(&region, 5, 0xbb));
+    assert_eq!(measured.cost, cost(1, 1, 0));
+    assert_ne!(physical(region.base), shared);
+    assert_eq!((read(&region, 5), read(&region, PAGE)), (0xbb, 1));
+    let child = spaces::load(parent);
+    spaces::audit(&[&child]).expect("every invariant holds");
+    let (byte, measured) = measure(|| read(&region, 5));
+    assert_eq!((byte, measured.cost), (0, NOTHING));
+    let (_, measured) = measure(|| write(&region, 5, 0xaa));
+    assert_eq!(measured.cost, cost(1, 0, 0));
+    assert_eq!(physical(region.base), shared);
+    assert_eq!(shared_writes(), [copies + 1, taken + 1]);
+    let (_, measured) = measure(|| write(&region, 6, 0xaa));
+    assert_eq!(measured.cost, NOTHING);
+    spaces::audit(&[&child]).expect("every invariant holds");
+    assert_eq!(spaces::destroy(child), 1);
+    assert_eq!(free(&region), 2);
+}
+
+#[test_case]
+fn a_parent_that_is_destroyed_first_leaves_its_pages_to_the_child() {
+    let before = counts();
+    let outer = spaces::load(create());
+    let (region, child) = forked(3);
+    let parent = spaces::load(child);
+    assert_eq!(spaces::destroy(parent), 0);
+    spaces::audit(&[&outer]).expect("every invariant holds");
+    let (_, measured) = measure(|| (0..3).for_each(|page| write(&region, page * PAGE + 1, 9)));
+    assert_eq!(measured.cost, cost(3, 0, -4));
+    assert_eq!((0..3).map(|page| read(&region, page * PAGE)).sum::<u8>(), 3);
+    let child = spaces::load(outer);
+    assert_eq!(spaces::destroy(child), 3);
+    assert_eq!(counts(), before);
+    audit();
+}
+
+#[test_case]
+fn a_parent_that_has_a_page_cached_as_writable_faults_after_the_fork() {
+    let region = allocate(pages_at(BASE, 1, Backing::Demand));
+    write(&region, 0, 1);
+    let (child, measured) = measure(|| {
+        let child = spaces::current(Space::fork).expect("frames enough");
+        write(&region, 0, 2);
+        child
+    });
+    assert_eq!(measured.cost.faults, 1);
+    let mut byte = [0];
+    let mut child = child;
+    let read_there = child.read(region.base, &mut byte, spaces::memory());
+    assert_eq!((read_there, byte), (Ok(()), [1]));
+    spaces::destroy(child);
+    assert_eq!(free(&region), 1);
 }

@@ -20,7 +20,7 @@ const KEPT: usize = 16;
 pub struct Cost {
     /// Faults taken.
     pub faults: u64,
-    /// Private frames: the memory behind the pages.
+    /// Private and shared frames: the memory behind the pages.
     pub frames: i64,
     /// Frames that hold page tables.
     pub tables: i64,
@@ -96,7 +96,7 @@ fn drain() -> Option<Event> {
 #[derive(Clone, Copy)]
 struct Reading {
     faults: u64,
-    private: u64,
+    pages: u64,
     tables: u64,
     kernel: u64,
 }
@@ -107,7 +107,7 @@ impl Reading {
         let counts = memory.counts();
         Self {
             faults: memory.fault_log(|log| log.faults()),
-            private: counts.private,
+            pages: counts.private + counts.shared,
             tables: counts.tables,
             kernel: counts.kernel,
         }
@@ -116,7 +116,7 @@ impl Reading {
     fn since(self, before: Self) -> Cost {
         Cost {
             faults: self.faults - before.faults,
-            frames: self.private.cast_signed() - before.private.cast_signed(),
+            frames: self.pages.cast_signed() - before.pages.cast_signed(),
             tables: self.tables.cast_signed() - before.tables.cast_signed(),
             records: self.kernel.cast_signed() - before.kernel.cast_signed(),
         }
