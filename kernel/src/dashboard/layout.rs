@@ -36,7 +36,7 @@ pub(super) const FAULT_LINES: u32 = 7;
 /// Lines of text above the path.
 pub(super) const PATH_LINES: u32 = 7;
 /// Height of the tables that the path goes through.
-pub(super) const TABLE_HEIGHT: u32 = 56;
+pub(super) const TABLE_HEIGHT: u32 = 44;
 /// Width of the addresses left of the map.
 pub(super) const ADDRESSES: u32 = 12 * CHARACTER_WIDTH;
 
@@ -45,6 +45,8 @@ const FAULTS_HEIGHT: u32 = TITLE + FAULT_LINES * LINE;
 const PATH_HEIGHT: u32 = TITLE + PATH_LINES * LINE + 4 + TABLE_HEIGHT;
 const LEAST_REGIONS: u32 = TITLE + 6 * LINE;
 const LEAST_TEXT: u32 = 2 * GAP + 18 * CHARACTER_HEIGHT;
+/// Beside the map there is room for both.
+const _: () = assert!(FAULTS_HEIGHT + GAP + PATH_HEIGHT + GAP <= MAP_HEIGHT);
 /// Five columns of eleven characters.
 const LEAST_PATH_WIDTH: u32 = 5 * 11 * CHARACTER_WIDTH;
 /// A map with blocks of eight pixels.

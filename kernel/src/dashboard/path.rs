@@ -27,6 +27,7 @@ use super::colors;
 use super::layout::{LINE, TITLE};
 use super::piece::{COLUMNS, PIECES, Piece, pieces, table, width};
 use crate::console::{CHARACTER_WIDTH, Canvas, INK};
+use crate::picture::FrameState;
 use crate::spaces;
 
 /// Characters of the longest title of a table.
@@ -49,7 +50,8 @@ pub(super) struct Path {
 struct Found {
     event: Event,
     walk: Walk,
-    zero: PhysAddr,
+    /// What the frame is in which the walk ends.
+    frame: Option<FrameState>,
 }
 
 impl Path {
@@ -73,11 +75,11 @@ impl Path {
     /// Reads the last event, and walks to its address.
     pub(super) fn gather(&mut self) {
         let memory = spaces::memory();
-        let zero = memory.zero_frame().start_address();
         self.found = memory.fault_log(|log| log.last()).map(|event| {
             let address = event.fault.address;
             let walk = spaces::look(address, |half| half.walk(address));
-            Found { event, walk, zero }
+            let frame = walk.physical().map(state_of);
+            Found { event, walk, frame }
         });
     }
 
@@ -103,7 +105,7 @@ impl Path {
 
     /// Draws marks and lines, and paper where they no longer are.
     fn draw_path(&mut self, canvas: &mut Canvas<'_>, area: Rectangle, found: &Found) {
-        let pieces = pieces(&found.walk, found.zero);
+        let pieces = pieces(&found.walk, found.frame);
         let (old, new) = (&self.pieces, &pieces);
         let changed = || old.iter().zip(new).filter(|(old, new)| old != new);
         for (old, _) in changed() {
@@ -234,5 +236,17 @@ impl fmt::Display for Target {
             EntryKind::Leaf(start, size) => write!(f, "{size} {start:#x}"),
             EntryKind::Unused | EntryKind::Reserved | EntryKind::Unknown(_) => Ok(()),
         }
+    }
+}
+
+/// What the frame of a page is.
+fn state_of(physical: PhysAddr) -> FrameState {
+    let memory = spaces::memory();
+    if physical.align_down(4096_u64) == memory.zero_frame().start_address() {
+        FrameState::Zero
+    } else if memory.owners(physical) > 0 {
+        FrameState::Shared
+    } else {
+        FrameState::Private
     }
 }

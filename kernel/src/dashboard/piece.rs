@@ -5,7 +5,6 @@
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 use memory::paging::Walk;
-use x86_64::PhysAddr;
 
 use super::colors;
 use super::layout::{LINE, PATH_LINES, TABLE_HEIGHT, TITLE};
@@ -41,7 +40,7 @@ pub(super) enum Piece {
     },
     /// The frame.
     Frame {
-        is_zero: bool,
+        state: FrameState,
     },
 }
 
@@ -75,12 +74,7 @@ impl Piece {
                 let end = table(area, to).top_left + Point::new(-2, 1);
                 canvas.line(start, end, or_paper(colors::PATH));
             }
-            Self::Frame { is_zero } => {
-                let state = if is_zero {
-                    FrameState::Zero
-                } else {
-                    FrameState::Private
-                };
+            Self::Frame { state } => {
                 let frame = table(area, FRAME);
                 let inside = Rectangle::new(
                     frame.top_left + Point::new(1, 1),
@@ -92,8 +86,8 @@ impl Piece {
     }
 }
 
-/// The path in pieces: four marks, four lines and the frame.
-pub(super) fn pieces(walk: &Walk, zero: PhysAddr) -> [Piece; PIECES] {
+/// The path in pieces: four marks, four lines and the frame, if it ends in one.
+pub(super) fn pieces(walk: &Walk, frame: Option<FrameState>) -> [Piece; PIECES] {
     let mut pieces = [Piece::Nothing; PIECES];
     let mut steps = walk.steps().peekable();
     while let Some(step) = steps.next() {
@@ -113,9 +107,8 @@ pub(super) fn pieces(walk: &Walk, zero: PhysAddr) -> [Piece; PIECES] {
             pieces[table as usize + 4] = Piece::Line { table, y, to };
         }
     }
-    if let Some(physical) = walk.physical() {
-        let is_zero = physical.align_down(4096_u64) == zero;
-        pieces[PIECES - 1] = Piece::Frame { is_zero };
+    if let Some(state) = frame {
+        pieces[PIECES - 1] = Piece::Frame { state };
     }
     pieces
 }
