@@ -53,7 +53,7 @@ fn zero(bench: &Bench) -> Result<(), Cancelled> {
 }
 
 /// [`SAMPLES`] pages that [`make_tables`] left alone.
-fn small_pages(region: &Region) -> impl Iterator<Item = Low> + '_ {
+pub(super) fn small_pages(region: &Region) -> impl Iterator<Item = Low> + '_ {
     (0..)
         .filter(|index| index % 512 != 0)
         .map(|index| page(region, index))

@@ -16,6 +16,7 @@
 //! In the book: chapter 10, `docs/10-measuring.md`.
 
 mod faults;
+mod forks;
 mod many;
 mod operations;
 mod place;
@@ -47,6 +48,7 @@ pub fn run() -> Result<(), Cancelled> {
     faults::others(&bench)?;
     many::run(&bench)?;
     operations::run(&bench)?;
+    forks::run(&bench)?;
     if part != Some("memory") {
         screen::run(&bench)?;
     }
