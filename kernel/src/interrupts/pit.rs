@@ -49,6 +49,8 @@ fn read_count() -> u16 {
 
 /// Lets the timer's interrupts come.
 pub fn start() {
+    // Before the timer is in use.
+    tsc_frequency();
     command(BOTH_BYTES | RATE_GENERATOR);
     write_count(COUNTS);
 }
