@@ -25,9 +25,7 @@ use memory::Fault;
 use x86_64::VirtAddr;
 use x86_64::instructions::interrupts;
 use x86_64::instructions::segmentation::{DS, ES, FS, GS, Segment};
-use x86_64::registers::model_specific::{
-    Efer, EferFlags, FsBase, GsBase, LStar, SFMask, Star,
-};
+use x86_64::registers::model_specific::{Efer, EferFlags, FsBase, GsBase, LStar, SFMask, Star};
 use x86_64::registers::rflags::RFlags;
 use x86_64::structures::gdt::SegmentSelector;
 

@@ -81,7 +81,11 @@ fn by_apic() -> Result<Controller, RouteError> {
         // SAFETY: the firmware's tables say where the registers lie, and nobody
         // uses them but this module; the vector's stub takes no error code.
         unsafe { io_apic::route(&route, vector, local.id()) }?;
-        let name = if vector == SERIAL_VECTOR { "serial" } else { "timer" };
+        let name = if vector == SERIAL_VECTOR {
+            "serial"
+        } else {
+            "timer"
+        };
         log::info!(
             "{name} line: {} of the I/O APIC at {:#x}",
             route.input,

@@ -208,7 +208,10 @@ impl Processes {
     /// The spaces of all that are not loaded, and the one that was before the
     /// processes: what an audit has to know.
     pub fn spaces(&self) -> impl Iterator<Item = &Space> {
-        let kept = self.table.iter().filter_map(|process| process.space.as_ref());
+        let kept = self
+            .table
+            .iter()
+            .filter_map(|process| process.space.as_ref());
         kept.chain(&self.home)
     }
 
@@ -223,7 +226,11 @@ impl Drop for Processes {
     /// Ends all of them; what was loaded before the first is loaded again.
     fn drop(&mut self) {
         self.load_home();
-        for space in self.table.iter_mut().filter_map(|process| process.space.take()) {
+        for space in self
+            .table
+            .iter_mut()
+            .filter_map(|process| process.space.take())
+        {
             spaces::destroy(space);
         }
     }

@@ -25,7 +25,11 @@ pub(super) fn write([descriptor, bytes, count, ..]: [u64; 6]) -> Result<u64, Err
             break;
         }
         let is_last = there < wanted || written + there as u64 == count;
-        let whole = if is_last { there } else { whole_characters(&chunk[..there]) };
+        let whole = if is_last {
+            there
+        } else {
+            whole_characters(&chunk[..there])
+        };
         console::print(format_args!("{}", Lossy(&chunk[..whole])));
         written += whole as u64;
     }
