@@ -189,7 +189,7 @@ impl fmt::Display for Whereabouts {
 }
 
 /// A region in one phrase.
-struct Named(Region);
+pub(crate) struct Named(pub(crate) Region);
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -58,6 +58,7 @@ pub mod monitor;
 pub mod panic;
 pub mod physical;
 pub mod picture;
+pub mod process;
 pub mod report;
 pub mod spaces;
 pub mod stack;

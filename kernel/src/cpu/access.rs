@@ -5,7 +5,8 @@
 //! changes by faults, which the compiler knows nothing of.
 //!
 //! [`read_byte`] and [`write_byte`] must be allowed: refused, they end the
-//! machine. [`try_read`] and [`try_fill`] may go wrong: a table names their
+//! machine. [`try_read`], [`try_fill`], [`read_program`] and
+//! [`write_program`] may go wrong: a table names their
 //! one faulting instruction and the place where it goes on after a refusal. It
 //! is asked on the way to a report, so a fault that is resolved pays nothing.
 
@@ -13,9 +14,11 @@ use core::arch::{asm, naked_asm};
 
 use memory::Fault;
 use x86_64::VirtAddr;
+use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::structures::idt::PageFaultErrorCode;
 
 use super::exception::ExceptionContext;
+use super::ring3;
 use super::vector::Vector;
 
 /// Why the processor did not make an access.
@@ -46,13 +49,17 @@ struct Recovery {
 }
 
 /// The instructions that may be refused: the first ones of these routines.
-static RECOVERY: [Recovery; 2] = [
+static RECOVERY: [Recovery; 3] = [
     Recovery {
         instruction: load,
         landing: refused,
     },
     Recovery {
         instruction: store,
+        landing: refused,
+    },
+    Recovery {
+        instruction: copy,
         landing: refused,
     },
 ];
@@ -69,7 +76,13 @@ unsafe extern "sysv64" fn store() {
     naked_asm!("rep stosb", "ret")
 }
 
-/// Where both go on when refused: RCX is the number of bytes that are left, and
+/// Copies RCX bytes from RSI to RDI; the registers move with each byte.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn copy() {
+    naked_asm!("rep movsb", "ret")
+}
+
+/// Where they go on when refused: RCX is the number of bytes that are left, and
 /// [`recover`] has put the reason into RDX, RSI and R8.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn refused() {
@@ -177,6 +190,70 @@ pub unsafe fn try_fill(address: u64, count: u64, byte: u8) -> Result<(), Stopped
     Err(Stopped {
         done: count - left,
         why: why(store, vector, cr2, error_code),
+    })
+}
+
+/// Reads a program's memory at `address`; returns how many bytes could be read.
+#[must_use]
+pub fn read_program(address: u64, into: &mut [u8]) -> usize {
+    let count = programs_part(address, into.len());
+    // SAFETY: the bytes from `address` on lie in the low half.
+    let result = unsafe { try_copy(address, into.as_mut_ptr().expose_provenance() as u64, count) };
+    result.map_or_else(|stopped| stopped.done, |()| count) as usize
+}
+
+/// Writes to a program's memory at `address`; returns how many bytes could be
+/// written.
+#[must_use]
+pub fn write_program(address: u64, from: &[u8]) -> usize {
+    let count = programs_part(address, from.len());
+    // SAFETY: as above.
+    let result = unsafe { try_copy(from.as_ptr().expose_provenance() as u64, address, count) };
+    result.map_or_else(|stopped| stopped.done, |()| count) as usize
+}
+
+/// How many of so many bytes from `address` on lie in the low half.
+fn programs_part(address: u64, length: usize) -> u64 {
+    ring3::END.saturating_sub(address).min(length as u64)
+}
+
+/// Copies `count` bytes, of which one side is a program's memory: SMAP lets the
+/// kernel at it for as long as this runs (Intel SDM vol. 3A, 4.6).
+///
+/// # Safety
+///
+/// - The kernel's side may be read, or written, and is mapped.
+/// - The program's side lies in the low half, where no Rust value stands.
+unsafe fn try_copy(from: u64, to: u64, count: u64) -> Result<(), Stopped> {
+    let is_kept_out = Cr4::read().contains(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION);
+    let (left, vector, cr2, error_code): (u64, u64, u64, u64);
+    if is_kept_out {
+        // SAFETY: a processor with SMAP has the instruction.
+        unsafe { asm!("stac", options(nostack)) };
+    }
+    // SAFETY: the caller vouches for the bytes; the routine changes the
+    // registers named here. The direction flag is clear, as always in Rust.
+    unsafe {
+        asm!(
+            "call {copy}",
+            copy = sym copy,
+            inlateout("rdi") to => _,
+            inlateout("rsi") from => cr2,
+            inlateout("rcx") count => left,
+            lateout("rdx") vector,
+            lateout("r8") error_code,
+        );
+    }
+    if is_kept_out {
+        // SAFETY: as above.
+        unsafe { asm!("clac", options(nostack)) };
+    }
+    if left == 0 {
+        return Ok(());
+    }
+    Err(Stopped {
+        done: count - left,
+        why: why(copy, vector, cr2, error_code),
     })
 }
 

@@ -4,6 +4,8 @@
 //! [`Handlers::exception`]. A page fault saves only what a call may change and
 //! calls [`Handlers::page_fault`]; when that refuses it, the registers are put
 //! back and the fault goes the common way, so that its report has them all.
+//! The timer's interrupt goes the common way, too: a program that it stops has
+//! to be continued from every register.
 //!
 //! The stubs know nothing of the layers above: they are made for the type that
 //! implements [`Handlers`], and call its functions directly.
@@ -17,6 +19,7 @@
 )]
 
 use super::exception::{ExceptionContext, PageFaultContext};
+use super::idt::TIMER_VECTOR;
 use super::vector::Vector;
 use core::arch::naked_asm;
 use x86_64::VirtAddr;
@@ -32,7 +35,8 @@ pub unsafe trait Handlers {
     /// [`exception`](Self::exception).
     extern "sysv64" fn page_fault(context: &PageFaultContext) -> Answer;
 
-    /// Every other exception. When it returns, the context's registers are loaded.
+    /// Every other exception, and the timer's interrupt. When it returns, the
+    /// context's registers are loaded.
     extern "sysv64" fn exception(context: &mut ExceptionContext);
 
     /// The interrupt of the serial port.
@@ -99,6 +103,8 @@ pub struct Stubs {
     pub(super) exceptions: [Stub; 32],
     /// Of the serial port's interrupt.
     pub(super) serial: Stub,
+    /// Of the timer's interrupt.
+    pub(super) timer: Stub,
     /// Of an interrupt that went away before it was taken.
     pub(super) spurious: Stub,
 }
@@ -144,6 +150,7 @@ impl Stubs {
                 Stub(without_code::<H, 31>),
             ],
             serial: Stub(serial_interrupt::<H>),
+            timer: Stub(without_code::<H, TIMER_VECTOR>),
             spurious: Stub(spurious_interrupt),
         }
     }
@@ -293,8 +300,8 @@ unsafe extern "sysv64" fn page_fault<H: Handlers>() {
     )
 }
 
-/// The interrupt of the serial port. It comes only while the kernel halts. The
-/// stack at the call:
+/// The interrupt of the serial port. It comes only while the kernel halts or a
+/// program runs. The stack at the call:
 ///
 /// ```text
 ///   rsp+80..120  rip, cs, rflags, rsp, ss   pushed by the processor

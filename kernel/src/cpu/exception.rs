@@ -9,7 +9,11 @@ use memory::Fault;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::PageFaultErrorCode;
 
+use super::idt::TIMER_VECTOR;
 use super::vector::Vector;
+
+/// The bits of a code selector that are the ring: 3 is a program's.
+const RING: u64 = 0b11;
 
 /// An exception with every register, as the common path of the stubs leaves it.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +49,51 @@ pub struct ExceptionContext {
 }
 
 impl ExceptionContext {
+    /// A context without an exception: every register is 0.
+    pub(super) const EMPTY: Self = Self {
+        cr2: 0,
+        r15: 0,
+        r14: 0,
+        r13: 0,
+        r12: 0,
+        r11: 0,
+        r10: 0,
+        r9: 0,
+        r8: 0,
+        rbp: 0,
+        rdi: 0,
+        rsi: 0,
+        rdx: 0,
+        rcx: 0,
+        rbx: 0,
+        rax: 0,
+        vector: 0,
+        error_code: 0,
+        rip: 0,
+        cs: 0,
+        rflags: 0,
+        rsp: 0,
+        ss: 0,
+    };
+
+    /// Whether it is no exception, but the timer's interrupt.
+    #[must_use]
+    pub const fn is_timer(&self) -> bool {
+        self.vector == TIMER_VECTOR as u64
+    }
+
+    /// Whether a program in ring 3 was interrupted, not the kernel.
+    #[must_use]
+    pub const fn is_programs(&self) -> bool {
+        self.cs & RING == RING
+    }
+
+    /// Makes it a general protection exception, as it comes without a selector to blame.
+    pub(super) const fn set_general_protection(&mut self) {
+        self.vector = Vector::GENERAL_PROTECTION.number() as u64;
+        self.error_code = 0;
+    }
+
     /// Which exception it is.
     #[must_use]
     pub const fn vector(&self) -> Vector {
@@ -166,6 +215,14 @@ pub struct PageFaultContext {
     pub rflags: u64,
     pub rsp: u64,
     pub ss: u64,
+}
+
+impl PageFaultContext {
+    /// Whether a program in ring 3 was interrupted, not the kernel.
+    #[must_use]
+    pub const fn is_programs(&self) -> bool {
+        self.cs & RING == RING
+    }
 }
 
 impl fmt::Display for PageFaultContext {

@@ -5,15 +5,18 @@
 //! a vector without a gate is a #GP that names it.
 
 use super::entry::Stubs;
+use super::vector::Vector;
 use crate::stack::ExceptionStack;
 use spin::Once;
-use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::idt::{Entry, HandlerFunc};
+use x86_64::{PrivilegeLevel, VirtAddr};
 
 /// The first vector behind the exceptions; the 8259s' sixteen lines come here.
 pub const FIRST_INTERRUPT: u8 = 32;
+/// The vector of the timer's line, IRQ 0.
+pub const TIMER_VECTOR: u8 = FIRST_INTERRUPT;
 /// The vector of the serial port's line, IRQ 4.
 pub const SERIAL_VECTOR: u8 = FIRST_INTERRUPT + 4;
 /// Where the local APIC delivers an interrupt that went away again.
@@ -32,6 +35,10 @@ fn table(stubs: &Stubs) -> Table {
         // context with or without an error code as the processor pushes it, and
         // leaves with IRETQ.
         let options = unsafe { gate.set_handler_addr(stub.address()) };
+        if vector == usize::from(Vector::BREAKPOINT.number()) {
+            // INT3 is no privileged instruction.
+            options.set_privilege_level(PrivilegeLevel::Ring3);
+        }
         let stack = match vector {
             2 => ExceptionStack::Nmi,
             8 => ExceptionStack::DoubleFault,
@@ -43,6 +50,7 @@ fn table(stubs: &Stubs) -> Table {
     }
     let interrupts = [
         (SERIAL_VECTOR, stubs.serial),
+        (TIMER_VECTOR, stubs.timer),
         (SPURIOUS_VECTOR, stubs.spurious),
         (PIC_SPURIOUS_VECTORS[0], stubs.spurious),
         (PIC_SPURIOUS_VECTORS[1], stubs.spurious),

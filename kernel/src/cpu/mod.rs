@@ -8,9 +8,11 @@ pub mod control;
 pub mod descriptors;
 pub mod entry;
 pub mod exception;
+pub mod extended;
 pub mod features;
 pub mod fw_cfg;
 pub mod idt;
+pub mod ring3;
 pub mod switch;
 pub mod tlb;
 pub mod tsc;
@@ -21,11 +23,13 @@ use entry::Stubs;
 use memory::Features;
 
 /// Loads the descriptors, leads every exception to its stub, switches on what
-/// protects memory, and says what this processor can do.
+/// protects memory and what programs use, and says what this processor can do.
 pub fn init(stubs: &Stubs) -> Features {
     descriptors::load();
     idt::load(stubs);
     let features = features::detect();
     control::enable(&features);
+    extended::enable();
+    ring3::enable();
     features
 }

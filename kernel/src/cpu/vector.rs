@@ -14,6 +14,8 @@ impl Vector {
         Self(pushed as u8 & 31)
     }
 
+    /// The non-maskable interrupt.
+    pub const NMI: Self = Self(2);
     /// #BP, from INT3.
     pub const BREAKPOINT: Self = Self(3);
     /// #DF: an exception could not be delivered.
@@ -24,6 +26,8 @@ impl Vector {
     pub const GENERAL_PROTECTION: Self = Self(13);
     /// #PF: no translation for an access.
     pub const PAGE_FAULT: Self = Self(14);
+    /// #MC: the hardware is broken.
+    pub const MACHINE_CHECK: Self = Self(18);
 
     /// The number, 0 to 31.
     #[must_use]

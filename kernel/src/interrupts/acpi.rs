@@ -1,4 +1,4 @@
-//! What the firmware says about the serial port's interrupt: RSDP, MADT, overrides.
+//! What the firmware says about the lines of the ISA bus: RSDP, MADT, overrides.
 //!
 //! An ISA line is wired to the I/O APIC input of the same number, active high
 //! and edge-triggered, unless an override of the MADT says otherwise (ACPI
@@ -11,11 +11,11 @@ use acpi::{AcpiHandler, AcpiTables, PhysicalMapping};
 use memory::paging::Cache;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::{RouteError, SERIAL_IRQ};
+use super::RouteError;
 use crate::boot;
 use crate::spaces::{self, Mapping};
 
-/// How the serial port's line comes to the processor.
+/// How a line comes to the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Route {
     /// The registers of the I/O APIC that the line is wired to.
@@ -28,8 +28,8 @@ pub(super) struct Route {
     pub(super) level_triggered: bool,
 }
 
-/// Looks the route of the serial port's line up.
-pub(super) fn serial_route() -> Result<Route, RouteError> {
+/// Looks the route of a line of the ISA bus up.
+pub(super) fn route(irq: u8) -> Result<Route, RouteError> {
     let rsdp = boot::info().rsdp.ok_or(RouteError::NoRsdp)?;
     // SAFETY: the boot loader found the RSDP at this physical address, and
     // `Window` maps what the tables name.
@@ -38,10 +38,10 @@ pub(super) fn serial_route() -> Result<Route, RouteError> {
     let madt = tables.find_table::<Madt>().map_err(RouteError::Tables)?;
     let madt = madt.get();
 
-    let (mut line, mut flags) = (u32::from(SERIAL_IRQ), 0);
+    let (mut line, mut flags) = (u32::from(irq), 0);
     for entry in madt.entries() {
         match entry {
-            MadtEntry::InterruptSourceOverride(entry) if entry.irq == SERIAL_IRQ => {
+            MadtEntry::InterruptSourceOverride(entry) if entry.irq == irq => {
                 (line, flags) = (entry.global_system_interrupt, entry.flags);
             }
             _ => {}

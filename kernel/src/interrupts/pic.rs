@@ -3,7 +3,6 @@
 use pic8259::ChainedPics;
 use spin::Mutex;
 
-use super::SERIAL_IRQ;
 use crate::cpu::idt::FIRST_INTERRUPT;
 
 // SAFETY: the vectors from `FIRST_INTERRUPT` on are no exceptions', and nobody
@@ -24,10 +23,12 @@ pub(super) fn mask_all() {
     }
 }
 
-/// Lets the serial port's line through.
-pub(super) fn unmask_serial() {
-    // SAFETY: its vector has a handler.
-    unsafe { PICS.lock().write_masks(NONE & !(1 << SERIAL_IRQ), NONE) };
+/// Lets the lines of these vectors through, of the first controller.
+pub(super) fn unmask(vectors: &[u8]) {
+    let lines = vectors.iter().map(|vector| 1 << (vector - FIRST_INTERRUPT));
+    let mask = lines.fold(NONE, |mask, line: u8| mask & !line);
+    // SAFETY: their vectors have handlers.
+    unsafe { PICS.lock().write_masks(mask, NONE) };
 }
 
 /// Lets the next interrupt come.

@@ -39,7 +39,12 @@ pub struct Start {
 }
 
 impl From<&ExceptionContext> for Start {
+    /// Of a program in ring 3 the instruction is all there is: its stack is none
+    /// of the kernel's, and its frame pointer may hold anything.
     fn from(context: &ExceptionContext) -> Self {
+        if context.is_programs() {
+            return Self::program(context.rip);
+        }
         Self {
             rip: context.rip,
             rsp: context.rsp,
@@ -49,6 +54,15 @@ impl From<&ExceptionContext> for Start {
 }
 
 impl Start {
+    /// An instruction of a program, of whose calls nothing is known.
+    const fn program(rip: u64) -> Self {
+        Self {
+            rip,
+            rsp: 0,
+            rbp: 0,
+        }
+    }
+
     /// This very place, in the function that asks.
     #[inline(always)]
     #[must_use]
@@ -137,7 +151,11 @@ fn interrupted_by(by: Interrupted, place: u64, rbp: u64) -> Option<Start> {
             let context: PageFaultContext = value(place + above)?;
             let PageFaultContext { fault, rsp, .. } = context;
             let rip = fault.instruction.as_u64();
-            Some(Start { rip, rsp, rbp })
+            Some(if context.is_programs() {
+                Start::program(rip)
+            } else {
+                Start { rip, rsp, rbp }
+            })
         }
     }
 }

@@ -2,8 +2,9 @@
 //! addresses that it asked for.
 //!
 //! #GP and #SS push no address, so it is worked out from the operands and the
-//! registers. The bytes are read from the kernel's text only, which is mapped
-//! and never written. Nothing here allocates.
+//! registers. The bytes are read from the kernel's text, which is mapped and
+//! never written, or from a program's memory, by accesses that may be refused.
+//! Nothing here allocates.
 
 use core::fmt;
 
@@ -11,13 +12,14 @@ use x86_64::VirtAddr;
 use yaxpeax_x86::long_mode::{InstDecoder, Instruction as Decoded, Opcode, Operand, RegSpec};
 
 use super::backtrace;
+use crate::cpu::access;
 use crate::cpu::exception::ExceptionContext;
 use crate::image;
 
 /// The longest instruction, in bytes (Intel SDM vol. 2A, 2.3.11).
 const LONGEST: u64 = 15;
 
-/// A decoded instruction of the kernel, and the registers at it.
+/// A decoded instruction, and the registers at it.
 pub(super) struct Instruction<'a> {
     decoded: Decoded,
     context: &'a ExceptionContext,
@@ -25,9 +27,12 @@ pub(super) struct Instruction<'a> {
 
 impl<'a> Instruction<'a> {
     /// Decodes the instruction that the context points to. `None` outside of the
-    /// kernel's text, or if the bytes there are none.
+    /// kernel's text or the program's memory, or if the bytes there are none.
     #[must_use]
     pub(super) fn at(context: &'a ExceptionContext) -> Option<Self> {
+        if context.is_programs() {
+            return Self::of_program(context);
+        }
         let start = VirtAddr::try_new(context.rip).ok()?;
         let text = image::text().filter(|text| text.contains(&start))?;
         let length = LONGEST.min(text.end - start) as usize;
@@ -35,6 +40,13 @@ impl<'a> Instruction<'a> {
         // reading as long as it runs, and which nobody writes to.
         let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr::<u8>(), length) };
         let decoded = InstDecoder::default().decode_slice(bytes).ok()?;
+        Some(Self { decoded, context })
+    }
+
+    fn of_program(context: &'a ExceptionContext) -> Option<Self> {
+        let mut bytes = [0; LONGEST as usize];
+        let length = access::read_program(context.rip, &mut bytes);
+        let decoded = InstDecoder::default().decode_slice(&bytes[..length]).ok()?;
         Some(Self { decoded, context })
     }
 
@@ -55,7 +67,7 @@ impl<'a> Instruction<'a> {
     fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
         let operands = (0..self.decoded.operand_count()).map(|index| self.decoded.operand(index));
         let returns = (self.decoded.opcode() == Opcode::RETURN)
-            .then(|| backtrace::word(self.context.rsp))
+            .then(|| self.pushed())
             .flatten();
         operands
             .filter_map(|operand| self.address(operand))
@@ -89,6 +101,18 @@ impl<'a> Instruction<'a> {
                 disp,
             } => Some(plus(value(base)?.wrapping_add(scaled(index, scale)?), disp)),
             _ => None,
+        }
+    }
+
+    /// The word that was pushed last.
+    fn pushed(&self) -> Option<u64> {
+        let rsp = self.context.rsp;
+        if self.context.is_programs() {
+            let mut bytes = [0; 8];
+            let is_there = access::read_program(rsp, &mut bytes) == bytes.len();
+            is_there.then(|| u64::from_le_bytes(bytes))
+        } else {
+            backtrace::word(rsp)
         }
     }
 

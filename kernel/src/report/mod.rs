@@ -2,7 +2,8 @@
 //!
 //! It takes no memory and waits for no lock. Breakpoints are logged and returned
 //! from, and a refused access that has a landing goes on there. Anything else
-//! ends the machine as a refused fault, unless a test announced it (see
+//! ends the machine as a refused fault, unless it was a program's
+//! (see [`program`]), or a test announced it (see
 //! [`testing::expect_report`](crate::testing::expect_report)). An exception
 //! inside a report is described briefly, with the registers of both, and ends the
 //! machine; one inside that ends it silently.
@@ -28,9 +29,10 @@ use crate::cpu::exception::ExceptionContext;
 use crate::cpu::features;
 use crate::cpu::vector::Vector;
 use crate::exit::{ExitStatus, exit};
-use crate::fault::{self, Reason, Whereabouts};
+use crate::fault::{self, Named, Reason, Whereabouts};
 use crate::stack::{self, Stack};
-use crate::{console, println, spaces};
+use crate::{console, print, println, spaces};
+use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use instruction::{Instruction, NonCanonicalRegisters};
 use memory::words::Count;
@@ -58,6 +60,9 @@ pub struct Report<'a> {
 pub type Ending = fn(&Report) -> ExitStatus;
 
 static ENDING: Once<Ending> = Once::new();
+
+/// Regions of a program that are printed; it may have thousands.
+const MOST_REGIONS: usize = 32;
 
 /// Exceptions that are being reported: the second came inside the report of the first.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
@@ -96,6 +101,7 @@ pub(crate) fn exception(context: &mut ExceptionContext) {
         0 => {
             FIRST.call_once(|| *context);
             let report = Report::of(context);
+            println!();
             print(&report);
             let ending = ENDING
                 .get()
@@ -107,6 +113,20 @@ pub(crate) fn exception(context: &mut ExceptionContext) {
         _ => {}
     }
     exit(ExitStatus::RefusedFault)
+}
+
+/// Reports what made a program end, with its own registers and regions. Called
+/// while its space is loaded; returns.
+pub fn program(context: &ExceptionContext, name: fmt::Arguments<'_>) {
+    print!("\n{name}: ");
+    print(&Report::of(context));
+    println!("  regions:");
+    spaces::current(|space, _| {
+        space
+            .regions()
+            .take(MOST_REGIONS)
+            .for_each(|region| println!("    {}", Named(region)));
+    });
 }
 
 impl<'a> Report<'a> {
@@ -134,7 +154,7 @@ impl<'a> Report<'a> {
 
 fn print(report: &Report) {
     let context = report.context;
-    println!("\n{}{}", context.vector(), report.kind);
+    println!("{}{}", context.vector(), report.kind);
     print_instruction(context);
     if context.vector() == Vector::PAGE_FAULT {
         print_page_fault(report);

@@ -1,0 +1,30 @@
+//! Why a system call failed, with Linux's numbers.
+
+/// An error number; the program sees it negated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(u16);
+
+impl Errno {
+    /// EBADF: no such open file.
+    pub const BAD_FILE: Self = Self(9);
+    /// EFAULT: the program may not access this memory.
+    pub const BAD_ADDRESS: Self = Self(14);
+    /// EINVAL: an argument makes no sense.
+    pub const INVALID: Self = Self(22);
+    /// ENOSYS: there is no such system call.
+    pub const NO_SUCH_CALL: Self = Self(38);
+    /// EPERM: not allowed.
+    pub const NOT_PERMITTED: Self = Self(1);
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// What the program finds in RAX.
+    #[must_use]
+    pub const fn as_result(self) -> u64 {
+        (self.0 as u64).wrapping_neg()
+    }
+}

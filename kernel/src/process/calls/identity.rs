@@ -1,0 +1,40 @@
+//! Who a process is, and what machine it runs on.
+
+use super::super::{Processes, user};
+use super::Errno;
+
+/// `getpid()`, and `gettid()` and `set_tid_address(address)`: the number of the
+/// process. The address matters to threads only.
+pub(super) fn getpid(processes: &mut Processes) -> Result<u64, Errno> {
+    Ok(u64::from(processes.running().id))
+}
+
+/// `getppid()`: the number of its parent.
+pub(super) fn getppid(processes: &mut Processes) -> Result<u64, Errno> {
+    Ok(u64::from(processes.running().parent))
+}
+
+/// Bytes of a name in what `uname` tells.
+const NAME: usize = 65;
+
+/// System, host, release, version, machine and domain. Programs look at the
+/// release to find out what system calls there are; it is that of a Linux which
+/// has all of ours.
+const NAMES: [&str; 6] = [
+    "Linux",
+    "faultline",
+    "6.1.0",
+    concat!("Faultline ", env!("CARGO_PKG_VERSION")),
+    "x86_64",
+    "(none)",
+];
+
+/// `uname(names)`
+pub(super) fn uname([names, ..]: [u64; 6]) -> Result<u64, Errno> {
+    let mut bytes = [[0; NAME]; NAMES.len()];
+    for (place, name) in bytes.iter_mut().zip(NAMES) {
+        place[..name.len()].copy_from_slice(name.as_bytes());
+    }
+    user::write_value(names, &bytes)?;
+    Ok(0)
+}

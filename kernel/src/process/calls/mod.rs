@@ -1,0 +1,108 @@
+//! System calls: a subset of Linux's for x86-64, with its numbers, arguments,
+//! results and errors. So a static program runs here and there.
+//!
+//! | file | has |
+//! |---|---|
+//! | `identity` | who a process is, and what machine it runs on |
+//! | `output` | words to the console |
+//! | `process` | the end of a process, its turn, and its segments |
+//! | `time` | clocks, and numbers that cannot be guessed |
+//!
+//! A call is a function that gets [`Processes`], the caller being the one that
+//! runs, and the arguments that it wants; it returns a number or an [`Errno`]. A
+//! call after which another process is to run changes the caller's state.
+
+mod errno;
+mod identity;
+mod output;
+mod process;
+mod time;
+
+pub use errno::Errno;
+
+use heapless::LinearMap;
+
+use super::Processes;
+
+/// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
+mod number {
+    pub(super) const WRITE: u64 = 1;
+    pub(super) const SCHED_YIELD: u64 = 24;
+    pub(super) const GETPID: u64 = 39;
+    pub(super) const EXIT: u64 = 60;
+    pub(super) const UNAME: u64 = 63;
+    pub(super) const GETUID: u64 = 102;
+    pub(super) const GETGID: u64 = 104;
+    pub(super) const GETEUID: u64 = 107;
+    pub(super) const GETEGID: u64 = 108;
+    pub(super) const GETPPID: u64 = 110;
+    pub(super) const ARCH_PRCTL: u64 = 158;
+    pub(super) const GETTID: u64 = 186;
+    pub(super) const SET_TID_ADDRESS: u64 = 218;
+    pub(super) const CLOCK_GETTIME: u64 = 228;
+    pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const GETRANDOM: u64 = 318;
+}
+
+/// Makes the system call of the running process, and gives it its result.
+#[inline]
+pub(super) fn call(processes: &mut Processes) {
+    let context = &processes.running().context;
+    let (number, arguments) = (context.call(), context.arguments());
+    let result = match number {
+        number::WRITE => output::write(arguments),
+        number::SCHED_YIELD => process::sched_yield(processes),
+        // A process has one thread, which has its number.
+        number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(processes),
+        number::GETPPID => identity::getppid(processes),
+        // There is one user, the superuser.
+        number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
+        number::EXIT | number::EXIT_GROUP => process::exit(processes, arguments),
+        number::UNAME => identity::uname(arguments),
+        number::ARCH_PRCTL => process::arch_prctl(processes, arguments),
+        number::CLOCK_GETTIME => time::clock_gettime(arguments),
+        number::GETRANDOM => time::getrandom(arguments),
+        _ => {
+            processes.unknown.count(number);
+            Err(Errno::NO_SUCH_CALL)
+        }
+    };
+    let result = match result {
+        Ok(value) => value,
+        Err(errno) => errno.as_result(),
+    };
+    processes.running().context.set_result(result);
+}
+
+/// Numbers of calls that do not exist, each counted; more are not.
+const MOST_UNKNOWN: usize = 64;
+
+/// How often calls were made that do not exist, by number.
+#[derive(Debug)]
+pub struct Unknown(LinearMap<u64, u64, MOST_UNKNOWN>);
+
+impl Unknown {
+    pub(super) const fn new() -> Self {
+        Self(LinearMap::new())
+    }
+
+    #[cold]
+    fn count(&mut self, number: u64) {
+        match self.0.get_mut(&number) {
+            Some(count) => *count += 1,
+            // The first numbers tell enough.
+            None => drop(self.0.insert(number, 1)),
+        }
+    }
+
+    /// How often this one was made.
+    #[must_use]
+    pub fn of(&self, number: u64) -> u64 {
+        self.0.get(&number).copied().unwrap_or(0)
+    }
+
+    /// Number and count of each, in the order of their first use.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter().map(|(number, count)| (*number, *count))
+    }
+}

@@ -1,0 +1,47 @@
+//! The end of a process, its turn, and its segments.
+
+use x86_64::VirtAddr;
+
+use super::super::{Ending, Processes, State, user};
+use super::Errno;
+use crate::cpu::ring3::END;
+
+/// `exit(status)` and `exit_group(status)`: does not return to the program.
+pub(super) fn exit(processes: &mut Processes, [status, ..]: [u64; 6]) -> Result<u64, Errno> {
+    processes.running().end(Ending::Exited(status as u8));
+    Ok(0)
+}
+
+/// `sched_yield()`: the others first.
+pub(super) fn sched_yield(processes: &mut Processes) -> Result<u64, Errno> {
+    processes.running().state = State::Ready;
+    Ok(0)
+}
+
+/// What `arch_prctl` does (Linux: arch/x86/include/uapi/asm/prctl.h).
+const SET_GS: u64 = 0x1001;
+const SET_FS: u64 = 0x1002;
+const GET_FS: u64 = 0x1003;
+const GET_GS: u64 = 0x1004;
+
+/// `arch_prctl(operation, address)`: says or asks where FS or GS begins.
+pub(super) fn arch_prctl(
+    processes: &mut Processes,
+    [operation, address, ..]: [u64; 6],
+) -> Result<u64, Errno> {
+    let context = &mut processes.running().context;
+    let base = match operation {
+        SET_FS | GET_FS => &mut context.fs_base,
+        SET_GS | GET_GS => &mut context.gs_base,
+        _ => return Err(Errno::INVALID),
+    };
+    if matches!(operation, GET_FS | GET_GS) {
+        user::write_value(address, &base.as_u64())?;
+    } else if address < END {
+        *base = VirtAddr::new(address);
+        context.load_bases();
+    } else {
+        return Err(Errno::NOT_PERMITTED);
+    }
+    Ok(0)
+}
