@@ -3,6 +3,7 @@
 //! regions and counters exactly as they were.
 
 mod changes;
+mod ranges;
 
 use faultline_memory::frames::Shortage;
 use faultline_memory::paging::LeafSize;
