@@ -78,14 +78,24 @@ impl World {
 
     pub fn move_range(&mut self, half: Half, target: Target, pages: u64, to: u16) {
         let Some(index) = half else { return };
-        let start = self.address_of(half, target);
-        let size = self.clipped(half, start, pages, target) * PAGE;
-        // Among the other regions, and now and then near by or past the end.
-        let to = match to % 16 {
-            0 => start + u64::from(to / 16) * PAGE,
-            1 => HALF - u64::from(to / 16) % 64 * PAGE - PAGE,
-            2..=5 => World::arena(half) + u64::from(to / 16) % 8 * BIG + start % BIG,
-            _ => World::arena(half) + u64::from(to / 16) * PAGE,
+        let mut start = self.address_of(half, target);
+        let mut size = self.clipped(half, start, pages, target) * PAGE;
+        let (way, pages) = (to % 16, u64::from(to / 16));
+        let plain = self.plain(half);
+        if let Some((base, region)) = plain.region_at(start).filter(|_| way < 8) {
+            (start, size) = (base, region.size);
+        }
+        // To a free place, where large pages can stay what they are or by a page
+        // they cannot, or among the other regions, near by, or past the end.
+        let low = World::arena(half);
+        let free = plain.first_fit(size + 2 * BIG, BIG, low, HALF);
+        let congruent = free.unwrap_or(low) + start % BIG;
+        let to = match way % 8 {
+            0..=2 => congruent,
+            3 => congruent + PAGE,
+            4 => start + pages * PAGE,
+            5 => HALF - pages % 64 * PAGE - PAGE,
+            _ => low + pages * PAGE,
         };
         if to >= HALF {
             return;

@@ -79,7 +79,7 @@ pub enum Step {
     BackWith(HalfNumber, Target, u8),
     FreeRange(HalfNumber, Target, u16),
     Grow(HalfNumber, Target, u16),
-    /// To one of the places that the last number names.
+    /// The last number says whether the whole region moves, and where to.
     Move(HalfNumber, Target, u16, u16),
     Limit(Option<u16>),
     NewSpace,
