@@ -13,6 +13,7 @@
 //! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
 //! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
+//! | `cut`, `free_range`, `move_range`, `grow` | free and move ranges, whatever regions they cut; make an allocation larger |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
 //! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
@@ -28,11 +29,16 @@ mod around;
 mod back;
 mod bytes;
 mod content;
+mod cut;
 mod fork;
+mod free_range;
+mod grow;
 mod halves;
 mod large;
 mod look;
 mod map;
+mod move_error;
+mod move_range;
 mod page;
 mod protect;
 mod range;
@@ -47,8 +53,11 @@ pub use back::BackError;
 pub use bytes::{BytesError, BytesRefusal};
 pub use content::Content;
 pub use fork::ForkError;
+pub use free_range::FreeRangeError;
+pub use grow::GrowError;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
 pub use look::{Leaf, Leaves, Resident};
+pub use move_error::MoveError;
 pub use protect::ProtectError;
 pub use region::{Backing, Region, Rights};
 pub use regions::Defect as RecordsDefect;

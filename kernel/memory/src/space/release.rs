@@ -169,14 +169,14 @@ impl Half {
     }
 
     /// Finishes a batch of a change that took regions away.
-    fn finish(&mut self, batch: &mut FlushBatch<'_>) -> u64 {
+    pub(super) fn finish(&mut self, batch: &mut FlushBatch<'_>) -> u64 {
         let memory = batch.memory();
         memory.with_frames(|frames| self.regions.give_back_spares(frames));
         batch.finish()
     }
 
     /// The region that holds this number, which may be no address.
-    fn region_at_number(&self, address: u64) -> Option<Region> {
+    pub(super) fn region_at_number(&self, address: u64) -> Option<Region> {
         self.regions.find(address).map(|record| record.region)
     }
 }

@@ -10,6 +10,7 @@ pub mod machine;
 pub mod operations;
 pub mod processor;
 pub mod processors;
+pub mod ranges;
 pub mod simulated_memory;
 pub mod snapshot;
 pub mod translation;

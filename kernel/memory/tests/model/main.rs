@@ -16,6 +16,7 @@ mod fault;
 mod fork;
 mod plain;
 mod play;
+mod ranges;
 mod reserve;
 mod script;
 mod tally;

@@ -87,6 +87,15 @@ impl World {
             Step::BackWith(half, target, byte) => {
                 self.back_with(self.half(half), target, byte);
             }
+            Step::FreeRange(half, target, pages) => {
+                self.free_range(self.half(half), target, u64::from(pages));
+            }
+            Step::Grow(half, target, pages) => {
+                self.grow(self.half(half), target, u64::from(pages));
+            }
+            Step::Move(half, target, pages, to) => {
+                self.move_range(self.half(half), target, u64::from(pages), to);
+            }
             Step::Limit(left) => self.limit(left.map(u64::from)),
             Step::NewSpace => self.new_space(),
             Step::Fork(half) => self.fork(self.half(half)),

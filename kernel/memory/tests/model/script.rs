@@ -77,6 +77,10 @@ pub enum Step {
     Reserve(HalfNumber, Target, u16),
     Unreserve(HalfNumber, Target, u16),
     BackWith(HalfNumber, Target, u8),
+    FreeRange(HalfNumber, Target, u16),
+    Grow(HalfNumber, Target, u16),
+    /// The last number says whether the whole region moves, and where to.
+    Move(HalfNumber, Target, u16, u16),
     Limit(Option<u16>),
     NewSpace,
     Fork(HalfNumber),
@@ -112,6 +116,13 @@ impl fmt::Debug for Step {
             }
             Self::BackWith(half, target, byte) => {
                 write!(f, "BackWith({half}, {target:?}, {byte})")
+            }
+            Self::FreeRange(half, target, pages) => {
+                write!(f, "FreeRange({half}, {target:?}, {pages})")
+            }
+            Self::Grow(half, target, pages) => write!(f, "Grow({half}, {target:?}, {pages})"),
+            Self::Move(half, target, pages, to) => {
+                write!(f, "Move({half}, {target:?}, {pages}, {to})")
             }
             Self::Limit(left) => write!(f, "Limit({left:?})"),
             Self::NewSpace => write!(f, "NewSpace"),
@@ -171,6 +182,16 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         4 => (half(), target(), 1..=255_u8).prop_map(|(half, target, byte)| {
             Step::BackWith(half, target, byte)
+        }),
+        4 => (1..3_u8, target(), pages()).prop_map(|(half, target, pages)| {
+            Step::FreeRange(half, target, pages)
+        }),
+        3 => (1..3_u8, target(), pages(), any::<bool>()).prop_map(|(half, target, pages, base)| {
+            let page = if base { 0 } else { target.page };
+            Step::Grow(half, Target { page, ..target }, pages)
+        }),
+        5 => (1..3_u8, target(), pages(), any::<u16>()).prop_map(|(half, target, pages, to)| {
+            Step::Move(half, target, pages, to)
         }),
         1 => proptest::option::of(prop_oneof![0..12_u16, 0..1200_u16]).prop_map(Step::Limit),
         1 => Just(Step::Limit(None)),

@@ -6,7 +6,8 @@ use std::error::Error;
 use faultline_memory::frames::{OutOfFrames, Shortage};
 use faultline_memory::space::{
     AllocateError, BackError, Backing, BytesError, BytesRefusal, DiscardError, ForkError,
-    FreeError, HALF, KernelHalfError, ProtectError, ReserveError,
+    FreeError, FreeRangeError, GrowError, HALF, KernelHalfError, MoveError, ProtectError,
+    ReserveError,
 };
 use faultline_memory::{Access, NewMemoryError, Refusal};
 use x86_64::{PhysAddr, VirtAddr};
@@ -87,6 +88,76 @@ fn an_allocation() {
             &E::OutOfFrames(SHORTAGE),
             "with small pages the region needs 7 frames, and 2 may be handed out: free some memory, or raise the limit",
         ),
+    ]);
+}
+
+#[test]
+fn a_range_that_is_freed_or_moved_and_a_growth() {
+    use {FreeRangeError as F, GrowError as G, MoveError as M};
+    let (base, address, start) = (AT, AT, AT + 1);
+    let unaligned = "0x40000001 and 0x7 are not whole pages: both must be multiples of 0x1000, and the size not 0";
+    let needs = |what: &str| {
+        format!(
+            "{what} needs 7 frames, and 2 may be handed out: free some memory, or raise the limit"
+        )
+    };
+    let (fixed, in_the_way) = (
+        "the region at 0x40000000 is fixed and stays",
+        "the region at 0x40000000 is in the way",
+    );
+    assert_words([
+        (&F::Unaligned { start, size: 7 }, unaligned),
+        (
+            &F::OutsideHalf { end: HALF + 4096 },
+            "a range that ends at 0x800000001000 leaves the half",
+        ),
+        (&F::Fixed { base }, fixed),
+        (
+            &F::OutOfFrames(SHORTAGE),
+            &needs("splitting regions and large pages"),
+        ),
+    ]);
+    assert_words([
+        (
+            &G::Unaligned { by: 7 },
+            "0x7 bytes are not whole pages: it must be a multiple of 0x1000, and not 0",
+        ),
+        (&G::NoRegion { address }, "no region holds 0x40000000"),
+        (
+            &G::NotTheBase { base },
+            "that is inside the allocation at 0x40000000, which grows by its base",
+        ),
+        (
+            &G::NotLazy {
+                base,
+                backing: Backing::Immediate,
+            },
+            "the region at 0x40000000 has immediate backing and does not grow: only demand, zero and guard regions do",
+        ),
+        (
+            &G::OutsideHalf { limit: HALF },
+            "the half ends at 0x800000000000, before the region would",
+        ),
+        (&G::InTheWay { base }, in_the_way),
+    ]);
+    assert_words([
+        (&M::Unaligned { start, size: 7 }, unaligned),
+        (
+            &M::UnalignedTarget { address: start },
+            "0x40000001 is not a multiple of 0x1000",
+        ),
+        (&M::NoRegion { address }, "no region holds 0x40000000"),
+        (
+            &M::PastTheRegion { base },
+            "the range ends behind the region at 0x40000000: pages of one region are moved at a time",
+        ),
+        (&M::Fixed { base }, fixed),
+        (
+            &M::OutsideHalf { address },
+            "pages at 0x40000000 would leave the half",
+        ),
+        (&M::InTheWay { base }, in_the_way),
+        (&M::OutOfFrames(SHORTAGE), &needs("moving the pages")),
     ]);
 }
 

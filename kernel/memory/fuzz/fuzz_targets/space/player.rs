@@ -15,7 +15,7 @@ use x86_64::VirtAddr;
 use crate::common::machine::{
     FEATURES, FIRST_TABLES, KERNEL_BASE, KERNEL_END, Machine, PROCESSORS,
 };
-use crate::common::operations::{Half, KERNEL, PAGE};
+use crate::common::operations::{BIG, Half, KERNEL, PAGE};
 use crate::common::simulated_memory::SimulatedMemory;
 use crate::common::snapshot::Snapshot;
 use crate::step::{Kind, Script, Step, Target};
@@ -132,6 +132,16 @@ impl Player {
                 }
             }
             Step::BackWith(target, byte) => self.back_with(target, byte),
+            Step::FreeRange(target, pages) => self.free_range(target, pages),
+            Step::Grow(target, pages) => {
+                if let Some((Some(index), _, page)) = self.find(target) {
+                    let by = u64::from(pages) % 1200 * PAGE;
+                    self.unless_refused("grow", |machine| {
+                        machine.try_grow(index, page, by).is_ok()
+                    });
+                }
+            }
+            Step::Move(target, pages, to, aligned) => self.move_range(target, pages, to, aligned),
             Step::Limit(left) => {
                 self.machine.memory.set_limit(left.map(u64::from));
             }
@@ -168,6 +178,49 @@ impl Player {
                     self.forget(half, 0, u64::MAX);
                 }
             }
+        }
+    }
+
+    fn free_range(&mut self, target: Target, pages: u16) {
+        let Some((half @ Some(index), _, start)) = self.find(target) else {
+            return;
+        };
+        let size = u64::from(pages) % 1200 * PAGE;
+        let done = self.unless_refused("free_range", |machine| {
+            machine.try_free_range(index, start, size).is_ok()
+        });
+        if done {
+            self.forget(half, start, start + size);
+        }
+    }
+
+    fn move_range(&mut self, target: Target, pages: u16, to: Target, aligned: bool) {
+        let (Some((half @ Some(index), region, start)), Some((_, _, to))) =
+            (self.find(target), self.find(to))
+        else {
+            return;
+        };
+        let left = region.end().saturating_sub(start);
+        let size = (u64::from(pages) % 1200 * PAGE).min(left);
+        let to = if aligned {
+            to / BIG * BIG + start % BIG
+        } else {
+            to
+        };
+        let done = to < HALF
+            && self.unless_refused("move_range", |machine| {
+                machine.try_move(index, start, size, to).is_ok()
+            });
+        if done {
+            let own = self
+                .bytes
+                .iter()
+                .filter(|((of, at), _)| *of == half && (start..start + size).contains(at));
+            let moved: Vec<_> = own
+                .map(|((_, at), byte)| ((half, at - start + to), *byte))
+                .collect();
+            self.forget(half, start, start + size);
+            self.bytes.extend(moved);
         }
     }
 

@@ -62,6 +62,11 @@ pub enum Step {
     Reserve(Target, u16),
     Unreserve(Target, u16),
     BackWith(Target, u8),
+    FreeRange(Target, u16),
+    Grow(Target, u16),
+    /// So many pages of the first target's region, to the second target or, with
+    /// the flag, to a place where large pages can stay what they are.
+    Move(Target, u16, Target, bool),
     Limit(Option<u8>),
     NewSpace,
     Fork(u8),

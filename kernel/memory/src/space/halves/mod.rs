@@ -18,6 +18,7 @@
 mod kernel;
 mod low;
 mod make;
+mod ranges;
 
 pub use kernel::KernelHalf;
 pub use low::Space;

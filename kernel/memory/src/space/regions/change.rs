@@ -84,7 +84,7 @@ impl Link {
         }
     }
 
-    /// Changes the record with this base, but not the base.
+    /// Changes the record with this base, which stays between its neighbours.
     pub(super) fn update(&mut self, base: u64, change: impl FnOnce(&mut Record)) -> Option<()> {
         match self {
             Self::Leaf(leaf) => {

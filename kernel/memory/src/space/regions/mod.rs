@@ -224,12 +224,17 @@ impl Regions {
         record
     }
 
-    /// Changes the region with this base, whose end may move, but not into
+    /// Changes the region with this base, whose ends may move, but not into
     /// another region. Returns false if there is none.
     pub(crate) fn update(&mut self, base: u64, change: impl FnOnce(&mut Record)) -> bool {
         let root = self.tree.root_mut().as_mut();
+        let mut now = base;
+        let change = |record: &mut Record| {
+            change(record);
+            now = record.base();
+        };
         let is_there = root.is_some_and(|root| root.update(base, change).is_some());
-        debug_assert!(!is_there || self.find(base).is_some_and(|record| self.is_apart(record)));
+        debug_assert!(!is_there || self.find(now).is_some_and(|record| self.is_apart(record)));
         is_there
     }
 

@@ -28,7 +28,7 @@ fn discarding(start: u64, size: u64) -> impl FnMut(&mut Machine) -> Result<(), O
 }
 
 /// Fills the pool's frame of records, so that the next one takes a frame.
-fn fill_records(machine: &mut Machine) {
+pub(super) fn fill_records(machine: &mut Machine) {
     let request = Request::new(PAGE, Backing::Guard);
     let frames = machine.space(0).record_frames();
     for index in 0.. {

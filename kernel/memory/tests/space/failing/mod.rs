@@ -4,6 +4,7 @@
 
 mod changes;
 mod forks;
+mod ranges;
 
 use faultline_memory::frames::Shortage;
 use faultline_memory::paging::LeafSize;

@@ -1,0 +1,134 @@
+//! Growing an allocation in place.
+//!
+//! What must always hold: only regions grow that hold nothing until they are
+//! touched, so that growing needs no memory; the addresses were nobody's.
+
+use core::error::Error;
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::Half;
+use super::range::NothingHolds;
+use super::region::{Backing, Region};
+use crate::memory::Memory;
+
+/// Why [`Space::grow`](super::Space::grow) refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GrowError {
+    /// What is to come is not whole pages: a multiple of 4 KiB, and not 0.
+    Unaligned {
+        /// Its bytes.
+        by: u64,
+    },
+    /// No region holds the address.
+    NoRegion {
+        /// The address.
+        address: VirtAddr,
+    },
+    /// The address lies inside an allocation.
+    NotTheBase {
+        /// Where that allocation starts.
+        base: VirtAddr,
+    },
+    /// The last region of the allocation has memory from the start, or is
+    /// somebody else's: only demand, zero and guard regions grow.
+    NotLazy {
+        /// The region's base.
+        base: VirtAddr,
+        /// Its backing.
+        backing: Backing,
+    },
+    /// The half ends before the allocation would.
+    OutsideHalf {
+        /// The first number behind the half.
+        limit: u64,
+    },
+    /// A region lies in the way.
+    InTheWay {
+        /// Its base.
+        base: VirtAddr,
+    },
+}
+
+impl fmt::Display for GrowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned { by } => write!(
+                f,
+                "{by:#x} bytes are not whole pages: it must be a multiple of 0x1000, and not 0"
+            ),
+            Self::NoRegion { address } => NothingHolds(address.as_u64()).fmt(f),
+            Self::NotTheBase { base } => write!(
+                f,
+                "that is inside the allocation at {:#x}, which grows by its base",
+                base.as_u64()
+            ),
+            Self::NotLazy { base, backing } => write!(
+                f,
+                "the region at {:#x} has {backing} backing and does not grow: only demand, zero and guard regions do",
+                base.as_u64()
+            ),
+            Self::OutsideHalf { limit } => {
+                write!(f, "the half ends at {limit:#x}, before the region would")
+            }
+            Self::InTheWay { base } => {
+                write!(f, "the region at {:#x} is in the way", base.as_u64())
+            }
+        }
+    }
+}
+
+impl Error for GrowError {}
+
+impl Half {
+    /// Makes the last region of an allocation larger, and returns it.
+    pub(super) fn grow(
+        &mut self,
+        base: VirtAddr,
+        by: u64,
+        memory: &Memory,
+    ) -> Result<Region, GrowError> {
+        self.check(memory);
+        if by == 0 || !by.is_multiple_of(4096) {
+            return Err(GrowError::Unaligned { by });
+        }
+        let mut last = self.last_part(base)?;
+        match last.backing {
+            Backing::Demand | Backing::Zero | Backing::Guard => {}
+            backing @ (Backing::Immediate | Backing::Device(..) | Backing::Fixed) => {
+                let base = last.base;
+                return Err(GrowError::NotLazy { base, backing });
+            }
+        }
+        let (_, limit) = self.bounds(last.backing);
+        if by > limit - last.end() {
+            return Err(GrowError::OutsideHalf { limit });
+        }
+        if let Some(other) = self.first_in(last.end(), last.end() + by) {
+            return Err(GrowError::InTheWay { base: other.base });
+        }
+        last.size += by;
+        self.regions
+            .update(last.base.as_u64(), |record| record.region = last);
+        Ok(last)
+    }
+
+    /// The last region of the allocation that begins at `base`.
+    fn last_part(&self, base: VirtAddr) -> Result<Region, GrowError> {
+        let mut last = self
+            .region_at(base)
+            .ok_or(GrowError::NoRegion { address: base })?;
+        let first = last.base - last.offset;
+        if first != base {
+            return Err(GrowError::NotTheBase { base: first });
+        }
+        while let Some(next) = self.region_at_number(last.end())
+            && next.source == last.source
+        {
+            last = next;
+        }
+        Ok(last)
+    }
+}
