@@ -13,6 +13,7 @@
 //! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
 //! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
+//! | `object` | maps pages of objects, and counts the regions of each |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
 //! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
@@ -33,6 +34,7 @@ mod halves;
 mod large;
 mod look;
 mod map;
+mod object;
 mod page;
 mod protect;
 mod range;
@@ -49,6 +51,7 @@ pub use content::Content;
 pub use fork::ForkError;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
 pub use look::{Leaf, Leaves, Resident};
+pub use object::WantedPage;
 pub use protect::ProtectError;
 pub use region::{Backing, Region, Rights};
 pub use regions::Defect as RecordsDefect;
