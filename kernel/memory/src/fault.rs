@@ -196,8 +196,6 @@ pub enum Refusal {
     NotBacked,
     /// The object behind the region ends before this page.
     PastEnd,
-    /// The object's frame has as many owners as can be counted.
-    TooManyOwners,
     /// A reserved bit is set in an entry on the way.
     ReservedBit,
     /// No frame is left for the page or for a table on the way to it.
@@ -205,7 +203,7 @@ pub enum Refusal {
 }
 
 impl Outcome {
-    pub(crate) const COUNT: usize = 22;
+    pub(crate) const COUNT: usize = 21;
 
     /// Every outcome there is, in the order in which they are listed.
     pub const ALL: [Self; Self::COUNT] = [
@@ -228,7 +226,6 @@ impl Outcome {
         Self::Refused(Refusal::Protection(Access::Execute)),
         Self::Refused(Refusal::NotBacked),
         Self::Refused(Refusal::PastEnd),
-        Self::Refused(Refusal::TooManyOwners),
         Self::Refused(Refusal::ReservedBit),
         Self::Refused(Refusal::OutOfFrames),
     ];
@@ -257,9 +254,8 @@ impl Outcome {
                 Refusal::Protection(Access::Execute) => 16,
                 Refusal::NotBacked => 17,
                 Refusal::PastEnd => 18,
-                Refusal::TooManyOwners => 19,
-                Refusal::ReservedBit => 20,
-                Refusal::OutOfFrames => 21,
+                Refusal::ReservedBit => 19,
+                Refusal::OutOfFrames => 20,
             },
         }
     }
@@ -295,7 +291,6 @@ impl fmt::Display for Refusal {
             Self::Protection(Access::Execute) => "the region does not allow executing",
             Self::NotBacked => "a fixed region with nothing mapped here",
             Self::PastEnd => "past the end of the object that is mapped here",
-            Self::TooManyOwners => "the page has as many owners as can be counted",
             Self::ReservedBit => "a reserved bit is set in a page-table entry",
             Self::OutOfFrames => "too few frames",
         })

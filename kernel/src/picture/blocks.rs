@@ -166,7 +166,7 @@ impl Blocks {
         for leaf in half.leaves(start, end) {
             let frames = leaf.size.frames();
             match leaf.content {
-                Content::Private(start) | Content::Shared(start) => {
+                Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
                     self.tell_apart(start.as_u64(), frames, FrameState::Private);
                 }
                 Content::Borrowed(start) => {

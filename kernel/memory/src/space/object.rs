@@ -67,8 +67,11 @@ impl Half {
                 let outcome = match refusal {
                     PageRefusal::Absent(_) => Outcome::Blocked,
                     PageRefusal::PastEnd => Outcome::Refused(Refusal::PastEnd),
-                    PageRefusal::OutOfFrames => Outcome::Refused(Refusal::OutOfFrames),
-                    PageRefusal::TooManyOwners => Outcome::Refused(Refusal::TooManyOwners),
+                    // A frame of which no owner more can be counted is as good as
+                    // none: it takes 32 GiB of tables to get there.
+                    PageRefusal::OutOfFrames | PageRefusal::TooManyOwners => {
+                        Outcome::Refused(Refusal::OutOfFrames)
+                    }
                     PageRefusal::Gone | PageRefusal::AlreadyThere => {
                         Outcome::Refused(Refusal::NotBacked)
                     }

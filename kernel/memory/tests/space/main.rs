@@ -22,6 +22,8 @@ mod given_memory;
 mod handle;
 mod large_pages;
 mod leaves;
+mod object_traps;
+mod objects;
 mod protect;
 mod queries;
 mod refusals;

@@ -1,0 +1,1 @@
+//! Where objects of others went wrong, each with its numbers.
