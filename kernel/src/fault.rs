@@ -124,6 +124,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(refusal) => refusal.fmt(f),
+            Self::Blocked => f.write_str("it waits for a page of a file, and nobody reads it in"),
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",
             ),
