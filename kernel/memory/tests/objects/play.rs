@@ -58,14 +58,14 @@ impl World {
             Step::ReadObject(number, page) => self.read_object(number, page),
             Step::WriteObject(number, page, byte) => self.write_object(number, page, byte),
             Step::Map(space, wish) => self.map(space, &wish),
-            Step::Free(space, page) => self.free(space, FIRST + page),
+            Step::Free(space, page) => self.free(space, page),
             Step::Access(space, page, access, byte) => {
-                self.access(space, FIRST + page, access, byte);
+                self.access(space, page, access, byte);
             }
             Step::Protect(space, page, pages, rights) => {
-                self.protect(space, FIRST + page, pages, rights);
+                self.protect(space, page, pages, rights);
             }
-            Step::Discard(space, page, pages) => self.discard(space, FIRST + page, pages),
+            Step::Discard(space, page, pages) => self.discard(space, page, pages),
             Step::Fork(space) => self.fork(space),
             Step::Destroy(space) => self.destroy(space),
             Step::Limit(left) => {
@@ -251,6 +251,16 @@ impl World {
         *spaces.cycle().nth(number).expect("one is always there")
     }
 
+    /// The number of a page in a space: most are mapped.
+    fn page(&self, space: usize, page: u64) -> u64 {
+        let plain = &self.spaces[&space];
+        if page % 4 == 3 || plain.is_empty() {
+            return FIRST + page % STRETCH;
+        }
+        let nth = page as usize % plain.len();
+        *plain.keys().nth(nth).expect("counted round")
+    }
+
     fn plain(&mut self, space: usize) -> &mut PlainSpace {
         self.spaces.get_mut(&space).expect("it is there")
     }
@@ -316,6 +326,7 @@ impl World {
 
     fn free(&mut self, space: usize, page: u64) {
         let space = self.space(space);
+        let page = self.page(space, page);
         let Some(source) = self.spaces[&space].get(&page).map(|page| page.source) else {
             return;
         };
@@ -328,6 +339,7 @@ impl World {
 
     fn access(&mut self, space: usize, number: u64, access: Access, byte: u8) {
         let space = self.space(space);
+        let number = self.page(space, number);
         self.machine.load(0, Some(space));
         let result = self.machine.access(0, number * PAGE, access, false);
         let outcomes = self.machine.outcomes.clone();
@@ -437,6 +449,7 @@ impl World {
 
     fn protect(&mut self, space: usize, first: u64, pages: u64, rights: Rights) {
         let space = self.space(space);
+        let first = self.page(space, first);
         let range = first..first + pages;
         let touched: Vec<PlainPage> = self.spaces[&space]
             .range(range.clone())
@@ -465,6 +478,7 @@ impl World {
 
     fn discard(&mut self, space: usize, first: u64, pages: u64) {
         let space = self.space(space);
+        let first = self.page(space, first);
         let range = first..first + pages;
         let count = self.spaces[&space].range(range.clone()).count() as u64;
         match self

@@ -39,7 +39,8 @@ pub struct Wish {
     pub fault_around: u16,
 }
 
-/// Pages of the stretch.
+/// Pages of the stretch. The pages of steps are counted round over those that are
+/// mapped; some are counted from the start of the stretch, mapped or not.
 pub const STRETCH: u64 = 24;
 
 pub fn script(most: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -48,7 +49,7 @@ pub fn script(most: usize) -> impl Strategy<Value = Vec<Step>> {
 
 fn step() -> impl Strategy<Value = Step> {
     let number = || 0..8_usize;
-    let page = || 0..STRETCH;
+    let page = || 0..4 * STRETCH;
     let kind = prop_oneof![Just(ObjectKind::SharedMemory), Just(ObjectKind::File)];
     let access = prop_oneof![
         3 => Just(Access::Read),
