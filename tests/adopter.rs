@@ -122,12 +122,16 @@ extern "x86-interrupt" fn page_fault(stack: InterruptStackFrame, code: PageFault
             | Outcome::ZeroWrite
             | Outcome::PrivateCopy
             | Outcome::SharedCopy
-            | Outcome::TakenOver,
+            | Outcome::TakenOver
+            | Outcome::ObjectMapped
+            | Outcome::ObjectNew
+            | Outcome::ObjectCopy,
         ) => {}
         Some(Outcome::Spurious) if memory().fault_log(|log| log.is_stuck()) => {
             panic!("{fault}, twice, though the page is as it should be")
         }
         Some(Outcome::Spurious) => {}
+        Some(Outcome::Blocked) => panic!("{fault}: there are no files here"),
         Some(Outcome::Refused(refusal)) => panic!("{fault}: {refusal}"),
         None => panic!("{fault}, while memory was locked"),
     }

@@ -31,6 +31,8 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
+    /// It waits for a page of a file, and nobody reads one in here.
+    Blocked,
     /// It came while another fault was being resolved.
     Nested,
     /// The same instruction faulted at the same address twice, although there
@@ -52,9 +54,13 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
             | Outcome::ZeroWrite
             | Outcome::PrivateCopy
             | Outcome::SharedCopy
-            | Outcome::TakenOver,
+            | Outcome::TakenOver
+            | Outcome::ObjectMapped
+            | Outcome::ObjectNew
+            | Outcome::ObjectCopy,
         ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
+        Some(Outcome::Blocked) => refuse(context, Reason::Blocked),
         Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
         None => refuse(context, Reason::Locked),
     }
@@ -94,7 +100,7 @@ pub fn other_context(reason: Reason) -> Option<(&'static str, PageFaultContext)>
     match reason {
         Reason::Nested => Some(("resolving:", spaces::resolving()?)),
         Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),
-        Reason::Space(_) | Reason::Locked => None,
+        Reason::Space(_) | Reason::Blocked | Reason::Locked => None,
     }
 }
 
@@ -118,6 +124,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(refusal) => refusal.fmt(f),
+            Self::Blocked => f.write_str("it waits for a page of a file, and nobody reads it in"),
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",
             ),

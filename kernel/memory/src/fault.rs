@@ -162,9 +162,21 @@ pub enum Outcome {
     /// A write to a frame that was shared, by its last owner: it may be written
     /// where it is.
     TakenOver,
+    /// The object's page that was there is mapped now.
+    ObjectMapped,
+    /// A page of shared memory that was not there: a zeroed frame, mapped now.
+    ObjectNew,
+    /// A write through a private mapping of an object: a copy of its page.
+    ObjectCopy,
     /// The tables allow the access already; the translation in the processor
     /// was an older one. The fault itself made it forget that one.
     Spurious,
+    /// A page of a file is not there. Whoever resolves the fault reads it without
+    /// any lock held, [provides](crate::Memory::provide) it, and lets the access
+    /// be tried again. Which page is what
+    /// [`wanted_page`](crate::space::Half::wanted_page) says; an outcome stays so
+    /// small that it is returned in a register.
+    Blocked,
     /// The access is not allowed, or could not be served.
     Refused(Refusal),
 }
@@ -182,6 +194,8 @@ pub enum Refusal {
     Protection(Access),
     /// The region is mapped by somebody else, who mapped nothing here.
     NotBacked,
+    /// The object behind the region ends before this page.
+    PastEnd,
     /// A reserved bit is set in an entry on the way.
     ReservedBit,
     /// No frame is left for the page or for a table on the way to it.
@@ -189,7 +203,7 @@ pub enum Refusal {
 }
 
 impl Outcome {
-    pub(crate) const COUNT: usize = 16;
+    pub(crate) const COUNT: usize = 21;
 
     /// Every outcome there is, in the order in which they are listed.
     pub const ALL: [Self; Self::COUNT] = [
@@ -199,7 +213,11 @@ impl Outcome {
         Self::PrivateCopy,
         Self::SharedCopy,
         Self::TakenOver,
+        Self::ObjectMapped,
+        Self::ObjectNew,
+        Self::ObjectCopy,
         Self::Spurious,
+        Self::Blocked,
         Self::Refused(Refusal::NoRegion),
         Self::Refused(Refusal::NullPage),
         Self::Refused(Refusal::Guard),
@@ -207,6 +225,7 @@ impl Outcome {
         Self::Refused(Refusal::Protection(Access::Write)),
         Self::Refused(Refusal::Protection(Access::Execute)),
         Self::Refused(Refusal::NotBacked),
+        Self::Refused(Refusal::PastEnd),
         Self::Refused(Refusal::ReservedBit),
         Self::Refused(Refusal::OutOfFrames),
     ];
@@ -221,17 +240,22 @@ impl Outcome {
             Self::PrivateCopy => 3,
             Self::SharedCopy => 4,
             Self::TakenOver => 5,
-            Self::Spurious => 6,
+            Self::ObjectMapped => 6,
+            Self::ObjectNew => 7,
+            Self::ObjectCopy => 8,
+            Self::Spurious => 9,
+            Self::Blocked => 10,
             Self::Refused(refusal) => match refusal {
-                Refusal::NoRegion => 7,
-                Refusal::NullPage => 8,
-                Refusal::Guard => 9,
-                Refusal::Protection(Access::Read) => 10,
-                Refusal::Protection(Access::Write) => 11,
-                Refusal::Protection(Access::Execute) => 12,
-                Refusal::NotBacked => 13,
-                Refusal::ReservedBit => 14,
-                Refusal::OutOfFrames => 15,
+                Refusal::NoRegion => 11,
+                Refusal::NullPage => 12,
+                Refusal::Guard => 13,
+                Refusal::Protection(Access::Read) => 14,
+                Refusal::Protection(Access::Write) => 15,
+                Refusal::Protection(Access::Execute) => 16,
+                Refusal::NotBacked => 17,
+                Refusal::PastEnd => 18,
+                Refusal::ReservedBit => 19,
+                Refusal::OutOfFrames => 20,
             },
         }
     }
@@ -246,6 +270,10 @@ impl fmt::Display for Outcome {
             Self::PrivateCopy => "the zero frame replaced by a private one",
             Self::SharedCopy => "a shared frame replaced by a copy of it",
             Self::TakenOver => "a frame taken over by its last owner",
+            Self::ObjectMapped => "a page of an object mapped",
+            Self::ObjectNew => "a zeroed frame mapped as a page of shared memory",
+            Self::ObjectCopy => "a copy of an object's page mapped",
+            Self::Blocked => "waits for a page of a file",
             Self::Spurious => "nothing to do, the page was mapped already",
             Self::Refused(refusal) => return refusal.fmt(f),
         })
@@ -262,6 +290,7 @@ impl fmt::Display for Refusal {
             Self::Protection(Access::Write) => "the region does not allow writing",
             Self::Protection(Access::Execute) => "the region does not allow executing",
             Self::NotBacked => "a fixed region with nothing mapped here",
+            Self::PastEnd => "past the end of the object that is mapped here",
             Self::ReservedBit => "a reserved bit is set in a page-table entry",
             Self::OutOfFrames => "too few frames",
         })

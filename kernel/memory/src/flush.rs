@@ -16,6 +16,7 @@ use arrayvec::ArrayVec;
 use x86_64::VirtAddr;
 
 use crate::memory::{Memory, Removed};
+use crate::object::Mapping;
 use crate::paging::Table;
 use crate::tlb::{Flush, Scope};
 
@@ -79,6 +80,14 @@ impl<'a> FlushBatch<'a> {
             self.flush_and_free();
         }
         self.removed.push(removed);
+    }
+
+    /// A region of an object is no more, once its pages were flushed.
+    pub(crate) fn mapping(&mut self, mapping: Mapping) {
+        if self.removed.is_full() {
+            self.flush_and_free();
+        }
+        self.removed.push(Removed::Mapping(mapping));
     }
 
     /// An emptied table, on the way to `address`, was taken out.

@@ -16,6 +16,7 @@
 //! | [`frames`] | the physical memory manager: a bitmap of 4 KiB frames with summary levels; owned [`Frame`](frames::Frame)s | ranges |
 //! | [`direct_map`] | the one place where a frame becomes bytes: zero, copy, read, write | frames |
 //! | [`paging`] | 4-level tables: typed entries, and the cursor that is the only way to write one | frames, direct map |
+//! | [`object`] | pages by offset that belong to no address space: shared memory, files | paging |
 //! | [`memory`](mod@memory) | the one handle that all operations take: the layers above, the zero frame, the [`Tlb`] and the [`fault_log`] | all above |
 //! | `flush` | the batch of what was taken out of the tables, freed only after the flush ([`tlb`]) | the handle |
 //! | [`space`] | address spaces: regions, their backing, [`resolve`](Space::resolve) | all above |
@@ -125,6 +126,7 @@ pub mod frames;
 pub mod heap;
 pub mod memory;
 pub mod memory_map;
+pub mod object;
 pub mod paging;
 pub mod space;
 pub mod tlb;
@@ -135,6 +137,7 @@ pub use direct_map::DirectMap;
 pub use fault::{Access, Cause, Fault, Outcome, Refusal};
 pub use features::Features;
 pub use memory::{Memory, NewMemoryError};
+pub use object::{Object, ObjectId, ObjectKind, Sharing};
 pub use space::{KernelHalf, Space};
 pub use tlb::{Flush, Scope, Tlb};
 /// Addresses, pages and frames are this crate's, and of this version of it.

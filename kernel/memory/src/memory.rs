@@ -15,10 +15,13 @@
 #![allow(unsafe_code)]
 
 mod frames;
+mod object_bytes;
+mod objects;
 mod owners;
 mod sharing;
 mod supply;
 
+pub(crate) use objects::{Held, PageRefusal};
 pub(crate) use owners::{Met, Owners};
 pub(crate) use sharing::ShareError;
 pub(crate) use supply::{Fill, Private, Removed};
@@ -38,6 +41,7 @@ use crate::fault_log::{Event, FaultLog, RING, Resolved};
 use crate::features::Features;
 use crate::frames::{FrameKind, Frames, Layout, OutOfFrames};
 use crate::memory_map::{FrameRange, MemoryMap, Region};
+use crate::object::Objects;
 use crate::tlb::Tlb;
 use crate::words::Count;
 
@@ -60,6 +64,7 @@ pub struct Memory {
 struct Shared {
     frames: Frames<'static>,
     owners: Owners,
+    objects: Objects,
     log: FaultLog,
     borrowed: u64,
     fallbacks: u64,
@@ -176,6 +181,7 @@ impl Memory {
             shared: SpinMutex::new(Shared {
                 frames,
                 owners: Owners::new(direct_map),
+                objects: Objects::new(direct_map),
                 log: FaultLog::new(ring),
                 borrowed: 0,
                 fallbacks: 0,

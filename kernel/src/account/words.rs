@@ -21,6 +21,10 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::PrivateCopy => "private_copy",
         Outcome::SharedCopy => "shared_copy",
         Outcome::TakenOver => "taken_over",
+        Outcome::ObjectMapped => "object_mapped",
+        Outcome::ObjectNew => "object_new",
+        Outcome::ObjectCopy => "object_copy",
+        Outcome::Blocked => "blocked",
         Outcome::Spurious => "spurious",
         Outcome::Refused(refusal) => match refusal {
             Refusal::NoRegion => "refused_no_region",
@@ -30,6 +34,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
             Refusal::Protection(Access::Write) => "refused_write",
             Refusal::Protection(Access::Execute) => "refused_execute",
             Refusal::NotBacked => "refused_not_backed",
+            Refusal::PastEnd => "refused_past_end",
             Refusal::ReservedBit => "refused_reserved_bit",
             Refusal::OutOfFrames => "refused_out_of_frames",
         },

@@ -188,7 +188,11 @@ fn rank_of(region: &Region) -> u8 {
     match region.backing {
         Backing::Fixed => 2,
         Backing::Guard => 1,
-        Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Device(..) => 0,
+        Backing::Immediate
+        | Backing::Demand
+        | Backing::Zero
+        | Backing::Device(..)
+        | Backing::Object { .. } => 0,
     }
 }
 

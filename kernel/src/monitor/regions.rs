@@ -107,6 +107,7 @@ fn kernel_device(start: u64, size: u64) -> Option<(VirtAddr, &'static str)> {
             Backing::Immediate
             | Backing::Demand
             | Backing::Zero
+            | Backing::Object { .. }
             | Backing::Guard
             | Backing::Fixed => None,
         })

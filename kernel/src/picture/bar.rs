@@ -53,7 +53,7 @@ impl Bar {
             Backing::Guard => Some(PartState::Guard),
             Backing::Fixed => Some(PartState::Fixed),
             Backing::Device(..) => Some(PartState::Borrowed),
-            Backing::Immediate | Backing::Demand | Backing::Zero => None,
+            Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Object { .. } => None,
         };
         let mut bar = Self {
             parts: [Part {

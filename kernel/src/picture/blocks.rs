@@ -180,7 +180,7 @@ impl Blocks {
                     self.borrow(start.as_u64(), start.as_u64() + frames * FRAME);
                 }
                 // A shared frame was told apart already, whoever owns it.
-                Content::Shared(_) | Content::Zero(_) | Content::Fixed(_) => {}
+                Content::Shared(_) | Content::Object(_) | Content::Zero(_) | Content::Fixed(_) => {}
             }
         }
     }

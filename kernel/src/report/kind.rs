@@ -28,6 +28,10 @@ pub enum Kind {
     Unmapped,
     /// An access to a fixed region where nothing is mapped.
     NotBacked,
+    /// An access past the end of the object that is mapped.
+    PastEnd,
+    /// A page of a file that nobody reads in.
+    Blocked,
     /// A page-table entry on the way has a reserved bit set.
     ReservedBit,
     /// An address whose bits 48 to 63 do not repeat bit 47.
@@ -79,6 +83,7 @@ impl Kind {
     fn of_reason(reason: Reason) -> Self {
         let refusal = match reason {
             Reason::Space(refusal) => refusal,
+            Reason::Blocked => return Self::Blocked,
             Reason::Locked => return Self::ManagerLocked,
             Reason::Nested => return Self::InsideHandler,
             Reason::NoProgress => return Self::NoProgress,
@@ -91,6 +96,7 @@ impl Kind {
             Refusal::Protection(Access::Execute) => Self::ExecutionOfData,
             Refusal::Protection(Access::Read) => Self::ForbiddenRead,
             Refusal::NotBacked => Self::NotBacked,
+            Refusal::PastEnd => Self::PastEnd,
             Refusal::ReservedBit => Self::ReservedBit,
             Refusal::OutOfFrames => Self::OutOfFrames,
         }
@@ -109,6 +115,8 @@ impl fmt::Display for Kind {
             Self::ForbiddenRead => "read of memory that may not be read",
             Self::Unmapped => "unmapped address",
             Self::NotBacked => "nothing mapped in a fixed region",
+            Self::PastEnd => "past the end of a file or of shared memory",
+            Self::Blocked => "page of a file that was not read",
             Self::ReservedBit => "reserved bit in a page-table entry",
             Self::NonCanonical => "non-canonical address",
             Self::OutOfFrames => "out of frames",

@@ -3,6 +3,7 @@
 
 use x86_64::{PhysAddr, VirtAddr};
 
+use crate::object::ObjectId;
 use crate::space::RecordsDefect;
 use crate::tlb::Scope;
 
@@ -91,7 +92,7 @@ pub enum Broken {
         frame: PhysAddr,
         /// The owners that are counted.
         says: u32,
-        /// The leaves that share it.
+        /// The leaves and objects that share it.
         found: u32,
     },
     /// 1 and 4: something is wrong with a table that holds owner counts.
@@ -100,6 +101,21 @@ pub enum Broken {
         table: PhysAddr,
         /// What is wrong.
         defect: TableDefect,
+    },
+    /// 1 and 4: something is wrong with a table that holds records of objects, or
+    /// their pages.
+    ObjectTable {
+        /// Where it lies.
+        table: PhysAddr,
+        /// What is wrong.
+        defect: TableDefect,
+    },
+    /// Something is wrong with an object.
+    Object {
+        /// Its name.
+        object: ObjectId,
+        /// What is wrong.
+        defect: ObjectDefect,
     },
     /// 6: leaves and tables were lost in batches that were not finished.
     Leaked {
@@ -207,7 +223,8 @@ pub enum LeafDefect {
     /// 2: the entry is neither present nor zero, and not that of a reserved
     /// page of a demand region either.
     Unknown,
-    /// 1: it maps other memory than its device's.
+    /// 1: it maps other memory than its device's, or another page than its
+    /// object's.
     OtherMemory,
     /// 1: it maps somebody else's memory, and that memory is managed.
     BorrowsManaged,
@@ -269,12 +286,50 @@ pub enum RegionDefect {
     TornOff,
     /// 5: it is for user mode, in the kernel half.
     User,
+    /// 5: it is of an object that is gone.
+    NoObject,
     /// 5: what is kept beside it for the fault path is not what follows from it.
     Derived,
     /// 4: it has all its memory from the start, and nothing is mapped at one of its pages.
     NotResident {
         /// The page.
         address: VirtAddr,
+    },
+}
+
+/// What is wrong with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ObjectDefect {
+    /// 4: it counts so many regions, or such with a certain right, and so many are.
+    Regions {
+        /// What it counts.
+        says: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// 4: nothing holds it.
+    Unheld,
+    /// 3: some regions may write to its pages, and others execute them.
+    WritableAndExecutable,
+    /// 4: this page lies past its end.
+    PastEnd {
+        /// The page.
+        page: u64,
+    },
+    /// 1: what is kept of this page is no frame.
+    Unknown {
+        /// The page.
+        page: u64,
+    },
+    /// 1: the frame of a page is something else as well.
+    Frame {
+        /// The page.
+        page: u64,
+        /// Its frame.
+        frame: PhysAddr,
+        /// What else it is.
+        conflict: Conflict,
     },
 }
 
@@ -287,7 +342,9 @@ impl Broken {
             Self::Bitmap { .. } | Self::Count { .. } => 1,
             Self::Leaf { defect, .. } => defect.invariant(),
             Self::ZeroFrame { .. } => 3,
-            Self::Table { defect, .. } | Self::CounterTable { defect, .. } => match defect {
+            Self::Table { defect, .. }
+            | Self::CounterTable { defect, .. }
+            | Self::ObjectTable { defect, .. } => match defect {
                 TableDefect::Frame { .. } => 1,
                 TableDefect::Bits { .. } => 2,
                 TableDefect::Empty
@@ -302,7 +359,15 @@ impl Broken {
                 | RegionDefect::OutsideHalf
                 | RegionDefect::TornOff
                 | RegionDefect::User
+                | RegionDefect::NoObject
                 | RegionDefect::Derived => 5,
+            },
+            Self::Object { defect, .. } => match defect {
+                ObjectDefect::Unknown { .. } | ObjectDefect::Frame { .. } => 1,
+                ObjectDefect::WritableAndExecutable => 3,
+                ObjectDefect::Regions { .. }
+                | ObjectDefect::Unheld
+                | ObjectDefect::PastEnd { .. } => 4,
             },
             Self::RecordFrame { .. } | Self::Owners { .. } => 1,
             Self::Records { .. } => 5,

@@ -3,7 +3,9 @@
 use core::error::Error;
 use core::fmt;
 
-use super::broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
+use super::broken::{
+    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, TableDefect,
+};
 use crate::space::RecordsDefect;
 use crate::tlb::Scope;
 use crate::words::Count;
@@ -84,6 +86,10 @@ impl fmt::Display for Broken {
             Self::CounterTable { table, defect } => {
                 write!(f, "the table of owner counts at {table:#x}: {defect}")
             }
+            Self::ObjectTable { table, defect } => {
+                write!(f, "the table of objects at {table:#x}: {defect}")
+            }
+            Self::Object { object, defect } => write!(f, "{object}: {defect}"),
             Self::Leaked { count } => write!(
                 f,
                 "leaves and tables lost in batches that were not finished: {count}"
@@ -168,7 +174,7 @@ impl fmt::Display for LeafDefect {
                 return write!(f, "the processor reserves its bits {bits:#x}");
             }
             Self::Unknown => "it is neither present nor zero, nor that of a reserved page",
-            Self::OtherMemory => "it maps other memory than its device's",
+            Self::OtherMemory => "it maps other memory than its device's or object's",
             Self::BorrowsManaged => "it borrows memory that the frame allocator manages",
             Self::Frame { conflict } => return conflict.fmt(f),
             Self::ZeroFrame => "it maps the zero frame, and its region is not zero-backed",
@@ -207,6 +213,7 @@ impl fmt::Display for RegionDefect {
             Self::OutsideHalf => "it does not lie where regions are placed",
             Self::TornOff => "the region that it continues does not lie before it",
             Self::User => "user mode may not access the kernel half",
+            Self::NoObject => "it is of an object that is gone",
             Self::Derived => "what is kept beside it for its faults does not follow from it",
             Self::NotResident { address } => {
                 return write!(
@@ -215,6 +222,29 @@ impl fmt::Display for RegionDefect {
                 );
             }
         })
+    }
+}
+
+impl fmt::Display for ObjectDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Regions { says, found } => write!(
+                f,
+                "it counts {}, and the audit found {found}",
+                Count(says, "region")
+            ),
+            Self::Unheld => f.write_str("it is kept, and nothing holds it"),
+            Self::WritableAndExecutable => {
+                f.write_str("some regions may write to its pages, and others execute them")
+            }
+            Self::PastEnd { page } => write!(f, "page {page} lies past its end"),
+            Self::Unknown { page } => write!(f, "what is kept of page {page} is no frame"),
+            Self::Frame {
+                page,
+                frame,
+                conflict,
+            } => write!(f, "page {page}, frame {frame:#x}: {conflict}"),
+        }
     }
 }
 

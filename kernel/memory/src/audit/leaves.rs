@@ -8,6 +8,7 @@ use super::broken::{Broken, LeafDefect, Right};
 use super::marks::{Allowed, Clash, Owner, stretches};
 use super::{Auditor, scope};
 use crate::Features;
+use crate::object::frame_of;
 use crate::paging::{Entry, LeafSeen, LeafSize};
 use crate::space::Half;
 use crate::space::{Backing, Content, Region};
@@ -54,6 +55,7 @@ impl Auditor<'_> {
         let is_zero =
             leaf.size == LeafSize::Size4KiB && memory == self.memory.zero_frame().start_address();
         let is_shared = leaf.flags.contains(Entry::SHARED);
+        let is_objects = region.is_shared();
         match region.backing {
             Backing::Guard => return Err(broken(LeafDefect::InGuard)),
             Backing::Fixed => self.report.fixed += leaf.size.frames(),
@@ -70,7 +72,7 @@ impl Auditor<'_> {
                 self.require(!is_writable, broken(LeafDefect::ZeroWritable))?;
                 self.report.zero += 1;
             }
-            Backing::Immediate | Backing::Demand | Backing::Zero => {
+            Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Object { .. } => {
                 self.require(!is_zero, broken(LeafDefect::ZeroFrame))?;
                 let owner = if is_shared {
                     Owner::Shared
@@ -82,7 +84,10 @@ impl Auditor<'_> {
                 claimed.map_err(|Clash { frame, conflict }| {
                     at_frame(broken(LeafDefect::Frame { conflict }), frame)
                 })?;
-                if is_shared {
+                if is_shared && is_objects {
+                    let own = self.page_behind(&region, address);
+                    self.require(own == Some(memory), broken(LeafDefect::OtherMemory))?;
+                } else if is_shared {
                     let is_writable = leaf.flags.contains(Entry::WRITABLE);
                     self.require(!is_writable, broken(LeafDefect::SharedWritable))?;
                 } else {
@@ -94,10 +99,14 @@ impl Auditor<'_> {
             Backing::Fixed | Backing::Guard => Content::Fixed(memory),
             Backing::Device(..) => Content::Borrowed(memory),
             Backing::Zero if is_zero => Content::Zero(memory),
-            Backing::Zero | Backing::Immediate | Backing::Demand if is_shared => {
-                Content::Shared(memory)
+            Backing::Object { .. } if is_objects => Content::Object(memory),
+            Backing::Zero | Backing::Immediate | Backing::Demand | Backing::Object { .. } => {
+                if is_shared {
+                    Content::Shared(memory)
+                } else {
+                    Content::Private(memory)
+                }
             }
-            Backing::Zero | Backing::Immediate | Backing::Demand => Content::Private(memory),
         };
         let rights = region.leaf_flags(features, half.is_kernel());
         let expected = content.leaf(leaf.size, rights, false);
@@ -105,6 +114,13 @@ impl Auditor<'_> {
             .map_err(broken)?;
         self.write_or_execute(leaf, &region)
             .map_err(|frame| at_frame(broken(LeafDefect::WritableAndExecutable), frame))
+    }
+
+    /// The frame of the object's page behind an address.
+    fn page_behind(&mut self, region: &Region, address: VirtAddr) -> Option<PhysAddr> {
+        let wanted = region.wanted_page(address)?;
+        let record = self.objects.get(wanted.object)?;
+        frame_of(self.objects.pages_of(&record).get(wanted.page))
     }
 
     /// The leaf gives what its region gives: not more, and, unless somebody

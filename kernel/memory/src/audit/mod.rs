@@ -3,8 +3,8 @@
 //! memory manager's `fsck`.
 //!
 //! ```text
-//! bitmap ─> regions of each half ─> tables and leaves of each half ─> counters
-//!  frames      regions                 tables ─> leaves ─> marks        mod
+//! bitmap ─> regions of each half ─> objects ─> tables and leaves of each half ─> counters
+//!  frames      regions               objects     tables ─> leaves ─> marks        mod
 //! ```
 //!
 //! What must always hold: an audit changes nothing but its scratch, and the half
@@ -18,6 +18,7 @@ mod broken;
 mod display;
 mod leaves;
 mod marks;
+mod objects;
 mod outside;
 mod owners;
 mod regions;
@@ -25,7 +26,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use broken::{Broken, Conflict, Counter, LeafDefect, RegionDefect, Right, TableDefect};
+pub use broken::{
+    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, TableDefect,
+};
 
 use core::iter::once;
 
@@ -33,6 +36,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::frames::{Frames, State};
 use crate::memory::{Memory, Owners};
+use crate::object::Objects;
 use crate::space::{Half, KernelHalf, Space};
 use crate::tlb::Scope;
 use marks::Marks;
@@ -47,6 +51,8 @@ pub struct Report {
     pub halves: u64,
     /// Regions in them.
     pub regions: u64,
+    /// Objects.
+    pub objects: u64,
     /// Frames that hold their records.
     pub record_frames: u64,
     /// Frames that hold tables, roots included; those of the boot loader not.
@@ -55,7 +61,7 @@ pub struct Report {
     pub foreign_tables: u64,
     /// Frames behind private leaves.
     pub private: u64,
-    /// Frames behind shared leaves.
+    /// Frames behind shared leaves, and behind pages of objects.
     pub shared: u64,
     /// Pages that a frame is kept back for.
     pub reserved: u64,
@@ -152,8 +158,8 @@ impl<'a> Audit<'a> {
             return Err(Broken::ScratchTooShort { needed, given });
         };
         let lent = (self.memory.leaked(), self.memory.borrowed());
-        self.memory.frames_and_owners(|frames, owners| {
-            self.run_with(frames, owners, lent, spaces, scratch)
+        self.memory.audited(|frames, owners, objects| {
+            self.run_with(frames, (owners, objects), lent, spaces, scratch)
         })
     }
 
@@ -161,7 +167,7 @@ impl<'a> Audit<'a> {
     fn run_with<'s>(
         self,
         frames: &Frames,
-        owners: &Owners,
+        (owners, objects): (&Owners, &Objects),
         (leaked, borrowed): (u64, u64),
         spaces: impl Iterator<Item = &'s Space> + Clone,
         scratch: &mut [u64],
@@ -174,6 +180,7 @@ impl<'a> Audit<'a> {
             memory: self.memory,
             frames,
             marks: Marks::new(frames, owners, zero, scratch),
+            objects: objects.look(),
             direct_map: self.direct_map,
             executes_outside: false,
             report: Report::default(),
@@ -186,6 +193,7 @@ impl<'a> Audit<'a> {
             auditor.regions(half)?;
         }
         auditor.counter_tables(owners)?;
+        auditor.objects(halves.clone())?;
         for half in halves.clone() {
             auditor.tables(half, kernel)?;
         }
@@ -207,6 +215,7 @@ struct Auditor<'a> {
     memory: &'a Memory,
     frames: &'a Frames<'a>,
     marks: Marks<'a>,
+    objects: Objects,
     direct_map: VirtAddr,
     /// Whether a leaf allows to execute memory that is not managed.
     executes_outside: bool,

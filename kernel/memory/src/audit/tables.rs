@@ -208,7 +208,11 @@ impl Auditor<'_> {
     fn residents(&mut self, half: &Half) -> Result<(), Broken> {
         let at_once = |region: &Region| match region.backing {
             Backing::Immediate | Backing::Device(..) => true,
-            Backing::Demand | Backing::Zero | Backing::Guard | Backing::Fixed => false,
+            Backing::Demand
+            | Backing::Zero
+            | Backing::Object { .. }
+            | Backing::Guard
+            | Backing::Fixed => false,
         };
         let mut cursor = half.cursor().clone();
         for region in half.regions().filter(at_once) {

@@ -11,6 +11,7 @@ use crate::frames::{
     RunError,
 };
 use crate::memory_map::FrameRange;
+use crate::object::Objects;
 
 impl Memory {
     /// Hands out one frame of 4 KiB, 2 MiB or 1 GiB, with whatever it holds.
@@ -123,13 +124,14 @@ impl Memory {
         self.lock().leaked
     }
 
-    /// Lets an audit see the frame allocator and the counts of owners, under the lock.
-    pub(crate) fn frames_and_owners<R>(
+    /// Lets an audit see the frame allocator, the counts of owners and the objects,
+    /// under the lock.
+    pub(crate) fn audited<R>(
         &self,
-        look: impl FnOnce(&Frames<'static>, &Owners) -> R,
+        look: impl FnOnce(&Frames<'static>, &Owners, &Objects) -> R,
     ) -> R {
         let shared = self.lock();
-        look(&shared.frames, &shared.owners)
+        look(&shared.frames, &shared.owners, &shared.objects)
     }
 
     /// Lets `look` see the frame allocator, under the lock: it must be quick,

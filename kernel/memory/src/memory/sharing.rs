@@ -1,4 +1,5 @@
-//! Frames that several leaves own: one owner more, one fewer, and the last.
+//! Frames that several leaves and objects own: one owner more, one fewer, and the
+//! last.
 //!
 //! ```text
 //!  private ──add_owner──> shared, 2 owners ──> 3 ──> ...
@@ -34,7 +35,8 @@ impl From<OutOfFrames> for ShareError {
 }
 
 impl Memory {
-    /// How many leaves share the frame that holds this address; 0 if it is not shared.
+    /// How many leaves and objects share the frame that holds this address; 0 if it
+    /// is not shared.
     #[must_use]
     pub fn owners(&self, frame: PhysAddr) -> u32 {
         self.lock().owners_of(frame.align_down(4096_u64))
@@ -147,14 +149,18 @@ impl Memory {
 
 impl Shared {
     /// How many leaves share a frame.
-    fn owners_of(&mut self, frame: PhysAddr) -> u32 {
+    pub(super) fn owners_of(&mut self, frame: PhysAddr) -> u32 {
         let index = self.frames.index_of(frame);
         index.map_or(0, |index| self.owners.of(index))
     }
 
     /// Counts one owner more of all these frames, or names the first that cannot
     /// have one. A frame that is not shared yet has one owner already.
-    fn add_owner(&mut self, start: PhysAddr, size: LeafSize) -> Result<(), (PhysAddr, Uncounted)> {
+    pub(super) fn add_owner(
+        &mut self,
+        start: PhysAddr,
+        size: LeafSize,
+    ) -> Result<(), (PhysAddr, Uncounted)> {
         for frame in frames_of(start, size) {
             let index = self.frames.index_of(frame).ok_or(Uncounted::Full);
             let room = index.and_then(|index| self.owners.check(index));
@@ -196,7 +202,7 @@ impl Shared {
         freed
     }
 
-    fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
+    pub(super) fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
         if let Some(index) = self.frames.index_of(frame) {
             self.owners.set(index, owners);
             if owners == 0 {
@@ -216,7 +222,7 @@ impl Shared {
     }
 
     /// Gives back the tables that were made for counters and are not needed.
-    fn trim(&mut self, start: PhysAddr, size: LeafSize) {
+    pub(super) fn trim(&mut self, start: PhysAddr, size: LeafSize) {
         for frame in frames_of(start, size) {
             if let Some(index) = self.frames.index_of(frame) {
                 self.owners.trim(index, &mut self.frames);

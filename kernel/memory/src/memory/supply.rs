@@ -8,10 +8,11 @@
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::{Memory, Shared};
+use super::{Memory, PageRefusal, Shared};
 use crate::fault::{Fault, Outcome};
 use crate::fault_log::Resolved;
 use crate::frames::{Frame, FrameKind, Frames, OutOfFrames, Shortage};
+use crate::object::{Mapping, ObjectId};
 use crate::paging::{LeafSize, Table};
 use crate::tlb::{Flush, Scope};
 
@@ -64,6 +65,22 @@ impl Memory {
         self.lock().frames.fetch()
     }
 
+    /// A private copy of a page of an object.
+    pub(crate) fn copy_of_page(&self, object: ObjectId, page: u64) -> Result<Private, PageRefusal> {
+        let frame = self.allocate_frame::<Size4KiB>(FrameKind::Private)?;
+        match self.hold_page(object, page) {
+            Ok(held) => {
+                let copy = self.filled(frame, Fill::CopyOf(held.start()));
+                self.let_page_go(held);
+                Ok(copy)
+            }
+            Err(refusal) => {
+                self.free_frame(frame);
+                Err(refusal)
+            }
+        }
+    }
+
     /// A private frame out of those that were kept back.
     pub(crate) fn take_private(&self, fill: Fill) -> Result<Private, OutOfFrames> {
         let frame = self.lock().frames.take_reserved(FrameKind::Private)?;
@@ -74,7 +91,7 @@ impl Memory {
     fn filled<S: PageSize>(&self, frame: Frame<S>, fill: Fill) -> Private {
         match fill {
             Fill::Zeroes => self.direct_map.zero(&frame),
-            // SAFETY: a leaf of the caller's maps it, so it is in use and shown.
+            // SAFETY: the caller holds it, or a leaf of its maps it: it is in use and shown.
             Fill::CopyOf(from) => unsafe { self.direct_map.copy(from, &frame) },
         }
         Private(frame.into_entry().start_address())
@@ -152,7 +169,7 @@ impl Memory {
     }
 
     /// Gives back what no translation leads to any more. Returns how many
-    /// private frames (4 KiB) went back.
+    /// private frames (4 KiB) went back, those of an object that ends left out.
     ///
     /// # Safety
     ///
@@ -173,6 +190,7 @@ impl Memory {
                     private += unsafe { shared.drop_owner(start, size) };
                 }
                 Removed::Borrowed(frames) => shared.borrowed -= frames,
+                Removed::Mapping(mapping) => shared.let_object_go(mapping),
                 // SAFETY: as the caller vouches.
                 Removed::Table(table) => shared.frames.free(unsafe { table.into_frame() }),
             }
@@ -219,6 +237,8 @@ pub(crate) enum Removed {
     Borrowed(u64),
     /// A table with no entry in use.
     Table(Table),
+    /// A region of an object.
+    Mapping(Mapping),
 }
 
 impl Shared {

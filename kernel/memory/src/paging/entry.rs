@@ -3,13 +3,13 @@
 //! ```text
 //!  63 62       53 52 51                    12 11  9 8 7 6 5 4 3 2 1 0
 //! +--+-----------+--+------------------------+-----+-+-+-+-+-+-+-+-+-+
-//! |NX| in use    |- | physical address       | sw  |G|S|D|A|C|T|U|W|P|
+//! |NX| in use    |o | physical address       | sw  |G|S|D|A|C|T|U|W|P|
 //! +--+-----------+--+------------------------+-----+-+-+-+-+-+-+-+-+-+
 //! ```
 //!
 //! This file is the one place that names the bits the processor leaves to
 //! software: 53 to 62 of a table entry count the entries in use below it, and
-//! bits 9 to 11 of a leaf mark memory that the leaf does not own, or not alone.
+//! bits 9 to 11 and 52 of a leaf mark memory that it does not own, or not alone.
 //! An entry that is not present and not zero is software's own: a reserved page
 //! has one.
 
@@ -91,6 +91,10 @@ impl Entry {
     /// Bit 11 of a leaf: others may own the frame as well, and it is counted how
     /// many do.
     pub(crate) const SHARED: PageTableFlags = PageTableFlags::BIT_11;
+
+    /// Bit 52 of a leaf that is shared: the frame is an object's, and a write
+    /// through this mapping is meant for all who share it.
+    pub(crate) const OBJECT: PageTableFlags = PageTableFlags::BIT_52;
 
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)

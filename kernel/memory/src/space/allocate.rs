@@ -11,6 +11,7 @@ use super::regions::Record;
 use super::request::{AllocateError, Placement, Request};
 use crate::frames::OutOfFrames;
 use crate::memory::Memory;
+use crate::object::MOST_PAGES;
 use crate::paging::{LeafSize, span_of};
 
 impl Half {
@@ -27,9 +28,12 @@ impl Half {
                 Err(AllocateError::GivenMemory { start })
             }
             Backing::Device(..) => self.allocate_device(request, memory),
-            Backing::Demand | Backing::Zero | Backing::Guard | Backing::Fixed => {
-                self.allocate_from(request, None, memory)
-            }
+            Backing::Object { .. } if self.is_kernel() => Err(AllocateError::ObjectInKernelHalf),
+            Backing::Demand
+            | Backing::Zero
+            | Backing::Object { .. }
+            | Backing::Guard
+            | Backing::Fixed => self.allocate_from(request, None, memory),
         }
     }
 
@@ -46,6 +50,7 @@ impl Half {
             Backing::Immediate
             | Backing::Demand
             | Backing::Zero
+            | Backing::Object { .. }
             | Backing::Guard
             | Backing::Fixed => self.allocate(request, memory),
         }
@@ -115,6 +120,12 @@ impl Half {
             memory.with_frames(|frames| self.regions.give_back_spares(frames));
             return Err(self.short_of_frames(&region, Some(source), memory));
         }
+        if let Some(mapping) = region.mapping()
+            && let Err(error) = memory.hold_object(mapping)
+        {
+            memory.with_frames(|frames| self.regions.give_back_spares(frames));
+            return Err(AllocateError::Object(error));
+        }
         self.regions.insert(record);
         memory.with_frames(|frames| self.regions.give_back_spares(frames));
         self.next_source += 1;
@@ -145,7 +156,10 @@ impl Half {
 
     /// The region that is asked for, still without a place.
     fn checked(&self, request: &Request, memory: &Memory) -> Result<Region, AllocateError> {
-        let page_size = request.page_size.unwrap_or(LeafSize::Size4KiB);
+        let page_size = match request.backing {
+            Backing::Object { .. } => LeafSize::Size4KiB,
+            _ => request.page_size.unwrap_or(LeafSize::Size4KiB),
+        };
         if request.size == 0 {
             return Err(AllocateError::ZeroSize);
         }
@@ -160,6 +174,15 @@ impl Half {
         }
         if request.user && self.is_kernel() {
             return Err(AllocateError::UserInKernelHalf);
+        }
+        if let Backing::Object {
+            offset_in_pages, ..
+        } = request.backing
+            && offset_in_pages > MOST_PAGES - size / LeafSize::Size4KiB.bytes()
+        {
+            return Err(AllocateError::NoSuchPages {
+                first: offset_in_pages,
+            });
         }
         if let Backing::Device(start, _) = request.backing {
             let limit = memory.features().physical_end();

@@ -7,6 +7,7 @@
 use x86_64::VirtAddr;
 
 use super::Content;
+use super::object::present;
 use super::region::Backing;
 use super::regions::Record;
 use crate::memory::Memory;
@@ -14,7 +15,7 @@ use crate::paging::{Cursor, Entry, LeafSize};
 
 /// Maps the pages around the one stood on that are still unused, as far as
 /// region, leaf table and free frames go. In a zero region they get the zero
-/// frame.
+/// frame, in a region of an object those pages of it that are there.
 #[cold]
 #[inline(never)]
 pub(super) fn map_around(cursor: &mut Cursor, record: &Record, memory: &Memory) {
@@ -32,7 +33,12 @@ pub(super) fn map_around(cursor: &mut Cursor, record: &Record, memory: &Memory) 
         if cursor.entry() != Entry::UNUSED {
             continue;
         }
-        let content = if record.region.backing == Backing::Zero {
+        let content = if let Backing::Object { .. } = record.region.backing {
+            match present(&record.region, VirtAddr::new_truncate(page), memory) {
+                Some(content) => content,
+                None => continue,
+            }
+        } else if record.region.backing == Backing::Zero {
             Content::Zero(memory.zero_frame().start_address())
         } else if let Ok(private) = memory.new_private(size) {
             Content::Private(private.into_leaf())

@@ -8,7 +8,7 @@ use core::fmt;
 
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::{Content, Half};
+use super::{Content, Half, WantedPage};
 use crate::fault::{Access, Fault, Outcome, Refusal};
 use crate::memory::Memory;
 use crate::paging::{Entry, offset_in_page};
@@ -32,6 +32,11 @@ pub enum BytesRefusal {
         /// Why.
         refusal: Refusal,
     },
+    /// This page of a file is not there: it is to be read and provided.
+    Absent {
+        /// The page.
+        wanted: WantedPage,
+    },
     /// Somebody else's memory (a device's, the kernel's image) stands behind the
     /// page; it is not touched from outside.
     Device,
@@ -44,6 +49,9 @@ impl fmt::Display for BytesError {
         write!(f, "{:#x}: ", self.address)?;
         match self.refusal {
             BytesRefusal::Fault { refusal } => refusal.fmt(f),
+            BytesRefusal::Absent { wanted } => {
+                write!(f, "page {} of {} is not there", wanted.page, wanted.object)
+            }
             BytesRefusal::Device => {
                 f.write_str("a device's memory, which is not touched from outside")
             }
@@ -94,7 +102,7 @@ impl Half {
         while done < from.len() {
             let (bytes, room) = self.reach(to, done, Access::Write, memory)?;
             let end = from.len().min(done.saturating_add(room));
-            // SAFETY: as in `read`; the leaf is writable, so it is private, and the
+            // SAFETY: as in `read`; the leaf is writable, so the bytes may change, and the
             // caller vouches that no reference covers the bytes.
             unsafe { memory.direct_map().write(bytes, &from[done..end]) };
             done = end;
@@ -123,11 +131,17 @@ impl Half {
         }
         let address = VirtAddr::new_truncate(here);
         self.cursor.seek(here);
-        if !self.allows(access)
-            && let Outcome::Refused(refusal) =
-                self.resolve_near_or_far(&Fault::supervisor(address, access), memory)
-        {
-            return failed(BytesRefusal::Fault { refusal });
+        if !self.allows(access) {
+            let fault = Fault::supervisor(address, access);
+            let outcome = self.resolve_near_or_far(&fault, memory);
+            if let Outcome::Refused(refusal) = outcome {
+                return failed(BytesRefusal::Fault { refusal });
+            }
+            if outcome == Outcome::Blocked
+                && let Some(wanted) = self.wanted_page(address)
+            {
+                return failed(BytesRefusal::Absent { wanted });
+            }
         }
         let Some(size) = self.cursor.leaf() else {
             return failed(BytesRefusal::Fault {
@@ -135,7 +149,10 @@ impl Half {
             });
         };
         let start = match Content::of(self.cursor.entry(), size, self.zero) {
-            Content::Zero(start) | Content::Private(start) | Content::Shared(start) => start,
+            Content::Zero(start)
+            | Content::Private(start)
+            | Content::Shared(start)
+            | Content::Object(start) => start,
             Content::Borrowed(_) | Content::Fixed(_) => {
                 return failed(BytesRefusal::Device);
             }

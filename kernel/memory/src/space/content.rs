@@ -2,7 +2,8 @@
 //! and an entry back into what it owns.
 //!
 //! What must always hold: a leaf of zeroes, or of a frame that others may own
-//! as well, is not writable, whatever its region allows.
+//! as well, is not writable, whatever its region allows; but for those frames of
+//! objects that are shared to be written.
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PageTableFlags, PhysFrame};
@@ -19,6 +20,8 @@ pub enum Content {
     /// A frame that the leaf owns with others, until one of them writes. The
     /// last owner of all has one like it, too.
     Shared(PhysAddr),
+    /// A frame of an object in a shared mapping: it is written by whoever may.
+    Object(PhysAddr),
     /// Somebody else's memory, lent to the leaf (a device's).
     Borrowed(PhysAddr),
     /// Memory that is accounted for elsewhere (the kernel's image).
@@ -36,6 +39,8 @@ impl Content {
             Self::Fixed(start)
         } else if start == zero.start_address() {
             Self::Zero(start)
+        } else if leaf.flags().contains(Entry::SHARED | Entry::OBJECT) {
+            Self::Object(start)
         } else if leaf.flags().contains(Entry::SHARED) {
             Self::Shared(start)
         } else {
@@ -51,6 +56,7 @@ impl Content {
             Self::Zero(start)
             | Self::Private(start)
             | Self::Shared(start)
+            | Self::Object(start)
             | Self::Borrowed(start)
             | Self::Fixed(start) => start,
         }
@@ -71,6 +77,7 @@ impl Content {
                 flags -= Entry::WRITABLE;
                 flags |= Entry::SHARED;
             }
+            Self::Object(_) => flags |= Entry::SHARED | Entry::OBJECT,
             Self::Borrowed(_) => flags |= Entry::BORROWED,
             Self::Fixed(_) => flags |= Entry::FIXED,
         }

@@ -5,7 +5,8 @@
 //!              before      parent      child
 //!  private     frame       shared ──┐
 //!                          shared <─┴─ the same frame, read-only in both
-//!  shared      frame       as it was,  and one owner more
+//!  shared,     frame       as it was,  and one owner more
+//!  object's
 //!  zero, borrowed, reserved, unused    taken over as what they are
 //! ```
 //!
@@ -90,6 +91,7 @@ impl Half {
             memory.with_frames(|frames| child.regions.reserve(&[base], frames))?;
             let mut copy = record;
             copy.region.faults = 0;
+            copy.region.hold_again(memory);
             child.regions.insert(copy);
             if record.region.backing.is_managed() {
                 self.copy_leaves(&record, child, memory)?;
@@ -117,7 +119,9 @@ impl Half {
                     make_tables(&mut child.cursor, size, memory)?;
                     let content = Content::of(entry, size, self.zero);
                     match content {
-                        Content::Private(start) | Content::Shared(start) => {
+                        Content::Private(start)
+                        | Content::Shared(start)
+                        | Content::Object(start) => {
                             memory.add_owner(start, size)?;
                         }
                         Content::Borrowed(_) => memory.count_borrowed(size.frames()),
@@ -208,6 +212,7 @@ fn shared(content: Content) -> Content {
     match content {
         Content::Private(start) => Content::Shared(start),
         other @ (Content::Shared(_)
+        | Content::Object(_)
         | Content::Zero(_)
         | Content::Borrowed(_)
         | Content::Fixed(_)) => other,

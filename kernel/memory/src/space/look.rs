@@ -185,7 +185,7 @@ impl Half {
             match leaf.content {
                 Content::Zero(_) => resident.zero += frames,
                 Content::Private(_) => resident.private += frames,
-                Content::Shared(_) => resident.shared += frames,
+                Content::Shared(_) | Content::Object(_) => resident.shared += frames,
                 Content::Borrowed(_) => resident.borrowed += frames,
                 Content::Fixed(_) => {}
             }

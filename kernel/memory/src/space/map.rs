@@ -281,7 +281,7 @@ fn take_out(
     batch.page(address);
     let removed = match Content::of(old, size, zero) {
         Content::Private(start) => Removed::Private(start, size),
-        Content::Shared(start) => Removed::Shared(start, size),
+        Content::Shared(start) | Content::Object(start) => Removed::Shared(start, size),
         Content::Borrowed(_) => Removed::Borrowed(size.frames()),
         Content::Zero(_) | Content::Fixed(_) => return 0,
     };
@@ -303,8 +303,11 @@ pub(super) fn prune(cursor: &mut Cursor, batch: &mut FlushBatch<'_>) {
 fn existing(region: &Region, start: PhysAddr) -> Content {
     match region.backing {
         Backing::Device(..) => Content::Borrowed(start),
-        Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Guard | Backing::Fixed => {
-            Content::Fixed(start)
-        }
+        Backing::Immediate
+        | Backing::Demand
+        | Backing::Zero
+        | Backing::Object { .. }
+        | Backing::Guard
+        | Backing::Fixed => Content::Fixed(start),
     }
 }

@@ -14,6 +14,7 @@
 //! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
 //! | `cut`, `free_range`, `move_range`, `grow` | free and move ranges, whatever regions they cut; make an allocation larger |
+//! | `object` | maps pages of objects, and counts the regions of each |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
 //! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
@@ -39,6 +40,7 @@ mod look;
 mod map;
 mod move_error;
 mod move_range;
+mod object;
 mod page;
 mod protect;
 mod range;
@@ -58,6 +60,7 @@ pub use grow::GrowError;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
 pub use look::{Leaf, Leaves, Resident};
 pub use move_error::MoveError;
+pub use object::WantedPage;
 pub use protect::ProtectError;
 pub use region::{Backing, Region, Rights};
 pub use regions::Defect as RecordsDefect;

@@ -292,7 +292,7 @@ impl Half {
     /// The page of the fault: the region that it lies in, the entry for it, and
     /// whose translations a change there outdates.
     #[inline(always)]
-    fn page(&mut self) -> (&mut Record, &mut Cursor, &Scope) {
+    pub(super) fn page(&mut self) -> (&mut Record, &mut Cursor, &Scope) {
         let record = self.regions.here().expect("the page lies in a region");
         (record, &mut self.cursor, &self.scope)
     }
@@ -300,7 +300,7 @@ impl Half {
 
 /// Counts the fault in its region, and maps the pages around.
 #[inline(always)]
-fn done(record: &mut Record, cursor: &mut Cursor, memory: &Memory) {
+pub(super) fn done(record: &mut Record, cursor: &mut Cursor, memory: &Memory) {
     record.region.faults += 1;
     if record.region.fault_around > 1 {
         map_around(cursor, record, memory);
@@ -309,7 +309,7 @@ fn done(record: &mut Record, cursor: &mut Cursor, memory: &Memory) {
 
 /// Writes what became of the fault to the log, with the region if it has one.
 #[inline(always)]
-fn log(
+pub(super) fn log(
     record: Option<&mut Record>,
     fault: &Fault,
     memory: &Memory,

@@ -11,12 +11,13 @@ use arrayvec::ArrayVec;
 use x86_64::VirtAddr;
 
 use super::range::{NotWholePages, NothingHolds, whole_pages};
-use super::region::{Backing, Rights};
+use super::region::{Backing, Region, Rights};
 use super::regions::Record;
 use super::{Content, Half};
 use crate::flush::FlushBatch;
 use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::Memory;
+use crate::object::UseError;
 use crate::paging::{Entry, LeafSize};
 
 /// Why [`Space::protect`](super::Space::protect) refused. Nothing has changed then.
@@ -47,6 +48,14 @@ pub enum ProtectError {
         /// The region's base.
         base: VirtAddr,
     },
+    /// A region of the range is of an object that cannot be mapped so. Shared
+    /// memory that is writable becomes read-only first, and executable then.
+    Object {
+        /// The region's base.
+        base: VirtAddr,
+        /// Why not.
+        error: UseError,
+    },
     /// Not enough frames for the records of split regions and the tables of split
     /// large pages.
     OutOfFrames(Shortage),
@@ -67,6 +76,9 @@ impl fmt::Display for ProtectError {
                 "the device region at {:#x} may be read and written, but not executed",
                 base.as_u64()
             ),
+            Self::Object { base, error } => {
+                write!(f, "the region at {:#x}: {error}", base.as_u64())
+            }
             Self::OutOfFrames(shortage) => {
                 write!(f, "splitting regions and large pages {shortage}")
             }
@@ -89,6 +101,7 @@ impl Half {
         let (start, end) =
             whole_pages(start, size).ok_or(ProtectError::Unaligned { start, size })?;
         self.check_rights(start, end, rights)?;
+        self.hold_objects(start, end, rights, memory)?;
         let splits: ArrayVec<u64, 2> = [start, end]
             .into_iter()
             .filter(|address| self.splits_region(*address))
@@ -98,9 +111,11 @@ impl Half {
         if split.is_ok() {
             splits
                 .iter()
-                .for_each(|address| self.split_region(*address));
+                .for_each(|address| self.split_region(*address, memory));
             self.change_rights(start, end, rights, memory);
-            self.merge(start, end);
+            self.merge(start, end, memory);
+        } else {
+            self.let_objects_go(start, end, rights, memory);
         }
         memory.with_frames(|frames| self.regions.give_back_spares(frames));
         split.map_err(|OutOfFrames| {
@@ -124,6 +139,47 @@ impl Half {
         })
     }
 
+    /// Counts a region with these rights for each one of an object in a range, all
+    /// of them or none: what they will be, while they still are what they were.
+    fn hold_objects(
+        &self,
+        start: u64,
+        end: u64,
+        rights: Rights,
+        memory: &Memory,
+    ) -> Result<(), ProtectError> {
+        for region in self.with_rights(start, end, rights) {
+            if let Some(mapping) = region.mapping()
+                && let Err(error) = memory.hold_object(mapping)
+            {
+                let base = region.base;
+                self.let_objects_go(start, base.as_u64(), rights, memory);
+                return Err(ProtectError::Object { base, error });
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes [`Self::hold_objects`].
+    fn let_objects_go(&self, start: u64, end: u64, rights: Rights, memory: &Memory) {
+        let regions = self.with_rights(start, end, rights);
+        regions.for_each(|region| region.let_go(memory));
+    }
+
+    /// The regions of a range as they are with these rights.
+    fn with_rights(
+        &self,
+        start: u64,
+        end: u64,
+        rights: Rights,
+    ) -> impl Iterator<Item = Region> + '_ {
+        let first = self.regions.find(start).map(|record| record.region);
+        let next = |region: &Region| Some(self.regions.find(region.end())?.region);
+        core::iter::successors(first, next)
+            .take_while(move |region| region.base.as_u64() < end)
+            .map(move |region| Region { rights, ..region })
+    }
+
     /// True if a region holds `address` and does not begin there.
     fn splits_region(&self, address: u64) -> bool {
         let record = self.regions.find(address);
@@ -131,7 +187,7 @@ impl Half {
     }
 
     /// Splits the region that holds `address` there.
-    fn split_region(&mut self, address: u64) {
+    fn split_region(&mut self, address: u64, memory: &Memory) {
         let Some(record) = self.regions.find(address).copied() else {
             return;
         };
@@ -140,6 +196,7 @@ impl Half {
         self.regions.update(base, |record| {
             rest.region = record.region.split_off(address)
         });
+        rest.region.hold_again(memory);
         self.regions.insert(rest);
     }
 
@@ -153,6 +210,7 @@ impl Half {
             let Some(record) = self.regions.lookup(address) else {
                 break;
             };
+            let before = record.region.mapping();
             record.region.rights = rights;
             *record = Record::new(record.region, features, is_kernel);
             let record = *record;
@@ -161,6 +219,9 @@ impl Half {
             }
             // An unused entry at a higher level spans more than the region.
             address = record.region.end();
+            if let Some(mapping) = before {
+                batch.mapping(mapping);
+            }
         }
         batch.finish();
         memory.rights_changed();
@@ -212,7 +273,7 @@ impl Half {
 
     /// Merges what can be merged from the region before `start` to the one
     /// that begins at `end`.
-    fn merge(&mut self, start: u64, end: u64) {
+    fn merge(&mut self, start: u64, end: u64, memory: &Memory) {
         let before = self.regions.before(start).or(self.regions.find(start));
         let mut here = before.map(|record| record.region);
         while let Some(region) = here.filter(|region| region.base.as_u64() < end) {
@@ -220,6 +281,7 @@ impl Half {
             here = match next {
                 Some(next) if region.continues_in(&next) => {
                     self.regions.remove(next.base.as_u64());
+                    next.let_go(memory);
                     self.regions.update(region.base.as_u64(), |record| {
                         record.region.size += next.size;
                         record.region.faults += next.faults;

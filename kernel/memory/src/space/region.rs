@@ -8,6 +8,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::Features;
 use crate::fault::{Cause, Fault, Refusal};
+use crate::object::{ObjectId, Sharing};
 use crate::paging::{Cache, LeafSize};
 
 /// What may be done with the bytes of a region. Writable and executable at once
@@ -34,6 +35,16 @@ pub enum Backing {
     /// Somebody else's memory (a device's registers, a framebuffer) from this
     /// physical address on, mapped from the start; its frames are borrowed.
     Device(PhysAddr, Cache),
+    /// The pages of an object, from one of them on. Rights come from the region
+    /// alone; a page past the object's end refuses every access.
+    Object {
+        /// The object, which the region holds.
+        object: ObjectId,
+        /// The page of it behind the first one of the region.
+        offset_in_pages: u64,
+        /// Whose what is written is.
+        sharing: Sharing,
+    },
     /// Nothing, ever: each access is refused.
     Guard,
     /// Mapped once and for ever, to memory that is accounted for elsewhere
@@ -94,6 +105,7 @@ impl Region {
             | Backing::Zero
             | Backing::Immediate
             | Backing::Device(..)
+            | Backing::Object { .. }
             | Backing::Fixed => Some(self.rights),
         }
     }
@@ -118,7 +130,8 @@ impl Region {
         flags.set(PageTableFlags::GLOBAL, global && features.global_pages);
         match self.backing {
             Backing::Device(_, cache) => flags | cache.flags(),
-            Backing::Immediate
+            Backing::Object { .. }
+            | Backing::Immediate
             | Backing::Demand
             | Backing::Zero
             | Backing::Guard
@@ -180,6 +193,7 @@ impl Region {
             && self.source == next.source
             && self.offset + self.size == next.offset
             && self.rights == next.rights
+            && self.backing.advanced(self.size) == next.backing
     }
 }
 
@@ -188,6 +202,15 @@ impl Backing {
     fn advanced(self, bytes: u64) -> Self {
         match self {
             Self::Device(start, cache) => Self::Device(start + bytes, cache),
+            Self::Object {
+                object,
+                offset_in_pages,
+                sharing,
+            } => Self::Object {
+                object,
+                offset_in_pages: offset_in_pages + bytes / LeafSize::Size4KiB.bytes(),
+                sharing,
+            },
             Self::Immediate | Self::Demand | Self::Zero | Self::Guard | Self::Fixed => self,
         }
     }
@@ -196,7 +219,11 @@ impl Backing {
     #[must_use]
     pub const fn is_managed(self) -> bool {
         match self {
-            Self::Immediate | Self::Demand | Self::Zero | Self::Device(..) => true,
+            Self::Immediate
+            | Self::Demand
+            | Self::Zero
+            | Self::Device(..)
+            | Self::Object { .. } => true,
             Self::Guard | Self::Fixed => false,
         }
     }
@@ -219,6 +246,7 @@ impl fmt::Display for Backing {
             Self::Demand => "demand",
             Self::Zero => "zero",
             Self::Device(..) => "device",
+            Self::Object { .. } => "object",
             Self::Guard => "guard",
             Self::Fixed => "fixed",
         })

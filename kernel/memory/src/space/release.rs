@@ -136,9 +136,13 @@ impl Half {
             self.unmap(region.base.as_u64(), region.end(), batch);
         }
         self.regions.remove(region.base.as_u64());
+        if let Some(mapping) = region.mapping() {
+            batch.mapping(mapping);
+        }
     }
 
-    /// Gives back the frames behind whole pages of demand and zero regions.
+    /// Gives back the frames behind whole pages of demand and zero regions, and
+    /// unmaps those of objects.
     pub(super) fn discard(
         &mut self,
         start: VirtAddr,
@@ -150,7 +154,7 @@ impl Half {
             whole_pages(start, size).ok_or(DiscardError::Unaligned { start, size })?;
         let no_region = |address| DiscardError::NoRegion { address };
         self.check_regions(start, end, no_region, |region| match region.backing {
-            Backing::Demand | Backing::Zero => Ok(()),
+            Backing::Demand | Backing::Zero | Backing::Object { .. } => Ok(()),
             backing @ (Backing::Immediate
             | Backing::Device(..)
             | Backing::Guard

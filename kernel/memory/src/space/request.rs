@@ -8,6 +8,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::region::{Backing, Rights};
 use crate::frames::Shortage;
+use crate::object::UseError;
 use crate::paging::LeafSize;
 
 /// Where a region is to lie.
@@ -183,6 +184,16 @@ pub enum AllocateError {
         /// The physical address.
         start: u64,
     },
+    /// The kernel half maps no objects: Rust values live there, and an object is
+    /// written by others.
+    ObjectInKernelHalf,
+    /// No object has pages that far from its start.
+    NoSuchPages {
+        /// The first page that was asked for.
+        first: u64,
+    },
+    /// The object cannot be mapped so.
+    Object(UseError),
     /// Not enough frames for the pages, their tables and the record: what small
     /// pages need, which is as much as it can be.
     OutOfFrames(Shortage),
@@ -242,6 +253,12 @@ impl fmt::Display for AllocateError {
                 f,
                 "the device memory at {start:#x} may be read and written, but not executed"
             ),
+            Self::ObjectInKernelHalf => write!(f, "the kernel half maps no objects"),
+            Self::NoSuchPages { first } => write!(
+                f,
+                "the region from page {first} on reaches past the end of any object"
+            ),
+            Self::Object(error) => error.fmt(f),
             Self::OutOfFrames(shortage) => {
                 write!(f, "with small pages the region {shortage}")
             }

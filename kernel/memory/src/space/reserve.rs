@@ -136,6 +136,7 @@ impl Half {
             backing @ (Backing::Immediate
             | Backing::Zero
             | Backing::Device(..)
+            | Backing::Object { .. }
             | Backing::Guard
             | Backing::Fixed) => Err(ReserveError::NotOnDemand {
                 base: region.base,

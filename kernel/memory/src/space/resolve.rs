@@ -8,6 +8,9 @@
 //!   unused    demand ..................... a new zeroed frame
 //!             zero, read ................. the zero frame, read-only: no allocation
 //!             zero, write ................ a new zeroed frame
+//!             object, page there, read ... its frame; writable only in a shared mapping
+//!             object, page there, write .. shared mapping: its frame; private mapping: a copy
+//!             object, page not there ..... shared memory: a new zeroed frame; a file: Blocked
 //!   reserved  ............................ the frame that was kept back for it
 //!   leaf      a write to a read-only leaf of a writable region:
 //!               zero frame ............... a new zeroed frame, flush
@@ -30,7 +33,7 @@ use crate::paging::EntryKind;
 impl Half {
     /// Resolves a page fault in this half, counts it, and writes one event to
     /// the log. On any outcome but [`Outcome::Refused`] the access can be tried
-    /// again.
+    /// again; on [`Outcome::Blocked`] once the page is there.
     #[inline(always)]
     pub(super) fn resolve_near_or_far(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
         self.check(memory);
@@ -72,6 +75,7 @@ impl Half {
                 Backing::Demand => self.back(fault, memory, Outcome::Demand),
                 Backing::Zero if !fault.is_write() => self.share_zero(fault, memory),
                 Backing::Zero => self.back(fault, memory, Outcome::ZeroWrite),
+                Backing::Object { .. } => self.map_object(fault, memory),
                 Backing::Guard | Backing::Immediate | Backing::Device(..) | Backing::Fixed => {
                     self.refuse_inside(fault, memory)
                 }
@@ -81,9 +85,10 @@ impl Half {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => self.replace_zero(fault, memory),
                     Content::Shared(_) => self.write_shared(fault, memory),
-                    Content::Private(_) | Content::Borrowed(_) | Content::Fixed(_) => {
-                        self.already_allowed(fault, memory)
-                    }
+                    Content::Private(_)
+                    | Content::Object(_)
+                    | Content::Borrowed(_)
+                    | Content::Fixed(_) => self.already_allowed(fault, memory),
                 }
             }
             EntryKind::Leaf(..) => self.already_allowed(fault, memory),

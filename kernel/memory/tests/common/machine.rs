@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use faultline_memory::frames::State;
 use faultline_memory::memory_map::{Kind, Region as MapRegion};
+use faultline_memory::object::ProvideError;
+use faultline_memory::space::WantedPage;
 use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -51,9 +53,15 @@ pub struct Machine {
     pub kernel: KernelHalf,
     pub spaces: Vec<Option<Space>>,
     loaded: [Option<usize>; PROCESSORS],
-    /// The fault outcomes of the last access; at most one.
+    /// The fault outcomes of the last access; at most one, and before it one that
+    /// it was blocked.
     pub outcomes: Vec<Outcome>,
     pub bytes: Arc<SimulatedMemory>,
+}
+
+/// What every byte of a page of a file is, as long as nobody writes.
+pub const fn file_byte(page: u64) -> u8 {
+    0x80 | page as u8
 }
 
 impl Machine {
@@ -195,7 +203,7 @@ impl Machine {
                 Err(fault) => fault,
             };
             assert!(
-                self.outcomes.is_empty(),
+                self.outcomes.iter().all(|one| *one == Outcome::Blocked),
                 "{address:#x}: after {:?} there is another fault: {fault}",
                 self.outcomes
             );
@@ -211,6 +219,23 @@ impl Machine {
             if let Outcome::Refused(refusal) = outcome {
                 return Err(refusal);
             }
+            if outcome == Outcome::Blocked {
+                self.read_in(processor, address)?;
+            }
+        }
+    }
+
+    /// Reads the page of a file that an access waits for, as a kernel does: each
+    /// byte of it is [`file_byte`].
+    fn read_in(&mut self, processor: usize, address: u64) -> Result<(), Refusal> {
+        let index = self.loaded[processor].expect("objects are mapped in low halves");
+        let wanted = self.space(index).wanted_page(VirtAddr::new(address));
+        let WantedPage { object, page } = wanted.expect("a region of a file");
+        let bytes = [file_byte(page); 4096];
+        match self.memory.provide_bytes(object, page, &bytes) {
+            Ok(()) => Ok(()),
+            Err(ProvideError::OutOfFrames) => Err(Refusal::OutOfFrames),
+            Err(error) => panic!("{error}"),
         }
     }
 

@@ -88,7 +88,10 @@ fn faults_are_counted_by_cause_and_by_outcome() {
     let counted = machine
         .memory
         .fault_log(|log| Outcome::ALL.map(|outcome| log.count(outcome)));
-    assert_eq!(counted, [0, 2, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    let expected = [
+        0, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
+    ];
+    assert_eq!(counted, expected);
     let causes = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
     let by_cause = |cause| machine.memory.fault_log(|log| log.count_by_cause(cause));
     assert_eq!(causes.map(by_cause), [4, 2, 0]);

@@ -31,9 +31,11 @@ fn private(machine: &Machine, half: Half) -> Vec<u64> {
     leaves
         .filter_map(|leaf| match leaf.content {
             Content::Private(start) => Some((start.as_u64(), leaf.size.frames())),
-            Content::Zero(_) | Content::Shared(_) | Content::Borrowed(_) | Content::Fixed(_) => {
-                None
-            }
+            Content::Zero(_)
+            | Content::Shared(_)
+            | Content::Object(_)
+            | Content::Borrowed(_)
+            | Content::Fixed(_) => None,
         })
         .flat_map(|(start, frames)| (0..frames).map(move |frame| start + frame * PAGE))
         .collect()
@@ -49,7 +51,7 @@ fn mapped(machine: &Machine, half: Half, start: u64, end: u64) -> Resident {
         match leaf.content {
             Content::Zero(_) => mapped.zero += frames,
             Content::Private(_) => mapped.private += frames,
-            Content::Shared(_) => mapped.shared += frames,
+            Content::Shared(_) | Content::Object(_) => mapped.shared += frames,
             Content::Borrowed(_) => mapped.borrowed += frames,
             Content::Fixed(_) => {}
         }

@@ -25,6 +25,8 @@ mod handle;
 mod large_pages;
 mod leaves;
 mod move_range;
+mod object_traps;
+mod objects;
 mod protect;
 mod queries;
 mod refusals;

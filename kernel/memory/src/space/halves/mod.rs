@@ -80,7 +80,8 @@ macro_rules! both_halves {
 
             /// Resolves a page fault in this half, counts it, and writes one
             /// event to the log. On any outcome but [`Outcome::Refused`] the
-            /// access can be tried again.
+            /// access can be tried again; on [`Outcome::Blocked`] once the
+            /// [wanted page](Half::wanted_page) is there.
             #[inline(always)]
             pub fn resolve(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
                 self.0.resolve_near_or_far(fault, memory)

@@ -1,0 +1,142 @@
+//! A sparse array of 64-bit words, in a tree of tables like that of a page table:
+//! the index of a word stands in the place of a page's number.
+//!
+//! ```text
+//! 35     27 26     18 17      9 8       0
+//! +--------+---------+---------+---------+
+//! | level 4| level 3 | level 2 | level 1 |   an index: 2^36 words at most
+//! +--------+---------+---------+---------+
+//! ```
+//!
+//! No processor walks it. What must always hold: a word other than 0 has its
+//! tables; a table without such a word is not kept longer than the operation
+//! that made it, or that cleared its last word.
+#![allow(unsafe_code)]
+
+use super::cursor::Cursor;
+use super::entry::Entry;
+use super::geometry::LeafSize;
+use super::table::Table;
+use crate::direct_map::DirectMap;
+use crate::frames::Frames;
+
+/// A table is missing on the way to a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoTable;
+
+/// The array. All words are 0 at first.
+#[derive(Clone, Debug)]
+pub(crate) struct Sparse {
+    direct_map: DirectMap,
+    /// None as long as all words are 0.
+    cursor: Option<Cursor>,
+}
+
+impl Sparse {
+    /// Words that an array has room for.
+    pub(crate) const CAPACITY: u64 = 1 << 36;
+
+    pub(crate) const fn new(direct_map: DirectMap) -> Self {
+        Self {
+            direct_map,
+            cursor: None,
+        }
+    }
+
+    /// The array below a root that [`Self::root`] named before.
+    pub(crate) fn below(root: Option<Table>, direct_map: DirectMap) -> Self {
+        let cursor = root.map(|root| Cursor::new(direct_map, root, 4, 0));
+        Self { direct_map, cursor }
+    }
+
+    /// The root of its tables, if it has any.
+    pub(crate) fn root(&self) -> Option<Table> {
+        self.cursor.as_ref().map(Cursor::root)
+    }
+
+    /// The word with this index, or `NoTable`, which means 0 as well.
+    #[inline]
+    pub(crate) fn read(&mut self, index: u64) -> Result<u64, NoTable> {
+        let cursor = self.cursor.as_mut().filter(|_| index < Self::CAPACITY);
+        let cursor = cursor.ok_or(NoTable)?;
+        cursor.seek(place(index));
+        if cursor.level() > 1 {
+            return Err(NoTable);
+        }
+        Ok(cursor.entry().bits())
+    }
+
+    /// The word with this index.
+    pub(crate) fn get(&mut self, index: u64) -> u64 {
+        self.read(index).unwrap_or(0)
+    }
+
+    /// Writes a word whose table is there.
+    pub(crate) fn set(&mut self, index: u64, word: u64) {
+        if self.read(index).is_ok()
+            && let Some(cursor) = &mut self.cursor
+        {
+            cursor.replace(Entry::from_bits(word));
+        }
+    }
+
+    /// Links one table of those that are missing on the way to a word. It comes
+    /// back if none is.
+    pub(crate) fn link(&mut self, index: u64, table: Table) -> Option<Table> {
+        let Some(cursor) = &mut self.cursor else {
+            self.cursor = Some(Cursor::new(self.direct_map, table, 4, place(index)));
+            return None;
+        };
+        cursor.seek(place(index));
+        if cursor.level() == 1 {
+            return Some(table);
+        }
+        cursor.descend(table);
+        None
+    }
+
+    /// Sees to it that a word has its tables, with the one that is at hand.
+    pub(crate) fn reach(&mut self, index: u64, spare: &mut Option<Table>) -> Result<(), NoTable> {
+        while self.read(index).is_err() {
+            let table = spare.take().ok_or(NoTable)?;
+            *spare = self.link(index, table);
+        }
+        Ok(())
+    }
+
+    /// Gives the tables on the way to a word back that hold nothing but 0.
+    pub(crate) fn trim(&mut self, index: u64, frames: &mut Frames) {
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
+        cursor.seek(place(index));
+        while let Some(table) = cursor.prune() {
+            // SAFETY: nothing points to it any more; no processor walks it.
+            frames.free(unsafe { table.into_frame() });
+        }
+        if cursor.level() == 4 && cursor.table_entries().all(|entry| entry == Entry::UNUSED) {
+            let root = cursor.root();
+            self.cursor = None;
+            // SAFETY: the one cursor is gone, and no processor walks it.
+            frames.free(unsafe { root.into_frame() });
+        }
+    }
+
+    /// The first word other than 0 from `index` on, with its index.
+    pub(crate) fn next(&mut self, mut index: u64) -> Option<(u64, u64)> {
+        let cursor = self.cursor.as_mut()?;
+        while index < Self::CAPACITY {
+            cursor.seek(place(index));
+            if cursor.level() == 1 && cursor.entry() != Entry::UNUSED {
+                return Some((index, cursor.entry().bits()));
+            }
+            index = cursor.next_start() / place(1);
+        }
+        None
+    }
+}
+
+/// Where the entry for a word stands in the tree.
+const fn place(index: u64) -> u64 {
+    index * LeafSize::Size4KiB.bytes()
+}

@@ -1,0 +1,523 @@
+//! Plays each step on the machine and on the plain model, and compares.
+
+use std::collections::BTreeMap;
+
+use faultline_memory::object::{
+    CreateError, ObjectBytesRefusal, ObjectKind, ProvideError, ResizeError, Sharing, UseError,
+};
+use faultline_memory::space::{
+    AllocateError, Backing, DiscardError, ForkError, ProtectError, Request, Rights,
+};
+use faultline_memory::{Access, Outcome, Refusal};
+
+use super::common::machine::{Machine, file_byte};
+use super::common::operations::{PAGE, at};
+use super::plain::{Behind, PlainObject, PlainPage, PlainSpace, in_one_region, regions_of};
+use super::step::{STRETCH, Step, Wish};
+
+/// The first page of the stretch, across two leaf tables.
+const FIRST: u64 = (0x4000_0000 / PAGE) - STRETCH / 2;
+/// Spaces and objects at a time.
+const MOST_SPACES: usize = 3;
+const MOST_OBJECTS: usize = 4;
+
+/// The machine, and what it should look like.
+pub struct World {
+    machine: Machine,
+    objects: BTreeMap<usize, PlainObject>,
+    spaces: BTreeMap<usize, PlainSpace>,
+    created: usize,
+    sources: u64,
+    is_limited: bool,
+    free: u64,
+    /// How often each outcome was seen, by its words.
+    pub seen: BTreeMap<String, u64>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let machine = Machine::with_ranges(&[(0x10_0000, 0x30_0000)]);
+        Self {
+            free: machine.counts().free,
+            machine,
+            objects: BTreeMap::new(),
+            spaces: BTreeMap::from([(0, PlainSpace::new())]),
+            created: 0,
+            sources: 0,
+            is_limited: false,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    pub fn play(&mut self, step: &Step) {
+        match *step {
+            Step::Create(kind, pages) => self.create(kind, pages),
+            Step::Release(number) => self.release(number),
+            Step::Resize(number, pages) => self.resize(number, pages),
+            Step::Provide(number, page) => self.provide(number, page),
+            Step::ReadObject(number, page) => self.read_object(number, page),
+            Step::WriteObject(number, page, byte) => self.write_object(number, page, byte),
+            Step::Map(space, wish) => self.map(space, &wish),
+            Step::Free(space, page) => self.free(space, page),
+            Step::Access(space, page, access, byte) => {
+                self.access(space, page, access, byte);
+            }
+            Step::Protect(space, page, pages, rights) => {
+                self.protect(space, page, pages, rights);
+            }
+            Step::Discard(space, page, pages) => self.discard(space, page, pages),
+            Step::Fork(space) => self.fork(space),
+            Step::Destroy(space) => self.destroy(space),
+            Step::Limit(left) => {
+                self.is_limited = left.is_some();
+                self.machine.memory.set_limit(left);
+            }
+        }
+        self.compare();
+    }
+
+    /// Ends everything that there is, and finds all frames again.
+    pub fn end(&mut self) {
+        self.machine.memory.set_limit(None);
+        for object in self.objects.values_mut() {
+            if let Some(handle) = object.handle.take() {
+                self.machine.memory.release_object(handle);
+            }
+        }
+        self.machine.check();
+        (0..2).for_each(|processor| self.machine.load(processor, None));
+        for space in std::mem::take(&mut self.spaces).into_keys() {
+            self.machine.destroy(space);
+            self.machine.check();
+        }
+        assert_eq!(self.machine.counts().free, self.free + 1, "and the root");
+    }
+
+    fn compare(&mut self) {
+        self.machine.check();
+        let spaces = &self.spaces;
+        self.objects.retain(|&number, object| {
+            let regions = spaces.values().map(|space| regions_of(space, number)).sum();
+            let status = self.machine.memory.object(object.id);
+            if object.handle.is_none() && regions == 0 {
+                assert_eq!(status, None);
+                return false;
+            }
+            let status = status.expect("somebody holds it");
+            assert_eq!((status.pages, status.regions), (object.pages, regions));
+            for page in 0..10 {
+                let is_there = self.machine.memory.object_page(object.id, page).is_some();
+                assert_eq!(is_there, object.present.contains_key(&page), "page {page}");
+            }
+            true
+        });
+        let there: usize = self.objects.values().map(|one| one.present.len()).sum();
+        assert!(self.machine.counts().shared >= there as u64);
+    }
+
+    // --- objects ----------------------------------------------------------------
+
+    fn create(&mut self, kind: ObjectKind, pages: u64) {
+        if self.objects.len() == MOST_OBJECTS {
+            return;
+        }
+        match self.machine.memory.create_object(kind, pages) {
+            Ok(handle) => {
+                let object = PlainObject {
+                    id: handle.id(),
+                    handle: Some(handle),
+                    kind,
+                    pages,
+                    present: BTreeMap::new(),
+                };
+                self.objects.insert(self.created, object);
+                self.created += 1;
+            }
+            Err(error) => {
+                assert!(self.is_limited && error == CreateError::OutOfFrames);
+            }
+        }
+    }
+
+    /// The number of an object, counted round.
+    fn object(&self, number: usize) -> Option<usize> {
+        let count = self.objects.len().max(1);
+        self.objects.keys().nth(number % count).copied()
+    }
+
+    fn release(&mut self, number: usize) {
+        let Some(number) = self.object(number) else {
+            return;
+        };
+        let object = self.objects.get_mut(&number).expect("it is there");
+        if let Some(handle) = object.handle.take() {
+            self.machine.memory.release_object(handle);
+        }
+    }
+
+    fn resize(&mut self, number: usize, pages: u64) {
+        let Some(number) = self.object(number) else {
+            return;
+        };
+        let mapped = self.spaces.values().flat_map(PlainSpace::values);
+        let mapped = mapped
+            .filter(|page| page.object == number && page.behind == Behind::TheObject)
+            .map(|page| page.page)
+            .filter(|page| *page >= pages)
+            .min();
+        let object = self.objects.get_mut(&number).expect("it is there");
+        let result = self.machine.memory.resize_object(object.id, pages);
+        if let Some(page) = mapped {
+            assert_eq!(result, Err(ResizeError::Mapped { page }));
+            return;
+        }
+        let gone = object.present.split_off(&pages);
+        assert_eq!(result, Ok(gone.len() as u64));
+        object.pages = pages;
+    }
+
+    fn provide(&mut self, number: usize, page: u64) {
+        let Some(number) = self.object(number) else {
+            return;
+        };
+        let object = self.objects.get_mut(&number).expect("it is there");
+        let bytes = [file_byte(page)];
+        match self.machine.memory.provide_bytes(object.id, page, &bytes) {
+            Ok(()) => {
+                assert!(page < object.pages);
+                assert_eq!(object.present.insert(page, bytes[0]), None);
+            }
+            Err(ProvideError::PastEnd { .. }) => assert!(page >= object.pages),
+            Err(ProvideError::AlreadyThere { .. }) => {
+                assert!(object.present.contains_key(&page));
+            }
+            Err(error) => assert!(self.is_limited && error == ProvideError::OutOfFrames),
+        }
+    }
+
+    fn read_object(&mut self, number: usize, page: u64) {
+        let Some(number) = self.object(number) else {
+            return;
+        };
+        let object = &self.objects[&number];
+        let mut bytes = [0xee];
+        let read = self
+            .machine
+            .memory
+            .read_object(object.id, page * PAGE, &mut bytes);
+        match read.map_err(|error| error.refusal) {
+            Ok(()) => {
+                let byte = object.present.get(&page).copied().unwrap_or(0);
+                assert_eq!(bytes[0], byte);
+                assert!(object.kind == ObjectKind::SharedMemory || byte != 0 || page < 10);
+            }
+            Err(ObjectBytesRefusal::PastEnd) => assert!(page >= object.pages),
+            Err(refusal) => {
+                assert_eq!(refusal, ObjectBytesRefusal::Absent { page });
+                assert!(object.kind == ObjectKind::File && !object.present.contains_key(&page));
+            }
+        }
+    }
+
+    fn write_object(&mut self, number: usize, page: u64, byte: u8) {
+        let Some(number) = self.object(number) else {
+            return;
+        };
+        let object = self.objects.get_mut(&number).expect("it is there");
+        let written = self
+            .machine
+            .memory
+            .write_object(object.id, page * PAGE, &[byte]);
+        match written.map_err(|error| error.refusal) {
+            Ok(()) => {
+                assert!(page < object.pages);
+                object.present.insert(page, byte);
+            }
+            Err(ObjectBytesRefusal::PastEnd) => assert!(page >= object.pages),
+            Err(ObjectBytesRefusal::Absent { .. }) => {
+                assert!(object.kind == ObjectKind::File && !object.present.contains_key(&page));
+            }
+            Err(refusal) => {
+                assert!(self.is_limited && refusal == ObjectBytesRefusal::OutOfFrames);
+            }
+        }
+    }
+
+    // --- spaces -----------------------------------------------------------------
+
+    /// The number of a space, counted round.
+    fn space(&self, number: usize) -> usize {
+        let spaces = self.spaces.keys();
+        *spaces.cycle().nth(number).expect("one is always there")
+    }
+
+    /// The number of a page in a space: most are mapped.
+    fn page(&self, space: usize, page: u64) -> u64 {
+        let plain = &self.spaces[&space];
+        if page % 4 == 3 || plain.is_empty() {
+            return FIRST + page % STRETCH;
+        }
+        let nth = page as usize % plain.len();
+        *plain.keys().nth(nth).expect("counted round")
+    }
+
+    fn plain(&mut self, space: usize) -> &mut PlainSpace {
+        self.spaces.get_mut(&space).expect("it is there")
+    }
+
+    /// Why an object cannot be mapped so.
+    fn conflict(&self, number: usize, sharing: Sharing, rights: Rights) -> Option<UseError> {
+        let object = self.objects[&number].id;
+        let pages = || {
+            let pages = self.spaces.values().flat_map(PlainSpace::values);
+            pages.filter(|page| page.object == number)
+        };
+        match (rights, sharing) {
+            (Rights::ReadExecute, _) if pages().any(PlainPage::writes_object) => {
+                Some(UseError::Written { object })
+            }
+            (Rights::ReadWrite, Sharing::Shared) if pages().any(PlainPage::executes) => {
+                Some(UseError::Executed { object })
+            }
+            _ => None,
+        }
+    }
+
+    fn map(&mut self, space: usize, wish: &Wish) {
+        let (space, Some(number)) = (self.space(space), self.object(wish.object)) else {
+            return;
+        };
+        let first = FIRST + wish.at;
+        let backing = Backing::Object {
+            object: self.objects[&number].id,
+            offset_in_pages: wish.offset,
+            sharing: wish.sharing,
+        };
+        let request = Request::new(wish.pages * PAGE, backing)
+            .rights(wish.rights)
+            .fault_around(wish.fault_around)
+            .placement(at(first * PAGE));
+        let is_taken = self.spaces[&space].range(first..first + wish.pages).count() > 0;
+        let conflict = self.conflict(number, wish.sharing, wish.rights);
+        match self.machine.try_allocate(Some(space), request) {
+            Ok(_) => assert!(!is_taken && conflict.is_none()),
+            Err(AllocateError::Overlap { .. }) if is_taken => return,
+            Err(AllocateError::OutOfFrames(_)) if self.is_limited => return,
+            Err(error) => {
+                assert_eq!(Some(error), conflict.map(AllocateError::Object));
+                return;
+            }
+        }
+        let source = self.sources;
+        self.sources += 1;
+        for page in 0..wish.pages {
+            let plain = PlainPage {
+                source,
+                object: number,
+                page: wish.offset + page,
+                sharing: wish.sharing,
+                rights: wish.rights,
+                fault_around: wish.fault_around,
+                behind: Behind::Nothing,
+            };
+            self.plain(space).insert(first + page, plain);
+        }
+    }
+
+    fn free(&mut self, space: usize, page: u64) {
+        let space = self.space(space);
+        let page = self.page(space, page);
+        let Some(source) = self.spaces[&space].get(&page).map(|page| page.source) else {
+            return;
+        };
+        let plain = self.plain(space);
+        let mut of_source = plain.iter().filter(|(_, page)| page.source == source);
+        let (&first, _) = of_source.next().expect("one at least");
+        plain.retain(|_, page| page.source != source);
+        self.machine.free(Some(space), first * PAGE);
+    }
+
+    fn access(&mut self, space: usize, number: u64, access: Access, byte: u8) {
+        let space = self.space(space);
+        let number = self.page(space, number);
+        self.machine.load(0, Some(space));
+        let result = self.machine.access(0, number * PAGE, access, false);
+        let outcomes = self.machine.outcomes.clone();
+        for outcome in &outcomes {
+            *self.seen.entry(outcome.to_string()).or_default() += 1;
+        }
+        let Some(page) = self.spaces[&space].get(&number).copied() else {
+            assert_eq!(result, Err(Refusal::NoRegion));
+            return;
+        };
+        if access == Access::Write && page.rights != Rights::ReadWrite
+            || access == Access::Execute && !page.executes()
+        {
+            assert_eq!(result, Err(Refusal::Protection(access)));
+            return;
+        }
+        let object = self.objects.get_mut(&page.object).expect("it is held");
+        let is_absent = !object.present.contains_key(&page.page);
+        let is_read_in = outcomes.first() == Some(&Outcome::Blocked);
+        if is_read_in {
+            assert!(is_absent && object.kind == ObjectKind::File);
+            let there = self.machine.memory.object_page(object.id, page.page);
+            if there.is_some() {
+                object.present.insert(page.page, file_byte(page.page));
+            }
+        }
+        let physical = match result {
+            Ok(physical) => physical,
+            Err(Refusal::PastEnd) => {
+                assert!(page.page >= object.pages && page.behind == Behind::Nothing);
+                return;
+            }
+            Err(refusal) => {
+                assert!(
+                    self.is_limited && refusal == Refusal::OutOfFrames,
+                    "{refusal}"
+                );
+                return;
+            }
+        };
+        let is_copied = access == Access::Write && page.sharing == Sharing::Private;
+        let expected = match (page.behind, is_copied) {
+            (Behind::Nothing, true) => vec![Outcome::ObjectCopy],
+            (Behind::Nothing, false) if is_absent && !is_read_in => vec![Outcome::ObjectNew],
+            (Behind::Nothing, false) => vec![Outcome::ObjectMapped],
+            (Behind::TheObject, true) => vec![Outcome::SharedCopy],
+            (Behind::Copy(_), true) => {
+                vec![Outcome::SharedCopy, Outcome::TakenOver, Outcome::Spurious]
+            }
+            (Behind::TheObject | Behind::Copy(_), false) => vec![Outcome::Spurious],
+        };
+        let last = outcomes.last();
+        let may_be_silent = expected.contains(&Outcome::Spurious);
+        assert!(
+            last.map_or(may_be_silent, |last| expected.contains(last)),
+            "{access} of {page:?}: {outcomes:?}"
+        );
+        if page.behind == Behind::Nothing {
+            object.present.entry(page.page).or_insert(0);
+        }
+        let held = object.present.get_mut(&page.page);
+        let behind = match (page.behind, is_copied) {
+            (Behind::Copy(_), true) | (_, true) => Behind::Copy(byte),
+            (Behind::Copy(old), false) => {
+                assert_eq!(self.machine.bytes.read(physical), old);
+                Behind::Copy(old)
+            }
+            (Behind::Nothing | Behind::TheObject, false) => {
+                let held = held.expect("mapped, so it is there");
+                if access == Access::Write {
+                    *held = byte;
+                } else {
+                    assert_eq!(self.machine.bytes.read(physical), *held);
+                }
+                Behind::TheObject
+            }
+        };
+        if access == Access::Write {
+            self.machine.bytes.write(physical, byte);
+        }
+        self.plain(space).get_mut(&number).expect("there").behind = behind;
+        if page.behind == Behind::Nothing {
+            self.map_around(space, number);
+        }
+    }
+
+    /// A fault maps the pages around that are there.
+    fn map_around(&mut self, space: usize, number: u64) {
+        let plain = self.spaces.get_mut(&space).expect("it is there");
+        let span = u64::from(plain[&number].fault_around);
+        let window = number & !(span - 1)..(number | (span - 1)) + 1;
+        let mut first = number;
+        while first > window.start && in_one_region(plain, first - 1) {
+            first -= 1;
+        }
+        let mut last = number;
+        while last + 1 < window.end && in_one_region(plain, last) {
+            last += 1;
+        }
+        for (_, page) in plain.range_mut(first..=last) {
+            let is_there = self.objects[&page.object].present.contains_key(&page.page);
+            if page.behind == Behind::Nothing && is_there {
+                page.behind = Behind::TheObject;
+            }
+        }
+    }
+
+    fn protect(&mut self, space: usize, first: u64, pages: u64, rights: Rights) {
+        let space = self.space(space);
+        let first = self.page(space, first);
+        let range = first..first + pages;
+        let touched: Vec<PlainPage> = self.spaces[&space]
+            .range(range.clone())
+            .map(|(_, page)| *page)
+            .collect();
+        let conflict = touched
+            .iter()
+            .find_map(|page| self.conflict(page.object, page.sharing, rights));
+        let has_gap = touched.len() as u64 != pages;
+        let result = self
+            .machine
+            .try_protect(Some(space), first * PAGE, pages * PAGE, rights);
+        match result {
+            Ok(()) => {
+                assert!(!has_gap && conflict.is_none());
+                for (_, page) in self.plain(space).range_mut(range) {
+                    page.rights = rights;
+                }
+            }
+            Err(ProtectError::NoRegion { .. }) => assert!(has_gap),
+            Err(ProtectError::Object { error, .. }) => assert_eq!(Some(error), conflict),
+            Err(ProtectError::OutOfFrames(_)) => assert!(self.is_limited),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn discard(&mut self, space: usize, first: u64, pages: u64) {
+        let space = self.space(space);
+        let first = self.page(space, first);
+        let range = first..first + pages;
+        let count = self.spaces[&space].range(range.clone()).count() as u64;
+        match self
+            .machine
+            .try_discard(Some(space), first * PAGE, pages * PAGE)
+        {
+            Ok(_) => {
+                assert_eq!(count, pages);
+                for (_, page) in self.plain(space).range_mut(range) {
+                    page.behind = Behind::Nothing;
+                }
+            }
+            Err(DiscardError::NoRegion { .. }) => assert!(count < pages),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn fork(&mut self, space: usize) {
+        let space = self.space(space);
+        if self.spaces.len() == MOST_SPACES {
+            return;
+        }
+        match self.machine.try_fork(space) {
+            Ok(child) => {
+                let copy = self.spaces[&space].clone();
+                self.spaces.insert(child, copy);
+            }
+            Err(error) => assert!(self.is_limited && error == ForkError::OutOfFrames),
+        }
+    }
+
+    fn destroy(&mut self, space: usize) {
+        let space = self.space(space);
+        if self.spaces.len() == 1 {
+            return;
+        }
+        self.spaces.remove(&space);
+        let other = self.space(0);
+        (0..2).for_each(|processor| self.machine.load(processor, Some(other)));
+        self.machine.destroy(space);
+    }
+}
