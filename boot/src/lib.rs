@@ -4,7 +4,7 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> suite (which tests) -> image (strip) -> launch, machine (firmware, display, guest)
+//! options -> suite (which tests) -> image (strip, archive) -> launch, machine (firmware, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt)
 //!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
@@ -20,6 +20,7 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod archive;
 pub mod backtrace;
 pub mod baseline;
 pub mod control;

@@ -112,6 +112,10 @@ pub struct Options {
     #[arg(help_heading = GUEST, long, conflicts_with_all = ["monitor_script", "screenshot", "after"])]
     pub bench_guest: bool,
 
+    /// Pack this folder into the archive of files that the guest has; `files` at the prompt lists it
+    #[arg(help_heading = GUEST, long, value_name = "DIR")]
+    pub files: Option<PathBuf>,
+
     /// Give each heap block pages of its own, so that an access past its end faults and is reported
     #[arg(help_heading = GUEST, long)]
     pub heap_guard: bool,

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use archive::ArchiveError;
 use line::LONGEST;
 use line::number::NumberError;
 use memory::frames::{OutOfFrames, Shortage};
@@ -68,6 +69,8 @@ pub enum Error<'a> {
     CurrentSpace(u64),
     /// `audit`.
     Audit(AuditError),
+    /// The archive of files.
+    Archive(ArchiveError),
     /// No tour has this name.
     NoTour(&'a str),
     /// No crash has this name.
@@ -102,7 +105,8 @@ from!(
     ProtectError => Protect,
     DiscardError => Discard,
     OutOfFrames => SpaceFrames,
-    AuditError => Audit
+    AuditError => Audit,
+    ArchiveError => Archive
 );
 
 impl fmt::Display for Error<'_> {
@@ -193,6 +197,7 @@ impl fmt::Display for Error<'_> {
                 write!(f, "there is no memory for the notes of the audit: {error}")
             }
             Self::Audit(AuditError::Broken(broken)) => broken.fmt(f),
+            Self::Archive(error) => error.fmt(f),
             Self::NoTour(word) => {
                 write!(f, "[name]: {} is none of", Quoted(word))?;
                 TOURS
