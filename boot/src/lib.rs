@@ -6,7 +6,7 @@
 //! ```text
 //! options -> suite (which tests) -> image (strip, archive) -> launch, machine (firmware, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
-//!                        serial port out: output (opening, notice, prompt)
+//!                        serial port out: output (opening, notice, prompt (program))
 //!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
 //! what the threads report to run: event
 //! what holds from the first moment to the last: watch, scratch, say
@@ -45,6 +45,7 @@ pub mod opening;
 pub mod options;
 pub mod output;
 pub mod picture;
+pub mod program;
 pub mod prompt;
 pub mod qemu;
 pub mod reset;

@@ -86,6 +86,7 @@ impl Options {
     fn check_test(&self) -> Result<()> {
         let typed = [
             ("--after", !self.after.is_empty()),
+            ("--run", self.run.is_some()),
             ("--monitor-script", self.monitor_script.is_some()),
             ("--stop-on-error", self.stop_on_error),
             ("--screenshot", self.screenshot.is_some()),
