@@ -1,5 +1,5 @@
-//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap`, `map` and `space`: what they
-//! tell agrees with what was done.
+//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap`, `map`, `files` and `space`: what
+//! they tell agrees with what was done.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -302,4 +302,13 @@ fn space_says_what_is_wrong() {
     assert_eq!(session.number(7, "space"), 0);
     assert_eq!(session.number(8 + 30, "space"), 31);
     session.fails(8 + 31, "there are 32 spaces");
+}
+
+#[test_case]
+fn the_list_of_files_ends_with_their_number_and_takes_no_memory() {
+    let session = Session::script(&["frames", "files", "frames", "files now"]);
+    let last = session.answer(1).lines().last();
+    assert!(last.is_some_and(|line| line.starts_with("files=")));
+    assert_eq!(session.answer(0), session.answer(2));
+    session.fails(3, "`now` is one word too many: files");
 }

@@ -176,3 +176,130 @@ fn finish(archive: &mut Builder<Vec<u8>>, mut header: Header, bytes: &[u8]) -> R
     header.set_cksum();
     Ok(archive.append(&header, bytes)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use ::archive::{Archive, Kind};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A folder with these files, and folders on the way to them.
+    fn folder(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, contents) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, contents).unwrap();
+        }
+        folder
+    }
+
+    fn packed(folder: &Path) -> Result<Vec<u8>> {
+        pack(files_of(folder)?)
+    }
+
+    fn refusal(folder: &Path) -> String {
+        format!("{:#}", packed(folder).unwrap_err())
+    }
+
+    #[test]
+    fn what_is_packed_is_what_the_guest_reads() {
+        let longest = "n".repeat(LONGEST_NAME);
+        let folder = folder(&[("b/two", "22"), ("b-c", "3"), (&longest, ""), ("a", "1")]);
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        symlink("/b/two", folder.path().join("link")).unwrap();
+        let program = folder.path().join("a");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o710)).unwrap();
+        let bytes = packed(folder.path()).unwrap();
+        let archive = Archive::new(&bytes).unwrap();
+        let entries: Vec<_> = archive.entries().collect();
+        let found: Vec<_> = entries.iter().map(|e| (e.name, e.mode, e.kind)).collect();
+        assert_eq!(
+            found,
+            [
+                ("a", 0o755, Kind::File(b"1")),
+                ("b", 0o755, Kind::Folder),
+                ("b-c", 0o644, Kind::File(b"3")),
+                ("b/two", 0o644, Kind::File(b"22")),
+                ("empty", 0o755, Kind::Folder),
+                ("link", 0o777, Kind::Link("/b/two")),
+                (longest.as_str(), 0o644, Kind::File(b"")),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_bytes_whatever_their_age_and_order() {
+        let files = [("a", "1"), ("b/c", "2"), ("b/d", "3")];
+        let first = packed(folder(&files).path()).unwrap();
+        let mut turned = files;
+        turned.reverse();
+        assert_eq!(packed(folder(&turned).path()).unwrap(), first);
+    }
+
+    #[test]
+    fn an_entry_brings_the_folders_that_it_lies_in() {
+        let folder = folder(&[("program", "1")]);
+        let program = folder.path().join("program");
+        let bytes = pack(vec![("bin/more/p".to_owned(), program)]).unwrap();
+        let archive = Archive::new(&bytes).unwrap();
+        let names: Vec<_> = archive.entries().map(|entry| entry.name).collect();
+        assert_eq!(names, ["bin", "bin/more", "bin/more/p"]);
+    }
+
+    #[test]
+    fn two_entries_of_one_name_are_refused() {
+        let folder = folder(&[("bin/p", "1"), ("file", "2")]);
+        let file = folder.path().join("file");
+        for name in ["bin/p", "bin", "file/p"] {
+            let mut entries = files_of(folder.path()).unwrap();
+            entries.push((name.to_owned(), file.clone()));
+            let words = format!("{:#}", pack(entries).unwrap_err());
+            assert!(words.contains("two entries of the archive"), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        let long = format!("{}/{}", "f".repeat(50), "n".repeat(50));
+        let words = refusal(folder(&[(&long, "")]).path());
+        assert!(words.contains("nnn has 101 bytes"), "{words}");
+        let words = refusal(folder(&[("a\nb", "")]).path());
+        assert!(words.contains("\"a\\nb\" holds a control"), "{words}");
+        let link = folder(&[]);
+        symlink("t".repeat(101), link.path().join("l")).unwrap();
+        let words = refusal(link.path());
+        assert!(words.starts_with("l cannot go into"), "{words}");
+        let socket = folder(&[]);
+        let path = socket.path().join("s");
+        let _listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+        let words = refusal(socket.path());
+        assert!(words.contains("/s cannot go into"), "{words}");
+        let words = refusal(Path::new("/no/such/folder"));
+        assert!(words.contains("/no/such/folder cannot be read"), "{words}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_name_that_is_no_utf_8_is_refused() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let folder = folder(&[]);
+        fs::write(folder.path().join(OsStr::from_bytes(b"\xff")), "").unwrap();
+        let words = refusal(folder.path());
+        assert!(words.contains("its name is no UTF-8"), "{words}");
+    }
+
+    #[test]
+    fn a_file_that_the_loader_has_no_room_for_is_not_read() {
+        let folder = folder(&[("huge", "")]);
+        let huge = fs::File::create(folder.path().join("huge")).unwrap();
+        huge.set_len(LARGEST as u64 + 1).unwrap();
+        let words = refusal(folder.path());
+        assert!(words.contains("more than 1073741824 bytes"), "{words}");
+    }
+}

@@ -167,7 +167,7 @@ impl Outcome {
             Self::Exit(number) => format!("the guest ended with `exit {number}` (status {status})"),
             Self::Program(End::Exited(0)) => "the program exited: success (status 0)".to_owned(),
             Self::Program(End::Exited(_)) => {
-                format!("the program exited with a status of its own (status {status})")
+                format!("the program exited (status {status})")
             }
             Self::Program(End::Killed(signal)) => {
                 format!("the program was killed by signal {signal} (status {status})")
