@@ -1,8 +1,8 @@
 //! A prompt without a monitor, for the tests of the runner: says of every line what came of it.
 //!
-//! Each line is answered with its length and a checksum of its bytes. Four
-//! words do more: `exit N`, `hang`, `map` (writes to one page of a region) and
-//! `unmap`. Ctrl-C drops a line, Ctrl-D on an empty one powers off.
+//! Each line is answered with its length and a checksum of its bytes. Five
+//! words do more: `exit N`, `hang`, `map` (writes to one page of a region),
+//! `unmap`, and `run TEXT` (says the text, as if a program had ended so). Ctrl-C drops a line, Ctrl-D on an empty one powers off.
 #![no_std]
 #![no_main]
 
@@ -73,6 +73,7 @@ fn answer() -> ! {
             ("hang", _) => loop {
                 x86_64::instructions::hlt();
             },
+            ("run", text) => println!("{text}"),
             ("map", _) => region = Some(map()),
             ("unmap", _) => {
                 let freed: Option<Region> = region.take();

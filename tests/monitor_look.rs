@@ -1,5 +1,5 @@
-//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap` and `map`: what they tell
-//! agrees with what was done.
+//! The monitor's `walk`, `trace`, `frames`, `faults`, `heap`, `map` and `files`: what
+//! they tell agrees with what was done.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -236,4 +236,13 @@ fn the_picture_of_physical_memory_counts_what_all_spaces_hold() {
         }
     }
     free_all();
+}
+
+#[test_case]
+fn the_list_of_files_ends_with_their_number_and_takes_no_memory() {
+    let session = Session::script(&["frames", "files", "frames", "files now"]);
+    let last = session.answer(1).lines().last();
+    assert!(last.is_some_and(|line| line.starts_with("files=")));
+    assert_eq!(session.answer(0), session.answer(2));
+    session.fails(3, "`now` is one word too many: files");
 }

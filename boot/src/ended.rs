@@ -53,7 +53,7 @@ impl Ended {
         for what in self.played.iter().flat_map(Played::words) {
             words.push_str(&format!("boot: {what}\n"));
         }
-        if !(quiet && self.outcome == Outcome::Exit(0)) {
+        if !(quiet && self.outcome.is_success()) {
             words.push_str(&format!("boot: {}\n", self.outcome.words()));
         }
         words

@@ -35,7 +35,7 @@ pub fn cmdline(options: &Options) -> Result<String> {
         check_word("--cmdline", word)?;
         words.push(word.to_owned());
     }
-    if options.no_tour {
+    if options.no_tour || options.run.is_some() {
         words.push("no-tour".to_owned());
     }
     if let Some(name) = &options.tour {
@@ -111,6 +111,7 @@ mod tests {
     #[test]
     fn the_kernels_own_options_are_words() {
         assert_eq!(line(&["--no-tour"]).unwrap(), "no-tour");
+        assert_eq!(line(&["--run", "a b"]).unwrap(), "no-tour");
         assert_eq!(line(&["--heap-guard"]).unwrap(), "heap-guard");
         assert_eq!(line(&["--tour", "zero"]).unwrap(), "tour=zero");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The disk image: the boot loader, its configuration, and the stripped kernel.
+//! The disk image: the boot loader, its configuration, the stripped kernel, and the archive of files.
 //!
 //! Every run makes its own, which takes less than a tenth of a second: nothing
 //! that was made before can be taken for the image of this kernel. Where it is
@@ -6,7 +6,6 @@
 //! reader never sees half of one, and two `boot`s may make the same image.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -35,21 +34,32 @@ pub fn path(kernel: &Path, firmware: Firmware) -> PathBuf {
     name.into()
 }
 
-/// Writes the image of a kernel.
+/// Writes the image of a kernel, with an archive of files if there is one.
 ///
 /// # Errors
 /// The kernel cannot be read or is none, or the image cannot be written.
-pub fn write(kernel: &Path, firmware: Firmware, image: &Path) -> Result<()> {
+pub fn write(
+    kernel: &Path,
+    archive: Option<&[u8]>,
+    firmware: Firmware,
+    image: &Path,
+) -> Result<()> {
     let failed = || format!("no disk image can be made of {}", kernel.display());
     let bytes = fs::read(kernel).with_context(failed)?;
     let stripped = strip(&bytes).with_context(failed)?;
 
-    // The builder takes the kernel as a file and derives the volume's label from its name.
+    // The builder takes files, and derives the volume's label from the kernel's name.
     let folder = tempfile::tempdir().context("there is no room for temporary files")?;
     let kernel_file = folder.path().join("kernel");
-    fs::File::create(&kernel_file)
-        .and_then(|mut file| file.write_all(&stripped))
+    fs::write(&kernel_file, stripped)
         .context("the temporary copy of the kernel cannot be written")?;
+    let mut builder = DiskImageBuilder::new(kernel_file);
+    if let Some(archive) = archive {
+        let archive_file = folder.path().join("archive");
+        fs::write(&archive_file, archive)
+            .context("the temporary archive of files cannot be written")?;
+        builder.set_ramdisk(archive_file);
+    }
 
     // Standard output is the guest's: the loader is told to say nothing.
     let mut config = BootConfig::default();
@@ -66,7 +76,6 @@ pub fn write(kernel: &Path, firmware: Firmware, image: &Path) -> Result<()> {
             beside
         })
         .with_context(|| format!("the disk image {} cannot be written", image.display()))?;
-    let mut builder = DiskImageBuilder::new(kernel_file);
     builder.set_boot_config(&config);
     match firmware {
         Firmware::Bios => builder.create_bios_image(unfinished.path()),
@@ -105,7 +114,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = folder.path().join("text");
         fs::write(&text, "not a kernel").unwrap();
-        let error = write(&text, Firmware::Bios, &path(&text, Firmware::Bios)).unwrap_err();
+        let error = write(&text, None, Firmware::Bios, &path(&text, Firmware::Bios)).unwrap_err();
         let words = format!("{error:#}");
         assert!(
             words.contains("text") && words.contains("no ELF file"),

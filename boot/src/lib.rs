@@ -4,9 +4,9 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> suite (which tests) -> image (strip) -> launch, machine (firmware, display, guest)
+//! options -> suite (which tests) -> image (strip, archive) -> launch, machine (firmware, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
-//!                        serial port out: output (opening, notice, prompt)
+//!                        serial port out: output (opening, notice, prompt (program))
 //!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
 //! what the threads report to run: event
 //! what holds from the first moment to the last: watch, scratch, say
@@ -20,6 +20,7 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod archive;
 pub mod backtrace;
 pub mod baseline;
 pub mod control;
@@ -44,6 +45,7 @@ pub mod opening;
 pub mod options;
 pub mod output;
 pub mod picture;
+pub mod program;
 pub mod prompt;
 pub mod qemu;
 pub mod reset;

@@ -15,7 +15,7 @@ use boot::options::Options;
 use boot::scratch::Scratch;
 use boot::status::{Early, RUNNER_FAILED};
 use boot::watch::Watch;
-use boot::{image, machine, say, suite};
+use boot::{archive, image, machine, say, suite};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -110,14 +110,29 @@ fn make_image(options: &Options, watch: &Watch, scratch: &Path) -> Result<PathBu
     } else {
         Firmware::Bios
     };
-    let kernel = options.kernel.clone();
+    let options = options.clone();
     let image = if options.image_only {
-        path::absolute(image::path(&kernel, firmware))?
+        path::absolute(image::path(&options.kernel, firmware))?
     } else {
         scratch.join("disk.img")
     };
     watch.during(move || {
-        image::write(&kernel, firmware, &image)?;
+        let archive = pack_files(&options)?;
+        image::write(&options.kernel, archive.as_deref(), firmware, &image)?;
         Ok(image)
     })
+}
+
+/// The archive of files for the guest; `None` when there is nothing to pack.
+fn pack_files(options: &Options) -> Result<Option<Vec<u8>>> {
+    let entries = match &options.files {
+        Some(folder) => archive::files_of(folder)?,
+        None => Vec::new(),
+    };
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let archive = archive::pack(entries)?;
+    options.check_archive(archive.len())?;
+    Ok(Some(archive))
 }

@@ -70,7 +70,7 @@ pub enum ListFormat {
     after_help = "Exit status: 0 success, 1 to 63 the guest's `exit n`, 1 a script whose last command was refused,\n\
                   or that --stop-on-error stopped, 101 panic, failed test or worse figure,\n\
                   102 refused fault, 124 timeout, 125 failure of boot or QEMU, 134 reset (triple fault),\n\
-                  128 + n ended by signal n."
+                  128 + n ended by signal n. With --run: the program's status, or 128 + n if signal n killed it."
 )]
 pub struct Options {
     /// The kernel's ELF file; cargo fills it in
@@ -92,6 +92,11 @@ pub struct Options {
     #[arg(help_heading = GUEST, long, value_name = "COMMANDS", allow_hyphen_values = true)]
     pub after: Vec<String>,
 
+    /// Run this program of the archive, with its arguments, instead of reading standard input, and end with its status; opens no window
+    #[arg(help_heading = GUEST, long, value_name = "PROGRAM ARGS",
+          conflicts_with_all = ["tour", "monitor_script", "screenshot", "bench_guest"])]
+    pub run: Option<String>,
+
     /// Type this file at the prompt instead of standard input
     #[arg(help_heading = GUEST, long, value_name = "FILE")]
     pub monitor_script: Option<PathBuf>,
@@ -111,6 +116,10 @@ pub struct Options {
     /// Let the guest measure itself in instructions (-icount), and power off; opens no window
     #[arg(help_heading = GUEST, long, conflicts_with_all = ["monitor_script", "screenshot", "after"])]
     pub bench_guest: bool,
+
+    /// Pack this folder into the archive of files that the guest has; `files` at the prompt lists it
+    #[arg(help_heading = GUEST, long, value_name = "DIR")]
+    pub files: Option<PathBuf>,
 
     /// Give each heap block pages of its own, so that an access past its end faults and is reported
     #[arg(help_heading = GUEST, long)]
@@ -220,7 +229,11 @@ impl Options {
     /// Whether no window is wanted.
     #[must_use]
     pub fn is_headless(&self) -> bool {
-        self.headless || self.is_test() || self.screenshot.is_some() || self.bench_guest
+        self.headless
+            || self.is_test()
+            || self.screenshot.is_some()
+            || self.bench_guest
+            || self.run.is_some()
     }
 
     /// After how many seconds QEMU is ended, if at all. A machine that waits for gdb has time.

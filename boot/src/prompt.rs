@@ -8,6 +8,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::program::{End, TELLING};
+
 /// How long a guest at its prompt may say nothing before it counts as done with all that was typed.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,9 @@ struct State {
     /// How many bytes of [`ERROR`] the line begins with, if it has no others
     matched: Option<usize>,
     refusals: Refusals,
+    /// The first bytes of the line
+    start: Vec<u8>,
+    program_end: Option<End>,
     last_output: Option<Instant>,
     closed: bool,
 }
@@ -92,6 +97,11 @@ impl Prompts {
         self.lock().refusals
     }
 
+    /// How the last program that the guest ran ended.
+    pub(crate) fn program_end(&self) -> Option<End> {
+        self.lock().program_end
+    }
+
     /// Waits until the guest is at its prompt, which is at least the `count`th.
     ///
     /// A guest that stays silent at an earlier one for 5 seconds was typed more line ends than it
@@ -137,6 +147,7 @@ impl State {
             (Escape::Outside, 0x1b) => self.escape = Escape::Begun,
             (Escape::Outside, _) => {
                 self.look_for_error(byte);
+                self.look_for_end(byte);
                 self.place = self.place_after(byte);
             }
         }
@@ -153,6 +164,17 @@ impl State {
         if self.matched == Some(ERROR.len()) && self.refusals.last < at {
             self.refusals.count += 1;
             self.refusals.last = at;
+        }
+    }
+
+    fn look_for_end(&mut self, byte: u8) {
+        match byte {
+            b'\n' => {
+                self.program_end = End::of_line(&self.start).or(self.program_end);
+                self.start.clear();
+            }
+            _ if self.start.len() < TELLING => self.start.push(byte),
+            _ => {}
         }
     }
 
@@ -200,6 +222,19 @@ mod tests {
     fn a_line_that_is_drawn_anew_is_no_second_prompt() {
         assert_eq!(prompts("\n> fr\r> frames"), (1, false));
         assert_eq!(prompts("\n> \r\x1b[K> f"), (1, false));
+    }
+
+    #[test]
+    fn the_last_word_on_a_program_counts() {
+        let end = |text: &str| {
+            let prompts = Prompts::default();
+            prompts.observe(text.as_bytes());
+            prompts.program_end()
+        };
+        assert_eq!(end("> run a\r\nhello\r\n> "), None);
+        let forged = "> run a\r\nexited=1\r\nno exited=2\r\nkilled=11 reason=guard\r\n> ";
+        assert_eq!(end(forged), Some(End::Killed(11)));
+        assert_eq!(end("\x1b[0mexited=300\nexited=30"), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::status::Outcome;
 use crate::typed::{Lines, Played};
 use crate::typing::Typist;
 use crate::watch::{Next, Watch};
-use crate::{fitness, say};
+use crate::{fitness, program, say};
 
 /// How long the last messages of a QEMU that has ended may take.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
@@ -115,6 +115,7 @@ pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Resu
     event::spawn(&sender, move |events| {
         converse(control, run.uefi, run.gdb, events);
     });
+    let runs_program = matches!(&run.script, Some(script) if script.runs_program);
     let start_typing = || match run.script {
         Some(script) => start_typing(script, typist, &sender),
         None => Ok(None),
@@ -130,6 +131,9 @@ pub fn run(run: Run, watch: &Watch, output: impl Write + Send + 'static) -> Resu
         let played = Played::of(&lines, &prompts);
         ended.outcome = played.judge(ended.outcome);
         ended.played = Some(played);
+        if runs_program {
+            ended.outcome = program::judge(ended.outcome, prompts.program_end());
+        }
     }
     Ok(ended)
 }

@@ -5,8 +5,8 @@
 //! | a terminal | its keys go to the guest |
 //! | a file, a pipe, nothing | is typed, then the input ends |
 //!
-//! `--monitor-script` stands in for standard input; a picture or a measurement
-//! ends the run by itself. A test kernel is typed nothing.
+//! `--monitor-script` stands in for standard input; a program (`--run`), a picture
+//! or a measurement ends the run by itself. A test kernel is typed nothing.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,6 +25,8 @@ pub struct Script {
     pub picture: Option<Picture>,
     /// What is typed then, if no picture was asked for
     pub source: Source,
+    /// Whether the last command runs a program, whose end is that of the run
+    pub runs_program: bool,
     /// Whether nothing more is typed after a command that was refused
     pub stop_on_error: bool,
     /// Whether QEMU's own view of the guest's memory is shown after each line
@@ -48,7 +50,8 @@ impl Script {
         if options.is_test() {
             return Ok(None);
         }
-        let commands = commands(&options.after)?;
+        let mut commands = commands(&options.after)?;
+        commands.extend(options.run.as_deref().map(run).transpose()?);
         let picture = options
             .screenshot
             .as_deref()
@@ -58,6 +61,7 @@ impl Script {
             commands,
             picture,
             source: source(options)?,
+            runs_program: options.run.is_some(),
             stop_on_error: options.stop_on_error,
             trace: options.trace_qemu,
         }))
@@ -76,7 +80,8 @@ fn source(options: &Options) -> Result<Source> {
         }
         return Ok(Source::Text(Box::new(file)));
     }
-    let ends_by_itself = options.bench_guest || options.screenshot.is_some();
+    let ends_by_itself =
+        options.bench_guest || options.screenshot.is_some() || options.run.is_some();
     Ok(if ends_by_itself {
         Source::Text(Box::new(io::empty()))
     } else if keyboard::is_there() {
@@ -101,6 +106,18 @@ fn commands(after: &[String]) -> Result<Vec<String>> {
         .collect())
 }
 
+/// The command that runs a program.
+fn run(program: &str) -> Result<String> {
+    if program.contains(|c: char| c.is_control()) {
+        bail!("--run {program:?}: program and arguments stand on one line");
+    }
+    let program = program.trim();
+    if program.is_empty() {
+        bail!("--run names no program: `files` at the prompt lists those of the archive");
+    }
+    Ok(format!("run {program}"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -121,6 +138,16 @@ mod tests {
         assert_eq!(commands_of(&[]), Vec::<String>::new());
         let given = ["--after", " alloc demand 8K ;frames;; ", "--after", "audit"];
         assert_eq!(commands_of(&given), ["alloc demand 8K", "frames", "audit"]);
+    }
+
+    #[test]
+    fn a_program_is_run_last_whatever_its_arguments_hold() {
+        let given = ["--run", " sh -c 'a; b' ", "--after", "trace on"];
+        assert_eq!(commands_of(&given), ["trace on", "run sh -c 'a; b'"]);
+        for (program, words) in [("a\nb", "on one line"), (" ", "names no program")] {
+            let error = script(&["--run", program]).map(drop).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | 0 | the guest said 0, or the window was closed |
 //! | 1 to 63 | the guest's `exit n` |
+//! | 0 to 255 | the program of `--run` exited with it; 128 + n: it was killed by signal n |
 //! | 1 | a script was stopped at a refused command, or its last command was refused |
 //! | 101 | a panic or a failed test; a figure that is worse than before |
 //! | 102 | a fault was refused |
@@ -23,6 +24,8 @@ use std::process::ExitStatus;
 
 use qapi::qmp::ShutdownCause;
 use signal_hook::consts::{SIGINT, SIGPIPE};
+
+use crate::program::End;
 
 /// `boot`'s status when it or QEMU failed.
 pub const RUNNER_FAILED: u8 = 125;
@@ -52,6 +55,8 @@ pub enum Outcome {
     WindowClosed,
     /// `boot` was told to end by this signal
     Interrupted(i32),
+    /// The guest ended well, and the program that it was to run ended like this
+    Program(End),
     /// The guest ended well, and its script did not, in these words
     ScriptFailed(&'static str),
     /// QEMU or what it was asked for failed, in these words
@@ -104,6 +109,7 @@ impl Outcome {
     pub fn status(&self) -> u8 {
         match self {
             Self::Exit(number) => *number,
+            Self::Program(end) => end.status(),
             Self::WindowClosed => 0,
             Self::ScriptFailed(_) => 1,
             Self::Panic => 101,
@@ -113,6 +119,12 @@ impl Outcome {
             Self::Reset | Self::TripleFault => 134,
             Self::Interrupted(signal) => 128 + (*signal as u8 & 0x7F),
         }
+    }
+
+    /// Whether all that was asked for was done.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self, Self::Exit(0) | Self::Program(End::Exited(0)))
     }
 
     /// Nobody reads any more what `boot` writes.
@@ -132,7 +144,11 @@ impl Outcome {
     pub const fn is_of_guest(&self) -> bool {
         matches!(
             self,
-            Self::Exit(_) | Self::Panic | Self::RefusedFault | Self::ScriptFailed(_)
+            Self::Exit(_)
+                | Self::Panic
+                | Self::RefusedFault
+                | Self::Program(_)
+                | Self::ScriptFailed(_)
         )
     }
 
@@ -149,6 +165,13 @@ impl Outcome {
         match self {
             Self::Exit(0) => "the machine powered off: success (status 0)".to_owned(),
             Self::Exit(number) => format!("the guest ended with `exit {number}` (status {status})"),
+            Self::Program(End::Exited(0)) => "the program exited: success (status 0)".to_owned(),
+            Self::Program(End::Exited(_)) => {
+                format!("the program exited (status {status})")
+            }
+            Self::Program(End::Killed(signal)) => {
+                format!("the program was killed by signal {signal} (status {status})")
+            }
             Self::WindowClosed => "the window was closed (status 0)".to_owned(),
             Self::Panic => format!("the guest panicked or a test failed (status {status})"),
             Self::RefusedFault => {

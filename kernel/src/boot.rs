@@ -11,6 +11,8 @@ use bootloader_api::config::Mapping;
 use bootloader_api::info::{FrameBuffer, MemoryRegion};
 use core::ops::Range;
 use spin::Once;
+use x86_64::registers::control::Cr3;
+use x86_64::structures::paging::{OffsetPageTable, Translate as _};
 use x86_64::{PhysAddr, VirtAddr};
 
 #[doc(hidden)]
@@ -38,6 +40,8 @@ pub struct BootInfo {
     pub stack: Stack,
     /// The physical addresses of the kernel's ELF file.
     pub image_file: Range<PhysAddr>,
+    /// The physical addresses of the archive of files, if there is one; the first is a frame's.
+    pub archive: Option<Range<PhysAddr>>,
     /// Where the kernel's image begins, as loaded.
     pub image_start: VirtAddr,
     /// Where firmware keeps the root of its ACPI tables, if it said so.
@@ -70,22 +74,49 @@ impl BootInfo {
         // SAFETY: the loader mapped its stack, and the caller vouches that this is its word.
         unsafe { stack::set_current(stack) };
         let file = PhysAddr::new(loader.kernel_addr);
+        let offset = VirtAddr::new(offset);
+        // SAFETY: the caller vouches for the tables, and the loader for the offset.
+        let tables = unsafe { loaders_tables(offset) };
+        // The loader says where it mapped its ramdisk: neighbouring frames.
+        let ramdisk = loader.ramdisk_addr.into_option().map(VirtAddr::new);
+        let archive = ramdisk.and_then(|start| tables.translate_addr(start));
         let mut framebuffer = loader.framebuffer.take();
         let screen = framebuffer.as_mut().map(|framebuffer| {
             let pixels = framebuffer.buffer_mut().as_ptr_range();
             VirtAddr::from_ptr(pixels.start)..VirtAddr::from_ptr(pixels.end)
         });
         Self {
-            physical_memory_offset: VirtAddr::new(offset),
+            physical_memory_offset: offset,
             stack,
             image_start: VirtAddr::new(loader.kernel_image_offset),
             rsdp: loader.rsdp_addr.into_option().map(PhysAddr::new),
             image_file: file..file + loader.kernel_len,
+            archive: archive.map(|start| start..start + loader.ramdisk_len),
             screen,
             framebuffer,
             memory_regions: &loader.memory_regions,
         }
     }
+
+    /// The physical addresses of all frames that the archive of files lies in.
+    #[must_use]
+    pub fn archive_frames(&self) -> Option<Range<u64>> {
+        let archive = self.archive.as_ref()?;
+        Some(archive.start.as_u64()..archive.end.align_up(4096_u64).as_u64())
+    }
+}
+
+/// The tables that are loaded.
+///
+/// # Safety
+///
+/// They are the boot loader's, which show all physical memory at `offset`, and
+/// are only read through what is returned.
+pub(crate) unsafe fn loaders_tables(offset: VirtAddr) -> OffsetPageTable<'static> {
+    let (root, _) = Cr3::read();
+    let table = offset + root.start_address().as_u64();
+    // SAFETY: as the caller vouches; the loaded root is a page table.
+    unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), offset) }
 }
 
 static INFO: Once<BootInfo> = Once::new();

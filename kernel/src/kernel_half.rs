@@ -6,7 +6,7 @@
 //!
 //! What must always hold: no frame is writable and executable, over all its
 //! mappings. So code, constants and the zero frame are read-only in the direct
-//! map as well.
+//! map as well; and so is the archive of files, which nobody may change.
 
 use core::ops::Range;
 
@@ -100,7 +100,7 @@ pub unsafe fn build(
     }
     // SAFETY: the direct map is the one `physical` works with, of the memory
     // that it manages.
-    unsafe { builder.map_memory(managed, boot.physical_memory_offset, &image)? };
+    unsafe { builder.map_memory(managed, boot, &image)? };
     if let Some(screen) = &boot.screen {
         builder.map_screen(screen, loader)?;
     }
@@ -146,7 +146,7 @@ impl Builder<'_> {
             .map_err(|error| BuildError::Region(label, error))
     }
 
-    /// Maps the memory that exists at `offset` plus its physical address.
+    /// Maps the memory that exists where the loader has it: at an offset plus its physical address.
     ///
     /// # Safety
     ///
@@ -154,14 +154,16 @@ impl Builder<'_> {
     unsafe fn map_memory(
         &mut self,
         memory: impl Iterator<Item = FrameRange>,
-        offset: VirtAddr,
+        boot: &BootInfo,
         image: &[Run],
     ) -> Result<(), BuildError> {
+        let offset = boot.physical_memory_offset;
         let zero = self.memory.zero_frame().start_address().as_u64();
         let constant = image
             .iter()
             .filter(|run| run.rights != Rights::ReadWrite)
             .map(|run| run.frame.as_u64()..run.frame.as_u64() + run.size)
+            .chain(boot.archive_frames())
             .chain(core::iter::once(zero..zero + 4096));
         for range in memory {
             let (mut start, end) = (range.start().as_u64(), range.end());
@@ -243,7 +245,8 @@ fn next_change(
 }
 
 /// Hands the frames that only the boot loader used to the frame allocator:
-/// those of its kind that no page of the image lies in. Returns how many.
+/// those of its kind in which neither the image nor the archive of files lies.
+/// Returns how many.
 ///
 /// # Errors
 ///
@@ -261,7 +264,8 @@ pub unsafe fn reclaim(
 ) -> Result<u64, ReclaimError> {
     let kept = image
         .iter()
-        .map(|run| run.frame.as_u64()..run.frame.as_u64() + run.size);
+        .map(|run| run.frame.as_u64()..run.frame.as_u64() + run.size)
+        .chain(boot.archive_frames());
     let map = physical::map(boot.memory_regions, memory.features());
     let mut reclaimed = 0;
     for entry in map

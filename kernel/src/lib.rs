@@ -10,6 +10,7 @@
 //! | [`console`], [`mod@exit`] | the first serial port, the screen, the log; how the machine ends |
 //! | [`image`], [`physical`], [`kernel_half`] | from what the loader left to the kernel's own tables |
 //! | [`spaces`], [`heap`] | the machine's memory behind its locks |
+//! | [`files`] | the archive of files that the runner packs |
 //! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
 //! | [`interrupts`], [`handlers`] | the serial port's interrupt; who answers exceptions and interrupts |
 //! | [`account`], [`picture`] | what work on memory costs, and memory as blocks and bars |
@@ -47,6 +48,7 @@ pub mod crash;
 pub mod dashboard;
 pub mod exit;
 pub mod fault;
+pub mod files;
 pub mod handlers;
 pub mod heap;
 pub mod image;

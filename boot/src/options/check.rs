@@ -1,6 +1,8 @@
 //! What of a command line is refused, before anything is made or started.
 
-use anyhow::{Result, bail};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
 use clap::CommandFactory as _;
 
 use super::{Options, format_memory};
@@ -22,11 +24,7 @@ impl Options {
                  use `cargo host-bench` for the memory library, or `cargo kernel-bench` for the kernel"
             );
         }
-        let (least, firmware) = if self.uefi {
-            (LEAST_MEMORY_UEFI, "UEFI")
-        } else {
-            (LEAST_MEMORY_BIOS, "BIOS")
-        };
+        let (least, firmware) = self.least_memory();
         if self.memory < least {
             bail!(
                 "--memory {} is too little: the boot loader needs at least {} on {firmware}",
@@ -45,6 +43,9 @@ impl Options {
                 self.accel
             );
         }
+        if let Some(folder) = &self.files {
+            check_folder(folder)?;
+        }
         if !self.kernel.is_file() {
             bail!(
                 "there is no kernel at {}: start boot through `cargo run` or `cargo test`, which build it",
@@ -54,10 +55,38 @@ impl Options {
         Ok(())
     }
 
+    /// Refuses an archive of so many bytes that the machine has no room for: the boot loader would
+    /// write it past the end of memory.
+    ///
+    /// # Errors
+    /// One line: how much there is, and how much would do.
+    pub fn check_archive(&self, bytes: usize) -> Result<()> {
+        let (least, _) = self.least_memory();
+        let needed = least + (bytes as u64).next_multiple_of(1 << 20);
+        if self.memory < needed {
+            bail!(
+                "the archive of files has {bytes} bytes, too many for --memory {}: {} would do",
+                format_memory(self.memory),
+                format_memory(needed)
+            );
+        }
+        Ok(())
+    }
+
+    /// With less the boot loader does not get to the kernel; and on which firmware.
+    const fn least_memory(&self) -> (u64, &'static str) {
+        if self.uefi {
+            (LEAST_MEMORY_UEFI, "UEFI")
+        } else {
+            (LEAST_MEMORY_BIOS, "BIOS")
+        }
+    }
+
     /// Refuses for a test kernel what only a prompt can take.
     fn check_test(&self) -> Result<()> {
         let typed = [
             ("--after", !self.after.is_empty()),
+            ("--run", self.run.is_some()),
             ("--monitor-script", self.monitor_script.is_some()),
             ("--stop-on-error", self.stop_on_error),
             ("--screenshot", self.screenshot.is_some()),
@@ -93,4 +122,13 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Refuses for `--files` what is no folder.
+fn check_folder(folder: &Path) -> Result<()> {
+    let named = || format!("--files {} cannot be read", folder.display());
+    if !folder.metadata().with_context(named)?.is_dir() {
+        bail!("--files {}: this is no folder; name one", folder.display());
+    }
+    Ok(())
 }

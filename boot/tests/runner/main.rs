@@ -12,6 +12,7 @@ mod ending;
 mod entries;
 #[cfg(target_os = "linux")]
 mod fake;
+mod files;
 #[cfg(target_os = "linux")]
 mod guards;
 mod kernels;

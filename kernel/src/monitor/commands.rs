@@ -5,7 +5,7 @@ use super::arguments::Arguments;
 use super::error::Error;
 use super::nearest::{LONGEST, nearest};
 use super::output::Output;
-use super::{Monitor, accesses, control, demos, frames, look, picture, regions, spaces};
+use super::{Monitor, accesses, control, demos, files, frames, look, picture, regions, spaces};
 
 /// The work of a command.
 type Run = for<'a> fn(&mut Monitor, &mut Arguments<'a>, &mut Output<'_>) -> Result<(), Error<'a>>;
@@ -45,7 +45,7 @@ const _: () = {
 };
 
 /// All commands, in the order in which `help` lists them.
-pub static COMMANDS: [Command; 26] = [
+pub static COMMANDS: [Command; 27] = [
     Command {
         name: "help",
         usage: "help [command]",
@@ -192,6 +192,13 @@ pub static COMMANDS: [Command; 26] = [
         does: "draws physical memory by state, or the current space by region",
         example: "map physical",
         run: picture::map,
+    },
+    Command {
+        name: "files",
+        usage: "files",
+        does: "lists the archive of files: kind and name, size in bytes, permissions",
+        example: "files",
+        run: files::files,
     },
     Command {
         name: "limit",

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use archive::ArchiveError;
 use line::LONGEST;
 use line::number::NumberError;
 use memory::frames::{OutOfFrames, Shortage};
@@ -70,6 +71,8 @@ pub enum Error<'a> {
     CurrentSpace(u64),
     /// `audit`.
     Audit(AuditError),
+    /// The archive of files.
+    Archive(ArchiveError),
     /// No tour has this name.
     NoTour(&'a str),
     /// No crash has this name.
@@ -105,7 +108,8 @@ from!(
     DiscardError => Discard,
     OutOfFrames => SpaceFrames,
     ForkError => Fork,
-    AuditError => Audit
+    AuditError => Audit,
+    ArchiveError => Archive
 );
 
 impl fmt::Display for Error<'_> {
@@ -197,6 +201,7 @@ impl fmt::Display for Error<'_> {
                 write!(f, "there is no memory for the notes of the audit: {error}")
             }
             Self::Audit(AuditError::Broken(broken)) => broken.fmt(f),
+            Self::Archive(error) => error.fmt(f),
             Self::NoTour(word) => {
                 write!(f, "[name]: {} is none of", Quoted(word))?;
                 TOURS

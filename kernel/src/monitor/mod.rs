@@ -19,6 +19,7 @@ pub mod commands;
 mod control;
 mod demos;
 pub mod error;
+mod files;
 mod frames;
 mod ledger;
 mod look;

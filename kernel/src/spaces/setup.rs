@@ -12,8 +12,6 @@ use memory::frames::{OutOfFrames, RunError};
 use memory::words::Count;
 use memory::{Features, NewMemoryError, Space};
 use spin::Once;
-use x86_64::registers::control::Cr3;
-use x86_64::structures::paging::OffsetPageTable;
 
 use super::{CURRENT, InUse, KERNEL, MEMORY, memory};
 use crate::boot::{self, BootInfo};
@@ -66,12 +64,9 @@ pub unsafe fn init(
     // SAFETY: called once, as the caller vouches.
     let new = unsafe { crate::physical::init(&boot, features) }.map_err(InitError::Memory)?;
     let memory = MEMORY.call_once(|| new);
-    let (root, _) = Cr3::read();
-    let table = boot.physical_memory_offset + root.start_address().as_u64();
-    // SAFETY: the loader mapped all physical memory at this offset, its root
-    // is a page table, and it is only read through this.
-    let loader =
-        unsafe { OffsetPageTable::new(&mut *table.as_mut_ptr(), boot.physical_memory_offset) };
+    // SAFETY: the loader's tables are loaded, as the caller vouches, and it
+    // mapped all physical memory at this offset.
+    let loader = unsafe { boot::loaders_tables(boot.physical_memory_offset) };
     // SAFETY: `loader` is what is loaded, and all else comes from `boot`.
     let built = unsafe { kernel_half::build(&boot, &loader, memory) };
     let Built { half, stack, image } = built.map_err(InitError::KernelHalf)?;

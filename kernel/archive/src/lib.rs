@@ -1,0 +1,159 @@
+//! The archive of files: a tar file in memory, read where it lies.
+//!
+//! ```text
+//! header "bin"  header "bin/hello"  bytes of bin/hello, 512-aligned  header ...  two blocks of zeroes
+//! ```
+//!
+//! [`Archive::new`] checks all of it once; nothing that an archive says of its
+//! lengths is believed before. What always holds of one that was let through:
+//! names are relative paths of printable UTF-8 without `.`, `..` or empty parts,
+//! and no two entries have the same one, since they ascend. It takes nothing
+//! from a heap, so the list can be read when there is no memory left.
+#![no_std]
+
+mod error;
+
+use tar_no_std::{PosixHeader, TarArchiveRef, TypeFlag};
+
+pub use error::{ArchiveError, Fault};
+
+/// Bytes of a block: a header is one, and contents begin at one.
+const BLOCK: usize = 512;
+
+/// All entries, by name.
+#[derive(Debug, Clone)]
+pub struct Archive<'a> {
+    /// What was checked; `None` holds nothing.
+    tar: Option<TarArchiveRef<'a>>,
+    bytes: &'a [u8],
+}
+
+/// A file, a folder, or a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its path from the root of the archive, with `/` between its parts and at neither end.
+    pub name: &'a str,
+    /// The permissions, of which only 0o777 are ever set.
+    pub mode: u32,
+    /// What it is, with what it holds.
+    pub kind: Kind<'a>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// These bytes.
+    File(&'a [u8]),
+    /// The entries whose names begin with its own and a `/`.
+    Folder,
+    /// A symbolic link to this path.
+    Link(&'a str),
+}
+
+impl<'a> Archive<'a> {
+    /// The archive without an entry.
+    pub const EMPTY: Self = Self {
+        tar: None,
+        bytes: &[],
+    };
+
+    /// Checks `bytes` as an archive.
+    ///
+    /// # Errors
+    ///
+    /// See [`ArchiveError`].
+    pub fn new(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
+        let tar = TarArchiveRef::new(bytes).map_err(ArchiveError::Tar)?;
+        let mut last = "";
+        for (block, header) in tar.headers() {
+            let wrong = |fault| ArchiveError::Entry { block, fault };
+            let entry = entry(bytes, block, header).map_err(wrong)?;
+            if entry.name <= last {
+                return Err(wrong(Fault::Order));
+            }
+            last = entry.name;
+        }
+        let tar = Some(tar);
+        Ok(Self { tar, bytes })
+    }
+
+    /// All entries, by name, a folder before what lies in it.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        let bytes = self.bytes;
+        let headers = self.tar.as_ref().map(TarArchiveRef::headers);
+        // `new` has let every header through.
+        let headers = headers.into_iter().flatten();
+        headers.filter_map(move |(block, header)| entry(bytes, block, header).ok())
+    }
+
+    /// The entry of this name, which no link is followed for.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Entry<'a>> {
+        self.entries().find(|entry| entry.name == name)
+    }
+
+    /// What lies directly in a folder, by name; the root is called "".
+    pub fn children<'b>(&self, folder: &'b str) -> impl Iterator<Item = Entry<'a>> + use<'a, 'b> {
+        self.entries().filter(move |entry| entry.folder() == folder)
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Bytes of a file, or of a link's target; a folder has none.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self.kind {
+            Kind::File(bytes) => bytes.len(),
+            Kind::Folder => 0,
+            Kind::Link(target) => target.len(),
+        }
+    }
+
+    /// Whether this is a file that may be run.
+    #[must_use]
+    pub fn is_executable(&self) -> bool {
+        matches!(self.kind, Kind::File(_)) && self.mode & 0o111 != 0
+    }
+
+    /// The name of the folder that it lies in; "" is the root.
+    #[must_use]
+    pub fn folder(&self) -> &'a str {
+        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// The entry whose header is the block of this number.
+fn entry<'a>(archive: &'a [u8], block: usize, header: &'a PosixHeader) -> Result<Entry<'a>, Fault> {
+    if !header.prefix.is_empty() {
+        return Err(Fault::Name);
+    }
+    let name = header.name.as_str().map_err(|_| Fault::Name)?;
+    let kind = header.typeflag.try_to_type_flag();
+    let (name, kind) = match kind.map_err(|_| Fault::Kind)? {
+        TypeFlag::REGTYPE | TypeFlag::AREGTYPE => {
+            let size = header.size.as_number().map_err(|_| Fault::Size)?;
+            let contents = archive.get((block + 1) * BLOCK..).ok_or(Fault::Size)?;
+            let contents = contents.get(..size).ok_or(Fault::Size)?;
+            (name, Kind::File(contents))
+        }
+        TypeFlag::DIRTYPE => (name.strip_suffix('/').unwrap_or(name), Kind::Folder),
+        TypeFlag::SYMTYPE => {
+            let target = header.linkname.as_str().map_err(|_| Fault::Target)?;
+            if target.is_empty() || target.contains(char::is_control) {
+                return Err(Fault::Target);
+            }
+            (name, Kind::Link(target))
+        }
+        _ => return Err(Fault::Kind),
+    };
+    let is_part = |part| !matches!(part, "" | "." | "..");
+    if name.contains(char::is_control) || !name.split('/').all(is_part) {
+        return Err(Fault::Name);
+    }
+    let mode = header.mode.to_flags().map_err(|_| Fault::Mode)?;
+    Ok(Entry {
+        name,
+        mode: (mode.bits() & 0o777) as u32,
+        kind,
+    })
+}
