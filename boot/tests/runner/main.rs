@@ -22,6 +22,8 @@ mod must_fail;
 mod no_kernel;
 mod odd_paths;
 mod pictures;
+#[cfg(target_os = "linux")]
+mod programs;
 mod refusals;
 mod reports;
 mod sizes;
