@@ -15,7 +15,6 @@
 //! is shared, and the counter says how many such leaves there are; it is checked
 //! and never wraps; a table without a counter in use is not kept.
 
-use core::convert::Infallible;
 use core::ops::Range;
 
 use x86_64::structures::paging::PhysFrame;
@@ -66,11 +65,7 @@ impl Owners {
 
     /// How many tables are missing on the way to a counter.
     pub(super) fn missing(&mut self, index: u64) -> u8 {
-        let Some(cursor) = &mut self.cursor else {
-            return 4;
-        };
-        cursor.seek(place(index));
-        cursor.level() - 1
+        self.0.missing(index)
     }
 
     /// Links one table of those that are missing on the way to a counter. It
@@ -91,18 +86,16 @@ impl Owners {
 
     /// Names the counters in use: index and owners.
     pub(super) fn each(&self, mut see: impl FnMut(u64, u32)) {
-        let Ok(()) = self.met().each(0..MOST_FRAMES, |_, index, owners, _| {
-            see(index, owners);
-            Ok::<_, Infallible>(())
-        });
+        let (mut words, mut from) = (self.0.clone(), 0);
+        while let Some((index, word)) = words.next(from) {
+            see(index, word as u32);
+            from = index + 1;
+        }
     }
 
     /// Names the tables.
-    pub(super) fn tables(&self, mut see: impl FnMut(PhysFrame)) {
-        if let Some(cursor) = &self.cursor {
-            see(cursor.root().frame());
-            cursor.tables_below_root(0..512, &mut see);
-        }
+    pub(super) fn tables(&self, see: impl FnMut(PhysFrame)) {
+        self.0.tables(see);
     }
 
     // --- audits -----------------------------------------------------------------

@@ -13,6 +13,8 @@
 //! that made it, or that cleared its last word.
 #![allow(unsafe_code)]
 
+use x86_64::structures::paging::PhysFrame;
+
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::geometry::LeafSize;
@@ -77,6 +79,23 @@ impl Sparse {
             && let Some(cursor) = &mut self.cursor
         {
             cursor.replace(Entry::from_bits(word));
+        }
+    }
+
+    /// How many tables are missing on the way to a word.
+    pub(crate) fn missing(&mut self, index: u64) -> u8 {
+        let Some(cursor) = &mut self.cursor else {
+            return 4;
+        };
+        cursor.seek(place(index));
+        cursor.level() - 1
+    }
+
+    /// Names the tables.
+    pub(crate) fn tables(&self, mut see: impl FnMut(PhysFrame)) {
+        if let Some(cursor) = &self.cursor {
+            see(cursor.root().frame());
+            cursor.tables_below_root(0..512, &mut see);
         }
     }
 

@@ -18,6 +18,7 @@ use x86_64::VirtAddr;
 use super::Half;
 use super::region::Region;
 use super::regions::Record;
+use crate::flush::FlushBatch;
 
 impl Half {
     /// The base of the record that [`Self::cut_out`] inserts, if it does:
@@ -27,19 +28,19 @@ impl Half {
         (record.base() < start && end < record.region.end()).then_some(end)
     }
 
-    /// Takes the records of a range out. Those that reach over an end keep what
-    /// lies outside.
-    pub(super) fn cut_out(&mut self, start: u64, end: u64) {
+    /// Takes the records of a range out, in which nothing is mapped any more.
+    /// Those that reach over an end keep what lies outside.
+    pub(super) fn cut_out(&mut self, start: u64, end: u64, batch: &mut FlushBatch<'_>) {
         let mut next = self.regions.from(start).copied();
         while let Some(record) = next.filter(|record| record.base() < end) {
-            self.cut(&record, start, end);
+            self.cut(&record, start, end, batch);
             next = self.regions.from(record.region.end()).copied();
         }
         self.tear_off(end);
     }
 
     /// Cuts a range out of the one record, which it touches.
-    fn cut(&mut self, record: &Record, start: u64, end: u64) {
+    fn cut(&mut self, record: &Record, start: u64, end: u64, batch: &mut FlushBatch<'_>) {
         let base = record.base();
         let kept = start.saturating_sub(base);
         let mut before = record.region;
@@ -51,12 +52,16 @@ impl Half {
             self.regions
                 .update(base, |record| record.region.size = kept);
             if let Some(behind) = behind {
+                behind.region.hold_again(batch.memory());
                 self.regions.insert(behind);
             }
         } else if let Some(behind) = behind {
             self.regions.update(base, |record| *record = behind);
         } else {
             self.regions.remove(base);
+            if let Some(mapping) = record.region.mapping() {
+                batch.mapping(mapping);
+            }
         }
     }
 

@@ -201,7 +201,9 @@ impl Half {
         let (start, end) = self.window();
         self.leaves(start, end)
             .filter_map(|leaf| match leaf.content {
-                Content::Private(start) | Content::Shared(start) => Some((start, leaf.size)),
+                Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
+                    Some((start, leaf.size))
+                }
                 Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
             })
     }

@@ -90,7 +90,7 @@ impl Half {
         let mut batch = FlushBatch::new(self.scope, memory);
         // Gaps and guards have no leaf, and no region of the range is fixed.
         self.unmap(start, end, &mut batch);
-        self.cut_out(start, end);
+        self.cut_out(start, end, &mut batch);
         Ok(self.finish(&mut batch))
     }
 

@@ -33,7 +33,7 @@ pub enum GrowError {
         base: VirtAddr,
     },
     /// The last region of the allocation has memory from the start, or is
-    /// somebody else's: only demand, zero and guard regions grow.
+    /// somebody else's: only demand, zero, object and guard regions grow.
     NotLazy {
         /// The region's base.
         base: VirtAddr,
@@ -67,7 +67,7 @@ impl fmt::Display for GrowError {
             ),
             Self::NotLazy { base, backing } => write!(
                 f,
-                "the region at {:#x} has {backing} backing and does not grow: only demand, zero and guard regions do",
+                "the region at {:#x} has {backing} backing and does not grow: only demand, zero, object and guard regions do",
                 base.as_u64()
             ),
             Self::OutsideHalf { limit } => {
@@ -96,7 +96,7 @@ impl Half {
         }
         let mut last = self.last_part(base)?;
         match last.backing {
-            Backing::Demand | Backing::Zero | Backing::Guard => {}
+            Backing::Demand | Backing::Zero | Backing::Guard | Backing::Object { .. } => {}
             backing @ (Backing::Immediate | Backing::Device(..) | Backing::Fixed) => {
                 let base = last.base;
                 return Err(GrowError::NotLazy { base, backing });

@@ -71,12 +71,13 @@ impl Half {
             offset: 0,
             ..what.part
         };
+        region.hold_again(memory);
         self.regions.insert(Record { region, ..record });
         let mut batch = FlushBatch::new(self.scope, memory);
         self.move_leaves(&what, &mut batch);
         // Nothing is mapped there any more: the tables that are empty go.
         self.unmap(start, end, &mut batch);
-        self.cut_out(start, end);
+        self.cut_out(start, end, &mut batch);
         self.finish(&mut batch);
         Ok(region)
     }

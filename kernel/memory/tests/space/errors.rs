@@ -132,7 +132,7 @@ fn a_range_that_is_freed_or_moved_and_a_growth() {
                 base,
                 backing: Backing::Immediate,
             },
-            "the region at 0x40000000 has immediate backing and does not grow: only demand, zero and guard regions do",
+            "the region at 0x40000000 has immediate backing and does not grow: only demand, zero, object and guard regions do",
         ),
         (
             &G::OutsideHalf { limit: HALF },
