@@ -41,6 +41,8 @@ enum Step {
     Remove(u64, u64),
     /// The region at this page, or the next one, to so many pages.
     Resize(u64, u64),
+    /// The region at this page, or the next one, begins so many pages later.
+    Shorten(u64, u64),
     /// At this page and so many bytes.
     Ask(u64, u64),
     /// Pages of size, the power of two of the alignment, from page, to page.
@@ -56,6 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (page(), 1..4_u64).prop_map(|(page, count)| Step::Remove(page, count)),
         2 => (page(), 50..400_u64).prop_map(|(page, count)| Step::Remove(page, count)),
         2 => (page(), 1..20_u64).prop_map(|(page, pages)| Step::Resize(page, pages)),
+        2 => (page(), 1..6_u64).prop_map(|(page, pages)| Step::Shorten(page, pages)),
         1 => (1..20_u64).prop_map(|pages| Step::Resize(AREA - 1, pages)),
         4 => (page(), 0..PAGE).prop_map(|(page, bytes)| Step::Ask(page, bytes)),
         4 => (1..40_u64, 12..20_u32, page(), page())
@@ -113,6 +116,11 @@ proptest! {
                 Step::Resize(page, pages) => {
                     if let Some(base) = both.some(page) {
                         both.resize(base, pages);
+                    }
+                }
+                Step::Shorten(page, pages) => {
+                    if let Some(base) = both.some(page) {
+                        both.shorten(base, pages);
                     }
                 }
                 Step::Ask(page, bytes) => {
