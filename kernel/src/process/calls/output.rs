@@ -12,6 +12,7 @@ const CONSOLE: [u64; 2] = [1, 2];
 const CHUNK: usize = 256;
 
 /// `write(descriptor, bytes, count)`: returns how many bytes were written.
+#[inline(never)]
 pub(super) fn write([descriptor, bytes, count, ..]: [u64; 6]) -> Result<u64, Errno> {
     if !CONSOLE.contains(&descriptor) {
         return Err(Errno::BAD_FILE);

@@ -15,6 +15,7 @@ const NANOSECONDS: u128 = 1_000_000_000;
 const CLOCKS: [u64; 6] = [0, 1, 4, 5, 6, 7];
 
 /// `clock_gettime(clock, time)`: seconds and nanoseconds.
+#[inline(never)]
 pub(super) fn clock_gettime([clock, time, ..]: [u64; 6]) -> Result<u64, Errno> {
     if !CLOCKS.contains(&clock) {
         return Err(Errno::INVALID);
@@ -26,6 +27,7 @@ pub(super) fn clock_gettime([clock, time, ..]: [u64; 6]) -> Result<u64, Errno> {
 }
 
 /// `getrandom(bytes, count, flags)`: returns how many bytes there are.
+#[inline(never)]
 pub(super) fn getrandom([bytes, count, ..]: [u64; 6]) -> Result<u64, Errno> {
     let mut written = 0;
     while written < count {
