@@ -51,6 +51,13 @@ pub struct Process {
     space: Option<Space>,
 }
 
+impl Process {
+    /// What it passed to the system call that it makes.
+    const fn arguments(&self) -> [u64; 6] {
+        self.context.arguments()
+    }
+}
+
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -142,41 +149,32 @@ impl Processes {
     ///
     /// # Errors
     ///
-    /// See [`SpawnError`]; the space comes back.
-    pub fn spawn(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-    ) -> Result<Id, (SpawnError, Space)> {
-        match extended::State::new() {
-            Ok(extended) => self.add(parent, space, context, extended),
-            Err(error) => Err((SpawnError::OutOfMemory(error), space)),
+    /// See [`SpawnError`]; the space is destroyed then.
+    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
+        match self.prepare() {
+            Ok((index, extended)) => {
+                let id = self.next;
+                self.next += 1;
+                self.table[index] = Some(Process {
+                    id,
+                    parent,
+                    state: State::Ready,
+                    context,
+                    extended,
+                    space: Some(space),
+                });
+                Ok(id)
+            }
+            Err(error) => {
+                spaces::destroy(space);
+                Err(SpawnError::OutOfMemory(error))
+            }
         }
     }
 
-    fn add(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-        extended: extended::State,
-    ) -> Result<Id, (SpawnError, Space)> {
-        let index = match self.free_place() {
-            Ok(index) => index,
-            Err(error) => return Err((SpawnError::OutOfMemory(error), space)),
-        };
-        let id = self.next;
-        self.next += 1;
-        self.table[index] = Some(Process {
-            id,
-            parent,
-            state: State::Ready,
-            context,
-            extended,
-            space: Some(space),
-        });
-        Ok(id)
+    /// What a new process needs: a place, and registers.
+    fn prepare(&mut self) -> Result<(usize, extended::State), TryReserveError> {
+        Ok((self.free_place()?, extended::State::new()?))
     }
 
     /// A place that nobody has, or will come back to.

@@ -31,7 +31,8 @@ const NAMES: [&str; 6] = [
 
 /// `uname(names)`
 #[inline(never)]
-pub(super) fn uname([names, ..]: [u64; 6]) -> Result<u64, Errno> {
+pub(super) fn uname(process: &Process) -> Result<u64, Errno> {
+    let [names, ..] = process.arguments();
     let mut bytes = [[0; NAME]; NAMES.len()];
     for (place, name) in bytes.iter_mut().zip(NAMES) {
         place[..name.len()].copy_from_slice(name.as_bytes());

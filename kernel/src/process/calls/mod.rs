@@ -8,9 +8,9 @@
 //! | `process` | the end of a process, its turn, and its segments |
 //! | `time` | clocks, and numbers that cannot be guessed |
 //!
-//! A call is a function that gets what it needs of the process that calls, of the
-//! other [`Processes`], and of the arguments; it returns a number or an [`Errno`].
-//! A call after which another process is to run changes the state of the caller.
+//! A call is a function that gets the process, which has the arguments, and the
+//! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
+//! call after which another process is to run changes the state of the caller.
 
 mod errno;
 mod identity;
@@ -47,22 +47,20 @@ mod number {
 /// Makes the system call of a process, and gives it its result.
 #[inline]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
-    let number = process.context.call();
-    let arguments = process.context.arguments();
-    let result = match number {
-        number::WRITE => output::write(arguments),
+    let result = match process.context.call() {
+        number::WRITE => output::write(process),
         number::SCHED_YIELD => process::sched_yield(process),
         // A process has one thread, which has its number.
         number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(process),
         number::GETPPID => identity::getppid(process),
         // There is one user, the superuser.
         number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
-        number::EXIT | number::EXIT_GROUP => process::exit(process, arguments),
-        number::UNAME => identity::uname(arguments),
-        number::ARCH_PRCTL => process::arch_prctl(process, arguments),
-        number::CLOCK_GETTIME => time::clock_gettime(arguments),
-        number::GETRANDOM => time::getrandom(arguments),
-        _ => {
+        number::EXIT | number::EXIT_GROUP => process::exit(process),
+        number::UNAME => identity::uname(process),
+        number::ARCH_PRCTL => process::arch_prctl(process),
+        number::CLOCK_GETTIME => time::clock_gettime(process),
+        number::GETRANDOM => time::getrandom(process),
+        number => {
             others.unknown.count(number);
             Err(Errno::NO_SUCH_CALL)
         }

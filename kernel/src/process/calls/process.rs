@@ -7,7 +7,8 @@ use super::Errno;
 use crate::cpu::ring3::END;
 
 /// `exit(status)` and `exit_group(status)`: does not return to the program.
-pub(super) fn exit(process: &mut Process, [status, ..]: [u64; 6]) -> Result<u64, Errno> {
+pub(super) fn exit(process: &mut Process) -> Result<u64, Errno> {
+    let [status, ..] = process.arguments();
     process.state = State::Ended(Ending::Exited(status as u8));
     Ok(0)
 }
@@ -26,10 +27,8 @@ const GET_GS: u64 = 0x1004;
 
 /// `arch_prctl(operation, address)`: says or asks where FS or GS begins.
 #[inline(never)]
-pub(super) fn arch_prctl(
-    process: &mut Process,
-    [operation, address, ..]: [u64; 6],
-) -> Result<u64, Errno> {
+pub(super) fn arch_prctl(process: &mut Process) -> Result<u64, Errno> {
+    let [operation, address, ..] = process.arguments();
     let context = &mut process.context;
     let base = match operation {
         SET_FS | GET_FS => &mut context.fs_base,

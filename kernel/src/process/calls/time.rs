@@ -3,7 +3,7 @@
 use core::arch::x86_64::{__cpuid, _rdrand64_step};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::user;
+use super::super::{Process, user};
 use super::Errno;
 use crate::cpu::tsc;
 use crate::interrupts::pit;
@@ -16,7 +16,8 @@ const CLOCKS: [u64; 6] = [0, 1, 4, 5, 6, 7];
 
 /// `clock_gettime(clock, time)`: seconds and nanoseconds.
 #[inline(never)]
-pub(super) fn clock_gettime([clock, time, ..]: [u64; 6]) -> Result<u64, Errno> {
+pub(super) fn clock_gettime(process: &Process) -> Result<u64, Errno> {
+    let [clock, time, ..] = process.arguments();
     if !CLOCKS.contains(&clock) {
         return Err(Errno::INVALID);
     }
@@ -28,7 +29,8 @@ pub(super) fn clock_gettime([clock, time, ..]: [u64; 6]) -> Result<u64, Errno> {
 
 /// `getrandom(bytes, count, flags)`: returns how many bytes there are.
 #[inline(never)]
-pub(super) fn getrandom([bytes, count, ..]: [u64; 6]) -> Result<u64, Errno> {
+pub(super) fn getrandom(process: &Process) -> Result<u64, Errno> {
+    let [bytes, count, ..] = process.arguments();
     let mut written = 0;
     while written < count {
         let part = random().to_le_bytes();
