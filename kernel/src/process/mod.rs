@@ -6,9 +6,10 @@
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
 //!
-//! What must always hold: the space of the process that ran last is loaded, and
-//! is not in the table; those of all others are. A process that has ended holds
-//! no memory but its entry.
+//! What must always hold: the process that runs is not in the table, but in the
+//! hands of the loop, and its place stays free. The space of the one that ran last
+//! is loaded, and those of all others are kept in the table. A process that has
+//! ended holds no memory but its entry.
 
 pub mod calls;
 pub mod schedule;
@@ -48,6 +49,13 @@ pub struct Process {
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+}
+
+impl Process {
+    /// What it passed to the system call that it makes.
+    const fn arguments(&self) -> [u64; 6] {
+        self.context.arguments()
+    }
 }
 
 /// What a process does.
@@ -105,11 +113,12 @@ impl Error for SpawnError {}
 /// All processes there are.
 #[derive(Debug)]
 pub struct Processes {
-    /// In the order in which they take turns.
-    table: Vec<Process>,
-    /// The index of the one that ran last; its space is loaded, if it has one.
+    /// In the order in which they take turns. One that has gone leaves its place.
+    table: Vec<Option<Process>>,
+    /// The place of the one that runs, or ran last.
     running: usize,
-    /// The space that was loaded when the first process was, if one is loaded now.
+    /// The space that was loaded before the processes, while one of theirs is: that
+    /// of the one that runs, or ran last.
     home: Option<Space>,
     /// The number of the next process.
     next: Id,
@@ -140,78 +149,66 @@ impl Processes {
     ///
     /// # Errors
     ///
-    /// See [`SpawnError`]; the space comes back.
-    pub fn spawn(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-    ) -> Result<Id, (SpawnError, Space)> {
-        match extended::State::new() {
-            Ok(extended) => self.add(parent, space, context, extended),
-            Err(error) => Err((SpawnError::OutOfMemory(error), space)),
+    /// See [`SpawnError`]; the space is destroyed then.
+    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
+        match self.prepare() {
+            Ok((index, extended)) => {
+                let id = self.next;
+                self.next += 1;
+                self.table[index] = Some(Process {
+                    id,
+                    parent,
+                    state: State::Ready,
+                    context,
+                    extended,
+                    space: Some(space),
+                });
+                Ok(id)
+            }
+            Err(error) => {
+                spaces::destroy(space);
+                Err(SpawnError::OutOfMemory(error))
+            }
         }
     }
 
-    fn add(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-        extended: extended::State,
-    ) -> Result<Id, (SpawnError, Space)> {
-        if let Err(error) = self.table.try_reserve(1) {
-            return Err((SpawnError::OutOfMemory(error), space));
-        }
-        let id = self.next;
-        self.next += 1;
-        self.table.push(Process {
-            id,
-            parent,
-            state: State::Ready,
-            context,
-            extended,
-            space: Some(space),
-        });
-        Ok(id)
+    /// What a new process needs: a place, and registers.
+    fn prepare(&mut self) -> Result<(usize, extended::State), TryReserveError> {
+        Ok((self.free_place()?, extended::State::new()?))
     }
 
-    /// The process that runs, or ran last.
-    #[inline]
-    fn running(&mut self) -> &mut Process {
-        &mut self.table[self.running]
+    /// A place that nobody has, or will come back to.
+    fn free_place(&mut self) -> Result<usize, TryReserveError> {
+        let mut places = self.table.iter().enumerate();
+        let free = places.find(|(index, place)| place.is_none() && *index != self.running);
+        if let Some((index, _)) = free {
+            return Ok(index);
+        }
+        self.table.try_reserve(1)?;
+        self.table.push(None);
+        Ok(self.table.len() - 1)
     }
 
     /// The process with this number.
     #[must_use]
     pub fn get(&self, id: Id) -> Option<&Process> {
-        self.table.iter().find(|process| process.id == id)
+        self.iter().find(|process| process.id == id)
     }
 
     fn index_of(&self, id: Id) -> Option<usize> {
-        self.table.iter().position(|process| process.id == id)
+        let is_it = |place: &Option<Process>| place.as_ref().is_some_and(|it| it.id == id);
+        self.table.iter().position(is_it)
     }
 
-    /// Takes a process out that holds no memory any more.
-    fn remove(&mut self, index: usize) {
-        self.table.remove(index);
-        if index < self.running {
-            self.running -= 1;
-        }
-    }
-
-    /// All of them.
+    /// All of them but the one that runs.
     pub fn iter(&self) -> impl Iterator<Item = &Process> {
-        self.table.iter()
+        self.table.iter().flatten()
     }
 
     /// The spaces of all that are not loaded, and the one that was before the
     /// processes: what an audit has to know.
     pub fn spaces(&self) -> impl Iterator<Item = &Space> {
-        let kept = self
-            .table
-            .iter()
-            .filter_map(|process| process.space.as_ref());
+        let kept = self.iter().filter_map(|process| process.space.as_ref());
         kept.chain(&self.home)
     }
 
@@ -226,11 +223,8 @@ impl Drop for Processes {
     /// Ends all of them; what was loaded before the first is loaded again.
     fn drop(&mut self) {
         self.load_home();
-        for space in self
-            .table
-            .iter_mut()
-            .filter_map(|process| process.space.take())
-        {
+        let processes = self.table.iter_mut().flatten();
+        for space in processes.filter_map(|process| process.space.take()) {
             spaces::destroy(space);
         }
     }

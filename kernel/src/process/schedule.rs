@@ -30,7 +30,7 @@ impl Processes {
         pit::stop();
         self.load_home();
         let index = self.index_of(foreground)?;
-        self.remove(index);
+        self.table[index] = None;
         ending
     }
 
@@ -39,94 +39,91 @@ impl Processes {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
             }
-            let next = self.choose()?;
-            self.load(next);
-            self.turn(foreground);
+            let index = self.choose()?;
+            let mut process = self.table[index].take()?;
+            self.load(index, &mut process);
+            self.turn(&mut process, foreground);
+            if let State::Ended(_) = process.state {
+                self.load_home_for(&mut process);
+                process.give_back();
+            }
+            self.table[index] = Some(process);
         }
     }
 
     /// The next process that could run, after the one that ran last.
     fn choose(&self) -> Option<usize> {
         let count = self.table.len();
+        let is_ready = |place: &Option<Process>| {
+            let process = place.as_ref();
+            process.is_some_and(|process| process.state == State::Ready)
+        };
         (1..=count)
             .map(|step| (self.running + step) % count)
-            .find(|&index| self.table[index].state == State::Ready)
+            .find(|&index| is_ready(&self.table[index]))
     }
 
     /// Lets the process that is loaded run, until it does not any more.
-    fn turn(&mut self, foreground: Id) {
-        loop {
-            match enter(&mut self.running().context) {
-                Left::SystemCall => calls::call(self),
-                Left::Timer => {
-                    self.running().state = State::Ready;
-                    if input::check().is_err() {
-                        self.cancel(foreground);
-                    }
-                }
-                Left::PageFault(fault) => self.kill(Ending::BadAccess(fault.address)),
-                Left::Exception(vector) => self.kill(Ending::Exception(vector)),
-            }
-            match self.running().state {
-                State::Running => {}
-                State::Ready => return,
-                State::Ended(_) => return self.give_back(self.running),
+    fn turn(&mut self, process: &mut Process, foreground: Id) {
+        while process.state == State::Running {
+            match enter(&mut process.context) {
+                Left::SystemCall => calls::call(process, self),
+                Left::Timer => self.next_turn(process, foreground),
+                Left::PageFault(fault) => process.kill(Ending::BadAccess(fault.address)),
+                Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
         }
     }
 
-    /// Reports why the running process cannot go on, and ends it.
-    fn kill(&mut self, ending: Ending) {
-        let process = self.running();
-        let name = format_args!("process {} is killed", process.id);
-        report::program(process.context.registers(), name);
-        process.state = State::Ended(ending);
-    }
-
-    /// Ends the process in the foreground because of Ctrl-C.
-    fn cancel(&mut self, foreground: Id) {
-        if let Some(index) = self.index_of(foreground) {
-            self.table[index].state = State::Ended(Ending::Cancelled);
-            if index != self.running {
-                self.give_back(index);
-            }
+    /// The turn of a process is over; it is the time to look for Ctrl-C, which
+    /// ends the one in the foreground.
+    #[cold]
+    fn next_turn(&mut self, process: &mut Process, foreground: Id) {
+        process.state = State::Ready;
+        if input::check().is_ok() {
+            return;
+        }
+        if process.id == foreground {
+            process.state = State::Ended(Ending::Cancelled);
+        } else if let Some(index) = self.index_of(foreground)
+            && let Some(other) = &mut self.table[index]
+        {
+            other.state = State::Ended(Ending::Cancelled);
+            other.give_back();
         }
     }
 
-    /// Makes the process at `index` the running one: its space, its segments and
-    /// its extended registers.
-    fn load(&mut self, index: usize) {
-        // The one that is loaded has no space in the table.
-        if let Some(space) = self.table[index].space.take() {
-            let before = spaces::load(space);
-            if self.home.is_none() {
-                self.home = Some(before);
-            } else {
-                self.running().keep(before);
-            }
-            self.running = index;
-            let process = self.running();
-            process.extended.load();
-            process.context.load_segments();
+    /// Loads the process of the place `index`: its space, its segments and its
+    /// extended registers, unless it ran last.
+    fn load(&mut self, index: usize, process: &mut Process) {
+        process.state = State::Running;
+        // The one whose space is loaded has none to load.
+        let Some(space) = process.space.take() else {
+            return;
+        };
+        let before = spaces::load(space);
+        if self.home.is_none() {
+            self.home = Some(before);
+        } else if let Some(last) = &mut self.table[self.running] {
+            last.keep(before);
         }
-        self.running().state = State::Running;
+        self.running = index;
+        process.extended.load();
+        process.context.load_segments();
     }
 
     /// Loads what was loaded before the processes, if one of them is loaded now.
     pub(super) fn load_home(&mut self) {
-        if let Some(home) = self.home.take() {
-            let before = spaces::load(home);
-            self.running().keep(before);
+        if let Some(mut last) = self.table.get_mut(self.running).and_then(Option::take) {
+            self.load_home_for(&mut last);
+            self.table[self.running] = Some(last);
         }
     }
 
-    /// Gives the memory of a process back that has ended.
-    fn give_back(&mut self, index: usize) {
-        if index == self.running {
-            self.load_home();
-        }
-        if let Some(space) = self.table[index].space.take() {
-            spaces::destroy(space);
+    /// The same, while the process that ran last is not in the table.
+    fn load_home_for(&mut self, last: &mut Process) {
+        if let Some(home) = self.home.take() {
+            last.keep(spaces::load(home));
         }
     }
 }
@@ -138,8 +135,18 @@ impl Process {
         self.space = Some(space);
     }
 
-    /// Ends it.
-    pub(super) fn end(&mut self, ending: Ending) {
+    /// Reports why it cannot go on, and ends it.
+    #[cold]
+    fn kill(&mut self, ending: Ending) {
+        let name = format_args!("process {} is killed", self.id);
+        report::program(self.context.registers(), name);
         self.state = State::Ended(ending);
+    }
+
+    /// Gives its memory back, which is not loaded.
+    fn give_back(&mut self) {
+        if let Some(space) = self.space.take() {
+            spaces::destroy(space);
+        }
     }
 }

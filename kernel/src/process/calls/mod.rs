@@ -8,9 +8,9 @@
 //! | `process` | the end of a process, its turn, and its segments |
 //! | `time` | clocks, and numbers that cannot be guessed |
 //!
-//! A call is a function that gets [`Processes`], the caller being the one that
-//! runs, and the arguments that it wants; it returns a number or an [`Errno`]. A
-//! call after which another process is to run changes the caller's state.
+//! A call is a function that gets the process, which has the arguments, and the
+//! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
+//! call after which another process is to run changes the state of the caller.
 
 mod errno;
 mod identity;
@@ -22,7 +22,7 @@ pub use errno::Errno;
 
 use heapless::LinearMap;
 
-use super::Processes;
+use super::{Process, Processes};
 
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
 mod number {
@@ -44,26 +44,24 @@ mod number {
     pub(super) const GETRANDOM: u64 = 318;
 }
 
-/// Makes the system call of the running process, and gives it its result.
+/// Makes the system call of a process, and gives it its result.
 #[inline]
-pub(super) fn call(processes: &mut Processes) {
-    let context = &processes.running().context;
-    let (number, arguments) = (context.call(), context.arguments());
-    let result = match number {
-        number::WRITE => output::write(arguments),
-        number::SCHED_YIELD => process::sched_yield(processes),
+pub(super) fn call(process: &mut Process, others: &mut Processes) {
+    let result = match process.context.call() {
+        number::WRITE => output::write(process),
+        number::SCHED_YIELD => process::sched_yield(process),
         // A process has one thread, which has its number.
-        number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(processes),
-        number::GETPPID => identity::getppid(processes),
+        number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(process),
+        number::GETPPID => identity::getppid(process),
         // There is one user, the superuser.
         number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
-        number::EXIT | number::EXIT_GROUP => process::exit(processes, arguments),
-        number::UNAME => identity::uname(arguments),
-        number::ARCH_PRCTL => process::arch_prctl(processes, arguments),
-        number::CLOCK_GETTIME => time::clock_gettime(arguments),
-        number::GETRANDOM => time::getrandom(arguments),
-        _ => {
-            processes.unknown.count(number);
+        number::EXIT | number::EXIT_GROUP => process::exit(process),
+        number::UNAME => identity::uname(process),
+        number::ARCH_PRCTL => process::arch_prctl(process),
+        number::CLOCK_GETTIME => time::clock_gettime(process),
+        number::GETRANDOM => time::getrandom(process),
+        number => {
+            others.unknown.count(number);
             Err(Errno::NO_SUCH_CALL)
         }
     };
@@ -71,7 +69,7 @@ pub(super) fn call(processes: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
-    processes.running().context.set_result(result);
+    process.context.set_result(result);
 }
 
 /// Numbers of calls that do not exist, each counted; more are not.
