@@ -3,6 +3,9 @@
 //! | file | is |
 //! |---|---|
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
+//! | `descriptors` | the open files of a process, by number |
+//! | `open_file` | an open file: what it is, and where it is read next |
+//! | `truncate` | shared memory that becomes shorter |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
 //!
@@ -12,7 +15,10 @@
 //! ended holds no memory but its entry.
 
 pub mod calls;
+pub mod descriptors;
+pub mod open_file;
 pub mod schedule;
+mod truncate;
 pub mod user;
 
 use core::error::Error;
@@ -20,6 +26,7 @@ use core::fmt;
 
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
+use line::Cooked;
 use memory::Space;
 use x86_64::VirtAddr;
 
@@ -27,6 +34,7 @@ use crate::cpu::extended;
 use crate::cpu::ring3::Context;
 use crate::cpu::vector::Vector;
 use crate::spaces;
+use descriptors::Descriptors;
 
 /// The number of a process: 1 and up.
 pub type Id = u32;
@@ -49,6 +57,8 @@ pub struct Process {
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+    /// Its open files.
+    pub descriptors: Descriptors,
 }
 
 impl Process {
@@ -124,6 +134,8 @@ pub struct Processes {
     next: Id,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
+    /// The line that is typed for them, or read.
+    input: Cooked,
 }
 
 impl Default for Processes {
@@ -142,6 +154,7 @@ impl Processes {
             home: None,
             next: KERNEL + 1,
             unknown: calls::Unknown::new(),
+            input: Cooked::new(),
         }
     }
 
@@ -152,7 +165,7 @@ impl Processes {
     /// See [`SpawnError`]; the space is destroyed then.
     pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
         match self.prepare() {
-            Ok((index, extended)) => {
+            Ok((index, extended, descriptors)) => {
                 let id = self.next;
                 self.next += 1;
                 self.table[index] = Some(Process {
@@ -162,6 +175,7 @@ impl Processes {
                     context,
                     extended,
                     space: Some(space),
+                    descriptors,
                 });
                 Ok(id)
             }
@@ -172,9 +186,10 @@ impl Processes {
         }
     }
 
-    /// What a new process needs: a place, and registers.
-    fn prepare(&mut self) -> Result<(usize, extended::State), TryReserveError> {
-        Ok((self.free_place()?, extended::State::new()?))
+    /// What a new process needs: a place, registers, and open files.
+    fn prepare(&mut self) -> Result<(usize, extended::State, Descriptors), TryReserveError> {
+        let place = self.free_place()?;
+        Ok((place, extended::State::new()?, Descriptors::standard()?))
     }
 
     /// A place that nobody has, or will come back to.

@@ -12,6 +12,7 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
+use super::descriptors::Descriptors;
 use super::{Ending, Id, Process, Processes, State, calls};
 use memory::Space;
 
@@ -143,8 +144,9 @@ impl Process {
         self.state = State::Ended(ending);
     }
 
-    /// Gives its memory back, which is not loaded.
+    /// Gives its memory back, which is not loaded, and closes its files.
     fn give_back(&mut self) {
+        self.descriptors = Descriptors::none();
         if let Some(space) = self.space.take() {
             spaces::destroy(space);
         }

@@ -3,20 +3,28 @@
 //!
 //! | file | has |
 //! |---|---|
+//! | `descriptors` | descriptors, and what the console is as a terminal |
+//! | `files` | files by their names: opened, moved in, given another size |
+//! | `folders` | what lies in a folder, and the one that a process is in |
 //! | `identity` | who a process is, and what machine it runs on |
-//! | `output` | words to the console |
 //! | `process` | the end of a process, its turn, and its segments |
+//! | `status` | what a file is, without its bytes |
 //! | `time` | clocks, and numbers that cannot be guessed |
+//! | `transfer` | bytes between files and a program's memory |
 //!
 //! A call is a function that gets the process, which has the arguments, and the
 //! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
 //! call after which another process is to run changes the state of the caller.
 
+mod descriptors;
 mod errno;
+mod files;
+mod folders;
 mod identity;
-mod output;
 mod process;
+mod status;
 mod time;
+mod transfer;
 
 pub use errno::Errno;
 
@@ -26,11 +34,33 @@ use super::{Process, Processes};
 
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
 mod number {
+    pub(super) const READ: u64 = 0;
     pub(super) const WRITE: u64 = 1;
+    pub(super) const OPEN: u64 = 2;
+    pub(super) const CLOSE: u64 = 3;
+    pub(super) const STAT: u64 = 4;
+    pub(super) const FSTAT: u64 = 5;
+    pub(super) const LSTAT: u64 = 6;
+    pub(super) const LSEEK: u64 = 8;
+    pub(super) const IOCTL: u64 = 16;
+    pub(super) const PREAD64: u64 = 17;
+    pub(super) const PWRITE64: u64 = 18;
+    pub(super) const READV: u64 = 19;
+    pub(super) const WRITEV: u64 = 20;
+    pub(super) const ACCESS: u64 = 21;
     pub(super) const SCHED_YIELD: u64 = 24;
+    pub(super) const DUP: u64 = 32;
+    pub(super) const DUP2: u64 = 33;
     pub(super) const GETPID: u64 = 39;
     pub(super) const EXIT: u64 = 60;
     pub(super) const UNAME: u64 = 63;
+    pub(super) const FCNTL: u64 = 72;
+    pub(super) const FTRUNCATE: u64 = 77;
+    pub(super) const GETCWD: u64 = 79;
+    pub(super) const CHDIR: u64 = 80;
+    pub(super) const FCHDIR: u64 = 81;
+    pub(super) const READLINK: u64 = 89;
+    pub(super) const UMASK: u64 = 95;
     pub(super) const GETUID: u64 = 102;
     pub(super) const GETGID: u64 = 104;
     pub(super) const GETEUID: u64 = 107;
@@ -38,28 +68,64 @@ mod number {
     pub(super) const GETPPID: u64 = 110;
     pub(super) const ARCH_PRCTL: u64 = 158;
     pub(super) const GETTID: u64 = 186;
+    pub(super) const GETDENTS64: u64 = 217;
     pub(super) const SET_TID_ADDRESS: u64 = 218;
     pub(super) const CLOCK_GETTIME: u64 = 228;
     pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const OPENAT: u64 = 257;
+    pub(super) const NEWFSTATAT: u64 = 262;
+    pub(super) const READLINKAT: u64 = 267;
+    pub(super) const FACCESSAT: u64 = 269;
+    pub(super) const DUP3: u64 = 292;
     pub(super) const GETRANDOM: u64 = 318;
+    pub(super) const MEMFD_CREATE: u64 = 319;
 }
 
 /// Makes the system call of a process, and gives it its result.
 #[inline]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let result = match process.context.call() {
-        number::WRITE => output::write(process),
+        number::READ => transfer::read(process, others),
+        number::WRITE => transfer::write(process),
+        number::OPEN => files::open(process),
+        number::CLOSE => files::close(process),
+        number::STAT => status::stat(process),
+        number::FSTAT => status::fstat(process),
+        number::LSTAT => status::lstat(process),
+        number::LSEEK => files::lseek(process),
+        number::IOCTL => descriptors::ioctl(process),
+        number::PREAD64 => transfer::pread(process),
+        number::PWRITE64 => transfer::pwrite(process),
+        number::READV => transfer::readv(process, others),
+        number::WRITEV => transfer::writev(process),
+        number::ACCESS => status::access(process),
         number::SCHED_YIELD => process::sched_yield(process),
+        number::DUP => descriptors::dup(process),
+        number::DUP2 => descriptors::dup2(process),
         // A process has one thread, which has its number.
         number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(process),
         number::GETPPID => identity::getppid(process),
+        number::FCNTL => descriptors::fcntl(process),
+        number::FTRUNCATE => files::ftruncate(process, others),
+        number::GETCWD => folders::getcwd(process),
+        number::CHDIR => folders::chdir(process),
+        number::FCHDIR => folders::fchdir(process),
+        number::READLINK => status::readlink(process),
+        number::UMASK => folders::umask(process),
         // There is one user, the superuser.
         number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
         number::EXIT | number::EXIT_GROUP => process::exit(process),
         number::UNAME => identity::uname(process),
         number::ARCH_PRCTL => process::arch_prctl(process),
+        number::GETDENTS64 => folders::getdents64(process),
         number::CLOCK_GETTIME => time::clock_gettime(process),
+        number::OPENAT => files::openat(process),
+        number::NEWFSTATAT => status::newfstatat(process),
+        number::READLINKAT => status::readlinkat(process),
+        number::FACCESSAT => status::faccessat(process),
+        number::DUP3 => descriptors::dup3(process),
         number::GETRANDOM => time::getrandom(process),
+        number::MEMFD_CREATE => files::memfd_create(process),
         number => {
             others.unknown.count(number);
             Err(Errno::NO_SUCH_CALL)
