@@ -126,7 +126,10 @@ impl fmt::Display for Ending {
             Self::Exited(status) => write!(f, "exited with status {status}"),
             Self::BadAccess(address) => write!(f, "killed by a page fault at {address:#x}"),
             Self::PastEnd(address) => {
-                write!(f, "killed by an access past the end of an object at {address:#x}")
+                write!(
+                    f,
+                    "killed by an access past the end of an object at {address:#x}"
+                )
             }
             Self::OutOfFrames(address) => {
                 write!(f, "killed for lack of a frame for the page at {address:#x}")

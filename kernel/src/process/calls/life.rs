@@ -156,7 +156,11 @@ impl Processes {
                 is_one = true;
             }
         }
-        if is_one { Ok(None) } else { Err(Errno::NO_CHILD) }
+        if is_one {
+            Ok(None)
+        } else {
+            Err(Errno::NO_CHILD)
+        }
     }
 
     /// Takes out a child of the running process that has ended.
