@@ -15,7 +15,7 @@ use super::{Id, KERNEL, Process};
 
 /// The most processes that there may be, those included that have ended and
 /// that nobody has waited for.
-pub const MOST_PROCESSES: usize = 4096;
+pub const MOST_PROCESSES: usize = 2048;
 
 /// Why there is no new process.
 #[derive(Debug, Clone, PartialEq, Eq)]
