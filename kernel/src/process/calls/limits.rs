@@ -1,7 +1,7 @@
 //! How much of what a process may use.
 
 use super::super::load::STACK_SIZE;
-use super::super::{MOST_PROCESSES, Processes, user};
+use super::super::{MOST_PROCESSES, Process, user};
 use super::Errno;
 
 /// As much as there is.
@@ -17,13 +17,15 @@ const COUNT: u64 = 16;
 /// `prlimit64(process, resource, new, old)`: the process itself alone. A limit of
 /// the stack or of core files may be set to anything, and stays as it is: a stack
 /// has its size when the program starts, and core files are not written.
-pub(super) fn prlimit64(
-    processes: &mut Processes,
-    [process, resource, new, old, ..]: [u64; 6],
-) -> Result<u64, Errno> {
-    if ![0, processes.running().id].contains(&(process as u32)) {
+pub(super) fn prlimit64(process: &mut Process) -> Result<u64, Errno> {
+    let [id, resource, new, old, ..] = process.arguments();
+    if ![0, process.id].contains(&(id as u32)) {
         return Err(Errno::NO_PROCESS);
     }
+    limit(resource, new, old)
+}
+
+fn limit(resource: u64, new: u64, old: u64) -> Result<u64, Errno> {
     let limit = match resource {
         STACK => STACK_SIZE,
         CORE => 0,
@@ -47,17 +49,13 @@ pub(super) fn prlimit64(
 }
 
 /// `getrlimit(resource, limits)`
-pub(super) fn getrlimit(
-    processes: &mut Processes,
-    [resource, limits, ..]: [u64; 6],
-) -> Result<u64, Errno> {
-    prlimit64(processes, [0, resource, 0, limits, 0, 0])
+pub(super) fn getrlimit(process: &mut Process) -> Result<u64, Errno> {
+    let [resource, limits, ..] = process.arguments();
+    limit(resource, 0, limits)
 }
 
 /// `setrlimit(resource, limits)`
-pub(super) fn setrlimit(
-    processes: &mut Processes,
-    [resource, limits, ..]: [u64; 6],
-) -> Result<u64, Errno> {
-    prlimit64(processes, [0, resource, limits, 0, 0, 0])
+pub(super) fn setrlimit(process: &mut Process) -> Result<u64, Errno> {
+    let [resource, limits, ..] = process.arguments();
+    limit(resource, limits, 0)
 }

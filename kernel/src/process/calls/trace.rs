@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::super::{Processes, State};
+use super::super::{Process, State};
 use crate::account::words::Traced;
 use crate::{println, spaces};
 
@@ -99,9 +99,8 @@ pub(in super::super) fn start() {
 
 /// Prints a call that the running process has made, and the faults before.
 #[cold]
-pub(super) fn print(processes: &mut Processes, number: u64, arguments: [u64; 6], result: u64) {
-    let process = processes.running();
-    let (id, state) = (process.id, process.state);
+pub(super) fn print(process: &Process, number: u64, result: u64) {
+    let (id, state, arguments) = (process.id, process.state, process.arguments());
     // It will be made again.
     if state == State::Waiting {
         return;
