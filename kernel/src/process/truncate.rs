@@ -18,7 +18,7 @@ impl Processes {
     pub(super) fn unmap_behind(&mut self, object: ObjectId, size: u64) {
         let first = size.div_ceil(PAGE);
         spaces::current(|space, memory| unmap(space, object, first, memory));
-        let others = self.table.iter_mut().flatten();
+        let others = self.table.iter_mut();
         for space in others.filter_map(|process| process.space.as_mut()) {
             unmap(space, object, first, spaces::memory());
         }

@@ -276,7 +276,7 @@ fn read_console(
     while !others.input.is_complete() && input::check().is_ok() {
         match input::try_read() {
             Some(byte) => others.input.take(byte, &mut console::print_bytes),
-            None if others.iter().any(|other| other.state == State::Ready) => break,
+            None if !others.ready.is_empty() => break,
             None => input::wait(),
         }
     }
