@@ -18,6 +18,7 @@ use x86_64::VirtAddr;
 
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
+use crate::files::cache::{self, CacheError};
 use crate::spaces;
 
 /// The last fault that was refused, and why.
@@ -31,7 +32,7 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
-    /// It waits for a page of a file, and nobody reads one in here.
+    /// It waits for a page of a file, which could not be read.
     Blocked,
     /// It came while another fault was being resolved.
     Nested,
@@ -60,9 +61,34 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
             | Outcome::ObjectCopy,
         ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
-        Some(Outcome::Blocked) => refuse(context, Reason::Blocked),
+        Some(Outcome::Blocked) => blocked(context),
+        Some(Outcome::Refused(Refusal::OutOfFrames)) => short_of_frames(context),
         Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
         None => refuse(context, Reason::Locked),
+    }
+}
+
+/// Reads the page of a file that the fault waits for, so that the access can be
+/// tried again.
+#[cold]
+#[inline(never)]
+fn blocked(context: &PageFaultContext) -> Answer {
+    let address = context.fault.address;
+    let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
+    match wanted.map(cache::read_page) {
+        Some(Ok(())) => Answer::Resolved,
+        Some(Err(CacheError::OutOfFrames)) => refuse(context, Reason::Space(Refusal::OutOfFrames)),
+        Some(Err(_)) | None => refuse(context, Reason::Blocked),
+    }
+}
+
+/// Tries the access again if the page cache has frames to give.
+#[cold]
+#[inline(never)]
+fn short_of_frames(context: &PageFaultContext) -> Answer {
+    match cache::let_go() {
+        true => Answer::Resolved,
+        false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
 }
 
@@ -124,7 +150,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(refusal) => refusal.fmt(f),
-            Self::Blocked => f.write_str("it waits for a page of a file, and nobody reads it in"),
+            Self::Blocked => f.write_str("it waits for a page of a file, which could not be read"),
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",
             ),

@@ -3,6 +3,7 @@
 //! | file | is |
 //! |---|---|
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
+//! | `load` | from a file to a space that its program can run in |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
 //!
@@ -11,6 +12,7 @@
 //! no memory but its entry.
 
 pub mod calls;
+pub mod load;
 pub mod schedule;
 pub mod user;
 

@@ -19,6 +19,7 @@ mod process;
 mod time;
 
 pub use errno::Errno;
+pub(super) use time::random;
 
 use heapless::LinearMap;
 
