@@ -270,8 +270,7 @@ fn spawn(processes: &mut Processes, code: &[u8]) -> Id {
 
 /// Audits all memory while these processes are there.
 fn audit(processes: &Processes) {
-    let others: Vec<&Space> = processes.spaces().collect();
-    spaces::audit(&others).expect("every invariant holds");
+    spaces::audit(processes.spaces()).expect("every invariant holds");
 }
 
 /// Runs a program alone, and returns how it ended. All its frames are back then.

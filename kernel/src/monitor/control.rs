@@ -50,7 +50,9 @@ pub(super) fn audit<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
-    let report = spaces::audit(&monitor.spaces.others())?;
+    let others = monitor.spaces.others();
+    let others = others.iter().copied().chain(monitor.processes.spaces());
+    let report = spaces::audit(others)?;
     out.facts(format_args!(
         "audit=ok checks={} halves={} regions={} tables={}\n  private={} zero={} borrowed={} fixed={}",
         report.checks,

@@ -14,6 +14,8 @@ use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
+use crate::process::SpawnError;
+use crate::process::load::LoadError;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
 
@@ -73,6 +75,12 @@ pub enum Error<'a> {
     Audit(AuditError),
     /// The archive of files.
     Archive(ArchiveError),
+    /// The archive has no file of this name.
+    NoFile(&'a str),
+    /// The file of this name is not run.
+    Load(&'a str, LoadError),
+    /// There is no room for a process.
+    Spawn(SpawnError),
     /// No tour has this name.
     NoTour(&'a str),
     /// No crash has this name.
@@ -109,7 +117,8 @@ from!(
     OutOfFrames => SpaceFrames,
     ForkError => Fork,
     AuditError => Audit,
-    ArchiveError => Archive
+    ArchiveError => Archive,
+    SpawnError => Spawn
 );
 
 impl fmt::Display for Error<'_> {
@@ -202,6 +211,13 @@ impl fmt::Display for Error<'_> {
             }
             Self::Audit(AuditError::Broken(broken)) => broken.fmt(f),
             Self::Archive(error) => error.fmt(f),
+            Self::NoFile(word) => write!(
+                f,
+                "the archive has no file {}: `files` lists those there are",
+                Quoted(word)
+            ),
+            Self::Load(name, error) => write!(f, "{}: {error}", Quoted(name)),
+            Self::Spawn(error) => error.fmt(f),
             Self::NoTour(word) => {
                 write!(f, "[name]: {} is none of", Quoted(word))?;
                 TOURS

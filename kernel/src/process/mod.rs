@@ -209,7 +209,7 @@ impl Processes {
 
     /// The spaces of all that are not loaded, and the one that was before the
     /// processes: what an audit has to know.
-    pub fn spaces(&self) -> impl Iterator<Item = &Space> {
+    pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
         let kept = self
             .table
             .iter()
