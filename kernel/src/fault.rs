@@ -8,6 +8,7 @@
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use memory::frames::Shortage;
 use memory::space::{Half, Region};
@@ -20,6 +21,12 @@ use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
 use crate::files::cache::{self, CacheError};
 use crate::spaces;
+
+/// Faults in the low half that the log has, and that were not resolved.
+static UNRESOLVED: AtomicU64 = AtomicU64::new(0);
+
+/// Pages of files that were read because a fault waited for them.
+static READ: AtomicU64 = AtomicU64::new(0);
 
 /// The last fault that was refused, and why.
 static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
@@ -76,7 +83,10 @@ fn blocked(context: &PageFaultContext) -> Answer {
     let address = context.fault.address;
     let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
     match wanted.map(cache::read_page) {
-        Some(Ok(())) => Answer::Resolved,
+        Some(Ok(())) => {
+            READ.fetch_add(1, Ordering::Relaxed);
+            Answer::Resolved
+        }
         Some(Err(CacheError::OutOfFrames)) => refuse(context, Reason::Space(Refusal::OutOfFrames)),
         Some(Err(_)) | None => refuse(context, Reason::Blocked),
     }
@@ -87,7 +97,10 @@ fn blocked(context: &PageFaultContext) -> Answer {
 #[inline(never)]
 fn short_of_frames(context: &PageFaultContext) -> Answer {
     match cache::let_go() {
-        true => Answer::Resolved,
+        true => {
+            count_unresolved(context);
+            Answer::Resolved
+        }
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
 }
@@ -105,6 +118,26 @@ fn spurious(context: &PageFaultContext) -> Answer {
     Answer::Resolved
 }
 
+/// Faults in the low half, whatever space was loaded, that were resolved: those of
+/// programs. One that waits for a page of a file counts twice, since it comes again.
+#[must_use]
+pub fn resolved_in_low_half() -> u64 {
+    let all = spaces::memory().fault_log(|log| log.faults());
+    all - spaces::faults_in_kernel_half() - UNRESOLVED.load(Ordering::Relaxed)
+}
+
+/// How many of them waited for a page of a file that had to be read.
+#[must_use]
+pub fn pages_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
+
+fn count_unresolved(context: &PageFaultContext) {
+    if !spaces::is_kernels(context.fault.address) {
+        UNRESOLVED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Refuses a fault, for this reason unless it came while another one, in
 /// whichever half, was being resolved.
 #[cold]
@@ -114,6 +147,11 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
         Some(_) => Reason::Nested,
         None => reason,
     };
+    // The log has these, and no other refusals.
+    let is_logged = matches!(reason, Reason::Space(_) | Reason::Blocked);
+    if is_logged {
+        count_unresolved(context);
+    }
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((context.fault, reason));
     }

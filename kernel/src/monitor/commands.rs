@@ -198,7 +198,7 @@ pub static COMMANDS: [Command; 29] = [
     Command {
         name: "files",
         usage: "files",
-        does: "lists the archive of files: kind and name, size in bytes, permissions",
+        does: "lists the archive of files: kind and name, size in bytes, permissions, pages in the page cache",
         example: "files",
         run: files::files,
     },

@@ -14,8 +14,7 @@ use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
-use crate::process::SpawnError;
-use crate::process::load::LoadError;
+use crate::process::load::StartError;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
 
@@ -78,9 +77,9 @@ pub enum Error<'a> {
     /// The archive has no file of this name.
     NoFile(&'a str),
     /// The file of this name is not run.
-    Load(&'a str, LoadError),
-    /// There is no room for a process.
-    Spawn(SpawnError),
+    Start(&'static str, StartError),
+    /// Every process waits for another one.
+    Stuck,
     /// No tour has this name.
     NoTour(&'a str),
     /// No crash has this name.
@@ -117,8 +116,7 @@ from!(
     OutOfFrames => SpaceFrames,
     ForkError => Fork,
     AuditError => Audit,
-    ArchiveError => Archive,
-    SpawnError => Spawn
+    ArchiveError => Archive
 );
 
 impl fmt::Display for Error<'_> {
@@ -216,8 +214,10 @@ impl fmt::Display for Error<'_> {
                 "the archive has no file {}: `files` lists those there are",
                 Quoted(word)
             ),
-            Self::Load(name, error) => write!(f, "{}: {error}", Quoted(name)),
-            Self::Spawn(error) => error.fmt(f),
+            Self::Start(name, error) => write!(f, "{}: {error}", Quoted(name)),
+            Self::Stuck => {
+                f.write_str("the program waits for what nobody will do, so it was ended")
+            }
             Self::NoTour(word) => {
                 write!(f, "[name]: {} is none of", Quoted(word))?;
                 TOURS

@@ -24,6 +24,7 @@ use memory::space::{AllocateError, Backing, BytesError, Placement, Request, Righ
 use x86_64::VirtAddr;
 
 use super::calls::random;
+use super::{Id, KERNEL, Processes, SpawnError};
 use crate::cpu::ring3::{Context, END};
 use crate::files::cache::{self, CacheError};
 use crate::spaces;
@@ -57,6 +58,54 @@ pub struct Loaded {
     pub context: Context,
     /// The end of its segments: where its heap (`brk`) begins.
     pub heap: VirtAddr,
+}
+
+/// Why a program was not started. Nothing has changed then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// It cannot be loaded.
+    Load(LoadError),
+    /// There is no room for a process.
+    Spawn(SpawnError),
+}
+
+impl Error for StartError {}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(error) => error.fmt(f),
+            Self::Spawn(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Processes {
+    /// Adds a process that is ready to run the program in the file of this name.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub fn start(
+        &mut self,
+        name: &'static str,
+        contents: &'static [u8],
+        arguments: &[&[u8]],
+        environment: &[&[u8]],
+    ) -> Result<Id, StartError> {
+        let loaded = load(contents, name.as_bytes(), arguments, environment);
+        let Loaded { space, context, .. } = loaded.map_err(StartError::Load)?;
+        let id = self
+            .spawn(KERNEL, space, context)
+            .map_err(|(error, space)| {
+                spaces::destroy(space);
+                StartError::Spawn(error)
+            })?;
+        if let Some(index) = self.table.find(id) {
+            self.table[index].program = name;
+        }
+        Ok(id)
+    }
 }
 
 /// Why a file is not run. Nothing has changed then.

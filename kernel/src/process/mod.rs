@@ -2,8 +2,12 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `table` | the processes by number, and how many there may be |
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
 //! | `load` | from a file to a space that its program can run in |
+//! | `family` | a process becomes two, or ends; who is told |
+//! | `signal` | how a process ends, and what Linux calls that |
+//! | `usage` | the page faults of a process |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
 //!
@@ -12,27 +16,32 @@
 //! no memory but its entry.
 
 pub mod calls;
+mod family;
 pub mod load;
 pub mod schedule;
+mod signal;
+mod table;
+mod usage;
 pub mod user;
 
-use core::error::Error;
-use core::fmt;
-
-use alloc::collections::TryReserveError;
-use alloc::vec::Vec;
+use alloc::collections::VecDeque;
 use memory::Space;
-use x86_64::VirtAddr;
+
+pub use family::ForkRefusal;
+pub use signal::{Ending, Signal};
+pub use table::{MOST_PROCESSES, SpawnError};
+pub use usage::Usage;
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
-use crate::cpu::vector::Vector;
 use crate::spaces;
+use table::Table;
 
 /// The number of a process: 1 and up.
 pub type Id = u32;
 
-/// The parent of the processes that the kernel itself has started.
+/// The parent of the processes that the kernel itself has started, and of those
+/// whose parent has ended.
 pub const KERNEL: Id = 0;
 
 /// A program that runs, or has run.
@@ -42,14 +51,48 @@ pub struct Process {
     pub id: Id,
     /// Who started it.
     pub parent: Id,
+    /// The process that the kernel has started and that this one descends from:
+    /// what Linux calls its session and its process group.
+    pub leader: Id,
+    /// The name of the file that its program is in; empty for one without.
+    pub program: &'static str,
     /// What it does.
     pub state: State,
+    /// The frames that it held when it ended, or ran another program; the most.
+    most_frames: u64,
+    /// Its page faults, up to when it was loaded last.
+    used: Usage,
+    /// Those of the children that it has waited for, and of theirs.
+    used_by_children: Usage,
     /// Its registers, while it does not run.
     context: Context,
     /// Its other registers, while another process runs.
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+}
+
+impl Process {
+    /// Its page faults, up to when it was loaded last.
+    #[must_use]
+    pub const fn used(&self) -> Usage {
+        self.used
+    }
+
+    /// The frames that it holds, private and shared, unless it is loaded.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.space.as_ref().map_or(0, |space| {
+            let (start, end) = space.window();
+            let resident = space.resident_between(start, end);
+            resident.private + resident.shared
+        })
+    }
+
+    /// Looks at how many frames it holds, before it gives them back.
+    pub(in crate::process) fn note_frames(&mut self) {
+        self.most_frames = self.most_frames.max(self.frames());
+    }
 }
 
 /// What a process does.
@@ -59,62 +102,38 @@ pub enum State {
     Running,
     /// It could run.
     Ready,
+    /// It waits for a child to end.
+    Waiting,
+    /// It waits until this child of its `vfork` has ended or runs another program.
+    Suspended(Id),
     /// It has ended, and nobody asked for its status yet.
     Ended(Ending),
 }
 
-/// How a process ended.
+/// What became of a program that ran in the foreground.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// It ended itself, with this status.
-    Exited(u8),
-    /// A page fault was refused.
-    BadAccess(VirtAddr),
-    /// It raised another exception.
-    Exception(Vector),
-    /// Ctrl-C was pressed while it ran in the foreground.
-    Cancelled,
+pub struct Summary {
+    /// How it ended.
+    pub ending: Ending,
+    /// Its page faults.
+    pub used: Usage,
+    /// The most frames that it held, as far as was looked: when it ended, and
+    /// when it ran another program.
+    pub most_frames: u64,
 }
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(status) => write!(f, "exited with status {status}"),
-            Self::BadAccess(address) => write!(f, "killed by a page fault at {address:#x}"),
-            Self::Exception(vector) => write!(f, "killed by {vector}"),
-            Self::Cancelled => f.write_str("killed by Ctrl-C"),
-        }
-    }
-}
-
-/// Why there is no new process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SpawnError {
-    /// The kernel heap has no room for its entry or its registers.
-    OutOfMemory(TryReserveError),
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfMemory(error) => write!(f, "no room on the heap for a process: {error}"),
-        }
-    }
-}
-
-impl Error for SpawnError {}
 
 /// All processes there are.
 #[derive(Debug)]
 pub struct Processes {
-    /// In the order in which they take turns.
-    table: Vec<Process>,
+    table: Table,
+    /// Those that are ready, in the order in which they take turns.
+    ready: VecDeque<Id>,
     /// The index of the one that ran last; its space is loaded, if it has one.
     running: usize,
     /// The space that was loaded when the first process was, if one is loaded now.
     home: Option<Space>,
-    /// The number of the next process.
-    next: Id,
+    /// The faults there had been when the running one was loaded.
+    faults: usage::Reading,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
 }
@@ -130,52 +149,13 @@ impl Processes {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            table: Vec::new(),
+            table: Table::new(),
+            ready: VecDeque::new(),
             running: 0,
             home: None,
-            next: KERNEL + 1,
+            faults: usage::Reading::NONE,
             unknown: calls::Unknown::new(),
         }
-    }
-
-    /// Adds a process that is ready to run in `space` from `context` on.
-    ///
-    /// # Errors
-    ///
-    /// See [`SpawnError`]; the space comes back.
-    pub fn spawn(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-    ) -> Result<Id, (SpawnError, Space)> {
-        match extended::State::new() {
-            Ok(extended) => self.add(parent, space, context, extended),
-            Err(error) => Err((SpawnError::OutOfMemory(error), space)),
-        }
-    }
-
-    fn add(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-        extended: extended::State,
-    ) -> Result<Id, (SpawnError, Space)> {
-        if let Err(error) = self.table.try_reserve(1) {
-            return Err((SpawnError::OutOfMemory(error), space));
-        }
-        let id = self.next;
-        self.next += 1;
-        self.table.push(Process {
-            id,
-            parent,
-            state: State::Ready,
-            context,
-            extended,
-            space: Some(space),
-        });
-        Ok(id)
     }
 
     /// The process that runs, or ran last.
@@ -187,19 +167,7 @@ impl Processes {
     /// The process with this number.
     #[must_use]
     pub fn get(&self, id: Id) -> Option<&Process> {
-        self.table.iter().find(|process| process.id == id)
-    }
-
-    fn index_of(&self, id: Id) -> Option<usize> {
-        self.table.iter().position(|process| process.id == id)
-    }
-
-    /// Takes a process out that holds no memory any more.
-    fn remove(&mut self, index: usize) {
-        self.table.remove(index);
-        if index < self.running {
-            self.running -= 1;
-        }
+        self.table.find(id).map(|index| &self.table[index])
     }
 
     /// All of them.

@@ -12,26 +12,39 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
-use super::{Ending, Id, Process, Processes, State, calls};
-use memory::Space;
+use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
+use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
 use crate::cpu::ring3::{Left, enter};
+use crate::fault::{self, Reason};
 use crate::interrupts::pit;
 use crate::{report, spaces};
 
 impl Processes {
-    /// Runs the processes, until the one in the foreground has ended, and takes
-    /// that out of the table. Ctrl-C ends it. What was loaded before is loaded
-    /// again in the end. `None` if there is no such process.
+    /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
+    /// it. Its descendants that still live are killed then, all of them are taken
+    /// out of the table, and what was loaded before is loaded again. `None` if
+    /// there is no such process, or if none can run.
     pub fn run(&mut self, foreground: Id) -> Option<Ending> {
+        self.run_and_sum_up(foreground)
+            .map(|summary| summary.ending)
+    }
+
+    /// The same, and tells what the one in the foreground has used.
+    pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
         pit::start();
         let ending = self.run_until_ended(foreground);
         pit::stop();
         self.load_home();
-        let index = self.index_of(foreground)?;
-        self.remove(index);
-        ending
+        let process = self.get(foreground)?;
+        let summary = ending.map(|ending| Summary {
+            ending,
+            used: process.used,
+            most_frames: process.most_frames,
+        });
+        self.end_family(foreground);
+        summary
     }
 
     fn run_until_ended(&mut self, foreground: Id) -> Option<Ending> {
@@ -39,18 +52,10 @@ impl Processes {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
             }
-            let next = self.choose()?;
-            self.load(next);
+            let next = self.ready.pop_front()?;
+            self.load(self.table.find(next)?);
             self.turn(foreground);
         }
-    }
-
-    /// The next process that could run, after the one that ran last.
-    fn choose(&self) -> Option<usize> {
-        let count = self.table.len();
-        (1..=count)
-            .map(|step| (self.running + step) % count)
-            .find(|&index| self.table[index].state == State::Ready)
     }
 
     /// Lets the process that is loaded run, until it does not any more.
@@ -59,18 +64,21 @@ impl Processes {
             match enter(&mut self.running().context) {
                 Left::SystemCall => calls::call(self),
                 Left::Timer => {
-                    self.running().state = State::Ready;
                     if input::check().is_err() {
                         self.cancel(foreground);
                     }
+                    if self.running().state == State::Running {
+                        self.running().state = State::Ready;
+                    }
                 }
-                Left::PageFault(fault) => self.kill(Ending::BadAccess(fault.address)),
+                Left::PageFault(fault) => self.kill(why(&fault)),
                 Left::Exception(vector) => self.kill(Ending::Exception(vector)),
             }
             match self.running().state {
                 State::Running => {}
-                State::Ready => return,
-                State::Ended(_) => return self.give_back(self.running),
+                State::Ready => return self.wake(self.running),
+                State::Waiting | State::Suspended(_) => return,
+                State::Ended(_) => return self.bury(self.running),
             }
         }
     }
@@ -85,11 +93,8 @@ impl Processes {
 
     /// Ends the process in the foreground because of Ctrl-C.
     fn cancel(&mut self, foreground: Id) {
-        if let Some(index) = self.index_of(foreground) {
-            self.table[index].state = State::Ended(Ending::Cancelled);
-            if index != self.running {
-                self.give_back(index);
-            }
+        if let Some(index) = self.table.find(foreground) {
+            self.end(index, Ending::Cancelled);
         }
     }
 
@@ -101,7 +106,9 @@ impl Processes {
             let before = spaces::load(space);
             if self.home.is_none() {
                 self.home = Some(before);
+                self.faults = usage::Reading::take();
             } else {
+                self.settle();
                 self.running().keep(before);
             }
             self.running = index;
@@ -116,18 +123,18 @@ impl Processes {
     pub(super) fn load_home(&mut self) {
         if let Some(home) = self.home.take() {
             let before = spaces::load(home);
+            self.settle();
             self.running().keep(before);
         }
     }
+}
 
-    /// Gives the memory of a process back that has ended.
-    fn give_back(&mut self, index: usize) {
-        if index == self.running {
-            self.load_home();
-        }
-        if let Some(space) = self.table[index].space.take() {
-            spaces::destroy(space);
-        }
+/// How a process ends for which a page fault was refused.
+fn why(fault: &Fault) -> Ending {
+    match fault::reason_of(fault) {
+        Some(Reason::Space(Refusal::PastEnd)) => Ending::PastEnd(fault.address),
+        Some(Reason::Space(Refusal::OutOfFrames)) => Ending::OutOfFrames(fault.address),
+        _ => Ending::BadAccess(fault.address),
     }
 }
 
@@ -136,10 +143,5 @@ impl Process {
     fn keep(&mut self, space: Space) {
         self.extended.save();
         self.space = Some(space);
-    }
-
-    /// Ends it.
-    pub(super) fn end(&mut self, ending: Ending) {
-        self.state = State::Ended(ending);
     }
 }

@@ -4,9 +4,11 @@
 //! | file | has |
 //! |---|---|
 //! | `identity` | who a process is, and what machine it runs on |
+//! | `life` | a process becomes two, ends, waits for a child, and ends another |
 //! | `output` | words to the console |
-//! | `process` | the end of a process, its turn, and its segments |
+//! | `process` | the turn of a process, and its segments |
 //! | `time` | clocks, and numbers that cannot be guessed |
+//! | `usage` | what a process has used |
 //!
 //! A call is a function that gets [`Processes`], the caller being the one that
 //! runs, and the arguments that it wants; it returns a number or an [`Errno`]. A
@@ -14,9 +16,11 @@
 
 mod errno;
 mod identity;
+mod life;
 mod output;
 mod process;
 mod time;
+mod usage;
 
 pub use errno::Errno;
 pub(super) use time::random;
@@ -30,8 +34,14 @@ mod number {
     pub(super) const WRITE: u64 = 1;
     pub(super) const SCHED_YIELD: u64 = 24;
     pub(super) const GETPID: u64 = 39;
+    pub(super) const CLONE: u64 = 56;
+    pub(super) const FORK: u64 = 57;
+    pub(super) const VFORK: u64 = 58;
     pub(super) const EXIT: u64 = 60;
+    pub(super) const WAIT4: u64 = 61;
+    pub(super) const KILL: u64 = 62;
     pub(super) const UNAME: u64 = 63;
+    pub(super) const GETRUSAGE: u64 = 98;
     pub(super) const GETUID: u64 = 102;
     pub(super) const GETGID: u64 = 104;
     pub(super) const GETEUID: u64 = 107;
@@ -39,9 +49,11 @@ mod number {
     pub(super) const GETPPID: u64 = 110;
     pub(super) const ARCH_PRCTL: u64 = 158;
     pub(super) const GETTID: u64 = 186;
+    pub(super) const TKILL: u64 = 200;
     pub(super) const SET_TID_ADDRESS: u64 = 218;
     pub(super) const CLOCK_GETTIME: u64 = 228;
     pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const TGKILL: u64 = 234;
     pub(super) const GETRANDOM: u64 = 318;
 }
 
@@ -58,7 +70,15 @@ pub(super) fn call(processes: &mut Processes) {
         number::GETPPID => identity::getppid(processes),
         // There is one user, the superuser.
         number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
-        number::EXIT | number::EXIT_GROUP => process::exit(processes, arguments),
+        number::CLONE => life::clone(processes, arguments),
+        number::FORK => life::fork(processes),
+        number::VFORK => life::vfork(processes),
+        number::EXIT | number::EXIT_GROUP => life::exit(processes, arguments),
+        number::WAIT4 => life::wait4(processes, arguments),
+        number::KILL => life::kill(processes, arguments),
+        number::TKILL => life::tkill(processes, arguments),
+        number::TGKILL => life::tgkill(processes, arguments),
+        number::GETRUSAGE => usage::getrusage(processes, arguments),
         number::UNAME => identity::uname(arguments),
         number::ARCH_PRCTL => process::arch_prctl(processes, arguments),
         number::CLOCK_GETTIME => time::clock_gettime(arguments),
