@@ -29,6 +29,7 @@ pub(super) mod trace;
 mod usage;
 
 pub use errno::Errno;
+pub(super) use time::random;
 
 use heapless::LinearMap;
 
