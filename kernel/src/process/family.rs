@@ -57,6 +57,14 @@ impl From<ForkError> for ForkRefusal {
     }
 }
 
+/// Where a process comes from, and what it has from there.
+struct Origin {
+    parent: Id,
+    leader: Id,
+    program: &'static str,
+    descriptors: Descriptors,
+}
+
 impl Processes {
     /// Adds a process that is ready to run in `space` from `context` on.
     ///
@@ -71,8 +79,13 @@ impl Processes {
         match prepared {
             Ok((room, extended, descriptors)) => {
                 let leader = self.get(parent).map_or(room.id, |parent| parent.leader);
-                let machine = (context, extended, space);
-                Ok(self.add(room, parent, leader, machine, descriptors))
+                let origin = Origin {
+                    parent,
+                    leader,
+                    program: "",
+                    descriptors,
+                };
+                Ok(self.add(room, origin, (context, extended, space)))
             }
             Err(error) => {
                 spaces::destroy(space);
@@ -96,8 +109,13 @@ impl Processes {
         let mut context = process.context.clone();
         context.set_result(0);
         set_up(room.id, &mut context, &mut space);
-        let machine = (context, extended, space);
-        Ok(self.add(room, process.id, process.leader, machine, descriptors))
+        let origin = Origin {
+            parent: process.id,
+            leader: process.leader,
+            program: process.program,
+            descriptors,
+        };
+        Ok(self.add(room, origin, (context, extended, space)))
     }
 
     /// What a new process needs: a place, also among those that are ready, and
@@ -112,10 +130,13 @@ impl Processes {
     fn add(
         &mut self,
         room: Room,
-        parent: Id,
-        leader: Id,
+        Origin {
+            parent,
+            leader,
+            program,
+            descriptors,
+        }: Origin,
         (context, extended, space): (Context, extended::State, Space),
-        descriptors: Descriptors,
     ) -> Id {
         let id = room.id;
         self.ready.push_back(id);
@@ -123,7 +144,9 @@ impl Processes {
             id,
             parent,
             leader,
+            program,
             state: State::Ready,
+            most_frames: 0,
             used: Usage::default(),
             used_by_children: Usage::default(),
             context,
@@ -172,6 +195,7 @@ impl Processes {
     /// place, closes its files, gives its children to the kernel, and tells its parent.
     pub(super) fn bury(&mut self, mut process: Box<Process>) {
         self.load_home_for(&mut process);
+        process.note_frames();
         process.descriptors = Descriptors::none();
         if let Some(space) = process.space.take() {
             spaces::destroy(space);

@@ -17,6 +17,7 @@ use bitflags::bitflags;
 use memory::object::{CreateError, Object, ObjectBytesRefusal, ObjectId, ObjectKind, ResizeError};
 
 use super::calls::Errno;
+use crate::files::cache;
 use crate::spaces;
 
 /// Bytes of a page.
@@ -178,7 +179,8 @@ impl OpenFile {
     ///
     /// # Errors
     ///
-    /// EISDIR: a folder has no bytes; ESPIPE: the console has them at no position.
+    /// EISDIR: a folder has no bytes; ESPIPE: the console has them at no position;
+    /// ENOMEM: there is no frame for a page of the file.
     pub fn read_at(&self, position: u64, into: &mut [u8]) -> Result<usize, Errno> {
         match &self.file {
             File::Console => Err(Errno::NO_POSITION),
@@ -186,11 +188,7 @@ impl OpenFile {
                 let Kind::File(bytes) = entry.kind else {
                     return Err(Errno::IS_FOLDER);
                 };
-                let start = usize::try_from(position).unwrap_or(usize::MAX);
-                let rest = bytes.get(start..).unwrap_or_default();
-                let count = rest.len().min(into.len());
-                into[..count].copy_from_slice(&rest[..count]);
-                Ok(count)
+                cache::read_bytes(bytes, position, into).map_err(|_| Errno::NO_MEMORY)
             }
             File::SharedMemory(memory) => memory.read_at(position, into),
         }

@@ -110,19 +110,20 @@ pub(super) fn wait4(process: &mut Process, others: &mut Processes) -> Result<u64
         one @ 1.. => one.cast_unsigned() == child.id,
         other => other.unsigned_abs() == group,
     };
-    let mut children = others
-        .table
-        .children(process.id)
-        .filter(is_wanted)
-        .peekable();
-    if children.peek().is_none() {
-        return Err(Errno::NO_CHILD);
-    }
-    let ended = children.find_map(|child| match child.state {
-        State::Ended(ending) => Some((child.id, ending, child.used + child.used_by_children)),
-        _ => None,
+    let mut is_one = false;
+    let mut children = others.table.children(process.id).filter(is_wanted);
+    let ended = children.find_map(|child| {
+        is_one = true;
+        let State::Ended(ending) = child.state else {
+            return None;
+        };
+        Some((child.id, ending, child.used + child.used_by_children))
     });
+    drop(children);
     let Some((child, ending, used)) = ended else {
+        if !is_one {
+            return Err(Errno::NO_CHILD);
+        }
         if options & NO_HANG != 0 {
             return Ok(0);
         }

@@ -37,6 +37,7 @@ mod transfer;
 mod usage;
 
 pub use errno::Errno;
+pub(super) use time::random;
 
 use heapless::LinearMap;
 
