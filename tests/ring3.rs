@@ -20,7 +20,7 @@ use kernel::account::meter::measure;
 use kernel::console::input;
 use kernel::cpu::ring3::{Context, END};
 use kernel::cpu::vector::Vector;
-use kernel::process::{Ending, Id, KERNEL, Processes};
+use kernel::process::{Ending, Heap, Id, KERNEL, Processes};
 use kernel::{interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
@@ -259,8 +259,9 @@ fn space_of(code: &[u8], start: u64) -> Space {
 
 fn spawn_at(processes: &mut Processes, code: &[u8], start: u64) -> Id {
     let context = Context::new(VirtAddr::new(start), VirtAddr::new(STACK + PAGES * PAGE));
+    let heap = Heap::behind(VirtAddr::new(DATA + PAGES * PAGE));
     processes
-        .spawn(KERNEL, space_of(code, start), context)
+        .spawn(KERNEL, space_of(code, start), context, heap)
         .expect("room for a process")
 }
 

@@ -20,6 +20,7 @@ use core::fmt;
 
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
+pub use calls::Heap;
 use memory::Space;
 use x86_64::VirtAddr;
 
@@ -49,6 +50,8 @@ pub struct Process {
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+    /// Where its heap lies in that.
+    heap: Heap,
 }
 
 impl Process {
@@ -145,12 +148,19 @@ impl Processes {
         }
     }
 
-    /// Adds a process that is ready to run in `space` from `context` on.
+    /// Adds a process that is ready to run in `space` from `context` on, with an
+    /// empty heap there.
     ///
     /// # Errors
     ///
     /// See [`SpawnError`]; the space is destroyed then.
-    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
+    pub fn spawn(
+        &mut self,
+        parent: Id,
+        space: Space,
+        context: Context,
+        heap: Heap,
+    ) -> Result<Id, SpawnError> {
         match self.prepare() {
             Ok((index, extended)) => {
                 let id = self.next;
@@ -162,6 +172,7 @@ impl Processes {
                     context,
                     extended,
                     space: Some(space),
+                    heap,
                 });
                 Ok(id)
             }

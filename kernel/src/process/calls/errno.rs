@@ -7,8 +7,14 @@ pub struct Errno(u16);
 impl Errno {
     /// EBADF: no such open file.
     pub const BAD_FILE: Self = Self(9);
+    /// ENOMEM: not enough memory, or nothing is mapped there.
+    pub const NO_MEMORY: Self = Self(12);
+    /// EACCES: the permissions do not allow it.
+    pub const NO_ACCESS: Self = Self(13);
     /// EFAULT: the program may not access this memory.
     pub const BAD_ADDRESS: Self = Self(14);
+    /// EEXIST: it must not exist, but does.
+    pub const EXISTS: Self = Self(17);
     /// EINVAL: an argument makes no sense.
     pub const INVALID: Self = Self(22);
     /// ENOSYS: there is no such system call.

@@ -3,22 +3,33 @@
 //!
 //! | file | has |
 //! |---|---|
+//! | `advise` | what is to happen to pages, which of them are there |
+//! | `heap` | the heap of a program |
 //! | `identity` | who a process is, and what machine it runs on |
+//! | `memory` | mappings: made, ended, and given other rights |
 //! | `output` | words to the console |
 //! | `process` | the end of a process, its turn, and its segments |
+//! | `range` | what all calls about memory need |
+//! | `remap` | mappings: made larger or smaller, and moved |
 //! | `time` | clocks, and numbers that cannot be guessed |
 //!
 //! A call is a function that gets the process, which has the arguments, and the
 //! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
 //! call after which another process is to run changes the state of the caller.
 
+mod advise;
 mod errno;
+mod heap;
 mod identity;
+mod memory;
 mod output;
 mod process;
+mod range;
+mod remap;
 mod time;
 
 pub use errno::Errno;
+pub use heap::Heap;
 
 use heapless::LinearMap;
 
@@ -27,7 +38,15 @@ use super::{Process, Processes};
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
 mod number {
     pub(super) const WRITE: u64 = 1;
+    pub(super) const MMAP: u64 = 9;
+    pub(super) const MPROTECT: u64 = 10;
+    pub(super) const MUNMAP: u64 = 11;
+    pub(super) const BRK: u64 = 12;
     pub(super) const SCHED_YIELD: u64 = 24;
+    pub(super) const MREMAP: u64 = 25;
+    pub(super) const MSYNC: u64 = 26;
+    pub(super) const MINCORE: u64 = 27;
+    pub(super) const MADVISE: u64 = 28;
     pub(super) const GETPID: u64 = 39;
     pub(super) const EXIT: u64 = 60;
     pub(super) const UNAME: u64 = 63;
@@ -49,6 +68,14 @@ mod number {
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let result = match process.context.call() {
         number::WRITE => output::write(process),
+        number::MMAP => memory::mmap(process),
+        number::MPROTECT => memory::mprotect(process),
+        number::MUNMAP => memory::munmap(process),
+        number::BRK => heap::brk(process),
+        number::MREMAP => remap::mremap(process),
+        number::MSYNC => advise::msync(process),
+        number::MINCORE => advise::mincore(process),
+        number::MADVISE => advise::madvise(process),
         number::SCHED_YIELD => process::sched_yield(process),
         // A process has one thread, which has its number.
         number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(process),
