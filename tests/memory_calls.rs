@@ -515,7 +515,7 @@ fn mremap_refuses_what_linux_refuses() {
         remap(HERE, 2, 2, MAY_MOVE, 0, HERE as i64),
         // Once they are alike it is one, wherever it came from.
         map(page(1), 1, RW, OWN),
-        remap(HERE, 4, 5, 0, 0, ENOMEM),
+        remap(HERE, 4, 6, 0, 0, ENOMEM),
         map(page(4), 1, RW, OWN),
         remap(HERE, 8, 9, 0, 0, HERE as i64),
     ]);

@@ -46,7 +46,7 @@ fn leaf(number: u64) -> Entry {
     Entry::leaf(
         PhysAddr::new(number * PAGE),
         LeafSize::Size4KiB,
-        Flags::WRITABLE,
+        Flags::PRESENT | Flags::WRITABLE,
     )
 }
 
