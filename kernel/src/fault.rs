@@ -8,6 +8,7 @@
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use memory::frames::Shortage;
 use memory::space::{Half, Region};
@@ -19,6 +20,9 @@ use x86_64::VirtAddr;
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
 use crate::spaces;
+
+/// Faults in the low half that were not resolved.
+static UNRESOLVED: AtomicU64 = AtomicU64::new(0);
 
 /// The last fault that was refused, and why.
 static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
@@ -79,6 +83,14 @@ fn spurious(context: &PageFaultContext) -> Answer {
     Answer::Resolved
 }
 
+/// Faults in the low half, whatever space was loaded, that were resolved: those of
+/// programs.
+#[must_use]
+pub fn resolved_in_low_half() -> u64 {
+    let all = spaces::memory().fault_log(|log| log.faults());
+    all - spaces::faults_in_kernel_half() - UNRESOLVED.load(Ordering::Relaxed)
+}
+
 /// Refuses a fault, for this reason unless it came while another one, in
 /// whichever half, was being resolved.
 #[cold]
@@ -88,6 +100,11 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
         Some(_) => Reason::Nested,
         None => reason,
     };
+    // The log has these, and no other refusals.
+    let is_logged = matches!(reason, Reason::Space(_) | Reason::Blocked);
+    if is_logged && !spaces::is_kernels(context.fault.address) {
+        UNRESOLVED.fetch_add(1, Ordering::Relaxed);
+    }
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((context.fault, reason));
     }

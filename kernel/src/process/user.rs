@@ -190,7 +190,10 @@ mod tests {
 
     #[test_case]
     fn addresses_that_are_no_programs_are_refused_whatever_lies_there() {
-        let kernels = (&raw const BASE).expose_provenance() as u64;
+        let kernels = spaces::memory()
+            .direct_map()
+            .address_of(spaces::memory().zero_frame().start_address())
+            .as_u64();
         for address in [0, kernels, END, END - 1, u64::MAX, u64::MAX - 1] {
             assert_eq!(read_value::<u16>(address), Err(BadAddress), "{address:#x}");
             assert_eq!(

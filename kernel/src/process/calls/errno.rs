@@ -5,10 +5,16 @@
 pub struct Errno(u16);
 
 impl Errno {
+    /// ESRCH: no such process.
+    pub const NO_PROCESS: Self = Self(3);
+    /// ECHILD: no such child.
+    pub const NO_CHILD: Self = Self(10);
+    /// EAGAIN: there are as many of it as there may be.
+    pub const TRY_AGAIN: Self = Self(11);
+    /// ENOMEM: not enough memory.
+    pub const NO_MEMORY: Self = Self(12);
     /// EBADF: no such open file.
     pub const BAD_FILE: Self = Self(9);
-    /// ENOMEM: not enough memory, or nothing is mapped there.
-    pub const NO_MEMORY: Self = Self(12);
     /// EACCES: the permissions do not allow it.
     pub const NO_ACCESS: Self = Self(13);
     /// EFAULT: the program may not access this memory.

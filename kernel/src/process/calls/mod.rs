@@ -6,12 +6,17 @@
 //! | `advise` | what is to happen to pages, which of them are there |
 //! | `heap` | the heap of a program |
 //! | `identity` | who a process is, and what machine it runs on |
+//! | `life` | a process becomes two, ends, waits for a child, and ends another |
+//! | `limits` | how much a process may use |
 //! | `memory` | mappings: made, ended, and given other rights |
 //! | `output` | words to the console |
-//! | `process` | the end of a process, its turn, and its segments |
+//! | `process` | the turn of a process, and its segments |
 //! | `range` | what all calls about memory need |
 //! | `remap` | mappings: made larger or smaller, and moved |
+//! | `signals` | what programs say about signals |
 //! | `time` | clocks, and numbers that cannot be guessed |
+//! | `trace` | each call in a line |
+//! | `usage` | what a process has used |
 //!
 //! A call is a function that gets the process, which has the arguments, and the
 //! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
@@ -21,12 +26,17 @@ mod advise;
 mod errno;
 mod heap;
 mod identity;
+mod life;
+mod limits;
 mod memory;
 mod output;
 mod process;
 mod range;
 mod remap;
+mod signals;
 mod time;
+pub(super) mod trace;
+mod usage;
 
 pub use errno::Errno;
 pub use heap::Heap;
@@ -42,31 +52,50 @@ mod number {
     pub(super) const MPROTECT: u64 = 10;
     pub(super) const MUNMAP: u64 = 11;
     pub(super) const BRK: u64 = 12;
+    pub(super) const RT_SIGACTION: u64 = 13;
+    pub(super) const RT_SIGPROCMASK: u64 = 14;
     pub(super) const SCHED_YIELD: u64 = 24;
     pub(super) const MREMAP: u64 = 25;
     pub(super) const MSYNC: u64 = 26;
     pub(super) const MINCORE: u64 = 27;
     pub(super) const MADVISE: u64 = 28;
     pub(super) const GETPID: u64 = 39;
+    pub(super) const CLONE: u64 = 56;
+    pub(super) const FORK: u64 = 57;
+    pub(super) const VFORK: u64 = 58;
     pub(super) const EXIT: u64 = 60;
+    pub(super) const WAIT4: u64 = 61;
+    pub(super) const KILL: u64 = 62;
     pub(super) const UNAME: u64 = 63;
+    pub(super) const GETRLIMIT: u64 = 97;
+    pub(super) const GETRUSAGE: u64 = 98;
     pub(super) const GETUID: u64 = 102;
     pub(super) const GETGID: u64 = 104;
     pub(super) const GETEUID: u64 = 107;
     pub(super) const GETEGID: u64 = 108;
     pub(super) const GETPPID: u64 = 110;
+    pub(super) const GETPGRP: u64 = 111;
+    pub(super) const GETPGID: u64 = 121;
+    pub(super) const GETSID: u64 = 124;
+    pub(super) const SIGALTSTACK: u64 = 131;
     pub(super) const ARCH_PRCTL: u64 = 158;
+    pub(super) const SETRLIMIT: u64 = 160;
     pub(super) const GETTID: u64 = 186;
+    pub(super) const TKILL: u64 = 200;
     pub(super) const SET_TID_ADDRESS: u64 = 218;
     pub(super) const CLOCK_GETTIME: u64 = 228;
     pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const TGKILL: u64 = 234;
+    pub(super) const SET_ROBUST_LIST: u64 = 273;
+    pub(super) const PRLIMIT64: u64 = 302;
     pub(super) const GETRANDOM: u64 = 318;
 }
 
 /// Makes the system call of a process, and gives it its result.
 #[inline]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
-    let result = match process.context.call() {
+    let number = process.context.call();
+    let result = match number {
         number::WRITE => output::write(process),
         number::MMAP => memory::mmap(process),
         number::MPROTECT => memory::mprotect(process),
@@ -82,12 +111,29 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::GETPPID => identity::getppid(process),
         // There is one user, the superuser.
         number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
-        number::EXIT | number::EXIT_GROUP => process::exit(process),
+        number::GETPGRP => identity::getpgrp(process),
+        number::GETPGID | number::GETSID => identity::getpgid(process, others),
+        number::CLONE => life::clone(process, others),
+        number::FORK => life::fork(process, others),
+        number::VFORK => life::vfork(process, others),
+        number::EXIT | number::EXIT_GROUP => life::exit(process),
+        number::WAIT4 => life::wait4(process, others),
+        number::KILL | number::TKILL => life::kill(process, others),
+        number::TGKILL => life::tgkill(process, others),
+        number::RT_SIGACTION => signals::rt_sigaction(process),
+        number::RT_SIGPROCMASK => signals::rt_sigprocmask(process),
+        number::SIGALTSTACK => signals::sigaltstack(process),
+        // Locks that threads would leave behind: there are no threads.
+        number::SET_ROBUST_LIST => Ok(0),
+        number::GETRUSAGE => usage::getrusage(process, others),
+        number::GETRLIMIT => limits::getrlimit(process),
+        number::SETRLIMIT => limits::setrlimit(process),
+        number::PRLIMIT64 => limits::prlimit64(process),
         number::UNAME => identity::uname(process),
         number::ARCH_PRCTL => process::arch_prctl(process),
         number::CLOCK_GETTIME => time::clock_gettime(process),
         number::GETRANDOM => time::getrandom(process),
-        number => {
+        _ => {
             others.unknown.count(number);
             Err(Errno::NO_SUCH_CALL)
         }
@@ -96,6 +142,9 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
+    if others.is_traced {
+        trace::print(process, number, result);
+    }
     process.context.set_result(result);
 }
 
