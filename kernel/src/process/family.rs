@@ -20,7 +20,7 @@ use memory::space::ForkError;
 
 use super::descriptors::Descriptors;
 use super::table::Room;
-use super::{Ending, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
+use super::{Ending, Heap, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
 use crate::spaces;
@@ -66,12 +66,19 @@ struct Origin {
 }
 
 impl Processes {
-    /// Adds a process that is ready to run in `space` from `context` on.
+    /// Adds a process that is ready to run in `space` from `context` on, with this
+    /// heap there.
     ///
     /// # Errors
     ///
     /// See [`SpawnError`]; the space is destroyed then.
-    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
+    pub fn spawn(
+        &mut self,
+        parent: Id,
+        space: Space,
+        context: Context,
+        heap: Heap,
+    ) -> Result<Id, SpawnError> {
         let prepared = self.prepare().and_then(|(room, extended)| {
             let descriptors = Descriptors::standard()?;
             Ok((room, extended, descriptors))
@@ -85,7 +92,7 @@ impl Processes {
                     program: "",
                     descriptors,
                 };
-                Ok(self.add(room, origin, (context, extended, space)))
+                Ok(self.add(room, origin, (context, extended, space, heap)))
             }
             Err(error) => {
                 spaces::destroy(space);
@@ -115,7 +122,7 @@ impl Processes {
             program: process.program,
             descriptors,
         };
-        Ok(self.add(room, origin, (context, extended, space)))
+        Ok(self.add(room, origin, (context, extended, space, process.heap)))
     }
 
     /// What a new process needs: a place, also among those that are ready, and
@@ -136,7 +143,7 @@ impl Processes {
             program,
             descriptors,
         }: Origin,
-        (context, extended, space): (Context, extended::State, Space),
+        (context, extended, space, heap): (Context, extended::State, Space, Heap),
     ) -> Id {
         let id = room.id;
         self.ready.push_back(id);
@@ -153,6 +160,7 @@ impl Processes {
             extended,
             space: Some(space),
             descriptors,
+            heap,
         };
         self.table.add(room, process);
         id

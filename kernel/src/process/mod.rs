@@ -35,6 +35,7 @@ use alloc::collections::VecDeque;
 use line::Cooked;
 use memory::Space;
 
+pub use calls::Heap;
 pub use family::ForkRefusal;
 pub use signal::{Ending, Signal};
 pub use table::{MOST_PROCESSES, SpawnError};
@@ -81,6 +82,8 @@ pub struct Process {
     space: Option<Space>,
     /// Its open files.
     pub descriptors: Descriptors,
+    /// Where its heap lies in that.
+    heap: Heap,
 }
 
 impl Process {

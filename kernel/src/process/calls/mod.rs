@@ -3,13 +3,18 @@
 //!
 //! | file | has |
 //! |---|---|
+//! | `advise` | what is to happen to pages, which of them are there |
 //! | `descriptors` | descriptors, and what the console is as a terminal |
 //! | `files` | files by their names: opened, moved in, given another size |
 //! | `folders` | what lies in a folder, and the one that a process is in |
+//! | `heap` | the heap of a program |
 //! | `identity` | who a process is, and what machine it runs on |
 //! | `life` | a process becomes two, ends, waits for a child, and ends another |
 //! | `limits` | how much a process may use |
+//! | `memory` | mappings: made, ended, and given other rights |
 //! | `process` | the turn of a process, and its segments |
+//! | `range` | what all calls about memory need |
+//! | `remap` | mappings: made larger or smaller, and moved |
 //! | `signals` | what programs say about signals |
 //! | `status` | what a file is, without its bytes |
 //! | `time` | clocks, and numbers that cannot be guessed |
@@ -21,14 +26,19 @@
 //! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
 //! call after which another process is to run changes the state of the caller.
 
+mod advise;
 mod descriptors;
 mod errno;
 mod files;
 mod folders;
+mod heap;
 mod identity;
 mod life;
 mod limits;
+mod memory;
 mod process;
+mod range;
+mod remap;
 mod signals;
 mod status;
 mod time;
@@ -37,6 +47,7 @@ mod transfer;
 mod usage;
 
 pub use errno::Errno;
+pub use heap::Heap;
 pub(super) use time::random;
 
 use heapless::LinearMap;
@@ -53,6 +64,10 @@ mod number {
     pub(super) const FSTAT: u64 = 5;
     pub(super) const LSTAT: u64 = 6;
     pub(super) const LSEEK: u64 = 8;
+    pub(super) const MMAP: u64 = 9;
+    pub(super) const MPROTECT: u64 = 10;
+    pub(super) const MUNMAP: u64 = 11;
+    pub(super) const BRK: u64 = 12;
     pub(super) const RT_SIGACTION: u64 = 13;
     pub(super) const RT_SIGPROCMASK: u64 = 14;
     pub(super) const IOCTL: u64 = 16;
@@ -62,6 +77,10 @@ mod number {
     pub(super) const WRITEV: u64 = 20;
     pub(super) const ACCESS: u64 = 21;
     pub(super) const SCHED_YIELD: u64 = 24;
+    pub(super) const MREMAP: u64 = 25;
+    pub(super) const MSYNC: u64 = 26;
+    pub(super) const MINCORE: u64 = 27;
+    pub(super) const MADVISE: u64 = 28;
     pub(super) const DUP: u64 = 32;
     pub(super) const DUP2: u64 = 33;
     pub(super) const GETPID: u64 = 39;
@@ -123,6 +142,10 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::FSTAT => status::fstat(process),
         number::LSTAT => status::lstat(process),
         number::LSEEK => files::lseek(process),
+        number::MMAP => memory::mmap(process),
+        number::MPROTECT => memory::mprotect(process),
+        number::MUNMAP => memory::munmap(process),
+        number::BRK => heap::brk(process),
         number::RT_SIGACTION => signals::rt_sigaction(process),
         number::RT_SIGPROCMASK => signals::rt_sigprocmask(process),
         number::IOCTL => descriptors::ioctl(process),
@@ -132,6 +155,10 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::WRITEV => transfer::writev(process),
         number::ACCESS => status::access(process),
         number::SCHED_YIELD => process::sched_yield(process),
+        number::MREMAP => remap::mremap(process),
+        number::MSYNC => advise::msync(process),
+        number::MINCORE => advise::mincore(process),
+        number::MADVISE => advise::madvise(process),
         number::DUP => descriptors::dup(process),
         number::DUP2 => descriptors::dup2(process),
         // A process has one thread, which has its number.
