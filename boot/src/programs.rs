@@ -4,6 +4,7 @@
 //! A test kernel asks in `tests/Cargo.toml`, as one of the names in `with-programs` under
 //! `[package.metadata.boot]`. All others boot a little sooner.
 
+use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 use crate::options::Options;
 use crate::strip::strip_program;
+use crate::symbols::Symbols;
 
 /// Where they were built.
 const FOLDER: &str = env!("PROGRAMS");
@@ -55,12 +57,35 @@ fn asking() -> Result<Vec<String>> {
     Ok(manifest.package.metadata.boot.with_programs)
 }
 
-/// The file with the symbols of a program, by its name in the archive.
-#[must_use]
-pub fn file_of(name: &str) -> Option<PathBuf> {
-    let program = name.strip_prefix(ARCHIVE_FOLDER)?.strip_prefix('/')?;
-    let path = Path::new(FOLDER).join(program);
-    path.is_file().then_some(path)
+/// The names of addresses in the programs of an archive.
+pub struct ProgramSymbols {
+    /// Where the other files of the archive come from
+    files: Option<PathBuf>,
+    known: HashMap<String, Symbols>,
+}
+
+impl ProgramSymbols {
+    /// Those of the archive that `options` ask for; nothing is read yet.
+    #[must_use]
+    pub fn of(options: &Options) -> Self {
+        Self {
+            files: options.files.clone(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// What stands at an address of the program with this name in the archive; see [`Symbols::at`].
+    pub fn at(&mut self, name: &str, address: u64) -> Vec<String> {
+        let files = &self.files;
+        let symbols = self.known.entry(name.to_owned()).or_insert_with(|| {
+            let own = name.strip_prefix(ARCHIVE_FOLDER).and_then(|name| name.strip_prefix('/'));
+            let own = own.map(|name| Path::new(FOLDER).join(name));
+            let other = files.as_ref().map(|folder| folder.join(name));
+            let file = own.filter(|path| path.is_file()).or(other);
+            Symbols::of_program(&file.unwrap_or_default())
+        });
+        symbols.at(address)
+    }
 }
 
 /// An entry of the archive for each, without what is not loaded: the copies lie in `scratch`.
