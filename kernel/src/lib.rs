@@ -13,6 +13,7 @@
 //! | [`files`] | the archive of files that the runner packs |
 //! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
 //! | [`interrupts`], [`handlers`] | the serial port's interrupt; who answers exceptions and interrupts |
+//! | [`process`] | programs: who runs next, system calls, a program's memory |
 //! | [`account`], [`picture`] | what work on memory costs, and memory as blocks and bars |
 //! | [`dashboard`] | the screen that shows memory |
 //! | [`mod@bench`] | what the kernel's operations cost, in instructions |

@@ -144,7 +144,7 @@ fn what_is_neither_file_nor_folder_nor_link_is_refused() {
 
 #[test]
 fn a_size_past_the_end_is_not_believed() {
-    for size in [1, 512, 1 << 20, 0o7777_7777_777] {
+    for size in [1, 512, 1 << 20, 0o77_777_777_777] {
         let header = header("a", FILE, size, |_| ());
         let mut bytes = tar(&[(header, b"")]);
         bytes.truncate(512);

@@ -17,9 +17,9 @@
 //! | [`direct_map`] | the one place where a frame becomes bytes: zero, copy, read, write | frames |
 //! | [`paging`] | 4-level tables: typed entries, and the cursor that is the only way to write one | frames, direct map |
 //! | [`object`] | pages by offset that belong to no address space: shared memory, files | paging |
-//! | [`memory`](mod@memory) | the one handle that all operations take: the layers above, the zero frame, the [`Tlb`] and the [`fault_log`] | all above |
+//! | [`memory`](mod@memory) | the one handle that all operations take: the layers above, the zero frame, the owner counts of shared frames, the [`Tlb`] and the [`fault_log`] | all above |
 //! | `flush` | the batch of what was taken out of the tables, freed only after the flush ([`tlb`]) | the handle |
-//! | [`space`] | address spaces: regions, their backing, [`resolve`](Space::resolve) | all above |
+//! | [`space`] | address spaces: regions, their backing, [`resolve`](Space::resolve), and [`fork`](Space::fork): a copy that shares its pages until one of the two writes | all above |
 //! | [`audit`] | checks all invariants, from outside | all above |
 //! | [`heap`] | the kernel heap's policy: size classes, growth and trim | a trait for a span of memory |
 //! | [`demand`] | that trait over regions on demand | space and heap |

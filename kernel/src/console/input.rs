@@ -3,7 +3,8 @@
 //! The handler moves bytes from the port into a queue. When the queue is full
 //! the port's interrupt is switched off, and the rest waits on the sender's
 //! side; nothing is lost. Interrupts are on only inside [`read`], while
-//! the processor halts, so the handler never meets a held console.
+//! the processor halts, and while a program runs, so the handler never meets a
+//! held console.
 //!
 //! Work that takes long asks [`check`] now and then whether Ctrl-C has come.
 //! It stays in the queue with all that was typed before it: who reads the line

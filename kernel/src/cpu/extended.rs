@@ -108,18 +108,6 @@ impl State {
         Ok(Self(lines))
     }
 
-    /// A copy, for the child of a fork.
-    ///
-    /// # Errors
-    ///
-    /// There is no memory for it.
-    pub fn try_clone(&self) -> Result<Self, TryReserveError> {
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(self.0.len())?;
-        lines.extend_from_slice(&self.0);
-        Ok(Self(lines))
-    }
-
     /// Keeps what the registers hold.
     pub fn save(&mut self) {
         let area = self.0.as_mut_ptr();

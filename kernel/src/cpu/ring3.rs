@@ -280,6 +280,34 @@ pub(crate) unsafe fn leave(context: &ExceptionContext) -> ! {
     }
 }
 
+/// Assembly of a naked function that has each register's place in a
+/// [`Context`], in bytes, under the register's name.
+macro_rules! with_places {
+    ($($assembly:tt)*) => {
+        naked_asm!(
+            $($assembly)*
+            rip = const offset_of!(ExceptionContext, rip),
+            rflags = const offset_of!(ExceptionContext, rflags),
+            rsp = const offset_of!(ExceptionContext, rsp),
+            rax = const offset_of!(ExceptionContext, rax),
+            rbx = const offset_of!(ExceptionContext, rbx),
+            rcx = const offset_of!(ExceptionContext, rcx),
+            rdx = const offset_of!(ExceptionContext, rdx),
+            rsi = const offset_of!(ExceptionContext, rsi),
+            rdi = const offset_of!(ExceptionContext, rdi),
+            rbp = const offset_of!(ExceptionContext, rbp),
+            r8 = const offset_of!(ExceptionContext, r8),
+            r9 = const offset_of!(ExceptionContext, r9),
+            r10 = const offset_of!(ExceptionContext, r10),
+            r11 = const offset_of!(ExceptionContext, r11),
+            r12 = const offset_of!(ExceptionContext, r12),
+            r13 = const offset_of!(ExceptionContext, r13),
+            r14 = const offset_of!(ExceptionContext, r14),
+            r15 = const offset_of!(ExceptionContext, r15),
+        )
+    };
+}
+
 /// Loads the registers of the [`Context`] at RDI and goes to ring 3. The kernel's
 /// stack, which RSP0 points to meanwhile:
 ///
@@ -295,7 +323,7 @@ pub(crate) unsafe fn leave(context: &ExceptionContext) -> ! {
 /// context itself. RF and TF are left to IRETQ, too.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn go() {
-    naked_asm!(
+    with_places!(
         "push rbp",
         "push rbx",
         "push rdi",
@@ -355,24 +383,6 @@ unsafe extern "sysv64" fn go() {
         rsp0 = const RSP0,
         resume_or_trap = const RFlags::RESUME_FLAG.bits() | RFlags::TRAP_FLAG.bits(),
         never_entered = const Way::NeverEntered as u64,
-        rip = const offset_of!(ExceptionContext, rip),
-        rflags = const offset_of!(ExceptionContext, rflags),
-        rsp = const offset_of!(ExceptionContext, rsp),
-        rax = const offset_of!(ExceptionContext, rax),
-        rbx = const offset_of!(ExceptionContext, rbx),
-        rcx = const offset_of!(ExceptionContext, rcx),
-        rdx = const offset_of!(ExceptionContext, rdx),
-        rsi = const offset_of!(ExceptionContext, rsi),
-        rdi = const offset_of!(ExceptionContext, rdi),
-        rbp = const offset_of!(ExceptionContext, rbp),
-        r8 = const offset_of!(ExceptionContext, r8),
-        r9 = const offset_of!(ExceptionContext, r9),
-        r10 = const offset_of!(ExceptionContext, r10),
-        r11 = const offset_of!(ExceptionContext, r11),
-        r12 = const offset_of!(ExceptionContext, r12),
-        r13 = const offset_of!(ExceptionContext, r13),
-        r14 = const offset_of!(ExceptionContext, r14),
-        r15 = const offset_of!(ExceptionContext, r15),
     )
 }
 
@@ -381,7 +391,7 @@ unsafe extern "sysv64" fn go() {
 /// The segments in the context stay as they were.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn system_call() {
-    naked_asm!(
+    with_places!(
         "mov [rip + {stack_pointer}], rsp",
         "mov rsp, [rip + {task} + {rsp0}]",
         "xchg rdi, [rsp]", // the context, and the program's rdi in its place
@@ -412,24 +422,6 @@ unsafe extern "sysv64" fn system_call() {
         stack_pointer = sym STACK_POINTER,
         task = sym TASK_STATE,
         rsp0 = const RSP0,
-        rip = const offset_of!(ExceptionContext, rip),
-        rflags = const offset_of!(ExceptionContext, rflags),
-        rsp = const offset_of!(ExceptionContext, rsp),
-        rax = const offset_of!(ExceptionContext, rax),
-        rbx = const offset_of!(ExceptionContext, rbx),
-        rcx = const offset_of!(ExceptionContext, rcx),
-        rdx = const offset_of!(ExceptionContext, rdx),
-        rsi = const offset_of!(ExceptionContext, rsi),
-        rdi = const offset_of!(ExceptionContext, rdi),
-        rbp = const offset_of!(ExceptionContext, rbp),
-        r8 = const offset_of!(ExceptionContext, r8),
-        r9 = const offset_of!(ExceptionContext, r9),
-        r10 = const offset_of!(ExceptionContext, r10),
-        r11 = const offset_of!(ExceptionContext, r11),
-        r12 = const offset_of!(ExceptionContext, r12),
-        r13 = const offset_of!(ExceptionContext, r13),
-        r14 = const offset_of!(ExceptionContext, r14),
-        r15 = const offset_of!(ExceptionContext, r15),
     )
 }
 

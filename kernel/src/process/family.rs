@@ -11,6 +11,7 @@
 //! What must always hold: a process's parent is there, or is the kernel. A zombie
 //! has a parent that may wait for it, or is one that the kernel has started.
 
+use alloc::boxed::Box;
 use core::error::Error;
 use core::fmt;
 
@@ -55,62 +56,80 @@ impl From<ForkError> for ForkRefusal {
     }
 }
 
+/// Where a process comes from.
+struct Origin {
+    parent: Id,
+    leader: Id,
+    program: &'static str,
+}
+
 impl Processes {
     /// Adds a process that is ready to run in `space` from `context` on.
     ///
     /// # Errors
     ///
-    /// See [`SpawnError`]; the space comes back.
-    #[expect(clippy::result_large_err, reason = "the space is not lost")]
-    pub fn spawn(
-        &mut self,
-        parent: Id,
-        space: Space,
-        context: Context,
-    ) -> Result<Id, (SpawnError, Space)> {
-        let room = self.room().and_then(|room| {
-            let extended = extended::State::new()?;
-            Ok((room, extended))
-        });
-        let (room, extended) = match room {
-            Ok(room) => room,
-            Err(error) => return Err((error, space)),
-        };
-        let id = room.id;
-        let leader = self.get(parent).map_or(id, |parent| parent.leader);
-        let process = Process {
-            id,
-            parent,
-            leader,
-            program: "",
-            state: State::Ready,
-            most_frames: 0,
-            used: Usage::default(),
-            used_by_children: Usage::default(),
-            context,
-            extended,
-            space: Some(space),
-        };
-        self.add(room, process);
-        Ok(id)
+    /// See [`SpawnError`]; the space is destroyed then.
+    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
+        match self.prepare() {
+            Ok((room, extended)) => {
+                let leader = self.get(parent).map_or(room.id, |parent| parent.leader);
+                let origin = Origin {
+                    parent,
+                    leader,
+                    program: "",
+                };
+                Ok(self.add(room, origin, (context, extended, space)))
+            }
+            Err(error) => {
+                spaces::destroy(space);
+                Err(error)
+            }
+        }
     }
 
-    /// Makes a child of the running process, with a copy of all that it has; its
+    /// Makes a child of the process that runs, with a copy of all that it has; its
     /// system call returns 0 in the child. `set_up` changes what is to differ.
     pub(super) fn fork(
         &mut self,
+        process: &mut Process,
         set_up: impl FnOnce(Id, &mut Context, &mut Space),
     ) -> Result<Id, ForkRefusal> {
-        let room = self.room()?;
-        let process = self.running();
-        process.extended.save();
-        let extended = process.extended.try_clone().map_err(SpawnError::from)?;
+        let (room, mut extended) = self.prepare()?;
         let mut space = spaces::current(Space::fork)?;
-        let (id, program) = (room.id, process.program);
-        let (parent, leader) = (process.id, process.leader);
+        // The processor has them.
+        extended.save();
         let mut context = process.context.clone();
         context.set_result(0);
-        set_up(id, &mut context, &mut space);
+        set_up(room.id, &mut context, &mut space);
+        let origin = Origin {
+            parent: process.id,
+            leader: process.leader,
+            program: process.program,
+        };
+        Ok(self.add(room, origin, (context, extended, space)))
+    }
+
+    /// What a new process needs: a place, also among those that are ready, and
+    /// registers.
+    fn prepare(&mut self) -> Result<(Room, extended::State), SpawnError> {
+        let room = self.table.room()?;
+        let all = self.table.len() + 1;
+        self.ready.try_reserve(all - self.ready.len())?;
+        Ok((room, extended::State::new()?))
+    }
+
+    fn add(
+        &mut self,
+        room: Room,
+        Origin {
+            parent,
+            leader,
+            program,
+        }: Origin,
+        (context, extended, space): (Context, extended::State, Space),
+    ) -> Id {
+        let id = room.id;
+        self.ready.push_back(id);
         let process = Process {
             id,
             parent,
@@ -124,118 +143,93 @@ impl Processes {
             extended,
             space: Some(space),
         };
-        self.add(room, process);
-        Ok(id)
-    }
-
-    /// Makes room for one process more, also among those that are ready.
-    fn room(&mut self) -> Result<Room, SpawnError> {
-        let room = self.table.room()?;
-        let all = self.table.len() + 1;
-        self.ready.try_reserve(all - self.ready.len())?;
-        Ok(room)
-    }
-
-    fn add(&mut self, room: Room, process: Process) {
-        self.ready.push_back(process.id);
         self.table.add(room, process);
+        id
     }
 
-    /// Lets a process that waits run again.
-    pub(super) fn wake(&mut self, index: usize) {
-        let process = &mut self.table[index];
-        process.state = State::Ready;
-        self.ready.push_back(process.id);
+    /// Lets the parent of a process go on, if that waits since `vfork`.
+    pub(super) fn release_parent(&mut self, process: &Process) {
+        self.wake_if(process.parent, |state| {
+            state == State::Suspended(process.id)
+        });
     }
 
-    /// Lets the parent of the running process go on, if that waits since `vfork`.
-    pub(super) fn release_parent(&mut self) {
-        let Process { id, parent, .. } = *self.running();
-        if let Some(parent) = self.table.find(parent)
-            && self.table[parent].state == State::Suspended(id)
+    fn wake_if(&mut self, id: Id, is_waiting: impl FnOnce(State) -> bool) {
+        if let Some(process) = self.table.get_mut(id)
+            && is_waiting(process.state)
         {
-            self.wake(parent);
+            process.state = State::Ready;
+            self.ready.push_back(id);
         }
     }
 
-    /// Ends a process. If it is the running one, that is done when the system call
-    /// has been handled.
-    pub(super) fn end(&mut self, index: usize, ending: Ending) {
-        let Process { id, state, .. } = self.table[index];
-        match state {
-            State::Ended(_) => return,
-            State::Ready => self.ready.retain(|ready| *ready != id),
-            State::Running | State::Waiting | State::Suspended(_) => {}
+    /// Ends a process that does not run.
+    pub(super) fn end(&mut self, id: Id, ending: Ending) {
+        let Some(process) = self.table.get_mut(id) else {
+            return;
+        };
+        if process.has_ended() {
+            return;
         }
-        self.table[index].state = State::Ended(ending);
-        if index != self.running || state != State::Running {
-            self.bury(index);
+        if process.state == State::Ready {
+            self.ready.retain(|ready| *ready != id);
+        }
+        process.state = State::Ended(ending);
+        if let Some(process) = self.table.take(id) {
+            self.bury(process);
         }
     }
 
-    /// Gives the memory of a process back that has ended, gives its children to
-    /// the kernel, and tells its parent.
-    pub(super) fn bury(&mut self, index: usize) {
-        if index == self.running {
-            self.load_home();
-        }
-        self.table[index].note_frames();
-        if let Some(space) = self.table[index].space.take() {
+    /// Gives the memory of a process back that has ended, and that is not in its
+    /// place, gives its children to the kernel, and tells its parent.
+    pub(super) fn bury(&mut self, mut process: Box<Process>) {
+        self.load_home_for(&mut process);
+        process.note_frames();
+        if let Some(space) = process.space.take() {
             spaces::destroy(space);
         }
         let Process {
             id, parent, leader, ..
-        } = self.table[index];
-        self.orphan_children_of(index);
-        if parent == KERNEL {
-            // Whoever has started the first of a family asks how it ended.
-            if id != leader {
-                self.remove(index);
-            }
-        } else if let Some(parent) = self.table.find(parent) {
-            let state = self.table[parent].state;
-            if state == State::Waiting || state == State::Suspended(id) {
-                self.wake(parent);
-            }
+        } = *process;
+        self.table.put(process);
+        self.orphan_children_of(id);
+        // Whoever has started the first of a family asks how it ended.
+        if parent == KERNEL && id != leader {
+            self.table.remove(id);
         }
+        let is_waiting = |state| state == State::Waiting || state == State::Suspended(id);
+        self.wake_if(parent, is_waiting);
     }
 
     /// Gives the children of a process to the kernel, which waits for them.
-    fn orphan_children_of(&mut self, index: usize) {
-        let id = self.table[index].id;
-        for child in (index + 1..self.table.len()).rev() {
-            if self.table[child].parent == id {
-                self.table[child].parent = KERNEL;
-                if let State::Ended(_) = self.table[child].state {
-                    self.remove(child);
-                }
-            }
+    fn orphan_children_of(&mut self, id: Id) {
+        let mut has_ended = false;
+        for child in self.table.children_mut(id) {
+            child.parent = KERNEL;
+            has_ended |= child.has_ended();
         }
-    }
-
-    /// Takes a process out that holds no memory any more.
-    pub(super) fn remove(&mut self, index: usize) {
-        self.table.remove(index);
-        if index < self.running {
-            self.running -= 1;
+        if has_ended {
+            let is_gone = |process: &Process| {
+                process.has_ended() && process.parent == KERNEL && process.id != process.leader
+            };
+            self.table.remove_all(is_gone);
         }
     }
 
     /// Ends all that descend from a process that the kernel has started, and takes
     /// the whole family out of the table.
     pub(super) fn end_family(&mut self, leader: Id) {
-        // Children stand behind their parents, so nobody is left to be told.
-        for index in (0..self.table.len()).rev() {
-            let process = &mut self.table[index];
-            if process.leader == leader {
-                process.parent = KERNEL;
-                self.end(index, Ending::Signalled(super::Signal::KILL));
-            }
+        let processes = self.table.iter_mut();
+        let family = processes.filter(|process| process.leader == leader);
+        for space in family.filter_map(|process| process.space.take()) {
+            spaces::destroy(space);
         }
-        for index in (0..self.table.len()).rev() {
-            if self.table[index].leader == leader {
-                self.remove(index);
-            }
-        }
+        let table = &self.table;
+        self.ready.retain(|id| {
+            table
+                .get(*id)
+                .is_none_or(|process| process.leader != leader)
+        });
+        self.table.remove_all(|process| process.leader == leader);
     }
 }

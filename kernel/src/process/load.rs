@@ -95,14 +95,10 @@ impl Processes {
     ) -> Result<Id, StartError> {
         let loaded = load(contents, name.as_bytes(), arguments, environment);
         let Loaded { space, context, .. } = loaded.map_err(StartError::Load)?;
-        let id = self
-            .spawn(KERNEL, space, context)
-            .map_err(|(error, space)| {
-                spaces::destroy(space);
-                StartError::Spawn(error)
-            })?;
-        if let Some(index) = self.table.find(id) {
-            self.table[index].program = name;
+        let id = self.spawn(KERNEL, space, context);
+        let id = id.map_err(StartError::Spawn)?;
+        if let Some(process) = self.table.get_mut(id) {
+            process.program = name;
         }
         Ok(id)
     }

@@ -11,9 +11,10 @@
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
 //!
-//! What must always hold: the space of the process that ran last is loaded, and
-//! is not in the table; those of all others are. A process that has ended holds
-//! no memory but its entry.
+//! What must always hold: the process that runs is not in the table, but in the
+//! hands of the loop, and its place stays free. The space of the one that ran last
+//! is loaded, and those of all others are kept in the table. A process that has
+//! ended holds no memory but its entry.
 
 pub mod calls;
 mod family;
@@ -73,6 +74,15 @@ pub struct Process {
 }
 
 impl Process {
+    /// What it passed to the system call that it makes.
+    const fn arguments(&self) -> [u64; 6] {
+        self.context.arguments()
+    }
+
+    const fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+
     /// Its page faults, up to when it was loaded last.
     #[must_use]
     pub const fn used(&self) -> Usage {
@@ -128,12 +138,15 @@ pub struct Processes {
     table: Table,
     /// Those that are ready, in the order in which they take turns.
     ready: VecDeque<Id>,
-    /// The index of the one that ran last; its space is loaded, if it has one.
-    running: usize,
-    /// The space that was loaded when the first process was, if one is loaded now.
+    /// The one that runs, or ran last.
+    running: Id,
+    /// The space that was loaded before the processes, while one of theirs is: that
+    /// of the one that runs, or ran last.
     home: Option<Space>,
-    /// The faults there had been when the running one was loaded.
+    /// The faults there had been when that was loaded.
     faults: usage::Reading,
+    /// Whether system calls are printed, with the faults between them.
+    pub is_traced: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
 }
@@ -151,37 +164,29 @@ impl Processes {
         Self {
             table: Table::new(),
             ready: VecDeque::new(),
-            running: 0,
+            running: KERNEL,
             home: None,
             faults: usage::Reading::NONE,
+            is_traced: false,
             unknown: calls::Unknown::new(),
         }
     }
 
-    /// The process that runs, or ran last.
-    #[inline]
-    fn running(&mut self) -> &mut Process {
-        &mut self.table[self.running]
-    }
-
-    /// The process with this number.
+    /// The process with this number, unless it runs.
     #[must_use]
     pub fn get(&self, id: Id) -> Option<&Process> {
-        self.table.find(id).map(|index| &self.table[index])
+        self.table.get(id)
     }
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Process> {
+    /// All of them but the one that runs.
+    pub fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
         self.table.iter()
     }
 
     /// The spaces of all that are not loaded, and the one that was before the
     /// processes: what an audit has to know.
     pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
-        let kept = self
-            .table
-            .iter()
-            .filter_map(|process| process.space.as_ref());
+        let kept = self.iter().filter_map(|process| process.space.as_ref());
         kept.chain(&self.home)
     }
 
@@ -196,11 +201,8 @@ impl Drop for Processes {
     /// Ends all of them; what was loaded before the first is loaded again.
     fn drop(&mut self) {
         self.load_home();
-        for space in self
-            .table
-            .iter_mut()
-            .filter_map(|process| process.space.take())
-        {
+        let processes = self.table.iter_mut();
+        for space in processes.filter_map(|process| process.space.take()) {
             spaces::destroy(space);
         }
     }

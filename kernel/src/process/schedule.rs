@@ -25,7 +25,7 @@ impl Processes {
     /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
     /// it. Its descendants that still live are killed then, all of them are taken
     /// out of the table, and what was loaded before is loaded again. `None` if
-    /// there is no such process, or if none can run.
+    /// there is no such process.
     pub fn run(&mut self, foreground: Id) -> Option<Ending> {
         self.run_and_sum_up(foreground)
             .map(|summary| summary.ending)
@@ -33,6 +33,9 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
+        if self.is_traced {
+            calls::trace::start();
+        }
         pit::start();
         let ending = self.run_until_ended(foreground);
         pit::stop();
@@ -52,79 +55,85 @@ impl Processes {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
             }
-            let next = self.ready.pop_front()?;
-            self.load(self.table.find(next)?);
-            self.turn(foreground);
+            // Some child of those that wait is always ready.
+            let mut process = self.table.take(self.ready.pop_front()?)?;
+            self.load(&mut process);
+            self.turn(&mut process, foreground);
+            match process.state {
+                State::Ended(_) => self.bury(process),
+                State::Running | State::Ready => {
+                    self.ready.push_back(process.id);
+                    self.table.put(process);
+                }
+                State::Waiting | State::Suspended(_) => self.table.put(process),
+            }
         }
     }
 
     /// Lets the process that is loaded run, until it does not any more.
-    fn turn(&mut self, foreground: Id) {
-        loop {
-            match enter(&mut self.running().context) {
-                Left::SystemCall => calls::call(self),
-                Left::Timer => {
-                    if input::check().is_err() {
-                        self.cancel(foreground);
-                    }
-                    if self.running().state == State::Running {
-                        self.running().state = State::Ready;
-                    }
-                }
-                Left::PageFault(fault) => self.kill(why(&fault)),
-                Left::Exception(vector) => self.kill(Ending::Exception(vector)),
-            }
-            match self.running().state {
-                State::Running => {}
-                State::Ready => return self.wake(self.running),
-                State::Waiting | State::Suspended(_) => return,
-                State::Ended(_) => return self.bury(self.running),
+    fn turn(&mut self, process: &mut Process, foreground: Id) {
+        while process.state == State::Running {
+            match enter(&mut process.context) {
+                Left::SystemCall => calls::call(process, self),
+                Left::Timer => self.next_turn(process, foreground),
+                Left::PageFault(fault) => process.kill(why(&fault)),
+                Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
         }
     }
 
-    /// Reports why the running process cannot go on, and ends it.
-    fn kill(&mut self, ending: Ending) {
-        let process = self.running();
-        let name = format_args!("process {} is killed", process.id);
-        report::program(process.context.registers(), name);
-        process.state = State::Ended(ending);
-    }
-
-    /// Ends the process in the foreground because of Ctrl-C.
-    fn cancel(&mut self, foreground: Id) {
-        if let Some(index) = self.table.find(foreground) {
-            self.end(index, Ending::Cancelled);
+    /// The turn of a process is over; it is the time to look for Ctrl-C, which
+    /// ends the one in the foreground.
+    #[cold]
+    fn next_turn(&mut self, process: &mut Process, foreground: Id) {
+        process.state = State::Ready;
+        if input::check().is_ok() {
+            return;
+        }
+        if process.id == foreground {
+            process.state = State::Ended(Ending::Cancelled);
+        } else {
+            self.end(foreground, Ending::Cancelled);
         }
     }
 
-    /// Makes the process at `index` the running one: its space, its segments and
-    /// its extended registers.
-    fn load(&mut self, index: usize) {
-        // The one that is loaded has no space in the table.
-        if let Some(space) = self.table[index].space.take() {
-            let before = spaces::load(space);
-            if self.home.is_none() {
-                self.home = Some(before);
-                self.faults = usage::Reading::take();
-            } else {
-                self.settle();
-                self.running().keep(before);
-            }
-            self.running = index;
-            let process = self.running();
-            process.extended.load();
-            process.context.load_segments();
+    /// Loads a process: its space, its segments and its extended registers, unless
+    /// it ran last.
+    fn load(&mut self, process: &mut Process) {
+        process.state = State::Running;
+        // The one whose space is loaded has none to load.
+        let Some(space) = process.space.take() else {
+            return;
+        };
+        let before = spaces::load(space);
+        if self.home.is_none() {
+            self.home = Some(before);
+            self.faults = usage::Reading::take();
+        } else if let Some(mut last) = self.table.take(self.running) {
+            self.settle(&mut last);
+            last.keep(before);
+            self.table.put(last);
         }
-        self.running().state = State::Running;
+        self.running = process.id;
+        process.extended.load();
+        process.context.load_segments();
     }
 
     /// Loads what was loaded before the processes, if one of them is loaded now.
     pub(super) fn load_home(&mut self) {
-        if let Some(home) = self.home.take() {
-            let before = spaces::load(home);
-            self.settle();
-            self.running().keep(before);
+        if let Some(mut last) = self.table.take(self.running) {
+            self.load_home_for(&mut last);
+            self.table.put(last);
+        }
+    }
+
+    /// The same, if it is this one, which is not in its place.
+    pub(super) fn load_home_for(&mut self, process: &mut Process) {
+        if process.id == self.running
+            && let Some(home) = self.home.take()
+        {
+            self.settle(process);
+            process.keep(spaces::load(home));
         }
     }
 }
@@ -143,5 +152,13 @@ impl Process {
     fn keep(&mut self, space: Space) {
         self.extended.save();
         self.space = Some(space);
+    }
+
+    /// Reports why it cannot go on, and ends it.
+    #[cold]
+    fn kill(&mut self, ending: Ending) {
+        let name = format_args!("process {} is killed", self.id);
+        report::program(self.context.registers(), name);
+        self.state = State::Ended(ending);
     }
 }

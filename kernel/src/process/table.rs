@@ -9,13 +9,12 @@ use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
-use core::ops::{Index, IndexMut};
 
 use super::{Id, KERNEL, Process};
 
 /// The most processes that there may be, those included that have ended and
 /// that nobody has waited for.
-pub const MOST_PROCESSES: usize = 4096;
+pub const MOST_PROCESSES: usize = 2048;
 
 /// Why there is no new process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +48,18 @@ impl Error for SpawnError {}
 /// All processes.
 #[derive(Debug)]
 pub(super) struct Table {
-    #[expect(clippy::vec_box, reason = "taking one out moves all behind it")]
-    entries: Vec<Box<Process>>,
+    places: Vec<Place>,
     /// The number of the next one.
     next: Id,
+}
+
+/// The place of a process.
+#[derive(Debug)]
+struct Place {
+    id: Id,
+    /// `None` while it runs. Boxed, so that it is moved in no time, and so are
+    /// those behind it when it is taken out.
+    process: Option<Box<Process>>,
 }
 
 /// Room for a process that is to be added.
@@ -61,15 +68,20 @@ pub(super) struct Room {
     /// The number that it will have.
     pub(super) id: Id,
     /// Empty, with room for one.
-    place: Vec<Process>,
+    alone: Vec<Process>,
 }
 
 impl Table {
     pub(super) const fn new() -> Self {
         Self {
-            entries: Vec::new(),
+            places: Vec::new(),
             next: KERNEL + 1,
         }
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// Makes room for one process more.
@@ -78,62 +90,99 @@ impl Table {
         if self.len() >= MOST_PROCESSES || self.next > i32::MAX as Id {
             return Err(SpawnError::TooMany);
         }
-        self.entries.try_reserve(1)?;
-        let mut place = Vec::new();
-        place.try_reserve_exact(1)?;
+        self.places.try_reserve(1)?;
+        let mut alone = Vec::new();
+        alone.try_reserve_exact(1)?;
         let id = self.next;
-        Ok(Room { id, place })
+        Ok(Room { id, alone })
     }
 
-    /// Adds a process whose number is that of its room. Rooms are used in the
-    /// order in which they were made, before the next is made.
+    /// Adds a process whose number is that of its room, the last that was made.
     pub(super) fn add(&mut self, room: Room, process: Process) {
-        let Room { id, mut place } = room;
+        let Room { id, mut alone } = room;
         assert!(process.id == id && id == self.next);
         self.next += 1;
-        place.push(process);
-        let alone = Box::into_raw(place.into_boxed_slice());
+        alone.push(process);
+        let alone = Box::into_raw(alone.into_boxed_slice());
         // SAFETY: it is a slice of one process, so it lies as that one alone does,
         // and it was just taken out of its box.
-        self.entries.push(unsafe { Box::from_raw(alone.cast()) });
+        let process = Some(unsafe { Box::from_raw(alone.cast()) });
+        self.places.push(Place { id, process });
     }
 
-    pub(super) fn remove(&mut self, index: usize) -> Box<Process> {
-        self.entries.remove(index)
+    fn find(&self, id: Id) -> Option<usize> {
+        self.places.binary_search_by_key(&id, |place| place.id).ok()
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.entries.len()
+    pub(super) fn get(&self, id: Id) -> Option<&Process> {
+        self.places[self.find(id)?].process.as_deref()
     }
 
-    /// Where the process with this number stands.
-    pub(super) fn find(&self, id: Id) -> Option<usize> {
-        self.entries
-            .binary_search_by_key(&id, |process| process.id)
-            .ok()
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Process> {
+        let index = self.find(id)?;
+        self.places[index].process.as_deref_mut()
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Process> + Clone {
-        self.entries.iter().map(|process| &**process)
+    /// Takes a process out of its place, which stays its own.
+    pub(super) fn take(&mut self, id: Id) -> Option<Box<Process>> {
+        let index = self.find(id)?;
+        self.places[index].process.take()
     }
 
+    /// Puts a process back to its place.
+    pub(super) fn put(&mut self, process: Box<Process>) {
+        if let Some(index) = self.find(process.id) {
+            self.places[index].process = Some(process);
+        }
+    }
+
+    /// Takes a process out with its place. It holds no memory any more.
+    pub(super) fn remove(&mut self, id: Id) {
+        if let Some(index) = self.find(id) {
+            self.places.remove(index);
+        }
+    }
+
+    /// Does the same to all that do not run and that are `gone`.
+    pub(super) fn remove_all(&mut self, gone: impl Fn(&Process) -> bool) {
+        self.places
+            .retain(|place| !place.process.as_deref().is_some_and(&gone));
+    }
+
+    /// All that do not run.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
+        self.places
+            .iter()
+            .filter_map(|place| place.process.as_deref())
+    }
+
+    /// The same, to change them.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process> {
-        self.entries.iter_mut().map(|process| &mut **process)
+        Self::processes_mut(&mut self.places)
     }
-}
 
-impl Index<usize> for Table {
-    type Output = Process;
-
-    #[inline]
-    fn index(&self, index: usize) -> &Process {
-        &self.entries[index]
+    /// The children of a process.
+    pub(super) fn children(&self, parent: Id) -> impl Iterator<Item = &Process> {
+        let places = &self.places[self.behind(parent)..];
+        let processes = places.iter().filter_map(|place| place.process.as_deref());
+        processes.filter(move |process| process.parent == parent)
     }
-}
 
-impl IndexMut<usize> for Table {
-    #[inline]
-    fn index_mut(&mut self, index: usize) -> &mut Process {
-        &mut self.entries[index]
+    /// The same, to change them.
+    pub(super) fn children_mut(&mut self, parent: Id) -> impl Iterator<Item = &mut Process> {
+        let behind = self.behind(parent);
+        let processes = Self::processes_mut(&mut self.places[behind..]);
+        processes.filter(move |process| process.parent == parent)
+    }
+
+    fn processes_mut(places: &mut [Place]) -> impl Iterator<Item = &mut Process> {
+        places
+            .iter_mut()
+            .filter_map(|place| place.process.as_deref_mut())
+    }
+
+    /// Where the first process may stand that was made after this one.
+    fn behind(&self, id: Id) -> usize {
+        self.places.partition_point(|place| place.id <= id)
     }
 }

@@ -4,9 +4,9 @@
 //! while one of them is loaded, and that is its own: faults that it takes in ring
 //! 3, and those that the kernel takes in its memory on its behalf.
 
-use core::ops::AddAssign;
+use core::ops::{Add, AddAssign};
 
-use super::Processes;
+use super::{Process, Processes};
 use crate::fault;
 
 /// Page faults that were resolved.
@@ -16,6 +16,17 @@ pub struct Usage {
     pub minor: u64,
     /// Those that waited for a page of a file.
     pub major: u64,
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            minor: self.minor + more.minor,
+            major: self.major + more.major,
+        }
+    }
 }
 
 impl Usage {
@@ -28,8 +39,7 @@ impl Usage {
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, more: Self) {
-        self.minor += more.minor;
-        self.major += more.major;
+        *self = *self + more;
     }
 }
 
@@ -64,12 +74,11 @@ impl Reading {
 }
 
 impl Processes {
-    /// Adds what the running process, which is loaded, has used since this was
-    /// done before, or since it was loaded.
-    pub(super) fn settle(&mut self) {
+    /// Adds what the process has used that is loaded, since this was done before,
+    /// or since it was loaded.
+    pub(super) fn settle(&mut self, process: &mut Process) {
         let now = Reading::take();
-        let used = now.since(self.faults);
+        process.used += now.since(self.faults);
         self.faults = now;
-        self.running().used += used;
     }
 }

@@ -145,3 +145,77 @@ pub fn read_string(address: u64, most: usize) -> Result<Vec<u8>, StringError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spaces;
+    use memory::space::{Backing, Placement, Request};
+    use x86_64::VirtAddr;
+
+    const BASE: u64 = 0x40_0000;
+    const PAGE: u64 = 4096;
+
+    /// Runs `test` while two pages from [`BASE`] on are a program's.
+    fn with_two_pages(test: impl FnOnce()) {
+        let place = Placement::At(VirtAddr::new(BASE));
+        let request = Request::new(2 * PAGE, Backing::Demand).placement(place);
+        spaces::current(|space, memory| space.allocate(request.user(), memory))
+            .expect("the low half is empty");
+        test();
+        spaces::current(|space, memory| space.free(VirtAddr::new(BASE), memory))
+            .expect("the region is the test's own");
+    }
+
+    #[test_case]
+    fn values_are_read_as_they_were_written_over_the_end_of_a_page() {
+        with_two_pages(|| {
+            let value = [0x0123_4567_89ab_cdef_u64, u64::MAX];
+            assert_eq!(write_value(BASE + PAGE - 3, &value), Ok(()));
+            assert_eq!(read_value(BASE + PAGE - 3), Ok(value));
+        });
+    }
+
+    #[test_case]
+    fn what_is_not_all_there_is_refused_and_what_is_there_is_accessed() {
+        with_two_pages(|| {
+            let end = BASE + 2 * PAGE;
+            assert_eq!(write(end - 2, &[1, 2, 3]), Err(BadAddress));
+            let mut bytes = [0; 3];
+            assert_eq!(read(end - 2, &mut bytes), Err(BadAddress));
+            assert_eq!(bytes, [1, 2, 0]);
+            assert_eq!(read_value::<u8>(end), Err(BadAddress));
+        });
+    }
+
+    #[test_case]
+    fn addresses_that_are_no_programs_are_refused_whatever_lies_there() {
+        let kernels = spaces::memory()
+            .direct_map()
+            .address_of(spaces::memory().zero_frame().start_address())
+            .as_u64();
+        for address in [0, kernels, END, END - 1, u64::MAX, u64::MAX - 1] {
+            assert_eq!(read_value::<u16>(address), Err(BadAddress), "{address:#x}");
+            assert_eq!(
+                write_value(address, &1_u16),
+                Err(BadAddress),
+                "{address:#x}"
+            );
+        }
+        assert_eq!(read(END, &mut []), Ok(()));
+    }
+
+    #[test_case]
+    fn a_string_ends_at_its_first_zero_and_has_a_limit() {
+        with_two_pages(|| {
+            let end = BASE + 2 * PAGE;
+            let long = [b'x'; 200];
+            assert_eq!(write(end - 201, &long), Ok(()));
+            assert_eq!(read_string(end - 201, 200).as_deref(), Ok(&long[..]));
+            assert_eq!(read_string(end - 201, 199), Err(StringError::TooLong));
+            assert_eq!(read_string(end - 1, 0).as_deref(), Ok(&[][..]));
+            assert_eq!(write(end - 1, b"x"), Ok(()));
+            assert_eq!(read_string(end - 201, 4096), Err(StringError::BadAddress));
+        });
+    }
+}

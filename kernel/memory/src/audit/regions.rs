@@ -82,11 +82,10 @@ impl Auditor<'_> {
         self.require(!is_torn, broken(RegionDefect::TornOff))?;
         let is_user = region.user && half.is_kernel();
         self.require(!is_user, broken(RegionDefect::User))?;
-        let is_held = region.mapping().is_none_or(|mapping| {
-            let record = self.objects.get(mapping.object);
-            record.is_some()
-        });
-        self.require(is_held, broken(RegionDefect::NoObject))?;
+        if let Some(mapping) = region.mapping() {
+            let is_there = self.objects.get(mapping.object).is_some();
+            self.require(is_there, broken(RegionDefect::NoObject))?;
+        }
         let derived = Record::new(*region, self.memory.features(), half.is_kernel());
         self.require(*record == derived, broken(RegionDefect::Derived))?;
         self.report.regions += 1;

@@ -265,6 +265,17 @@ impl Memory {
     }
 }
 
+#[cfg(test)]
+impl Memory {
+    /// Changes what is kept of an object, right or wrong.
+    pub(crate) fn spoil_object(&self, object: ObjectId, spoil: impl FnOnce(&mut Record)) {
+        let mut shared = self.lock();
+        let mut record = shared.objects.get(object).expect("it is there");
+        spoil(&mut record);
+        shared.objects.put(object, &record);
+    }
+}
+
 impl From<OutOfFrames> for PageRefusal {
     fn from(_: OutOfFrames) -> Self {
         Self::OutOfFrames

@@ -13,7 +13,7 @@
 //! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
 //! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
-//! | `cut`, `free_range`, `move_range`, `grow` | free and move ranges, whatever regions they cut; make an allocation larger |
+//! | `cut`, `free_range`, `move_range`, `grow` | free a range over several regions, move pages to other addresses, make an allocation larger |
 //! | `object` | maps pages of objects, and counts the regions of each |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |

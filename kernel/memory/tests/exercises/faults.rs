@@ -47,9 +47,9 @@ fn flushed(machine: &mut Machine, page: u64, access: Access, expected: Outcome) 
     pages.sum()
 }
 
-/// Exercise 2. In small pages one of the four resolved outcomes changes a present entry, and it alone flushes: one page.
+/// Exercise 2. In small pages three of the six resolved outcomes change a present entry, and they alone flush: one page.
 #[test]
-fn in_small_pages_only_the_private_copy_flushes() {
+fn in_small_pages_only_copies_and_take_overs_flush() {
     let mut machine = Machine::new();
     let zeros = Request::new(2 * PAGE, Backing::Zero).placement(at(BASE));
     let demand = Request::new(2 * PAGE, Backing::Demand).placement(at(BASE + 2 * PAGE));
@@ -60,6 +60,13 @@ fn in_small_pages_only_the_private_copy_flushes() {
     assert_eq!(flushes(0, Access::Read, Outcome::ZeroRead), 0);
     assert_eq!(flushes(1, Access::Write, Outcome::ZeroWrite), 0);
     assert_eq!(flushes(0, Access::Write, Outcome::PrivateCopy), 1);
+    let child = machine.fork(0);
+    let mut flushes = |page, access, expected| flushed(&mut machine, page, access, expected);
+    assert_eq!(flushes(0, Access::Write, Outcome::SharedCopy), 1);
+    machine.load(1, LOW);
+    machine.destroy(child);
+    let mut flushes = |page, access, expected| flushed(&mut machine, page, access, expected);
+    assert_eq!(flushes(1, Access::Write, Outcome::TakenOver), 1);
 }
 
 /// Exercise 2, in a region of large pages. The first write to a block takes the place of all zero pages that were read there

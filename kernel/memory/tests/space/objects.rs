@@ -297,3 +297,29 @@ fn a_page_is_provided_once_and_the_second_frame_comes_back() {
     machine.check();
     memory.release_object(object);
 }
+
+#[test]
+fn a_hole_and_a_move_keep_each_page_and_each_region_of_the_object_counted() {
+    for sharing in [Sharing::Shared, Sharing::Private] {
+        let (mut machine, object) = mapped(ObjectKind::SharedMemory, sharing);
+        for page in 0..4 {
+            machine.read(BASE + page * PAGE).expect("readable");
+        }
+        machine.free_range(0, BASE + PAGE, PAGE);
+        let moved = machine.move_range(0, BASE + 3 * PAGE, PAGE, OTHER);
+        let third = Backing::Object {
+            object: object.id(),
+            offset_in_pages: 3,
+            sharing,
+        };
+        assert_eq!(moved.backing, third);
+        assert_eq!(machine.space(0).region_count(), 3);
+        assert_eq!(machine.read(OTHER), Ok(0));
+        assert_eq!(machine.outcome(), None);
+        machine.memory.release_object(object);
+        for base in [BASE, BASE + 2 * PAGE, OTHER] {
+            machine.free(LOW, base);
+        }
+        assert_eq!(machine.counts().shared, 0);
+    }
+}

@@ -5,7 +5,7 @@ use memory::Space;
 use x86_64::VirtAddr;
 
 use super::super::family::ForkRefusal;
-use super::super::{Ending, Id, Processes, Signal, State, Usage, user};
+use super::super::{Ending, Id, Process, Processes, Signal, State, user};
 use super::Errno;
 use crate::cpu::ring3::{Context, END};
 use crate::spaces;
@@ -20,16 +20,16 @@ impl From<ForkRefusal> for Errno {
 }
 
 /// `fork()`: the number of the child, and 0 in the child.
-pub(super) fn fork(processes: &mut Processes) -> Result<u64, Errno> {
-    let child = processes.fork(|_, _, _| ())?;
+pub(super) fn fork(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let child = others.fork(process, |_, _, _| ())?;
     Ok(u64::from(child))
 }
 
 /// `vfork()`: the same, and the parent waits until the child has ended or runs
 /// another program. What the child writes meanwhile, its parent does not see.
-pub(super) fn vfork(processes: &mut Processes) -> Result<u64, Errno> {
-    let child = processes.fork(|_, _, _| ())?;
-    processes.running().state = State::Suspended(child);
+pub(super) fn vfork(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let child = others.fork(process, |_, _, _| ())?;
+    process.state = State::Suspended(child);
     Ok(u64::from(child))
 }
 
@@ -52,10 +52,8 @@ mod flag {
 /// child on a stack of its own if one is named, whose number is written where
 /// that is wanted. Memory is shared only by a child that its parent waits for,
 /// and then it is copied, as in `vfork`. Nobody waits for a number to be cleared.
-pub(super) fn clone(
-    processes: &mut Processes,
-    [flags, stack, parent_tid, child_tid, ..]: [u64; 6],
-) -> Result<u64, Errno> {
+pub(super) fn clone(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [flags, stack, parent_tid, child_tid, ..] = process.arguments();
     let is = |flag| flags & flag != 0;
     let is_fork = flags & !flag::KNOWN == 0
         && flags & flag::SIGNAL == flag::CHILD_ENDED
@@ -74,20 +72,21 @@ pub(super) fn clone(
             let _ = space.write(to, &id.to_le_bytes(), spaces::memory());
         }
     };
-    let child = processes.fork(set_up)?;
+    let child = others.fork(process, set_up)?;
     if is(flag::PARENT_SETTID) {
         // Nor is it here.
         let _ = user::write_value(parent_tid, &child);
     }
     if is(flag::VFORK) {
-        processes.running().state = State::Suspended(child);
+        process.state = State::Suspended(child);
     }
     Ok(u64::from(child))
 }
 
 /// `exit(status)` and `exit_group(status)`: does not return to the program.
-pub(super) fn exit(processes: &mut Processes, [status, ..]: [u64; 6]) -> Result<u64, Errno> {
-    processes.running().state = State::Ended(Ending::Exited(status as u8));
+pub(super) fn exit(process: &mut Process) -> Result<u64, Errno> {
+    let [status, ..] = process.arguments();
+    process.state = State::Ended(Ending::Exited(status as u8));
     Ok(0)
 }
 
@@ -99,109 +98,80 @@ const OPTIONS: u64 = NO_HANG | 2 | 8 | 0x2000_0000 | 0x4000_0000;
 /// `wait4(process, status, options, usage)`: the number of a child that has
 /// ended, which is gone then. -1 is any child, another number below 1 any in
 /// that process group.
-pub(super) fn wait4(
-    processes: &mut Processes,
-    [wanted, status, options, usage, ..]: [u64; 6],
-) -> Result<u64, Errno> {
+pub(super) fn wait4(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [wanted, status, options, usage, ..] = process.arguments();
     let options = options & u64::from(u32::MAX);
     if options & !OPTIONS != 0 {
         return Err(Errno::INVALID);
     }
-    let (parent, group) = (processes.running().id, processes.running().leader);
-    let is_wanted = |child: Id| match wanted as i32 {
+    let group = process.leader;
+    let is_wanted = |child: &&Process| match wanted as i32 {
         -1 | 0 => true,
-        one @ 1.. => one.cast_unsigned() == child,
+        one @ 1.. => one.cast_unsigned() == child.id,
         other => other.unsigned_abs() == group,
     };
-    let Some((index, ending)) = processes.child_of(parent, is_wanted)? else {
+    let mut is_one = false;
+    let mut children = others.table.children(process.id).filter(is_wanted);
+    let ended = children.find_map(|child| {
+        is_one = true;
+        let State::Ended(ending) = child.state else {
+            return None;
+        };
+        Some((child.id, ending, child.used + child.used_by_children))
+    });
+    drop(children);
+    let Some((child, ending, used)) = ended else {
+        if !is_one {
+            return Err(Errno::NO_CHILD);
+        }
         if options & NO_HANG != 0 {
             return Ok(0);
         }
-        let process = processes.running();
         process.state = State::Waiting;
         return Ok(process.context.call_again());
     };
-    let Reaped { id, used } = processes.reap(index);
+    others.table.remove(child);
+    process.used_by_children += used;
     if status != 0 {
         user::write_value(status, &ending.status_word())?;
     }
     if usage != 0 {
         super::usage::write(usage, used)?;
     }
-    Ok(u64::from(id))
-}
-
-/// A child that is gone.
-struct Reaped {
-    id: Id,
-    used: Usage,
-}
-
-impl Processes {
-    /// The first child that is wanted and has ended; `None` if one is wanted that
-    /// has not.
-    fn child_of(
-        &self,
-        parent: Id,
-        is_wanted: impl Fn(Id) -> bool,
-    ) -> Result<Option<(usize, Ending)>, Errno> {
-        let mut is_one = false;
-        // Children stand behind their parents.
-        for index in self.running + 1..self.table.len() {
-            let process = &self.table[index];
-            if process.parent == parent && is_wanted(process.id) {
-                if let State::Ended(ending) = process.state {
-                    return Ok(Some((index, ending)));
-                }
-                is_one = true;
-            }
-        }
-        if is_one {
-            Ok(None)
-        } else {
-            Err(Errno::NO_CHILD)
-        }
-    }
-
-    /// Takes out a child of the running process that has ended.
-    fn reap(&mut self, index: usize) -> Reaped {
-        let child = &self.table[index];
-        let id = child.id;
-        let mut used = child.used;
-        used += child.used_by_children;
-        self.remove(index);
-        self.running().used_by_children += used;
-        Reaped { id, used }
-    }
+    Ok(u64::from(child))
 }
 
 /// `kill(process, signal)`, with a signal that ends a process, or 0, which asks
-/// whether the process is there. Process groups cannot be named.
-pub(super) fn kill(
-    processes: &mut Processes,
-    [process, signal, ..]: [u64; 6],
-) -> Result<u64, Errno> {
-    let id = u32::try_from(process as i32).map_err(|_| Errno::NO_PROCESS)?;
-    let index = processes.table.find(id).ok_or(Errno::NO_PROCESS)?;
-    if signal as u32 != 0 {
-        let signal = Signal::new(signal & u64::from(u32::MAX)).ok_or(Errno::INVALID)?;
-        processes.end(index, Ending::Signalled(signal));
-    }
-    Ok(0)
-}
-
+/// whether the process is there. Process groups cannot be named. And
 /// `tkill(thread, signal)`: a process has one thread, which has its number.
-pub(super) fn tkill(processes: &mut Processes, arguments: [u64; 6]) -> Result<u64, Errno> {
-    kill(processes, arguments)
+pub(super) fn kill(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [id, signal, ..] = process.arguments();
+    send(process, others, id, signal)
 }
 
 /// `tgkill(process, thread, signal)`
-pub(super) fn tgkill(
-    processes: &mut Processes,
-    [process, thread, signal, ..]: [u64; 6],
-) -> Result<u64, Errno> {
-    if process as u32 != thread as u32 {
+pub(super) fn tgkill(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [id, thread, signal, ..] = process.arguments();
+    if id as u32 != thread as u32 {
         return Err(Errno::NO_PROCESS);
     }
-    kill(processes, [process, signal, 0, 0, 0, 0])
+    send(process, others, id, signal)
+}
+
+fn send(process: &mut Process, others: &mut Processes, id: u64, signal: u64) -> Result<u64, Errno> {
+    let id = id as u32;
+    if id != process.id && others.get(id).is_none() {
+        return Err(Errno::NO_PROCESS);
+    }
+    let signal = signal & u64::from(u32::MAX);
+    if signal == 0 {
+        return Ok(0);
+    }
+    let ending = Ending::Signalled(Signal::new(signal).ok_or(Errno::INVALID)?);
+    if id == process.id {
+        process.state = State::Ended(ending);
+    } else {
+        others.end(id, ending);
+    }
+    Ok(0)
 }

@@ -5,21 +5,27 @@
 //! |---|---|
 //! | `identity` | who a process is, and what machine it runs on |
 //! | `life` | a process becomes two, ends, waits for a child, and ends another |
+//! | `limits` | how much a process may use |
 //! | `output` | words to the console |
 //! | `process` | the turn of a process, and its segments |
+//! | `signals` | what programs say about signals |
 //! | `time` | clocks, and numbers that cannot be guessed |
 //! | `usage` | what a process has used |
+//! | `trace` | each call in a line |
 //!
-//! A call is a function that gets [`Processes`], the caller being the one that
-//! runs, and the arguments that it wants; it returns a number or an [`Errno`]. A
-//! call after which another process is to run changes the caller's state.
+//! A call is a function that gets the process, which has the arguments, and the
+//! other [`Processes`], if it needs them; it returns a number or an [`Errno`]. A
+//! call after which another process is to run changes the state of the caller.
 
 mod errno;
 mod identity;
 mod life;
+mod limits;
 mod output;
 mod process;
+mod signals;
 mod time;
+pub(super) mod trace;
 mod usage;
 
 pub use errno::Errno;
@@ -27,11 +33,13 @@ pub(super) use time::random;
 
 use heapless::LinearMap;
 
-use super::Processes;
+use super::{Process, Processes};
 
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
 mod number {
     pub(super) const WRITE: u64 = 1;
+    pub(super) const RT_SIGACTION: u64 = 13;
+    pub(super) const RT_SIGPROCMASK: u64 = 14;
     pub(super) const SCHED_YIELD: u64 = 24;
     pub(super) const GETPID: u64 = 39;
     pub(super) const CLONE: u64 = 56;
@@ -41,50 +49,66 @@ mod number {
     pub(super) const WAIT4: u64 = 61;
     pub(super) const KILL: u64 = 62;
     pub(super) const UNAME: u64 = 63;
+    pub(super) const GETRLIMIT: u64 = 97;
     pub(super) const GETRUSAGE: u64 = 98;
     pub(super) const GETUID: u64 = 102;
     pub(super) const GETGID: u64 = 104;
     pub(super) const GETEUID: u64 = 107;
     pub(super) const GETEGID: u64 = 108;
     pub(super) const GETPPID: u64 = 110;
+    pub(super) const GETPGRP: u64 = 111;
+    pub(super) const GETPGID: u64 = 121;
+    pub(super) const GETSID: u64 = 124;
+    pub(super) const SIGALTSTACK: u64 = 131;
     pub(super) const ARCH_PRCTL: u64 = 158;
+    pub(super) const SETRLIMIT: u64 = 160;
     pub(super) const GETTID: u64 = 186;
     pub(super) const TKILL: u64 = 200;
     pub(super) const SET_TID_ADDRESS: u64 = 218;
     pub(super) const CLOCK_GETTIME: u64 = 228;
     pub(super) const EXIT_GROUP: u64 = 231;
     pub(super) const TGKILL: u64 = 234;
+    pub(super) const SET_ROBUST_LIST: u64 = 273;
+    pub(super) const PRLIMIT64: u64 = 302;
     pub(super) const GETRANDOM: u64 = 318;
 }
 
-/// Makes the system call of the running process, and gives it its result.
+/// Makes the system call of a process, and gives it its result.
 #[inline]
-pub(super) fn call(processes: &mut Processes) {
-    let context = &processes.running().context;
-    let (number, arguments) = (context.call(), context.arguments());
+pub(super) fn call(process: &mut Process, others: &mut Processes) {
+    let number = process.context.call();
     let result = match number {
-        number::WRITE => output::write(arguments),
-        number::SCHED_YIELD => process::sched_yield(processes),
+        number::WRITE => output::write(process),
+        number::SCHED_YIELD => process::sched_yield(process),
         // A process has one thread, which has its number.
-        number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(processes),
-        number::GETPPID => identity::getppid(processes),
+        number::GETPID | number::GETTID | number::SET_TID_ADDRESS => identity::getpid(process),
+        number::GETPPID => identity::getppid(process),
         // There is one user, the superuser.
         number::GETUID | number::GETGID | number::GETEUID | number::GETEGID => Ok(0),
-        number::CLONE => life::clone(processes, arguments),
-        number::FORK => life::fork(processes),
-        number::VFORK => life::vfork(processes),
-        number::EXIT | number::EXIT_GROUP => life::exit(processes, arguments),
-        number::WAIT4 => life::wait4(processes, arguments),
-        number::KILL => life::kill(processes, arguments),
-        number::TKILL => life::tkill(processes, arguments),
-        number::TGKILL => life::tgkill(processes, arguments),
-        number::GETRUSAGE => usage::getrusage(processes, arguments),
-        number::UNAME => identity::uname(arguments),
-        number::ARCH_PRCTL => process::arch_prctl(processes, arguments),
-        number::CLOCK_GETTIME => time::clock_gettime(arguments),
-        number::GETRANDOM => time::getrandom(arguments),
+        number::GETPGRP => identity::getpgrp(process),
+        number::GETPGID | number::GETSID => identity::getpgid(process, others),
+        number::CLONE => life::clone(process, others),
+        number::FORK => life::fork(process, others),
+        number::VFORK => life::vfork(process, others),
+        number::EXIT | number::EXIT_GROUP => life::exit(process),
+        number::WAIT4 => life::wait4(process, others),
+        number::KILL | number::TKILL => life::kill(process, others),
+        number::TGKILL => life::tgkill(process, others),
+        number::RT_SIGACTION => signals::rt_sigaction(process),
+        number::RT_SIGPROCMASK => signals::rt_sigprocmask(process),
+        number::SIGALTSTACK => signals::sigaltstack(process),
+        // Locks that threads would leave behind: there are no threads.
+        number::SET_ROBUST_LIST => Ok(0),
+        number::GETRUSAGE => usage::getrusage(process, others),
+        number::GETRLIMIT => limits::getrlimit(process),
+        number::SETRLIMIT => limits::setrlimit(process),
+        number::PRLIMIT64 => limits::prlimit64(process),
+        number::UNAME => identity::uname(process),
+        number::ARCH_PRCTL => process::arch_prctl(process),
+        number::CLOCK_GETTIME => time::clock_gettime(process),
+        number::GETRANDOM => time::getrandom(process),
         _ => {
-            processes.unknown.count(number);
+            others.unknown.count(number);
             Err(Errno::NO_SUCH_CALL)
         }
     };
@@ -92,7 +116,10 @@ pub(super) fn call(processes: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
-    processes.running().context.set_result(result);
+    if others.is_traced {
+        trace::print(process, number, result);
+    }
+    process.context.set_result(result);
 }
 
 /// Numbers of calls that do not exist, each counted; more are not.

@@ -1,6 +1,6 @@
 //! Words to the console.
 
-use super::super::user;
+use super::super::{Process, user};
 use super::Errno;
 use crate::console;
 use crate::cpu::access::read_program;
@@ -12,7 +12,9 @@ const CONSOLE: [u64; 2] = [1, 2];
 const CHUNK: usize = 256;
 
 /// `write(descriptor, bytes, count)`: returns how many bytes were written.
-pub(super) fn write([descriptor, bytes, count, ..]: [u64; 6]) -> Result<u64, Errno> {
+#[inline(never)]
+pub(super) fn write(process: &Process) -> Result<u64, Errno> {
+    let [descriptor, bytes, count, ..] = process.arguments();
     if !CONSOLE.contains(&descriptor) {
         return Err(Errno::BAD_FILE);
     }

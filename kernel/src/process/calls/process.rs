@@ -2,13 +2,13 @@
 
 use x86_64::VirtAddr;
 
-use super::super::{Processes, State, user};
+use super::super::{Process, State, user};
 use super::Errno;
 use crate::cpu::ring3::END;
 
 /// `sched_yield()`: the others first.
-pub(super) fn sched_yield(processes: &mut Processes) -> Result<u64, Errno> {
-    processes.running().state = State::Ready;
+pub(super) fn sched_yield(process: &mut Process) -> Result<u64, Errno> {
+    process.state = State::Ready;
     Ok(0)
 }
 
@@ -19,11 +19,10 @@ const GET_FS: u64 = 0x1003;
 const GET_GS: u64 = 0x1004;
 
 /// `arch_prctl(operation, address)`: says or asks where FS or GS begins.
-pub(super) fn arch_prctl(
-    processes: &mut Processes,
-    [operation, address, ..]: [u64; 6],
-) -> Result<u64, Errno> {
-    let context = &mut processes.running().context;
+#[inline(never)]
+pub(super) fn arch_prctl(process: &mut Process) -> Result<u64, Errno> {
+    let [operation, address, ..] = process.arguments();
+    let context = &mut process.context;
     let base = match operation {
         SET_FS | GET_FS => &mut context.fs_base,
         SET_GS | GET_GS => &mut context.gs_base,

@@ -3,7 +3,7 @@
 use core::arch::x86_64::{__cpuid, _rdrand64_step};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::user;
+use super::super::{Process, user};
 use super::Errno;
 use crate::cpu::tsc;
 use crate::interrupts::pit;
@@ -15,7 +15,9 @@ const NANOSECONDS: u128 = 1_000_000_000;
 const CLOCKS: [u64; 6] = [0, 1, 4, 5, 6, 7];
 
 /// `clock_gettime(clock, time)`: seconds and nanoseconds.
-pub(super) fn clock_gettime([clock, time, ..]: [u64; 6]) -> Result<u64, Errno> {
+#[inline(never)]
+pub(super) fn clock_gettime(process: &Process) -> Result<u64, Errno> {
+    let [clock, time, ..] = process.arguments();
     if !CLOCKS.contains(&clock) {
         return Err(Errno::INVALID);
     }
@@ -26,7 +28,9 @@ pub(super) fn clock_gettime([clock, time, ..]: [u64; 6]) -> Result<u64, Errno> {
 }
 
 /// `getrandom(bytes, count, flags)`: returns how many bytes there are.
-pub(super) fn getrandom([bytes, count, ..]: [u64; 6]) -> Result<u64, Errno> {
+#[inline(never)]
+pub(super) fn getrandom(process: &Process) -> Result<u64, Errno> {
+    let [bytes, count, ..] = process.arguments();
     let mut written = 0;
     while written < count {
         let part = random().to_le_bytes();

@@ -1,6 +1,6 @@
 //! What a process has used, and what it may use.
 
-use super::super::{Processes, Usage, user};
+use super::super::{Process, Processes, Usage, user};
 use super::Errno;
 
 /// Words of `struct rusage`, and where page faults stand in it. The rest is 0:
@@ -19,19 +19,17 @@ pub(super) fn write(address: u64, usage: Usage) -> Result<(), Errno> {
 
 /// `getrusage(who, usage)`: the process, its only thread, or the children that it
 /// has waited for.
-pub(super) fn getrusage(
-    processes: &mut Processes,
-    [who, usage, ..]: [u64; 6],
-) -> Result<u64, Errno> {
+pub(super) fn getrusage(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [who, usage, ..] = process.arguments();
     const SELF: i32 = 0;
     const CHILDREN: i32 = -1;
     const THREAD: i32 = 1;
     let used = match who as i32 {
         SELF | THREAD => {
-            processes.settle();
-            processes.running().used
+            others.settle(process);
+            process.used
         }
-        CHILDREN => processes.running().used_by_children,
+        CHILDREN => process.used_by_children,
         _ => return Err(Errno::INVALID),
     };
     write(usage, used)?;

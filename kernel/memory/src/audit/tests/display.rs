@@ -73,7 +73,7 @@ fn a_leaf_is_named_with_its_address_half_frame_and_defect() {
     ]
     .map(leaf);
     let words = [
-        "it maps other memory than its device's",
+        "it maps other memory than its device's or object's",
         "it borrows memory that the frame allocator manages",
         "the frame is free",
     ];

@@ -39,6 +39,7 @@ fn pages_of_all_backings_are_counted_as_what_they_are() {
         checks: report.checks,
         halves: 2,
         regions: 5,
+        objects: 0,
         record_frames: 1,
         tables: FIRST_TABLES + 3,
         foreign_tables: 0,

@@ -14,6 +14,7 @@ mod display;
 mod edges;
 mod healthy;
 mod leaves;
+mod objects;
 mod regions;
 mod sharing;
 mod tables;

@@ -143,6 +143,19 @@ impl Both {
         );
     }
 
+    /// Takes pages from the lower end of a region, but not its last one. That
+    /// needs no node.
+    pub(super) fn shorten(&mut self, base: u64, pages: u64) {
+        let (size, number) = self.map.remove(&base).expect("a base of a region");
+        let gone = (pages * PAGE).min((size - 1) / PAGE * PAGE);
+        self.map.insert(base + gone, (size - gone, number));
+        let is_there = self.regions.update(base, |record| {
+            record.region.base += gone;
+            record.region.size -= gone;
+        });
+        assert!(is_there);
+    }
+
     /// All ways to ask for an address say what the map says.
     pub(super) fn ask(&mut self, address: u64) {
         let holder = self.holder(address);
