@@ -1,7 +1,5 @@
 //! Programs of a few instructions, and processes that run them.
 
-use alloc::vec::Vec;
-
 use kernel::cpu::ring3::Context;
 use kernel::process::{Heap, Id, KERNEL, Processes};
 use kernel::{interrupts, spaces};
@@ -85,6 +83,5 @@ pub fn spawn(processes: &mut Processes, code: &[u8]) -> Id {
 
 /// Audits all memory while these processes are there.
 pub fn audit(processes: &Processes) {
-    let others: Vec<&Space> = processes.spaces().collect();
-    spaces::audit(&others).expect("every invariant holds");
+    spaces::audit(processes.spaces()).expect("every invariant holds");
 }

@@ -56,6 +56,13 @@ impl From<ForkError> for ForkRefusal {
     }
 }
 
+/// Where a process comes from.
+struct Origin {
+    parent: Id,
+    leader: Id,
+    program: &'static str,
+}
+
 impl Processes {
     /// Adds a process that is ready to run in `space` from `context` on, with this
     /// heap there.
@@ -73,7 +80,12 @@ impl Processes {
         match self.prepare() {
             Ok((room, extended)) => {
                 let leader = self.get(parent).map_or(room.id, |parent| parent.leader);
-                Ok(self.add(room, parent, leader, (context, extended, space, heap)))
+                let origin = Origin {
+                    parent,
+                    leader,
+                    program: "",
+                };
+                Ok(self.add(room, origin, (context, extended, space, heap)))
             }
             Err(error) => {
                 spaces::destroy(space);
@@ -96,8 +108,12 @@ impl Processes {
         let mut context = process.context.clone();
         context.set_result(0);
         set_up(room.id, &mut context, &mut space);
-        let machine = (context, extended, space, process.heap);
-        Ok(self.add(room, process.id, process.leader, machine))
+        let origin = Origin {
+            parent: process.id,
+            leader: process.leader,
+            program: process.program,
+        };
+        Ok(self.add(room, origin, (context, extended, space, process.heap)))
     }
 
     /// What a new process needs: a place, also among those that are ready, and
@@ -112,8 +128,11 @@ impl Processes {
     fn add(
         &mut self,
         room: Room,
-        parent: Id,
-        leader: Id,
+        Origin {
+            parent,
+            leader,
+            program,
+        }: Origin,
         (context, extended, space, heap): (Context, extended::State, Space, Heap),
     ) -> Id {
         let id = room.id;
@@ -122,7 +141,9 @@ impl Processes {
             id,
             parent,
             leader,
+            program,
             state: State::Ready,
+            most_frames: 0,
             used: Usage::default(),
             used_by_children: Usage::default(),
             context,
@@ -136,7 +157,9 @@ impl Processes {
 
     /// Lets the parent of a process go on, if that waits since `vfork`.
     pub(super) fn release_parent(&mut self, process: &Process) {
-        self.wake_if(process.parent, |state| state == State::Suspended(process.id));
+        self.wake_if(process.parent, |state| {
+            state == State::Suspended(process.id)
+        });
     }
 
     fn wake_if(&mut self, id: Id, is_waiting: impl FnOnce(State) -> bool) {
@@ -169,6 +192,7 @@ impl Processes {
     /// place, gives its children to the kernel, and tells its parent.
     pub(super) fn bury(&mut self, mut process: Box<Process>) {
         self.load_home_for(&mut process);
+        process.note_frames();
         if let Some(space) = process.space.take() {
             spaces::destroy(space);
         }
@@ -209,7 +233,11 @@ impl Processes {
             spaces::destroy(space);
         }
         let table = &self.table;
-        self.ready.retain(|id| table.get(*id).is_none_or(|process| process.leader != leader));
+        self.ready.retain(|id| {
+            table
+                .get(*id)
+                .is_none_or(|process| process.leader != leader)
+        });
         self.table.remove_all(|process| process.leader == leader);
     }
 }

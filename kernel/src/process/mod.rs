@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `table` | the processes by number, and how many there may be |
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
+//! | `load` | from a file to a space that its program can run in |
 //! | `family` | a process becomes two, or ends; who is told |
 //! | `signal` | how a process ends, and what Linux calls that |
 //! | `usage` | the page faults of a process |
@@ -17,6 +18,7 @@
 
 pub mod calls;
 mod family;
+pub mod load;
 pub mod schedule;
 mod signal;
 mod table;
@@ -54,8 +56,12 @@ pub struct Process {
     /// The process that the kernel has started and that this one descends from:
     /// what Linux calls its session and its process group.
     pub leader: Id,
+    /// The name of the file that its program is in; empty for one without.
+    pub program: &'static str,
     /// What it does.
     pub state: State,
+    /// The frames that it held when it ended, or ran another program; the most.
+    most_frames: u64,
     /// Its page faults, up to when it was loaded last.
     used: Usage,
     /// Those of the children that it has waited for, and of theirs.
@@ -79,6 +85,27 @@ impl Process {
     const fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended(_))
     }
+
+    /// Its page faults, up to when it was loaded last.
+    #[must_use]
+    pub const fn used(&self) -> Usage {
+        self.used
+    }
+
+    /// The frames that it holds, private and shared, unless it is loaded.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.space.as_ref().map_or(0, |space| {
+            let (start, end) = space.window();
+            let resident = space.resident_between(start, end);
+            resident.private + resident.shared
+        })
+    }
+
+    /// Looks at how many frames it holds, before it gives them back.
+    pub(in crate::process) fn note_frames(&mut self) {
+        self.most_frames = self.most_frames.max(self.frames());
+    }
 }
 
 /// What a process does.
@@ -94,6 +121,18 @@ pub enum State {
     Suspended(Id),
     /// It has ended, and nobody asked for its status yet.
     Ended(Ending),
+}
+
+/// What became of a program that ran in the foreground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// How it ended.
+    pub ending: Ending,
+    /// Its page faults.
+    pub used: Usage,
+    /// The most frames that it held, as far as was looked: when it ended, and
+    /// when it ran another program.
+    pub most_frames: u64,
 }
 
 /// All processes there are.
@@ -143,13 +182,13 @@ impl Processes {
     }
 
     /// All of them but the one that runs.
-    pub fn iter(&self) -> impl Iterator<Item = &Process> {
+    pub fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
         self.table.iter()
     }
 
     /// The spaces of all that are not loaded, and the one that was before the
     /// processes: what an audit has to know.
-    pub fn spaces(&self) -> impl Iterator<Item = &Space> {
+    pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
         let kept = self.iter().filter_map(|process| process.space.as_ref());
         kept.chain(&self.home)
     }

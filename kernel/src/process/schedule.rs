@@ -12,7 +12,7 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
-use super::{Ending, Id, Process, Processes, State, calls, usage};
+use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
 use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
@@ -27,6 +27,12 @@ impl Processes {
     /// out of the table, and what was loaded before is loaded again. `None` if
     /// there is no such process.
     pub fn run(&mut self, foreground: Id) -> Option<Ending> {
+        self.run_and_sum_up(foreground)
+            .map(|summary| summary.ending)
+    }
+
+    /// The same, and tells what the one in the foreground has used.
+    pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
         if self.is_traced {
             calls::trace::start();
         }
@@ -34,8 +40,14 @@ impl Processes {
         let ending = self.run_until_ended(foreground);
         pit::stop();
         self.load_home();
+        let process = self.get(foreground)?;
+        let summary = ending.map(|ending| Summary {
+            ending,
+            used: process.used,
+            most_frames: process.most_frames,
+        });
         self.end_family(foreground);
-        ending
+        summary
     }
 
     fn run_until_ended(&mut self, foreground: Id) -> Option<Ending> {

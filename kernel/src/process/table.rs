@@ -150,7 +150,7 @@ impl Table {
     }
 
     /// All that do not run.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Process> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
         self.places
             .iter()
             .filter_map(|place| place.process.as_deref())

@@ -29,6 +29,14 @@ impl Add for Usage {
     }
 }
 
+impl Usage {
+    /// All of them.
+    #[must_use]
+    pub const fn faults(self) -> u64 {
+        self.minor + self.major
+    }
+}
+
 impl AddAssign for Usage {
     fn add_assign(&mut self, more: Self) {
         *self = *self + more;
@@ -37,19 +45,30 @@ impl AddAssign for Usage {
 
 /// The counter at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading(u64);
+pub(super) struct Reading {
+    resolved: u64,
+    read: u64,
+}
 
 impl Reading {
-    pub(super) const NONE: Self = Self(0);
+    pub(super) const NONE: Self = Self {
+        resolved: 0,
+        read: 0,
+    };
 
     pub(super) fn take() -> Self {
-        Self(fault::resolved_in_low_half())
+        Self {
+            resolved: fault::resolved_in_low_half(),
+            read: fault::pages_read(),
+        }
     }
 
     fn since(self, before: Self) -> Usage {
+        let (resolved, major) = (self.resolved - before.resolved, self.read - before.read);
         Usage {
-            minor: self.0 - before.0,
-            major: 0,
+            // The access that has waited faults a second time. It may be refused then.
+            minor: resolved.saturating_sub(2 * major),
+            major,
         }
     }
 }

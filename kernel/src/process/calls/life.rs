@@ -110,15 +110,20 @@ pub(super) fn wait4(process: &mut Process, others: &mut Processes) -> Result<u64
         one @ 1.. => one.cast_unsigned() == child.id,
         other => other.unsigned_abs() == group,
     };
-    let mut children = others.table.children(process.id).filter(is_wanted).peekable();
-    if children.peek().is_none() {
-        return Err(Errno::NO_CHILD);
-    }
-    let ended = children.find_map(|child| match child.state {
-        State::Ended(ending) => Some((child.id, ending, child.used + child.used_by_children)),
-        _ => None,
+    let mut is_one = false;
+    let mut children = others.table.children(process.id).filter(is_wanted);
+    let ended = children.find_map(|child| {
+        is_one = true;
+        let State::Ended(ending) = child.state else {
+            return None;
+        };
+        Some((child.id, ending, child.used + child.used_by_children))
     });
+    drop(children);
     let Some((child, ending, used)) = ended else {
+        if !is_one {
+            return Err(Errno::NO_CHILD);
+        }
         if options & NO_HANG != 0 {
             return Ok(0);
         }
@@ -153,12 +158,7 @@ pub(super) fn tgkill(process: &mut Process, others: &mut Processes) -> Result<u6
     send(process, others, id, signal)
 }
 
-fn send(
-    process: &mut Process,
-    others: &mut Processes,
-    id: u64,
-    signal: u64,
-) -> Result<u64, Errno> {
+fn send(process: &mut Process, others: &mut Processes, id: u64, signal: u64) -> Result<u64, Errno> {
     let id = id as u32;
     if id != process.id && others.get(id).is_none() {
         return Err(Errno::NO_PROCESS);

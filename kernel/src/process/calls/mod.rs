@@ -40,6 +40,7 @@ mod usage;
 
 pub use errno::Errno;
 pub use heap::Heap;
+pub(super) use time::random;
 
 use heapless::LinearMap;
 

@@ -206,7 +206,10 @@ struct Outcome(u64);
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = self.0.wrapping_neg().wrapping_sub(1);
-        match usize::try_from(error).ok().and_then(|error| ERRORS.get(error)) {
+        match usize::try_from(error)
+            .ok()
+            .and_then(|error| ERRORS.get(error))
+        {
             Some(name) => write!(f, "{} {name}", self.0.cast_signed()),
             None => Number(self.0).fmt(f),
         }
@@ -225,7 +228,10 @@ mod tests {
         let wait4 = Call(61, [u64::MAX, 0x50_0000, 1, 0, 7, 7]);
         assert_eq!(format!("{wait4}"), "wait4(-1, 0x500000, 1, 0)");
         assert_eq!(format!("{}", Call(39, [7; 6])), "getpid()");
-        assert_eq!(format!("{}", Call(999, [7; 6])), "call_999(7, 7, 7, 7, 7, 7)");
+        assert_eq!(
+            format!("{}", Call(999, [7; 6])),
+            "call_999(7, 7, 7, 7, 7, 7)"
+        );
     }
 
     #[test_case]
