@@ -18,6 +18,7 @@ use core::fmt;
 use memory::Space;
 use memory::space::ForkError;
 
+use super::descriptors::Descriptors;
 use super::table::Room;
 use super::{Ending, Heap, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
 use crate::cpu::extended;
@@ -56,11 +57,13 @@ impl From<ForkError> for ForkRefusal {
     }
 }
 
-/// Where a process comes from.
+/// Where a process comes from, and what it has from there.
 struct Origin {
     parent: Id,
     leader: Id,
     program: &'static str,
+    descriptors: Descriptors,
+    heap: Heap,
 }
 
 impl Processes {
@@ -77,15 +80,21 @@ impl Processes {
         context: Context,
         heap: Heap,
     ) -> Result<Id, SpawnError> {
-        match self.prepare() {
-            Ok((room, extended)) => {
+        let prepared = self.prepare().and_then(|(room, extended)| {
+            let descriptors = Descriptors::standard()?;
+            Ok((room, extended, descriptors))
+        });
+        match prepared {
+            Ok((room, extended, descriptors)) => {
                 let leader = self.get(parent).map_or(room.id, |parent| parent.leader);
                 let origin = Origin {
                     parent,
                     leader,
                     program: "",
+                    descriptors,
+                    heap,
                 };
-                Ok(self.add(room, origin, (context, extended, space, heap)))
+                Ok(self.add(room, origin, (context, extended, space)))
             }
             Err(error) => {
                 spaces::destroy(space);
@@ -102,6 +111,7 @@ impl Processes {
         set_up: impl FnOnce(Id, &mut Context, &mut Space),
     ) -> Result<Id, ForkRefusal> {
         let (room, mut extended) = self.prepare()?;
+        let descriptors = process.descriptors.fork().map_err(SpawnError::from)?;
         let mut space = spaces::current(Space::fork)?;
         // The processor has them.
         extended.save();
@@ -112,8 +122,10 @@ impl Processes {
             parent: process.id,
             leader: process.leader,
             program: process.program,
+            descriptors,
+            heap: process.heap,
         };
-        Ok(self.add(room, origin, (context, extended, space, process.heap)))
+        Ok(self.add(room, origin, (context, extended, space)))
     }
 
     /// What a new process needs: a place, also among those that are ready, and
@@ -132,8 +144,10 @@ impl Processes {
             parent,
             leader,
             program,
+            descriptors,
+            heap,
         }: Origin,
-        (context, extended, space, heap): (Context, extended::State, Space, Heap),
+        (context, extended, space): (Context, extended::State, Space),
     ) -> Id {
         let id = room.id;
         self.ready.push_back(id);
@@ -149,6 +163,7 @@ impl Processes {
             context,
             extended,
             space: Some(space),
+            descriptors,
             heap,
         };
         self.table.add(room, process);
@@ -189,10 +204,11 @@ impl Processes {
     }
 
     /// Gives the memory of a process back that has ended, and that is not in its
-    /// place, gives its children to the kernel, and tells its parent.
+    /// place, closes its files, gives its children to the kernel, and tells its parent.
     pub(super) fn bury(&mut self, mut process: Box<Process>) {
         self.load_home_for(&mut process);
         process.note_frames();
+        process.descriptors = Descriptors::none();
         if let Some(space) = process.space.take() {
             spaces::destroy(space);
         }
