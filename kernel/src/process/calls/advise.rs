@@ -76,7 +76,11 @@ pub(super) fn madvise(process: &Process) -> Result<u64, Errno> {
         is_whole &= done.as_ref().is_some_and(|part| part.start == next);
         next = done.map_or(end, |part| part.end);
     }
-    if is_whole { Ok(0) } else { Err(Errno::NO_MEMORY) }
+    if is_whole {
+        Ok(0)
+    } else {
+        Err(Errno::NO_MEMORY)
+    }
 }
 
 /// Pages that `mincore` answers for at once.

@@ -1,8 +1,8 @@
 //! The heap of a program: zero-backed memory behind its segments, with an end
 //! that it moves (the program break).
 
-use memory::Space;
 use memory::Memory;
+use memory::Space;
 use memory::space::{Backing, Placement, Request};
 use x86_64::VirtAddr;
 

@@ -84,9 +84,9 @@ impl Wanted {
         }
         match link {
             Link::Leaf(leaf) => self.last_fit_among(leaf, |_, _| None),
-            Link::Inner(inner) => self.last_fit_among(inner, |index, gap| {
-                self.last_fit_below(&inner[index], gap)
-            }),
+            Link::Inner(inner) => {
+                self.last_fit_among(inner, |index, gap| self.last_fit_below(&inner[index], gap))
+            }
         }
     }
 
