@@ -24,7 +24,7 @@ use crate::spaces;
 const PAGE: u64 = 4096;
 
 /// The last position that there may be.
-const LAST_POSITION: u64 = i64::MAX as u64;
+pub const LAST_POSITION: u64 = i64::MAX as u64;
 
 bitflags! {
     /// How a file is opened (Linux: include/uapi/asm-generic/fcntl.h).
@@ -294,12 +294,8 @@ impl SharedMemory {
     }
 
     fn write_at(&self, position: u64, from: &[u8]) -> Result<usize, Errno> {
-        let room = LAST_POSITION.saturating_sub(position);
-        if room == 0 && !from.is_empty() {
-            return Err(Errno::FILE_TOO_LARGE);
-        }
-        let from = &from[..room.min(from.len() as u64) as usize];
-        let (before, end) = (self.size(), position + from.len() as u64);
+        let before = self.size();
+        let end = position.saturating_add(from.len() as u64);
         if end > before {
             self.resize(end).map_err(|_| Errno::FILE_TOO_LARGE)?;
         }

@@ -3,7 +3,7 @@
 use archive::{Archive, Entry, Kind, LONGEST_PATH, LastLink, PathError};
 use memory::object::{CreateError, ResizeError};
 
-use super::super::open_file::{File, OpenFile, OpenFlags, SharedMemory};
+use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags, SharedMemory};
 use super::super::user::{StringError, read_string};
 use super::super::{Process, Processes};
 use super::Errno;
@@ -194,7 +194,7 @@ pub(super) fn memfd_create(process: &mut Process) -> Result<u64, Errno> {
 #[inline(never)]
 pub(super) fn ftruncate(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, size, ..] = process.arguments();
-    if size > i64::MAX as u64 {
+    if size > LAST_POSITION {
         return Err(Errno::INVALID);
     }
     let file = process.descriptors.get(descriptor)?;

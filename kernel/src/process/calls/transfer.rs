@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::open_file::{File, OpenFile, OpenFlags};
+use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags};
 use super::super::{Process, Processes, State, user};
 use super::Errno;
 use crate::console::{self, input};
@@ -131,7 +131,7 @@ pub(super) fn pwrite(process: &Process) -> Result<u64, Errno> {
 
 fn elsewhere(process: &Process, direction: Direction) -> Result<u64, Errno> {
     let [descriptor, address, count, position, ..] = process.arguments();
-    if position > i64::MAX as u64 {
+    if position > LAST_POSITION {
         return Err(Errno::INVALID);
     }
     let file = process.descriptors.get(descriptor)?;
@@ -177,6 +177,10 @@ fn transfer(
     ranges: &[Range],
     direction: Direction,
 ) -> Result<u64, Errno> {
+    let all = ranges.iter().map(|range| range.count).sum();
+    if position.saturating_add(all) > LAST_POSITION {
+        return Err(Errno::INVALID);
+    }
     let mut position = position;
     each(ranges, |range| {
         let result = match direction {
