@@ -30,6 +30,7 @@
 mod advise;
 mod descriptors;
 mod errno;
+mod execve;
 mod files;
 mod folders;
 mod heap;
@@ -89,6 +90,7 @@ mod number {
     pub(super) const CLONE: u64 = 56;
     pub(super) const FORK: u64 = 57;
     pub(super) const VFORK: u64 = 58;
+    pub(super) const EXECVE: u64 = 59;
     pub(super) const EXIT: u64 = 60;
     pub(super) const WAIT4: u64 = 61;
     pub(super) const KILL: u64 = 62;
@@ -111,6 +113,7 @@ mod number {
     pub(super) const GETPGID: u64 = 121;
     pub(super) const GETSID: u64 = 124;
     pub(super) const SIGALTSTACK: u64 = 131;
+    pub(super) const PRCTL: u64 = 157;
     pub(super) const ARCH_PRCTL: u64 = 158;
     pub(super) const SETRLIMIT: u64 = 160;
     pub(super) const GETTID: u64 = 186;
@@ -135,6 +138,7 @@ mod number {
 #[inline]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let number = process.context.call();
+    let traced = others.is_traced.then(|| trace::begin(process));
     let result = match number {
         number::READ => transfer::read(process, others),
         number::WRITE => transfer::write(process),
@@ -168,6 +172,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::CLONE => life::clone(process, others),
         number::FORK => life::fork(process, others),
         number::VFORK => life::vfork(process, others),
+        number::EXECVE => execve::execve(process, others),
         number::EXIT | number::EXIT_GROUP => life::exit(process),
         number::WAIT4 => life::wait4(process, others),
         number::KILL | number::TKILL => life::kill(process, others),
@@ -187,6 +192,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::GETPGRP => identity::getpgrp(process),
         number::GETPGID | number::GETSID => identity::getpgid(process, others),
         number::SIGALTSTACK => signals::sigaltstack(process),
+        number::PRCTL => process::prctl(process),
         number::ARCH_PRCTL => process::arch_prctl(process),
         number::SETRLIMIT => limits::setrlimit(process),
         number::GETDENTS64 => folders::getdents64(process),
@@ -211,8 +217,8 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
-    if others.is_traced {
-        trace::print(process, number, result);
+    if let Some(call) = traced {
+        trace::end(process, &call, result);
     }
     process.context.set_result(result);
 }
