@@ -158,7 +158,7 @@ impl Process {
     #[cold]
     fn kill(&mut self, ending: Ending) {
         let name = format_args!("process {} is killed", self.id);
-        report::program(self.context.registers(), name);
+        report::program(self.context.registers(), name, self.program);
         self.state = State::Ended(ending);
     }
 }
