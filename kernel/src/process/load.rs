@@ -24,7 +24,7 @@ use memory::space::{AllocateError, Backing, BytesError, Placement, Request, Righ
 use x86_64::VirtAddr;
 
 use super::calls::random;
-use super::{Id, KERNEL, Processes, SpawnError};
+use super::{Heap, Id, KERNEL, Processes, SpawnError};
 use crate::cpu::ring3::{Context, END};
 use crate::files::cache::{self, CacheError};
 use crate::spaces;
@@ -56,8 +56,8 @@ pub struct Loaded {
     pub space: Space,
     /// Its registers.
     pub context: Context,
-    /// The end of its segments: where its heap (`brk`) begins.
-    pub heap: VirtAddr,
+    /// Its heap, behind its segments.
+    pub heap: Heap,
 }
 
 /// Why a program was not started. Nothing has changed then.
@@ -94,8 +94,12 @@ impl Processes {
         environment: &[&[u8]],
     ) -> Result<Id, StartError> {
         let loaded = load(contents, name.as_bytes(), arguments, environment);
-        let Loaded { space, context, .. } = loaded.map_err(StartError::Load)?;
-        let id = self.spawn(KERNEL, space, context);
+        let Loaded {
+            space,
+            context,
+            heap,
+        } = loaded.map_err(StartError::Load)?;
+        let id = self.spawn(KERNEL, space, context, heap);
         let id = id.map_err(StartError::Spawn)?;
         if let Some(process) = self.table.get_mut(id) {
             process.program = name;
@@ -185,7 +189,7 @@ pub fn load(
                 VirtAddr::new(executable.entry),
                 VirtAddr::new(stack_pointer),
             ),
-            heap: VirtAddr::new(executable.end()),
+            heap: Heap::behind(VirtAddr::new(executable.end())),
         }),
         Err(error) => {
             spaces::destroy(space);

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `table` | the processes by number, and how many there may be |
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
+//! | `descriptors` | the open files of a process, by number |
+//! | `open_file` | an open file: what it is, and where it is read next |
+//! | `truncate` | shared memory that becomes shorter |
 //! | `load` | from a file to a space that its program can run in |
 //! | `family` | a process becomes two, or ends; who is told |
 //! | `signal` | how a process ends, and what Linux calls that |
@@ -17,17 +20,22 @@
 //! ended holds no memory but its entry.
 
 pub mod calls;
+pub mod descriptors;
 mod family;
 pub mod load;
+pub mod open_file;
 pub mod schedule;
 mod signal;
 mod table;
+mod truncate;
 mod usage;
 pub mod user;
 
 use alloc::collections::VecDeque;
+use line::Cooked;
 use memory::Space;
 
+pub use calls::Heap;
 pub use family::ForkRefusal;
 pub use signal::{Ending, Signal};
 pub use table::{MOST_PROCESSES, SpawnError};
@@ -36,6 +44,7 @@ pub use usage::Usage;
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
 use crate::spaces;
+use descriptors::Descriptors;
 use table::Table;
 
 /// The number of a process: 1 and up.
@@ -71,6 +80,10 @@ pub struct Process {
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+    /// Its open files.
+    pub descriptors: Descriptors,
+    /// Where its heap lies in that.
+    heap: Heap,
 }
 
 impl Process {
@@ -149,6 +162,8 @@ pub struct Processes {
     pub is_traced: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
+    /// The line that is typed for them, or read.
+    input: Cooked,
 }
 
 impl Default for Processes {
@@ -169,6 +184,7 @@ impl Processes {
             faults: usage::Reading::NONE,
             is_traced: false,
             unknown: calls::Unknown::new(),
+            input: Cooked::new(),
         }
     }
 
