@@ -3,7 +3,8 @@
 use archive::{Archive, Entry, Kind, LONGEST_PATH, LastLink, PathError};
 use memory::object::{CreateError, ResizeError};
 
-use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags, SharedMemory};
+use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags};
+use super::super::shared_memory::SharedMemory;
 use super::super::user::{StringError, read_string};
 use super::super::{Process, Processes};
 use super::Errno;

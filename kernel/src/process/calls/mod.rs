@@ -12,6 +12,7 @@
 //! | `life` | a process becomes two, ends, waits for a child, and ends another |
 //! | `limits` | how much a process may use |
 //! | `memory` | mappings: made, ended, and given other rights |
+//! | `poll` | which of several open files can be read or written |
 //! | `process` | the turn of a process, and its segments |
 //! | `range` | what all calls about memory need |
 //! | `remap` | mappings: made larger or smaller, and moved |
@@ -38,6 +39,7 @@ mod identity;
 mod life;
 mod limits;
 mod memory;
+mod poll;
 mod process;
 mod range;
 mod remap;
@@ -66,6 +68,7 @@ mod number {
     pub(super) const STAT: u64 = 4;
     pub(super) const FSTAT: u64 = 5;
     pub(super) const LSTAT: u64 = 6;
+    pub(super) const POLL: u64 = 7;
     pub(super) const LSEEK: u64 = 8;
     pub(super) const MMAP: u64 = 9;
     pub(super) const MPROTECT: u64 = 10;
@@ -147,6 +150,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::STAT => status::stat(process),
         number::FSTAT => status::fstat(process),
         number::LSTAT => status::lstat(process),
+        number::POLL => poll::poll(process, others),
         number::LSEEK => files::lseek(process),
         number::MMAP => memory::mmap(process),
         number::MPROTECT => memory::mprotect(process),
@@ -154,7 +158,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::BRK => heap::brk(process),
         number::RT_SIGACTION => signals::rt_sigaction(process),
         number::RT_SIGPROCMASK => signals::rt_sigprocmask(process),
-        number::IOCTL => descriptors::ioctl(process),
+        number::IOCTL => descriptors::ioctl(process, others),
         number::PREAD64 => transfer::pread(process),
         number::PWRITE64 => transfer::pwrite(process),
         number::READV => transfer::readv(process, others),
