@@ -63,6 +63,7 @@ struct Origin {
     leader: Id,
     program: &'static str,
     descriptors: Descriptors,
+    heap: Heap,
 }
 
 impl Processes {
@@ -91,8 +92,9 @@ impl Processes {
                     leader,
                     program: "",
                     descriptors,
+                    heap,
                 };
-                Ok(self.add(room, origin, (context, extended, space, heap)))
+                Ok(self.add(room, origin, (context, extended, space)))
             }
             Err(error) => {
                 spaces::destroy(space);
@@ -121,8 +123,9 @@ impl Processes {
             leader: process.leader,
             program: process.program,
             descriptors,
+            heap: process.heap,
         };
-        Ok(self.add(room, origin, (context, extended, space, process.heap)))
+        Ok(self.add(room, origin, (context, extended, space)))
     }
 
     /// What a new process needs: a place, also among those that are ready, and
@@ -142,8 +145,9 @@ impl Processes {
             leader,
             program,
             descriptors,
+            heap,
         }: Origin,
-        (context, extended, space, heap): (Context, extended::State, Space, Heap),
+        (context, extended, space): (Context, extended::State, Space),
     ) -> Id {
         let id = room.id;
         self.ready.push_back(id);

@@ -80,10 +80,10 @@ pub struct Process {
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
-    /// Its open files.
-    pub descriptors: Descriptors,
     /// Where its heap lies in that.
     heap: Heap,
+    /// Its open files.
+    pub descriptors: Descriptors,
 }
 
 impl Process {

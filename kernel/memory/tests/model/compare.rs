@@ -110,7 +110,8 @@ impl World {
             );
             flags.set(
                 Flags::GLOBAL,
-                features.global_pages && flags.contains(Flags::GLOBAL),
+                flags.contains(Flags::GLOBAL)
+                    && (features.global_pages || !flags.contains(Flags::PRESENT)),
             );
             let present = Flags::from_bits_retain(entry.bits & !ADDRESS);
             assert_eq!(present, flags, "the flags at {start:#x}");

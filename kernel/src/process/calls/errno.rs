@@ -29,6 +29,8 @@ impl Errno {
     pub const BAD_ADDRESS: Self = Self(14);
     /// EEXIST: it must not exist, but does.
     pub const EXISTS: Self = Self(17);
+    /// ENODEV: it cannot be mapped.
+    pub const NO_DEVICE: Self = Self(19);
     /// ENOTDIR: no folder.
     pub const NOT_FOLDER: Self = Self(20);
     /// EISDIR: a folder.
@@ -55,6 +57,8 @@ impl Errno {
     pub const NO_SUCH_CALL: Self = Self(38);
     /// ELOOP: too many links.
     pub const TOO_MANY_LINKS: Self = Self(40);
+    /// EOVERFLOW: more than can be counted.
+    pub const TOO_LARGE: Self = Self(75);
 
     /// The number.
     #[must_use]

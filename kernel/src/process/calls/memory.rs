@@ -1,18 +1,13 @@
 //! Mappings: made, ended, and given other rights.
 //!
-//! | asked for | backing |
-//! |---|---|
-//! | private, anonymous | zero: pages become physical when they are touched |
-//! | shared, anonymous | an object of its own, which lasts as long as a mapping of it |
-//! | with MAP_POPULATE | the same, and every page is touched at once |
-//!
+//! With MAP_POPULATE every page is touched at once, and is like any other then.
 //! Nothing is writable and executable at once: where Linux allows that, EACCES is
 //! returned here. MAP_NORESERVE, MAP_STACK and MAP_GROWSDOWN change nothing: no
 //! memory is set aside for a mapping, and one does not grow by being touched below.
 
 use bitflags::bitflags;
-use memory::object::{ObjectKind, Sharing};
-use memory::space::{AllocateError, Backing, Placement, ProtectError, Request, Rights};
+use memory::object::Sharing;
+use memory::space::{AllocateError, Placement, ProtectError, Request, Rights};
 use memory::{Access, Memory, Space};
 use x86_64::VirtAddr;
 
@@ -21,6 +16,7 @@ use super::Errno;
 use super::range::{
     LIMIT, LOWEST, PAGE, PROTECTIONS, each_part, is_free, place, populate, rights, whole_pages,
 };
+use super::source::{Source, is_never_written, mapped_file};
 use crate::spaces;
 
 bitflags! {
@@ -57,14 +53,16 @@ impl Flags {
 /// first address.
 #[inline(never)]
 pub(super) fn mmap(process: &mut Process) -> Result<u64, Errno> {
-    let [address, length, protection, flags, _, offset] = process.arguments();
+    let [address, length, protection, flags, descriptor, offset] = process.arguments();
     let flags = Flags::from_bits_retain(flags);
     if !offset.is_multiple_of(PAGE) {
         return Err(Errno::INVALID);
     }
-    if !flags.contains(Flags::ANONYMOUS) {
-        return Err(Errno::BAD_FILE);
-    }
+    let file = if flags.contains(Flags::ANONYMOUS) {
+        None
+    } else {
+        Some(mapped_file(process, descriptor)?)
+    };
     if length == 0 {
         return Err(Errno::INVALID);
     }
@@ -76,6 +74,10 @@ pub(super) fn mmap(process: &mut Process) -> Result<u64, Errno> {
     }
     let sharing = flags.sharing()?;
     let rights = rights(protection)?;
+    let source = match file {
+        None => Source::anonymous(size, sharing)?,
+        Some(file) => Source::file(file, offset, sharing, rights)?,
+    };
     let start = spaces::current(|space, memory| {
         let start = if is_fixed {
             address
@@ -86,7 +88,7 @@ pub(super) fn mmap(process: &mut Process) -> Result<u64, Errno> {
             let freed = space.free_range(VirtAddr::new_truncate(start), size, memory);
             freed.map_err(|_| Errno::NO_MEMORY)?;
         }
-        map(space, start, size, rights, sharing, memory)?;
+        map(space, start, size, rights, &source, memory)?;
         Ok::<_, Errno>(start)
     })?;
     if flags.contains(Flags::POPULATE) && !flags.contains(Flags::NON_BLOCKING) {
@@ -118,41 +120,22 @@ fn check_fixed(address: u64, size: u64, flags: Flags) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Maps anonymous memory where nothing is.
+/// Makes a mapping where nothing is.
 fn map(
     space: &mut Space,
     start: u64,
     size: u64,
     rights: Rights,
-    sharing: Sharing,
+    source: &Source,
     memory: &Memory,
 ) -> Result<(), Errno> {
     let start = VirtAddr::new_truncate(start);
-    let object = match sharing {
-        Sharing::Private => None,
-        Sharing::Shared => {
-            let made = memory.create_object(ObjectKind::SharedMemory, size / PAGE);
-            Some(made.map_err(|_| Errno::NO_MEMORY)?)
-        }
-    };
-    let backing = object
-        .as_ref()
-        .map_or(Backing::Zero, |object| Backing::Object {
-            object: object.id(),
-            offset_in_pages: 0,
-            sharing,
-        });
-    let request = Request::new(size, backing)
+    let request = Request::new(size, source.backing)
         .rights(rights)
         .placement(Placement::At(start))
         .label("mapping")
         .user();
-    let allocated = space.allocate(request, memory);
-    // The mapping holds it from now on, if there is one.
-    if let Some(object) = object {
-        memory.release_object(object);
-    }
-    allocated.map_err(refused)?;
+    space.allocate(request, memory).map_err(refused)?;
     space.join(start, size, memory);
     Ok(())
 }
@@ -160,7 +143,9 @@ fn map(
 /// What a mapping that cannot be made is to a program.
 fn refused(error: AllocateError) -> Errno {
     match error {
+        // It is executed, and would be written here, or the other way round.
         AllocateError::Object(_) => Errno::NO_ACCESS,
+        AllocateError::NoSuchPages { .. } => Errno::TOO_LARGE,
         _ => Errno::NO_MEMORY,
     }
 }
@@ -200,6 +185,9 @@ pub(super) fn mprotect(process: &Process) -> Result<u64, Errno> {
     }
     let rights = rights(protection)?;
     each_part(address, end, |part, space, memory| {
+        if rights == Rights::ReadWrite && is_never_written(part.region.backing) {
+            return Err(Errno::NO_ACCESS);
+        }
         let protected = space.protect(part.address(), part.size(), rights, memory);
         protected.map_err(|error| match error {
             ProtectError::Object { .. } => Errno::NO_ACCESS,

@@ -16,6 +16,7 @@
 //! | `range` | what all calls about memory need |
 //! | `remap` | mappings: made larger or smaller, and moved |
 //! | `signals` | what programs say about signals |
+//! | `source` | what a mapping is of |
 //! | `status` | what a file is, without its bytes |
 //! | `time` | clocks, and numbers that cannot be guessed |
 //! | `trace` | each call in a line |
@@ -41,6 +42,7 @@ mod process;
 mod range;
 mod remap;
 mod signals;
+mod source;
 mod status;
 mod time;
 pub(super) mod trace;

@@ -12,6 +12,7 @@ use x86_64::structures::paging::PageTableFlags;
 
 use super::Errno;
 use crate::cpu::ring3::END;
+use crate::files::cache;
 use crate::spaces;
 
 /// Bytes of a page.
@@ -173,11 +174,20 @@ pub(super) fn populate(start: u64, end: u64, access: Access) -> Result<(), Unpop
             None => page += PAGE,
             Some(Outcome::Refused(Refusal::OutOfFrames)) => return Err(Unpopulated::OutOfFrames),
             Some(Outcome::Refused(Refusal::PastEnd)) => return Err(Unpopulated::PastEnd),
-            Some(Outcome::Refused(_) | Outcome::Blocked) => return Err(Unpopulated::Refused),
+            Some(Outcome::Refused(_)) => return Err(Unpopulated::Refused),
+            Some(Outcome::Blocked) => read_in(page)?,
             Some(_) => {}
         }
     }
     Ok(())
+}
+
+/// Reads the page of a file in that a fault waits for.
+fn read_in(page: u64) -> Result<(), Unpopulated> {
+    let address = VirtAddr::new_truncate(page);
+    let wanted = spaces::current(|space, _| space.wanted_page(address));
+    let read = cache::read_page(wanted.ok_or(Unpopulated::Gap)?);
+    read.map_err(|_| Unpopulated::OutOfFrames)
 }
 
 /// True if the rights of a mapping allow the access.
