@@ -11,8 +11,8 @@ use executable::stack::StackError;
 use super::super::load::{LoadError, Loaded, STACK_SIZE, load};
 use super::super::user::{StringError, read_string, read_value};
 use super::super::{Process, Processes};
-use super::Errno;
 use super::files::archive;
+use super::{Errno, Heap};
 use crate::cpu::extended;
 use crate::spaces;
 
@@ -73,7 +73,7 @@ impl Process {
         self.context.load_segments();
         self.extended = extended;
         self.extended.load();
-        self.heap = loaded.heap;
+        self.heap = Heap::behind(loaded.heap);
         self.descriptors.exec();
     }
 }
