@@ -10,7 +10,8 @@ use x86_64::VirtAddr;
 
 use super::super::{Process, user};
 use super::Errno;
-use super::range::{LIMIT, PAGE, Part, Unpopulated, each_part, populate, whole_pages};
+use super::populate::{Unpopulated, populate};
+use super::range::{LIMIT, PAGE, Part, each_part, whole_pages};
 use crate::spaces;
 
 /// What a program advises (Linux: include/uapi/asm-generic/mman-common.h).

@@ -12,6 +12,7 @@
 //! | `life` | a process becomes two, ends, waits for a child, and ends another |
 //! | `limits` | how much a process may use |
 //! | `memory` | mappings: made, ended, and given other rights |
+//! | `populate` | pages that are there before they are touched |
 //! | `process` | the turn of a process, and its segments |
 //! | `range` | what all calls about memory need |
 //! | `remap` | mappings: made larger or smaller, and moved |
@@ -37,6 +38,7 @@ mod identity;
 mod life;
 mod limits;
 mod memory;
+mod populate;
 mod process;
 mod range;
 mod remap;
