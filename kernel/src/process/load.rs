@@ -56,8 +56,8 @@ pub struct Loaded {
     pub space: Space,
     /// Its registers.
     pub context: Context,
-    /// Its heap, behind its segments.
-    pub heap: Heap,
+    /// The end of its segments: where its heap (`brk`) begins.
+    pub heap: VirtAddr,
 }
 
 /// Why a program was not started. Nothing has changed then.
@@ -99,7 +99,7 @@ impl Processes {
             context,
             heap,
         } = loaded.map_err(StartError::Load)?;
-        let id = self.spawn(KERNEL, space, context, heap);
+        let id = self.spawn(KERNEL, space, context, Heap::behind(heap));
         let id = id.map_err(StartError::Spawn)?;
         if let Some(process) = self.table.get_mut(id) {
             process.program = name;
@@ -189,7 +189,7 @@ pub fn load(
                 VirtAddr::new(executable.entry),
                 VirtAddr::new(stack_pointer),
             ),
-            heap: Heap::behind(VirtAddr::new(executable.end())),
+            heap: VirtAddr::new(executable.end()),
         }),
         Err(error) => {
             spaces::destroy(space);
