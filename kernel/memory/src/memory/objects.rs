@@ -13,6 +13,7 @@
 
 use x86_64::PhysAddr;
 
+use super::sharing::Uncounted;
 use super::{Memory, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
 use crate::object::{
@@ -245,7 +246,7 @@ impl Memory {
     }
 
     /// Tries until no table is missing: they are made without the lock.
-    fn with_tables<T>(
+    pub(crate) fn with_tables<T>(
         &self,
         mut attempt: impl FnMut(&mut Shared, &mut Option<Table>) -> Result<T, NoTable>,
     ) -> Result<T, OutOfFrames> {
@@ -296,7 +297,7 @@ impl Shared {
     /// Counts an owner more of a page that is there.
     fn hold_page(&mut self, object: ObjectId, page: u64) -> Result<PhysAddr, PageRefusal> {
         let frame = self.page_of(object, page)?;
-        let counted = self.add_owner(frame, SMALL);
+        let counted = self.add_owner(frame, &mut None);
         counted.map_err(|_| PageRefusal::TooManyOwners)?;
         Ok(frame)
     }
@@ -314,11 +315,11 @@ impl Shared {
             Ok(_) => return Ok(Err(PageRefusal::AlreadyThere)),
             Err(refusal) => return Ok(Err(refusal)),
         }
-        let index = self.frames.index_of(frame);
-        let Some(index) = index.filter(|index| *index < Sparse::CAPACITY) else {
-            return Ok(Err(PageRefusal::TooManyOwners));
-        };
-        self.owners.reach(index, spare)?;
+        match self.reach_counter(frame, spare) {
+            Ok(_) => {}
+            Err(Uncounted::NoTable) => return Err(NoTable),
+            Err(Uncounted::Refused(_)) => return Ok(Err(PageRefusal::TooManyOwners)),
+        }
         self.with_pages(object, |pages, _| pages.reach(page, spare))
             .unwrap_or(Ok(()))?;
         Ok(Ok(()))

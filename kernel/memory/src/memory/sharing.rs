@@ -14,10 +14,31 @@
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size4KiB};
 
-use super::owners::Uncounted;
+use super::owners::Counter;
 use super::{Memory, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
-use crate::paging::{LeafSize, Table};
+use crate::paging::{LeafSize, NoTable, Sparse, Table};
+
+/// Why one owner more is not counted. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uncounted {
+    /// A table is missing on the way to the counter, and none is at hand.
+    NoTable,
+    /// It cannot be.
+    Refused(ShareError),
+}
+
+impl From<NoTable> for Uncounted {
+    fn from(NoTable: NoTable) -> Self {
+        Self::NoTable
+    }
+}
+
+impl From<OutOfFrames> for Uncounted {
+    fn from(error: OutOfFrames) -> Self {
+        Self::Refused(error.into())
+    }
+}
 
 /// Why memory cannot be shared once more. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,22 +81,30 @@ impl Memory {
 
     /// Counts one owner more of the memory of a leaf, which is private or shared.
     pub(crate) fn add_owner(&self, start: PhysAddr, size: LeafSize) -> Result<(), ShareError> {
-        let error = loop {
-            let refused = match self.lock().add_owner(start, size) {
-                Ok(()) => return Ok(()),
-                Err(refused) => refused,
-            };
-            match refused {
-                (frame, Uncounted::Full) => break ShareError::TooManyOwners(frame),
-                // A table is zeroed without the lock.
-                (frame, Uncounted::NoTable) => match self.new_table() {
-                    Ok(table) => self.lock().link(frame, table),
-                    Err(OutOfFrames) => break ShareError::OutOfFrames,
-                },
+        let added = self.with_tables(|shared, spare| {
+            for frame in frames_of(start, size) {
+                match shared.check_owner(frame, spare) {
+                    Ok(()) => {}
+                    Err(Uncounted::NoTable) => return Err(NoTable),
+                    Err(Uncounted::Refused(error)) => return Ok(Err(error)),
+                }
             }
-        };
+            let mut frames = frames_of(start, size);
+            let added = frames.try_for_each(|frame| shared.add_owner(frame, spare));
+            debug_assert!(added.is_ok(), "each was checked");
+            Ok(Ok(()))
+        });
+        let added = added.unwrap_or(Err(ShareError::OutOfFrames));
+        if added.is_err() {
+            self.trim_counters(start, size);
+        }
+        added
+    }
+
+    /// Gives back the tables that were made for counters and are not needed.
+    #[cold]
+    pub(crate) fn trim_counters(&self, start: PhysAddr, size: LeafSize) {
         self.lock().trim(start, size);
-        Err(error)
     }
 
     /// How many tables of counters are missing for the memory of these leaves.
@@ -119,23 +148,12 @@ impl Memory {
         missing
     }
 
-    /// True if the leaf that shares this memory is the last one.
-    #[inline]
-    pub(crate) fn has_one_owner(&self, start: PhysAddr, size: LeafSize) -> bool {
+    /// Makes shared memory private again if the leaf that shares it is the last
+    /// one. Returns false if it is not.
+    pub(crate) fn take_over(&self, start: PhysAddr, size: LeafSize) -> bool {
         let mut shared = self.lock();
-        frames_of(start, size).all(|frame| shared.owners_of(frame) == 1)
-    }
-
-    /// Makes shared memory with one owner private again.
-    pub(crate) fn take_over(&self, start: PhysAddr, size: LeafSize) {
-        let mut shared = self.lock();
-        for frame in frames_of(start, size) {
-            shared.set_owners(frame, 0);
-        }
-        let (before, after) = (FrameKind::Shared, FrameKind::Private);
-        shared
-            .frames
-            .reclassify_mapped(size.frames(), before, after);
+        let is_last = frames_of(start, size).all(|frame| shared.owners_of(frame) == 1);
+        is_last && frames_of(start, size).all(|frame| shared.take_over(frame))
     }
 }
 
@@ -150,29 +168,67 @@ impl Memory {
 impl Shared {
     /// How many leaves share a frame.
     pub(super) fn owners_of(&mut self, frame: PhysAddr) -> u32 {
-        let index = self.frames.index_of(frame);
-        index.map_or(0, |index| self.owners.of(index))
+        let counter = self.counter(frame);
+        counter.map_or(0, |(_, counter)| counter.owners())
     }
 
-    /// Counts one owner more of all these frames, or names the first that cannot
-    /// have one. A frame that is not shared yet has one owner already.
-    pub(super) fn add_owner(
+    /// The counter of a frame, if it has a table, and its index.
+    #[inline]
+    fn counter(&mut self, frame: PhysAddr) -> Option<(u64, Counter<'_>)> {
+        let index = self.frames.index_of(frame)?;
+        let counter = self.owners.counter(index).ok()?;
+        Some((index, counter))
+    }
+
+    /// The same, once the tables on the way to it are there, with the one at hand.
+    #[inline]
+    pub(super) fn reach_counter(
         &mut self,
-        start: PhysAddr,
-        size: LeafSize,
-    ) -> Result<(), (PhysAddr, Uncounted)> {
-        for frame in frames_of(start, size) {
-            let index = self.frames.index_of(frame).ok_or(Uncounted::Full);
-            let room = index.and_then(|index| self.owners.check(index));
-            room.map_err(|error| (frame, error))?;
+        frame: PhysAddr,
+        spare: &mut Option<Table>,
+    ) -> Result<Counter<'_>, Uncounted> {
+        let refused = Uncounted::Refused(ShareError::TooManyOwners(frame));
+        let index = self.frames.index_of(frame).ok_or(refused)?;
+        if self.owners.counter(index).is_err() {
+            if index >= Sparse::CAPACITY {
+                return Err(refused);
+            }
+            self.owners.reach(index, spare)?;
         }
-        for frame in frames_of(start, size) {
-            let owners = self.owners_of(frame);
-            if owners == 0 {
+        Ok(self.owners.counter(index)?)
+    }
+
+    /// Whether a frame can have one owner more, once the tables are there.
+    fn check_owner(
+        &mut self,
+        frame: PhysAddr,
+        spare: &mut Option<Table>,
+    ) -> Result<(), Uncounted> {
+        match self.reach_counter(frame, spare)?.owners() {
+            u32::MAX => Err(Uncounted::Refused(ShareError::TooManyOwners(frame))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts one owner more of a frame (4 KiB). One that is not shared yet has one
+    /// owner already.
+    #[inline]
+    pub(crate) fn add_owner(
+        &mut self,
+        frame: PhysAddr,
+        spare: &mut Option<Table>,
+    ) -> Result<(), Uncounted> {
+        let counter = self.reach_counter(frame, spare)?;
+        match counter.owners() {
+            0 => {
+                counter.set(2);
                 let (before, after) = (FrameKind::Private, FrameKind::Shared);
                 self.frames.reclassify_mapped(1, before, after);
             }
-            self.set_owners(frame, owners.max(1) + 1);
+            u32::MAX => return Err(Uncounted::Refused(ShareError::TooManyOwners(frame))),
+            owners => {
+                counter.set(owners + 1);
+            }
         }
         Ok(())
     }
@@ -184,13 +240,17 @@ impl Shared {
     ///
     /// A leaf that shared them was taken out of the tables, and the processor has
     /// forgotten it.
+    #[inline]
     pub(super) unsafe fn drop_owner(&mut self, start: PhysAddr, size: LeafSize) -> u64 {
         let mut freed = 0;
         for frame in frames_of(start, size) {
-            let Some(left) = self.owners_of(frame).checked_sub(1) else {
+            let Some((index, counter)) = self.counter(frame) else {
                 continue;
             };
-            self.set_owners(frame, left);
+            let Some(left) = counter.owners().checked_sub(1) else {
+                continue;
+            };
+            let is_table_empty = counter.set(left);
             if left == 0 {
                 let frame = PhysFrame::<Size4KiB>::containing_address(frame);
                 // SAFETY: it was the last owner, as the caller vouches.
@@ -198,26 +258,35 @@ impl Shared {
                     .free(unsafe { Frame::from_entry(frame, FrameKind::Shared) });
                 freed += 1;
             }
+            if is_table_empty {
+                self.owners.trim(index, &mut self.frames);
+            }
         }
         freed
     }
 
-    pub(super) fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
-        if let Some(index) = self.frames.index_of(frame) {
-            self.owners.set(index, owners);
-            if owners == 0 {
-                self.owners.trim(index, &mut self.frames);
-            }
+    /// Makes a shared frame private again if it has one owner. Returns false if it
+    /// has more.
+    #[inline]
+    pub(super) fn take_over(&mut self, frame: PhysAddr) -> bool {
+        let last = self.counter(frame);
+        let Some((index, counter)) = last.filter(|(_, counter)| counter.owners() == 1) else {
+            return false;
+        };
+        if counter.set(0) {
+            self.owners.trim(index, &mut self.frames);
         }
+        let (before, after) = (FrameKind::Shared, FrameKind::Private);
+        self.frames.reclassify_mapped(1, before, after);
+        true
     }
 
-    /// Links a table on the way to the counter of a frame, or gives it back if
-    /// none is missing by now.
-    fn link(&mut self, frame: PhysAddr, table: Table) {
-        let index = self.frames.index_of(frame).unwrap_or(0);
-        if let Some(unneeded) = self.owners.link(index, table) {
-            // SAFETY: it was not linked.
-            self.frames.free(unsafe { unneeded.into_frame() });
+    /// Writes how many owners a frame has, whose counter has its tables.
+    pub(super) fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
+        if let Some((index, counter)) = self.counter(frame)
+            && counter.set(owners)
+        {
+            self.owners.trim(index, &mut self.frames);
         }
     }
 

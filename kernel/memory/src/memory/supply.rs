@@ -42,18 +42,38 @@ impl Memory {
         fault: &Fault,
         outcome: Outcome,
         region: VirtAddr,
-        fill: Fill,
     ) -> Option<Private> {
+        let frame = self.lock().take_at_hand(fault, outcome, region)?;
+        Some(self.filled(frame, Fill::Zeroes))
+    }
+
+    /// Private memory for the page of a fault whose leaf shares the frame `from`:
+    /// that frame, for the last owner; or else a copy, if a frame is at hand. The
+    /// fault is logged as in [`Self::private_at_hand`].
+    #[inline(always)]
+    pub(crate) fn unshare(
+        &self,
+        fault: &Fault,
+        region: VirtAddr,
+        from: PhysAddr,
+    ) -> Option<(Outcome, Private)> {
         let mut shared = self.lock();
-        let frame = shared.frames.take_at_hand(FrameKind::Private)?;
-        let resolved = Resolved {
-            outcome,
-            region,
-            frame: frame.start(),
-        };
-        shared.log.record(fault, resolved);
+        if shared.take_over(from) {
+            let outcome = Outcome::TakenOver;
+            shared.log.record(
+                fault,
+                Resolved {
+                    outcome,
+                    region,
+                    frame: from,
+                },
+            );
+            return Some((outcome, Private(from)));
+        }
+        let outcome = Outcome::SharedCopy;
+        let frame = shared.take_at_hand(fault, outcome, region)?;
         drop(shared);
-        Some(self.filled(frame, fill))
+        Some((outcome, self.filled(frame, Fill::CopyOf(from))))
     }
 
     /// Brings free frames to hand.
@@ -242,6 +262,35 @@ pub(crate) enum Removed {
 }
 
 impl Shared {
+    /// A private frame for the page of a fault, which is logged with it, if one is
+    /// at hand.
+    #[inline(always)]
+    fn take_at_hand(
+        &mut self,
+        fault: &Fault,
+        outcome: Outcome,
+        region: VirtAddr,
+    ) -> Option<Frame> {
+        let frame = self.frames.take_at_hand(FrameKind::Private)?;
+        let resolved = Resolved {
+            outcome,
+            region,
+            frame: frame.start(),
+        };
+        self.log.record(fault, resolved);
+        Some(frame)
+    }
+
+    /// Keeps a free frame back for a reserved page.
+    pub(crate) fn keep_back_one(&mut self) -> Result<(), OutOfFrames> {
+        self.frames.reserve(1)
+    }
+
+    /// Counts a frame (4 KiB) that a leaf borrows.
+    pub(crate) fn count_borrowed_one(&mut self) {
+        self.borrowed += 1;
+    }
+
     /// # Safety
     ///
     /// The frame was handed out as private, and has no owner any more.

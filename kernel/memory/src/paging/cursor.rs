@@ -124,6 +124,13 @@ impl Cursor {
         (self.way[0], self.way[1])
     }
 
+    /// In a leaf table: where the entry with this index is, and the one above.
+    #[inline]
+    pub(super) fn places_of(&self, index: usize) -> (&'static AtomicU64, &'static AtomicU64) {
+        debug_assert!(self.level == 1, "stood in a leaf table");
+        (&self.here[index % 512], self.way[1])
+    }
+
     /// Where the entry stood on is.
     #[inline]
     pub(super) fn place(&self) -> &'static AtomicU64 {

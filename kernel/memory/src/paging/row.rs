@@ -48,6 +48,35 @@ impl Cursor {
         filled
     }
 
+    /// Puts what `copy` makes of each entry in use, of `count` from the one stood on,
+    /// in the same place behind the entry that `to` stands on, until it fails. Those
+    /// places are unused. An error comes with how many entries are done.
+    #[inline]
+    pub(crate) fn copy_row<E>(
+        &self,
+        to: &mut Self,
+        count: u64,
+        mut copy: impl FnMut(Entry) -> Result<Entry, E>,
+    ) -> Result<(), (u64, E)> {
+        let (mut done, mut copied, mut result) = (0, 0, Ok(()));
+        for (from, to) in self.row(count).iter().zip(to.row(count)) {
+            let entry = Entry::from_bits(from.load(Relaxed));
+            if entry != Entry::UNUSED {
+                match copy(entry) {
+                    Ok(new) => to.store(new.bits(), Relaxed),
+                    Err(error) => {
+                        result = Err((done, error));
+                        break;
+                    }
+                }
+                copied += 1;
+            }
+            done += 1;
+        }
+        to.count_in_use(copied, 0);
+        result
+    }
+
     /// Clears `count` entries from the one stood on, and hands each that was in
     /// use over with its address.
     ///

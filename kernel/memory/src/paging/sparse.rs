@@ -13,6 +13,9 @@
 //! that made it, or that cleared its last word.
 #![allow(unsafe_code)]
 
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
 use x86_64::structures::paging::PhysFrame;
 
 use super::cursor::Cursor;
@@ -56,29 +59,28 @@ impl Sparse {
         self.cursor.as_ref().map(Cursor::root)
     }
 
-    /// The word with this index, or `NoTable`, which means 0 as well.
+    /// The place of the word with this index, to read and write it. `NoTable`
+    /// means that it is 0.
     #[inline]
-    pub(crate) fn read(&mut self, index: u64) -> Result<u64, NoTable> {
-        let cursor = self.cursor.as_mut().filter(|_| index < Self::CAPACITY);
-        let cursor = cursor.ok_or(NoTable)?;
-        cursor.seek(place(index));
-        if cursor.level() > 1 {
-            return Err(NoTable);
+    pub(crate) fn word(&mut self, index: u64) -> Result<Word<'_>, NoTable> {
+        let cursor = self.cursor.as_mut().ok_or(NoTable)?;
+        let is_near = cursor.level() == 1 && cursor.address() / place(512) == index / 512;
+        if !is_near {
+            walk_to_leaf_table(cursor, index)?;
         }
-        Ok(cursor.entry().bits())
+        let (place, above) = cursor.places_of(index as usize);
+        Ok(Word { place, above })
     }
 
     /// The word with this index.
     pub(crate) fn get(&mut self, index: u64) -> u64 {
-        self.read(index).unwrap_or(0)
+        self.word(index).map_or(0, |word| word.get())
     }
 
     /// Writes a word whose table is there.
-    pub(crate) fn set(&mut self, index: u64, word: u64) {
-        if self.read(index).is_ok()
-            && let Some(cursor) = &mut self.cursor
-        {
-            cursor.replace(Entry::from_bits(word));
+    pub(crate) fn set(&mut self, index: u64, bits: u64) {
+        if let Ok(word) = self.word(index) {
+            word.set(bits);
         }
     }
 
@@ -116,7 +118,7 @@ impl Sparse {
 
     /// Sees to it that a word has its tables, with the one that is at hand.
     pub(crate) fn reach(&mut self, index: u64, spare: &mut Option<Table>) -> Result<(), NoTable> {
-        while self.read(index).is_err() {
+        while self.word(index).is_err() {
             let table = spare.take().ok_or(NoTable)?;
             *spare = self.link(index, table);
         }
@@ -153,6 +155,47 @@ impl Sparse {
         }
         None
     }
+}
+
+/// A word whose tables are there.
+pub(crate) struct Word<'a> {
+    place: &'a AtomicU64,
+    above: &'a AtomicU64,
+}
+
+impl Word<'_> {
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.place.load(Relaxed)
+    }
+
+    /// Writes it, and counts it in the entry above. Returns true if no word of its
+    /// table is left that is not 0: the table is to be trimmed.
+    #[inline]
+    pub(crate) fn set(self, bits: u64) -> bool {
+        let above = Entry::from_bits(self.above.load(Relaxed));
+        let before = above.in_use() - u64::from(self.get() != 0);
+        let in_use = before + u64::from(bits != 0);
+        self.place.store(bits, Relaxed);
+        if in_use != above.in_use() {
+            self.above.store(above.with_in_use(in_use).bits(), Relaxed);
+        }
+        in_use == 0
+    }
+}
+
+/// Moves to the table that holds a word.
+#[cold]
+#[inline(never)]
+fn walk_to_leaf_table(cursor: &mut Cursor, index: u64) -> Result<(), NoTable> {
+    if index >= Sparse::CAPACITY {
+        return Err(NoTable);
+    }
+    cursor.walk_to(place(index));
+    if cursor.level() > 1 {
+        return Err(NoTable);
+    }
+    Ok(())
 }
 
 /// Where the entry for a word stands in the tree.

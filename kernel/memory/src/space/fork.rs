@@ -26,8 +26,8 @@ use super::regions::{Record, Regions};
 use super::{Content, Half};
 use crate::flush::FlushBatch;
 use crate::frames::{OutOfFrames, Shortage};
-use crate::memory::{Memory, ShareError};
-use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
+use crate::memory::{Memory, ShareError, Uncounted};
+use crate::paging::{Cursor, Entry, EntryKind, LeafSize, NoTable};
 
 /// Why [`Space::fork`](super::Space::fork) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,34 +112,86 @@ impl Half {
         let mut address = record.base();
         while address < record.region.end() {
             self.cursor.seek(address);
-            let (entry, next) = (self.cursor.entry(), self.cursor.next_start());
             child.cursor.seek(address);
-            match entry.kind(self.cursor.level()) {
-                EntryKind::Leaf(_, size) => {
+            address = if self.cursor.level() == LeafSize::Size4KiB.level() {
+                make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
+                self.copy_row(record, child, memory)?
+            } else {
+                if let Some(size) = self.cursor.leaf() {
                     make_tables(&mut child.cursor, size, memory)?;
-                    let content = Content::of(entry, size, self.zero);
-                    match content {
-                        Content::Private(start)
-                        | Content::Shared(start)
-                        | Content::Object(start) => {
-                            memory.add_owner(start, size)?;
-                        }
-                        Content::Borrowed(_) => memory.count_borrowed(size.frames()),
-                        Content::Zero(_) | Content::Fixed(_) => {}
-                    }
-                    let is_dirty = entry.flags().contains(Entry::DIRTY);
-                    let leaf = shared(content).leaf(size, record.rights, is_dirty);
-                    child.cursor.fill(leaf);
+                    self.copy_large(size, record, child, memory)?;
                 }
-                EntryKind::Reserved => {
-                    make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
-                    memory.keep_back(1)?;
-                    child.cursor.fill(Entry::RESERVED);
-                }
-                EntryKind::Unused | EntryKind::Table(_) | EntryKind::Unknown(_) => {}
-            }
-            address = next;
+                self.cursor.next_start()
+            };
         }
+        Ok(())
+    }
+
+    /// Copies the entries of the region from the one stood on to the end of the
+    /// leaf table, under the lock but for making tables. Returns the address
+    /// behind them.
+    fn copy_row(
+        &mut self,
+        record: &Record,
+        child: &mut Self,
+        memory: &Memory,
+    ) -> Result<u64, ShareError> {
+        let (size, zero, end) = (LeafSize::Size4KiB, self.zero, record.region.end());
+        let copied = memory.with_tables(|shared, spare| {
+            let count = self.cursor.row_before(end);
+            let copy = |old: Entry| {
+                if old == Entry::RESERVED {
+                    shared.keep_back_one()?;
+                    return Ok(old);
+                }
+                let content = Content::of(old, size, zero);
+                match content {
+                    Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
+                        shared.add_owner(start, spare)?;
+                    }
+                    Content::Borrowed(_) => shared.count_borrowed_one(),
+                    Content::Zero(_) | Content::Fixed(_) => {}
+                }
+                Ok(copy_of(old, content, size, record))
+            };
+            let here = self.cursor.address();
+            match self.cursor.copy_row(&mut child.cursor, count, copy) {
+                Ok(()) => Ok(Ok(here + count * size.bytes())),
+                Err((done, error)) => {
+                    self.cursor.seek(here + done * size.bytes());
+                    child.cursor.seek(here + done * size.bytes());
+                    match error {
+                        Uncounted::NoTable => Err(NoTable),
+                        Uncounted::Refused(error) => Ok(Err(error)),
+                    }
+                }
+            }
+        });
+        let copied = copied.unwrap_or(Err(ShareError::OutOfFrames));
+        if copied.is_err() {
+            memory.trim_counters(self.cursor.entry().leaf_address(size), size);
+        }
+        copied
+    }
+
+    /// Copies the large leaf stood on.
+    fn copy_large(
+        &mut self,
+        size: LeafSize,
+        record: &Record,
+        child: &mut Self,
+        memory: &Memory,
+    ) -> Result<(), ShareError> {
+        let old = self.cursor.entry();
+        let content = Content::of(old, size, self.zero);
+        match content {
+            Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
+                memory.add_owner(start, size)?;
+            }
+            Content::Borrowed(_) => memory.count_borrowed(size.frames()),
+            Content::Zero(_) | Content::Fixed(_) => {}
+        }
+        child.cursor.fill(copy_of(old, content, size, record));
         Ok(())
     }
 
@@ -161,9 +213,7 @@ impl Half {
     fn unshare_leaves(&self, memory: &Memory) {
         let start = x86_64::VirtAddr::new_truncate(LOWEST);
         for leaf in self.leaves(start, HALF) {
-            if let Content::Private(start) = leaf.content
-                && memory.has_one_owner(start, leaf.size)
-            {
+            if let Content::Private(start) = leaf.content {
                 memory.take_over(start, leaf.size);
             }
         }
@@ -207,6 +257,13 @@ impl Half {
                 Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
             })
     }
+}
+
+/// The child's leaf beside one of the parent that maps this.
+#[inline]
+fn copy_of(old: Entry, content: Content, size: LeafSize, record: &Record) -> Entry {
+    let is_dirty = old.flags().contains(Entry::DIRTY);
+    shared(content).leaf(size, record.rights, is_dirty)
 }
 
 /// What a leaf maps once another leaf maps the same.
