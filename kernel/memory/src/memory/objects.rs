@@ -206,7 +206,7 @@ impl Memory {
     /// Lets a page go that no leaf took over.
     pub(crate) fn let_page_go(&self, held: Held) {
         // SAFETY: the value was the owner, and no leaf has the frame from it.
-        unsafe { self.lock().drop_owner(held.frame, SMALL) };
+        unsafe { self.lock().drop_owner(held.frame) };
     }
 
     fn insert_zeroes(&self, object: ObjectId, page: u64) -> Result<(), PageRefusal> {
@@ -395,7 +395,7 @@ impl Shared {
             if let Some(frame) = frame_of(word) {
                 // SAFETY: the object has it no more, and no processor knew it
                 // from there.
-                unsafe { self.drop_owner(frame, SMALL) };
+                unsafe { self.drop_owner(frame) };
             }
             dropped += 1;
         }

@@ -33,7 +33,7 @@ impl Counter<'_> {
     /// How many owners it counts; 0 if the frame is not shared.
     #[inline]
     pub(super) fn owners(&self) -> u32 {
-        self.0.get() as u32
+        self.0.bits as u32
     }
 
     /// Writes it. With 0 the frame is not shared any more. Returns true if its

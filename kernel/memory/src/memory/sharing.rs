@@ -102,7 +102,6 @@ impl Memory {
     }
 
     /// Gives back the tables that were made for counters and are not needed.
-    #[cold]
     pub(crate) fn trim_counters(&self, start: PhysAddr, size: LeafSize) {
         self.lock().trim(start, size);
     }
@@ -169,15 +168,14 @@ impl Shared {
     /// How many leaves share a frame.
     pub(super) fn owners_of(&mut self, frame: PhysAddr) -> u32 {
         let counter = self.counter(frame);
-        counter.map_or(0, |(_, counter)| counter.owners())
+        counter.map_or(0, |counter| counter.owners())
     }
 
-    /// The counter of a frame, if it has a table, and its index.
+    /// The counter of a frame, if it has a table.
     #[inline]
-    fn counter(&mut self, frame: PhysAddr) -> Option<(u64, Counter<'_>)> {
+    fn counter(&mut self, frame: PhysAddr) -> Option<Counter<'_>> {
         let index = self.frames.index_of(frame)?;
-        let counter = self.owners.counter(index).ok()?;
-        Some((index, counter))
+        self.owners.counter(index).ok()
     }
 
     /// The same, once the tables on the way to it are there, with the one at hand.
@@ -212,7 +210,7 @@ impl Shared {
 
     /// Counts one owner more of a frame (4 KiB). One that is not shared yet has one
     /// owner already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_owner(
         &mut self,
         frame: PhysAddr,
@@ -233,48 +231,47 @@ impl Shared {
         Ok(())
     }
 
-    /// Counts one owner fewer of all these frames. Those that have none left go
-    /// back; returns how many.
+    /// Counts one owner fewer of a frame (4 KiB). One that has none left goes back;
+    /// returns true then.
     ///
     /// # Safety
     ///
-    /// A leaf that shared them was taken out of the tables, and the processor has
+    /// A leaf that shared it was taken out of the tables, and the processor has
     /// forgotten it.
     #[inline]
-    pub(super) unsafe fn drop_owner(&mut self, start: PhysAddr, size: LeafSize) -> u64 {
-        let mut freed = 0;
-        for frame in frames_of(start, size) {
-            let Some((index, counter)) = self.counter(frame) else {
-                continue;
-            };
-            let Some(left) = counter.owners().checked_sub(1) else {
-                continue;
-            };
-            let is_table_empty = counter.set(left);
-            if left == 0 {
+    pub(super) unsafe fn drop_owner(&mut self, frame: PhysAddr) -> bool {
+        let Some(counter) = self.counter(frame) else {
+            return false;
+        };
+        match counter.owners() {
+            0 => false,
+            1 => {
+                if counter.set(0) {
+                    self.trim(frame, LeafSize::Size4KiB);
+                }
                 let frame = PhysFrame::<Size4KiB>::containing_address(frame);
                 // SAFETY: it was the last owner, as the caller vouches.
-                self.frames
-                    .free(unsafe { Frame::from_entry(frame, FrameKind::Shared) });
-                freed += 1;
+                let frame = unsafe { Frame::from_entry(frame, FrameKind::Shared) };
+                self.frames.free(frame);
+                true
             }
-            if is_table_empty {
-                self.owners.trim(index, &mut self.frames);
+            owners => {
+                counter.set(owners - 1);
+                false
             }
         }
-        freed
     }
 
     /// Makes a shared frame private again if it has one owner. Returns false if it
-    /// has more.
+    /// has not.
     #[inline]
     pub(super) fn take_over(&mut self, frame: PhysAddr) -> bool {
         let last = self.counter(frame);
-        let Some((index, counter)) = last.filter(|(_, counter)| counter.owners() == 1) else {
+        let Some(counter) = last.filter(|counter| counter.owners() == 1) else {
             return false;
         };
         if counter.set(0) {
-            self.owners.trim(index, &mut self.frames);
+            self.trim(frame, LeafSize::Size4KiB);
         }
         let (before, after) = (FrameKind::Shared, FrameKind::Private);
         self.frames.reclassify_mapped(1, before, after);
@@ -283,14 +280,15 @@ impl Shared {
 
     /// Writes how many owners a frame has, whose counter has its tables.
     pub(super) fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
-        if let Some((index, counter)) = self.counter(frame)
+        if let Some(counter) = self.counter(frame)
             && counter.set(owners)
         {
-            self.owners.trim(index, &mut self.frames);
+            self.trim(frame, LeafSize::Size4KiB);
         }
     }
 
     /// Gives back the tables that were made for counters and are not needed.
+    #[cold]
     pub(super) fn trim(&mut self, start: PhysAddr, size: LeafSize) {
         for frame in frames_of(start, size) {
             if let Some(index) = self.frames.index_of(frame) {
@@ -301,7 +299,8 @@ impl Shared {
 }
 
 /// The frames (4 KiB) of a leaf.
-fn frames_of(start: PhysAddr, size: LeafSize) -> impl Iterator<Item = PhysAddr> {
+#[inline]
+pub(super) fn frames_of(start: PhysAddr, size: LeafSize) -> impl Iterator<Item = PhysAddr> {
     let page = LeafSize::Size4KiB.bytes();
     (0..size.frames()).map(move |number| start + number * page)
 }

@@ -8,6 +8,7 @@
 use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
+use super::sharing::frames_of;
 use super::{Memory, PageRefusal, Shared};
 use crate::fault::{Fault, Outcome};
 use crate::fault_log::Resolved;
@@ -206,8 +207,10 @@ impl Memory {
                     private += size.frames();
                 }
                 Removed::Shared(start, size) => {
-                    // SAFETY: as the caller vouches.
-                    private += unsafe { shared.drop_owner(start, size) };
+                    for frame in frames_of(start, size) {
+                        // SAFETY: as the caller vouches.
+                        private += u64::from(unsafe { shared.drop_owner(frame) });
+                    }
                 }
                 Removed::Borrowed(frames) => shared.borrowed -= frames,
                 Removed::Mapping(mapping) => shared.let_object_go(mapping),

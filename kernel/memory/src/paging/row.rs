@@ -119,6 +119,28 @@ impl Cursor {
         }
     }
 
+    /// Replaces the present leaves in `count` entries from the one stood on by the
+    /// leaves in the same places behind the entry that `from` stands on, where these
+    /// differ. DIRTY stays. Tells what each was and is, and where.
+    #[inline]
+    pub(crate) fn follow_row(
+        &mut self,
+        from: &Self,
+        count: u64,
+        mut changed: impl FnMut(Entry, Entry, u64),
+    ) {
+        let mut address = self.address() & !(span_of(1) - 1);
+        for (place, from) in self.row(count).iter().zip(from.row(count)) {
+            let old = Entry::from_bits(place.load(Relaxed));
+            let new = Entry::from_bits(from.load(Relaxed));
+            if old.is_present() && old != new {
+                let old = exchange(place, old, |old| new.with_dirty_of(old));
+                changed(old, new, address);
+            }
+            address += span_of(1);
+        }
+    }
+
     /// The places of `count` entries from the level 1 entry stood on.
     fn row(&self, count: u64) -> &[AtomicU64] {
         debug_assert!(self.level() == 1, "a row is in a leaf table");

@@ -69,12 +69,13 @@ impl Sparse {
             walk_to_leaf_table(cursor, index)?;
         }
         let (place, above) = cursor.places_of(index as usize);
-        Ok(Word { place, above })
+        let bits = place.load(Relaxed);
+        Ok(Word { bits, place, above })
     }
 
     /// The word with this index.
     pub(crate) fn get(&mut self, index: u64) -> u64 {
-        self.word(index).map_or(0, |word| word.get())
+        self.word(index).map_or(0, |word| word.bits)
     }
 
     /// Writes a word whose table is there.
@@ -159,28 +160,26 @@ impl Sparse {
 
 /// A word whose tables are there.
 pub(crate) struct Word<'a> {
+    /// What it is.
+    pub(crate) bits: u64,
     place: &'a AtomicU64,
     above: &'a AtomicU64,
 }
 
 impl Word<'_> {
-    #[inline]
-    pub(crate) fn get(&self) -> u64 {
-        self.place.load(Relaxed)
-    }
-
-    /// Writes it, and counts it in the entry above. Returns true if no word of its
-    /// table is left that is not 0: the table is to be trimmed.
+    /// Writes it, and counts it in the entry above. Returns true if that leaves no
+    /// word in its table that is not 0: the table is to be trimmed.
     #[inline]
     pub(crate) fn set(self, bits: u64) -> bool {
-        let above = Entry::from_bits(self.above.load(Relaxed));
-        let before = above.in_use() - u64::from(self.get() != 0);
-        let in_use = before + u64::from(bits != 0);
         self.place.store(bits, Relaxed);
-        if in_use != above.in_use() {
-            self.above.store(above.with_in_use(in_use).bits(), Relaxed);
-        }
-        in_use == 0
+        let above = Entry::from_bits(self.above.load(Relaxed));
+        let counted = match (self.bits == 0, bits == 0) {
+            (true, false) => above.with_one_more(),
+            (false, true) => above.with_one_fewer(),
+            (true, true) | (false, false) => return false,
+        };
+        self.above.store(counted.bits(), Relaxed);
+        counted.in_use() == 0
     }
 }
 

@@ -19,9 +19,11 @@ use core::error::Error;
 use core::fmt;
 
 use x86_64::PhysAddr;
+use x86_64::structures::paging::PhysFrame;
 
 use super::halves::{HALF, LOWEST};
 use super::map::make_tables;
+use super::protect::is_narrower;
 use super::regions::{Record, Regions};
 use super::{Content, Half};
 use crate::flush::FlushBatch;
@@ -70,7 +72,7 @@ impl Half {
         child.next_source = self.next_source;
         match self.copy_to(&mut child, memory) {
             Ok(()) => {
-                self.share_leaves(memory);
+                self.share_leaves(&mut child, memory);
                 Ok(child)
             }
             Err(error) => {
@@ -144,15 +146,16 @@ impl Half {
                     shared.keep_back_one()?;
                     return Ok(old);
                 }
-                let content = Content::of(old, size, zero);
-                match content {
+                copy_of(old, size, zero, record, |content| match content {
                     Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
-                        shared.add_owner(start, spare)?;
+                        shared.add_owner(start, spare)
                     }
-                    Content::Borrowed(_) => shared.count_borrowed_one(),
-                    Content::Zero(_) | Content::Fixed(_) => {}
-                }
-                Ok(copy_of(old, content, size, record))
+                    Content::Borrowed(_) => {
+                        shared.count_borrowed_one();
+                        Ok(())
+                    }
+                    Content::Zero(_) | Content::Fixed(_) => Ok(()),
+                })
             };
             let here = self.cursor.address();
             match self.cursor.copy_row(&mut child.cursor, count, copy) {
@@ -183,28 +186,45 @@ impl Half {
         memory: &Memory,
     ) -> Result<(), ShareError> {
         let old = self.cursor.entry();
-        let content = Content::of(old, size, self.zero);
-        match content {
+        let leaf = copy_of(old, size, self.zero, record, |content| match content {
             Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
-                memory.add_owner(start, size)?;
+                memory.add_owner(start, size)
             }
-            Content::Borrowed(_) => memory.count_borrowed(size.frames()),
-            Content::Zero(_) | Content::Fixed(_) => {}
-        }
-        child.cursor.fill(copy_of(old, content, size, record));
+            Content::Borrowed(_) => {
+                memory.count_borrowed(size.frames());
+                Ok(())
+            }
+            Content::Zero(_) | Content::Fixed(_) => Ok(()),
+        })?;
+        child.cursor.fill(leaf);
         Ok(())
     }
 
-    /// Makes shared leaves of the private ones, whose owners are counted by now.
-    fn share_leaves(&mut self, memory: &Memory) {
+    /// Makes the own leaves what those of the copy are: shared where they were
+    /// private.
+    fn share_leaves(&mut self, child: &mut Self, memory: &Memory) {
         let mut batch = FlushBatch::new(self.scope, memory);
-        let mut next = self.regions.from(0).copied();
+        let mut next = child.regions.from(0);
         while let Some(record) = next {
-            let mut address = record.base();
-            while record.region.backing.is_managed() && address < record.region.end() {
-                address = self.change_leaves(address, &record, shared, &mut batch);
+            let (mut address, end) = (record.base(), record.region.end());
+            while record.region.backing.is_managed() && address < end {
+                self.cursor.seek(address);
+                child.cursor.seek(address);
+                address = self.cursor.next_start();
+                if self.cursor.level() == LeafSize::Size4KiB.level() {
+                    let count = self.cursor.row_before(end);
+                    let changed = |old, new, address| {
+                        if is_narrower(new, old) {
+                            batch.page(address);
+                        }
+                    };
+                    self.cursor.follow_row(&child.cursor, count, changed);
+                    address += (count - 1) * LeafSize::Size4KiB.bytes();
+                } else if self.cursor.leaf().is_some() {
+                    self.change_large(child.cursor.entry(), &mut batch);
+                }
             }
-            next = self.regions.from(record.region.end()).copied();
+            next = child.regions.from(end);
         }
         batch.finish();
     }
@@ -259,21 +279,24 @@ impl Half {
     }
 }
 
-/// The child's leaf beside one of the parent that maps this.
-#[inline]
-fn copy_of(old: Entry, content: Content, size: LeafSize, record: &Record) -> Entry {
-    let is_dirty = old.flags().contains(Entry::DIRTY);
-    shared(content).leaf(size, record.rights, is_dirty)
-}
-
-/// What a leaf maps once another leaf maps the same.
-fn shared(content: Content) -> Content {
-    match content {
+/// The child's leaf beside one of the parent, once `count` has counted what it maps.
+#[inline(always)]
+fn copy_of<E>(
+    old: Entry,
+    size: LeafSize,
+    zero: PhysFrame,
+    record: &Record,
+    count: impl FnOnce(Content) -> Result<(), E>,
+) -> Result<Entry, E> {
+    let copy = match Content::of(old, size, zero) {
         Content::Private(start) => Content::Shared(start),
         other @ (Content::Shared(_)
         | Content::Object(_)
         | Content::Zero(_)
         | Content::Borrowed(_)
         | Content::Fixed(_)) => other,
-    }
+    };
+    count(copy)?;
+    let is_dirty = old.flags().contains(Entry::DIRTY);
+    Ok(copy.leaf(size, record.rights, is_dirty))
 }
