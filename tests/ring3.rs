@@ -22,8 +22,8 @@ use kernel::cpu::ring3::{Context, END};
 use kernel::cpu::vector::Vector;
 use kernel::process::{Ending, Id, KERNEL, Processes};
 use kernel::{interrupts, spaces};
-use memory::Space;
 use memory::space::{Backing, Rights};
+use memory::{Outcome, Space};
 use spin::Once;
 use x86_64::VirtAddr;
 
@@ -334,10 +334,14 @@ fn faults_of_a_program_are_resolved_and_counted_like_any_other() {
     let (ending, measured) = measure(|| processes.run(id));
     assert_eq!(ending, Some(Ending::Exited(0)));
     assert_eq!(measured.cost.faults, 3);
-    let addresses = [DATA, DATA, DATA + PAGE];
-    for (event, address) in measured.faults().iter().zip(addresses) {
+    let expected = [
+        (DATA, Outcome::ZeroRead),
+        (DATA, Outcome::PrivateCopy),
+        (DATA + PAGE, Outcome::ZeroWrite),
+    ];
+    for (event, expected) in measured.faults().iter().zip(expected) {
         assert!(event.fault.is_user());
-        assert_eq!(event.fault.address.as_u64(), address);
+        assert_eq!((event.fault.address.as_u64(), event.outcome), expected);
     }
     let id = spawn(&mut processes, own_number());
     let (_, measured) = measure(|| processes.run(id));

@@ -254,7 +254,7 @@ impl PlainHalf {
                 .filter(|(_, leaf)| leaf.size == span && !distance.is_multiple_of(span))
                 .map(|(&at, _)| at)
                 .collect();
-            large.iter().for_each(|at| copy.split_at(at + PAGE));
+            large.iter().for_each(|at| copy.split_at(at + span / 512));
         }
         let moved = copy.leaves.range(start..end);
         moved

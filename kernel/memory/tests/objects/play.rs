@@ -506,7 +506,7 @@ impl World {
                 let copy = self.spaces[&space].clone();
                 self.spaces.insert(child, copy);
             }
-            Err(error) => assert!(self.is_limited && error == ForkError::OutOfFrames),
+            Err(error) => assert!(self.is_limited && matches!(error, ForkError::OutOfFrames(_))),
         }
     }
 

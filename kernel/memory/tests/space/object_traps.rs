@@ -348,7 +348,7 @@ fn a_fork_with_too_few_frames_holds_no_object() {
     machine.write(OTHER, 2).expect("writable");
     let fork = |machine: &mut Machine| match machine.try_fork(0) {
         Ok(_) => true,
-        Err(ForkError::OutOfFrames) => false,
+        Err(ForkError::OutOfFrames(_)) => false,
         Err(error) => panic!("{error}"),
     };
     // Root, two times two tables and one for both, records; the copy's counter has
