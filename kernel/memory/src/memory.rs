@@ -23,7 +23,7 @@ mod supply;
 
 pub(crate) use objects::{Held, PageRefusal};
 pub(crate) use owners::{Met, Owners};
-pub(crate) use sharing::{ShareError, Uncounted};
+pub(crate) use sharing::ShareError;
 pub(crate) use supply::{Fill, Private, Removed};
 
 use core::error::Error;
@@ -61,7 +61,7 @@ pub struct Memory {
 }
 
 /// What is behind the lock.
-pub(crate) struct Shared {
+struct Shared {
     frames: Frames<'static>,
     owners: Owners,
     objects: Objects,

@@ -13,7 +13,6 @@
 
 use x86_64::PhysAddr;
 
-use super::sharing::Uncounted;
 use super::{Memory, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
 use crate::object::{
@@ -246,7 +245,7 @@ impl Memory {
     }
 
     /// Tries until no table is missing: they are made without the lock.
-    pub(crate) fn with_tables<T>(
+    pub(super) fn with_tables<T>(
         &self,
         mut attempt: impl FnMut(&mut Shared, &mut Option<Table>) -> Result<T, NoTable>,
     ) -> Result<T, OutOfFrames> {
@@ -297,9 +296,10 @@ impl Shared {
     /// Counts an owner more of a page that is there.
     fn hold_page(&mut self, object: ObjectId, page: u64) -> Result<PhysAddr, PageRefusal> {
         let frame = self.page_of(object, page)?;
-        let counted = self.add_owner(frame, &mut None);
-        counted.map_err(|_| PageRefusal::TooManyOwners)?;
-        Ok(frame)
+        match self.add_owners(frame, 1, &mut None) {
+            Ok(Ok(())) => Ok(frame),
+            Ok(Err(_)) | Err(NoTable) => Err(PageRefusal::TooManyOwners),
+        }
     }
 
     /// Sees to it that the tables for a new page and its frame's counter are there.
@@ -315,11 +315,10 @@ impl Shared {
             Ok(_) => return Ok(Err(PageRefusal::AlreadyThere)),
             Err(refusal) => return Ok(Err(refusal)),
         }
-        match self.reach_counter(frame, spare) {
-            Ok(_) => {}
-            Err(Uncounted::NoTable) => return Err(NoTable),
-            Err(Uncounted::Refused(_)) => return Ok(Err(PageRefusal::TooManyOwners)),
-        }
+        let Some(counter) = self.countable(frame, 1) else {
+            return Ok(Err(PageRefusal::TooManyOwners));
+        };
+        self.owners.reach(counter.start, spare)?;
         self.with_pages(object, |pages, _| pages.reach(page, spare))
             .unwrap_or(Ok(()))?;
         Ok(Ok(()))
@@ -336,7 +335,7 @@ impl Shared {
     /// not needed.
     fn trim_page(&mut self, object: ObjectId, page: u64, frame: PhysAddr) {
         self.with_pages(object, |pages, shared| pages.trim(page, &mut shared.frames));
-        self.trim(frame, SMALL);
+        self.trim_counters(frame, 1);
     }
 
     /// Changes the array of an object's pages, and notes where its root is then.

@@ -56,6 +56,30 @@ impl Owners {
         self.0.word(index).map(Counter)
     }
 
+    /// The indices, cut into those whose counters stand in one table each.
+    pub(super) fn rows(indices: Range<u64>) -> impl Iterator<Item = Range<u64>> + Clone {
+        let mut start = indices.start;
+        core::iter::from_fn(move || {
+            let row = start..indices.end.min((start / 512 + 1) * 512);
+            start = row.end;
+            (!row.is_empty()).then_some(row)
+        })
+    }
+
+    /// The first frame of a row that has as many owners as can be counted.
+    pub(super) fn first_full(&mut self, row: Range<u64>) -> Result<Option<u64>, NoTable> {
+        let first = row.start;
+        let full = self.0.row(row)?.iter().position(|word| word as u32 == u32::MAX);
+        Ok(full.map(|position| first + position as u64))
+    }
+
+    /// Counts one owner more of each frame of a row, of which none is full. Returns
+    /// how many were not shared until now: they have one owner already.
+    pub(super) fn add(&mut self, row: Range<u64>) -> u64 {
+        let one_more = |word: u64| u64::from((word as u32).max(1) + 1);
+        self.0.row(row).map_or(0, |counters| counters.change(one_more))
+    }
+
     /// How many tables are missing on the way to a counter.
     pub(super) fn missing(&mut self, index: u64) -> u8 {
         self.0.missing(index)

@@ -11,34 +11,15 @@
 //! frames (4 KiB), so that a large leaf can be split without counting anew.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size4KiB};
 
 use super::owners::Counter;
-use super::{Memory, Shared};
+use super::{Memory, Owners, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
 use crate::paging::{LeafSize, NoTable, Sparse, Table};
-
-/// Why one owner more is not counted. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Uncounted {
-    /// A table is missing on the way to the counter, and none is at hand.
-    NoTable,
-    /// It cannot be.
-    Refused(ShareError),
-}
-
-impl From<NoTable> for Uncounted {
-    fn from(NoTable: NoTable) -> Self {
-        Self::NoTable
-    }
-}
-
-impl From<OutOfFrames> for Uncounted {
-    fn from(error: OutOfFrames) -> Self {
-        Self::Refused(error.into())
-    }
-}
 
 /// Why memory cannot be shared once more. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,31 +60,15 @@ impl Memory {
         self.lock().owners.tables(see);
     }
 
-    /// Counts one owner more of the memory of a leaf, which is private or shared.
-    pub(crate) fn add_owner(&self, start: PhysAddr, size: LeafSize) -> Result<(), ShareError> {
-        let added = self.with_tables(|shared, spare| {
-            for frame in frames_of(start, size) {
-                match shared.check_owner(frame, spare) {
-                    Ok(()) => {}
-                    Err(Uncounted::NoTable) => return Err(NoTable),
-                    Err(Uncounted::Refused(error)) => return Ok(Err(error)),
-                }
-            }
-            let mut frames = frames_of(start, size);
-            let added = frames.try_for_each(|frame| shared.add_owner(frame, spare));
-            debug_assert!(added.is_ok(), "each was checked");
-            Ok(Ok(()))
-        });
+    /// Counts one owner more of each of these frames (4 KiB), which are private or
+    /// shared, and follow each other.
+    pub(crate) fn add_owners(&self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        let added = self.with_tables(|shared, spare| shared.add_owners(start, frames, spare));
         let added = added.unwrap_or(Err(ShareError::OutOfFrames));
         if added.is_err() {
-            self.trim_counters(start, size);
+            self.lock().trim_counters(start, frames);
         }
         added
-    }
-
-    /// Gives back the tables that were made for counters and are not needed.
-    pub(crate) fn trim_counters(&self, start: PhysAddr, size: LeafSize) {
-        self.lock().trim(start, size);
     }
 
     /// How many tables of counters are missing for the memory of these leaves.
@@ -178,57 +143,36 @@ impl Shared {
         self.owners.counter(index).ok()
     }
 
-    /// The same, once the tables on the way to it are there, with the one at hand.
-    #[inline]
-    pub(super) fn reach_counter(
+    /// Counts one owner more of each of these frames: of all or of none. One that is
+    /// not shared yet has one owner already. Tables that are missing are linked, with
+    /// the one at hand.
+    pub(super) fn add_owners(
         &mut self,
-        frame: PhysAddr,
+        start: PhysAddr,
+        frames: u64,
         spare: &mut Option<Table>,
-    ) -> Result<Counter<'_>, Uncounted> {
-        let refused = Uncounted::Refused(ShareError::TooManyOwners(frame));
-        let index = self.frames.index_of(frame).ok_or(refused)?;
-        if self.owners.counter(index).is_err() {
-            if index >= Sparse::CAPACITY {
-                return Err(refused);
+    ) -> Result<Result<(), ShareError>, NoTable> {
+        let Some(indices) = self.countable(start, frames) else {
+            return Ok(Err(ShareError::TooManyOwners(start)));
+        };
+        for row in Owners::rows(indices.clone()) {
+            self.owners.reach(row.start, spare)?;
+            if let Some(full) = self.owners.first_full(row)? {
+                let frame = self.frames.start_of(full);
+                return Ok(Err(ShareError::TooManyOwners(frame)));
             }
-            self.owners.reach(index, spare)?;
         }
-        Ok(self.owners.counter(index)?)
+        let new = Owners::rows(indices).map(|row| self.owners.add(row)).sum();
+        let (before, after) = (FrameKind::Private, FrameKind::Shared);
+        self.frames.reclassify_mapped(new, before, after);
+        Ok(Ok(()))
     }
 
-    /// Whether a frame can have one owner more, once the tables are there.
-    fn check_owner(
-        &mut self,
-        frame: PhysAddr,
-        spare: &mut Option<Table>,
-    ) -> Result<(), Uncounted> {
-        match self.reach_counter(frame, spare)?.owners() {
-            u32::MAX => Err(Uncounted::Refused(ShareError::TooManyOwners(frame))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Counts one owner more of a frame (4 KiB). One that is not shared yet has one
-    /// owner already.
-    #[inline(always)]
-    pub(crate) fn add_owner(
-        &mut self,
-        frame: PhysAddr,
-        spare: &mut Option<Table>,
-    ) -> Result<(), Uncounted> {
-        let counter = self.reach_counter(frame, spare)?;
-        match counter.owners() {
-            0 => {
-                counter.set(2);
-                let (before, after) = (FrameKind::Private, FrameKind::Shared);
-                self.frames.reclassify_mapped(1, before, after);
-            }
-            u32::MAX => return Err(Uncounted::Refused(ShareError::TooManyOwners(frame))),
-            owners => {
-                counter.set(owners + 1);
-            }
-        }
-        Ok(())
+    /// The indices of frames that follow each other, if there may be counters of
+    /// them. Such frames have indices that do so, too.
+    pub(super) fn countable(&mut self, start: PhysAddr, frames: u64) -> Option<Range<u64>> {
+        let first = self.frames.index_of(start)?;
+        (first + frames <= Sparse::CAPACITY).then_some(first..first + frames)
     }
 
     /// Counts one owner fewer of a frame (4 KiB). One that has none left goes back;
@@ -247,7 +191,7 @@ impl Shared {
             0 => false,
             1 => {
                 if counter.set(0) {
-                    self.trim(frame, LeafSize::Size4KiB);
+                    self.trim_counters(frame, 1);
                 }
                 let frame = PhysFrame::<Size4KiB>::containing_address(frame);
                 // SAFETY: it was the last owner, as the caller vouches.
@@ -271,7 +215,7 @@ impl Shared {
             return false;
         };
         if counter.set(0) {
-            self.trim(frame, LeafSize::Size4KiB);
+            self.trim_counters(frame, 1);
         }
         let (before, after) = (FrameKind::Shared, FrameKind::Private);
         self.frames.reclassify_mapped(1, before, after);
@@ -283,17 +227,15 @@ impl Shared {
         if let Some(counter) = self.counter(frame)
             && counter.set(owners)
         {
-            self.trim(frame, LeafSize::Size4KiB);
+            self.trim_counters(frame, 1);
         }
     }
 
-    /// Gives back the tables that were made for counters and are not needed.
+    /// Gives back the tables for counters of these frames that have none in use.
     #[cold]
-    pub(super) fn trim(&mut self, start: PhysAddr, size: LeafSize) {
-        for frame in frames_of(start, size) {
-            if let Some(index) = self.frames.index_of(frame) {
-                self.owners.trim(index, &mut self.frames);
-            }
+    pub(super) fn trim_counters(&mut self, start: PhysAddr, frames: u64) {
+        for row in self.countable(start, frames).into_iter().flat_map(Owners::rows) {
+            self.owners.trim(row.start, &mut self.frames);
         }
     }
 }

@@ -284,16 +284,6 @@ impl Shared {
         Some(frame)
     }
 
-    /// Keeps a free frame back for a reserved page.
-    pub(crate) fn keep_back_one(&mut self) -> Result<(), OutOfFrames> {
-        self.frames.reserve(1)
-    }
-
-    /// Counts a frame (4 KiB) that a leaf borrows.
-    pub(crate) fn count_borrowed_one(&mut self) {
-        self.borrowed += 1;
-    }
-
     /// # Safety
     ///
     /// The frame was handed out as private, and has no owner any more.

@@ -124,11 +124,11 @@ impl Cursor {
         (self.way[0], self.way[1])
     }
 
-    /// In a leaf table: where the entry with this index is, and the one above.
+    /// In a leaf table: its entries, and the entry above.
     #[inline]
-    pub(super) fn places_of(&self, index: usize) -> (&'static AtomicU64, &'static AtomicU64) {
+    pub(super) fn leaf_table(&self) -> (&'static [AtomicU64; 512], &'static AtomicU64) {
         debug_assert!(self.level == 1, "stood in a leaf table");
-        (&self.here[index % 512], self.way[1])
+        (self.here, self.way[1])
     }
 
     /// Where the entry stood on is.

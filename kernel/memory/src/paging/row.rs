@@ -48,33 +48,36 @@ impl Cursor {
         filled
     }
 
-    /// Puts what `copy` makes of each entry in use, of `count` from the one stood on,
-    /// in the same place behind the entry that `to` stands on, until it fails. Those
-    /// places are unused. An error comes with how many entries are done.
-    #[inline]
-    pub(crate) fn copy_row<E>(
-        &self,
-        to: &mut Self,
-        count: u64,
-        mut copy: impl FnMut(Entry) -> Result<Entry, E>,
-    ) -> Result<(), (u64, E)> {
-        let (mut done, mut copied, mut result) = (0, 0, Ok(()));
-        for (from, to) in self.row(count).iter().zip(to.row(count)) {
-            let entry = Entry::from_bits(from.load(Relaxed));
-            if entry != Entry::UNUSED {
-                match copy(entry) {
-                    Ok(new) => to.store(new.bits(), Relaxed),
-                    Err(error) => {
-                        result = Err((done, error));
-                        break;
-                    }
-                }
-                copied += 1;
-            }
-            done += 1;
+    /// How many entries there are from the one stood on, before the page boundary
+    /// `end`, of which each is by `step` more than the one before: for leaves whose
+    /// frames follow each other that is a page, for entries that are alike 0. Above
+    /// level 1 there is one.
+    pub(crate) fn run_before(&self, end: u64, step: u64) -> u64 {
+        if self.level() > 1 {
+            return 1;
         }
-        to.count_in_use(copied, 0);
-        result
+        let mut next = self.entry().bits();
+        let places = self.row(self.row_before(end)).iter();
+        let run = places.take_while(|place| {
+            let continues = place.load(Relaxed) == next;
+            next += step;
+            continues
+        });
+        run.count() as u64
+    }
+
+    /// Puts `first`, and what is by `step` more than the one before, into `count`
+    /// unused entries from the one stood on.
+    pub(crate) fn fill_run(&mut self, count: u64, first: Entry, step: u64) {
+        if self.level() > 1 {
+            return self.fill(first);
+        }
+        let mut next = first.bits();
+        for place in self.row(count) {
+            place.store(next, Relaxed);
+            next += step;
+        }
+        self.count_in_use(count, 0);
     }
 
     /// Clears `count` entries from the one stood on, and hands each that was in

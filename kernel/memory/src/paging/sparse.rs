@@ -13,6 +13,7 @@
 //! that made it, or that cleared its last word.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -63,14 +64,29 @@ impl Sparse {
     /// means that it is 0.
     #[inline]
     pub(crate) fn word(&mut self, index: u64) -> Result<Word<'_>, NoTable> {
+        let (words, above) = self.table(index)?;
+        let place = &words[index as usize % 512];
+        let bits = place.load(Relaxed);
+        Ok(Word { bits, place, above })
+    }
+
+    /// The words with these indices, which stand in one table.
+    pub(crate) fn row(&mut self, indices: Range<u64>) -> Result<Row<'_>, NoTable> {
+        let (words, above) = self.table(indices.start)?;
+        let first = indices.start as usize % 512;
+        let words = &words[first..][..(indices.end - indices.start) as usize];
+        Ok(Row { words, above })
+    }
+
+    /// The table that holds a word, and the entry above.
+    #[inline]
+    fn table(&mut self, index: u64) -> Result<(&[AtomicU64; 512], &AtomicU64), NoTable> {
         let cursor = self.cursor.as_mut().ok_or(NoTable)?;
         let is_near = cursor.level() == 1 && cursor.address() / place(512) == index / 512;
         if !is_near {
             walk_to_leaf_table(cursor, index)?;
         }
-        let (place, above) = cursor.places_of(index as usize);
-        let bits = place.load(Relaxed);
-        Ok(Word { bits, place, above })
+        Ok(cursor.leaf_table())
     }
 
     /// The word with this index.
@@ -180,6 +196,34 @@ impl Word<'_> {
         };
         self.above.store(counted.bits(), Relaxed);
         counted.in_use() == 0
+    }
+}
+
+/// Words in a row, whose table is there.
+pub(crate) struct Row<'a> {
+    words: &'a [AtomicU64],
+    above: &'a AtomicU64,
+}
+
+impl Row<'_> {
+    /// What they are.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().map(|word| word.load(Relaxed))
+    }
+
+    /// Makes of each what `change` does, which is not 0. Returns how many were 0.
+    #[inline]
+    pub(crate) fn change(self, change: impl Fn(u64) -> u64) -> u64 {
+        let mut new = 0;
+        for word in self.words {
+            let before = word.load(Relaxed);
+            word.store(change(before), Relaxed);
+            new += u64::from(before == 0);
+        }
+        let above = Entry::from_bits(self.above.load(Relaxed));
+        let counted = above.with_in_use(above.in_use() + new);
+        self.above.store(counted.bits(), Relaxed);
+        new
     }
 }
 

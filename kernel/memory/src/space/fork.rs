@@ -19,7 +19,6 @@ use core::error::Error;
 use core::fmt;
 
 use x86_64::PhysAddr;
-use x86_64::structures::paging::PhysFrame;
 
 use super::halves::{HALF, LOWEST};
 use super::map::make_tables;
@@ -28,8 +27,8 @@ use super::regions::{Record, Regions};
 use super::{Content, Half};
 use crate::flush::FlushBatch;
 use crate::frames::{OutOfFrames, Shortage};
-use crate::memory::{Memory, ShareError, Uncounted};
-use crate::paging::{Cursor, Entry, EntryKind, LeafSize, NoTable};
+use crate::memory::{Memory, ShareError};
+use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 
 /// Why [`Space::fork`](super::Space::fork) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,99 +103,53 @@ impl Half {
         Ok(())
     }
 
-    /// Copies the leaves and reservations of a region.
+    /// Copies the leaves and reservations of a region, run by run.
     fn copy_leaves(
         &mut self,
         record: &Record,
         child: &mut Self,
         memory: &Memory,
     ) -> Result<(), ShareError> {
-        let mut address = record.base();
-        while address < record.region.end() {
+        let page = LeafSize::Size4KiB.bytes();
+        let (mut address, end) = (record.base(), record.region.end());
+        while address < end {
             self.cursor.seek(address);
             child.cursor.seek(address);
-            address = if self.cursor.level() == LeafSize::Size4KiB.level() {
-                make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
-                self.copy_row(record, child, memory)?
-            } else {
-                if let Some(size) = self.cursor.leaf() {
+            let entry = self.cursor.entry();
+            let mut count = 1;
+            match entry.kind(self.cursor.level()) {
+                EntryKind::Leaf(_, size) => {
                     make_tables(&mut child.cursor, size, memory)?;
-                    self.copy_large(size, record, child, memory)?;
+                    let content = match Content::of(entry, size, self.zero) {
+                        Content::Private(start) => Content::Shared(start),
+                        content => content,
+                    };
+                    let is_zero = matches!(content, Content::Zero(_));
+                    let step = if is_zero { 0 } else { page };
+                    count = self.cursor.run_before(end, step);
+                    let frames = count * size.frames();
+                    match content {
+                        Content::Private(start)
+                        | Content::Shared(start)
+                        | Content::Object(start) => memory.add_owners(start, frames)?,
+                        Content::Borrowed(_) => memory.count_borrowed(frames),
+                        Content::Zero(_) | Content::Fixed(_) => {}
+                    }
+                    let is_dirty = entry.flags().contains(Entry::DIRTY);
+                    let leaf = content.leaf(size, record.rights, is_dirty);
+                    child.cursor.fill_run(count, leaf, step);
                 }
-                self.cursor.next_start()
-            };
+                EntryKind::Reserved => {
+                    make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
+                    count = self.cursor.run_before(end, 0);
+                    memory.keep_back(count)?;
+                    child.cursor.fill_run(count, entry, 0);
+                }
+                EntryKind::Unused => count = self.cursor.run_before(end, 0),
+                EntryKind::Table(_) | EntryKind::Unknown(_) => {}
+            }
+            address = self.cursor.next_start() + (count - 1) * page;
         }
-        Ok(())
-    }
-
-    /// Copies the entries of the region from the one stood on to the end of the
-    /// leaf table, under the lock but for making tables. Returns the address
-    /// behind them.
-    fn copy_row(
-        &mut self,
-        record: &Record,
-        child: &mut Self,
-        memory: &Memory,
-    ) -> Result<u64, ShareError> {
-        let (size, zero, end) = (LeafSize::Size4KiB, self.zero, record.region.end());
-        let copied = memory.with_tables(|shared, spare| {
-            let count = self.cursor.row_before(end);
-            let copy = |old: Entry| {
-                if old == Entry::RESERVED {
-                    shared.keep_back_one()?;
-                    return Ok(old);
-                }
-                copy_of(old, size, zero, record, |content| match content {
-                    Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
-                        shared.add_owner(start, spare)
-                    }
-                    Content::Borrowed(_) => {
-                        shared.count_borrowed_one();
-                        Ok(())
-                    }
-                    Content::Zero(_) | Content::Fixed(_) => Ok(()),
-                })
-            };
-            let here = self.cursor.address();
-            match self.cursor.copy_row(&mut child.cursor, count, copy) {
-                Ok(()) => Ok(Ok(here + count * size.bytes())),
-                Err((done, error)) => {
-                    self.cursor.seek(here + done * size.bytes());
-                    child.cursor.seek(here + done * size.bytes());
-                    match error {
-                        Uncounted::NoTable => Err(NoTable),
-                        Uncounted::Refused(error) => Ok(Err(error)),
-                    }
-                }
-            }
-        });
-        let copied = copied.unwrap_or(Err(ShareError::OutOfFrames));
-        if copied.is_err() {
-            memory.trim_counters(self.cursor.entry().leaf_address(size), size);
-        }
-        copied
-    }
-
-    /// Copies the large leaf stood on.
-    fn copy_large(
-        &mut self,
-        size: LeafSize,
-        record: &Record,
-        child: &mut Self,
-        memory: &Memory,
-    ) -> Result<(), ShareError> {
-        let old = self.cursor.entry();
-        let leaf = copy_of(old, size, self.zero, record, |content| match content {
-            Content::Private(start) | Content::Shared(start) | Content::Object(start) => {
-                memory.add_owner(start, size)
-            }
-            Content::Borrowed(_) => {
-                memory.count_borrowed(size.frames());
-                Ok(())
-            }
-            Content::Zero(_) | Content::Fixed(_) => Ok(()),
-        })?;
-        child.cursor.fill(leaf);
         Ok(())
     }
 
@@ -277,26 +230,4 @@ impl Half {
                 Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
             })
     }
-}
-
-/// The child's leaf beside one of the parent, once `count` has counted what it maps.
-#[inline(always)]
-fn copy_of<E>(
-    old: Entry,
-    size: LeafSize,
-    zero: PhysFrame,
-    record: &Record,
-    count: impl FnOnce(Content) -> Result<(), E>,
-) -> Result<Entry, E> {
-    let copy = match Content::of(old, size, zero) {
-        Content::Private(start) => Content::Shared(start),
-        other @ (Content::Shared(_)
-        | Content::Object(_)
-        | Content::Zero(_)
-        | Content::Borrowed(_)
-        | Content::Fixed(_)) => other,
-    };
-    count(copy)?;
-    let is_dirty = old.flags().contains(Entry::DIRTY);
-    Ok(copy.leaf(size, record.rights, is_dirty))
 }

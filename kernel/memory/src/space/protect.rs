@@ -301,7 +301,6 @@ impl Half {
 /// spurious fault at most.
 #[inline]
 pub(super) fn is_narrower(new: Entry, old: Entry) -> bool {
-    let lost = old.flags() - new.flags();
-    let gained = new.flags() - old.flags();
-    lost.contains(Entry::WRITABLE) || gained.contains(Entry::NO_EXECUTE)
+    let executes = |entry: Entry| !entry.flags().contains(Entry::NO_EXECUTE);
+    (old.is_writable() && !new.is_writable()) || (executes(old) && !executes(new))
 }
