@@ -296,10 +296,9 @@ impl Shared {
     /// Counts an owner more of a page that is there.
     fn hold_page(&mut self, object: ObjectId, page: u64) -> Result<PhysAddr, PageRefusal> {
         let frame = self.page_of(object, page)?;
-        match self.add_owners(frame, 1, &mut None) {
-            Ok(Ok(())) => Ok(frame),
-            Ok(Err(_)) | Err(NoTable) => Err(PageRefusal::TooManyOwners),
-        }
+        let counted = self.add_owners(frame, 1);
+        counted.map_err(|_| PageRefusal::TooManyOwners)?;
+        Ok(frame)
     }
 
     /// Sees to it that the tables for a new page and its frame's counter are there.

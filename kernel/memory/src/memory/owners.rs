@@ -21,7 +21,7 @@ use x86_64::structures::paging::PhysFrame;
 
 use crate::direct_map::DirectMap;
 use crate::frames::Frames;
-use crate::paging::{NoTable, Sparse, Table, Word};
+use crate::paging::{NoTable, Row, Sparse, Table, Word};
 
 /// The counters of all shared frames.
 pub(crate) struct Owners(Sparse);
@@ -69,15 +69,22 @@ impl Owners {
     /// The first frame of a row that has as many owners as can be counted.
     pub(super) fn first_full(&mut self, row: Range<u64>) -> Result<Option<u64>, NoTable> {
         let first = row.start;
-        let full = self.0.row(row)?.iter().position(|word| word as u32 == u32::MAX);
+        let full = self
+            .0
+            .row(row)?
+            .iter()
+            .position(|word| word as u32 == u32::MAX);
         Ok(full.map(|position| first + position as u64))
     }
 
-    /// Counts one owner more of each frame of a row, of which none is full. Returns
-    /// how many were not shared until now: they have one owner already.
-    pub(super) fn add(&mut self, row: Range<u64>) -> u64 {
-        let one_more = |word: u64| u64::from((word as u32).max(1) + 1);
-        self.0.row(row).map_or(0, |counters| counters.change(one_more))
+    /// Counts two owners of each frame of a row, which is not shared yet.
+    pub(super) fn share(&mut self, row: Range<u64>) -> Result<(), NoTable> {
+        self.0.row(row).map(|counters| counters.fill(2))
+    }
+
+    /// Counts one owner more of each frame of a row, which is shared, and not full.
+    pub(super) fn add(&mut self, row: Range<u64>) -> Result<(), NoTable> {
+        self.0.row(row).map(Row::increment)
     }
 
     /// How many tables are missing on the way to a counter.

@@ -60,15 +60,20 @@ impl Memory {
         self.lock().owners.tables(see);
     }
 
-    /// Counts one owner more of each of these frames (4 KiB), which are private or
-    /// shared, and follow each other.
-    pub(crate) fn add_owners(&self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
-        let added = self.with_tables(|shared, spare| shared.add_owners(start, frames, spare));
-        let added = added.unwrap_or(Err(ShareError::OutOfFrames));
-        if added.is_err() {
+    /// Shares private frames (4 KiB), which follow each other: counts two owners of
+    /// each. Tables that are missing for that are made without the lock.
+    pub(crate) fn share(&self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        let shared = self.with_tables(|shared, spare| shared.share(start, frames, spare));
+        shared.unwrap_or_else(|OutOfFrames| {
             self.lock().trim_counters(start, frames);
-        }
-        added
+            Err(ShareError::OutOfFrames)
+        })
+    }
+
+    /// Counts one owner more of each of these shared frames (4 KiB), which follow
+    /// each other.
+    pub(crate) fn add_owners(&self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        self.lock().add_owners(start, frames)
     }
 
     /// How many tables of counters are missing for the memory of these leaves.
@@ -143,10 +148,9 @@ impl Shared {
         self.owners.counter(index).ok()
     }
 
-    /// Counts one owner more of each of these frames: of all or of none. One that is
-    /// not shared yet has one owner already. Tables that are missing are linked, with
-    /// the one at hand.
-    pub(super) fn add_owners(
+    /// Counts two owners of each of these private frames: of all or of none. Tables
+    /// that are missing are linked, with the one at hand.
+    fn share(
         &mut self,
         start: PhysAddr,
         frames: u64,
@@ -155,17 +159,25 @@ impl Shared {
         let Some(indices) = self.countable(start, frames) else {
             return Ok(Err(ShareError::TooManyOwners(start)));
         };
+        let mut rows = Owners::rows(indices.clone());
+        rows.try_for_each(|row| self.owners.reach(row.start, spare))?;
+        Owners::rows(indices).try_for_each(|row| self.owners.share(row))?;
+        let (before, after) = (FrameKind::Private, FrameKind::Shared);
+        self.frames.reclassify_mapped(frames, before, after);
+        Ok(Ok(()))
+    }
+
+    /// Counts one owner more of each of these shared frames: of all or of none.
+    pub(super) fn add_owners(&mut self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        let refused = ShareError::TooManyOwners;
+        let indices = self.countable(start, frames).ok_or(refused(start))?;
         for row in Owners::rows(indices.clone()) {
-            self.owners.reach(row.start, spare)?;
-            if let Some(full) = self.owners.first_full(row)? {
-                let frame = self.frames.start_of(full);
-                return Ok(Err(ShareError::TooManyOwners(frame)));
+            if let Ok(Some(full)) = self.owners.first_full(row) {
+                return Err(refused(self.frames.start_of(full)));
             }
         }
-        let new = Owners::rows(indices).map(|row| self.owners.add(row)).sum();
-        let (before, after) = (FrameKind::Private, FrameKind::Shared);
-        self.frames.reclassify_mapped(new, before, after);
-        Ok(Ok(()))
+        let added = Owners::rows(indices).try_for_each(|row| self.owners.add(row));
+        added.map_err(|NoTable| refused(start))
     }
 
     /// The indices of frames that follow each other, if there may be counters of
@@ -234,7 +246,11 @@ impl Shared {
     /// Gives back the tables for counters of these frames that have none in use.
     #[cold]
     pub(super) fn trim_counters(&mut self, start: PhysAddr, frames: u64) {
-        for row in self.countable(start, frames).into_iter().flat_map(Owners::rows) {
+        for row in self
+            .countable(start, frames)
+            .into_iter()
+            .flat_map(Owners::rows)
+        {
             self.owners.trim(row.start, &mut self.frames);
         }
     }

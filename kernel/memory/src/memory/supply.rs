@@ -268,12 +268,7 @@ impl Shared {
     /// A private frame for the page of a fault, which is logged with it, if one is
     /// at hand.
     #[inline(always)]
-    fn take_at_hand(
-        &mut self,
-        fault: &Fault,
-        outcome: Outcome,
-        region: VirtAddr,
-    ) -> Option<Frame> {
+    fn take_at_hand(&mut self, fault: &Fault, outcome: Outcome, region: VirtAddr) -> Option<Frame> {
         let frame = self.frames.take_at_hand(FrameKind::Private)?;
         let resolved = Resolved {
             outcome,

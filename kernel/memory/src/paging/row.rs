@@ -122,9 +122,10 @@ impl Cursor {
         }
     }
 
-    /// Replaces the present leaves in `count` entries from the one stood on by the
-    /// leaves in the same places behind the entry that `from` stands on, where these
-    /// differ. DIRTY stays. Tells what each was and is, and where.
+    /// Replaces the leaves in `count` entries from the one stood on by those in the
+    /// same places behind the entry that `from` stands on, where these differ: leaves
+    /// of the same memory, or copies of what is absent. DIRTY stays. Tells what each
+    /// was and is, and where.
     #[inline]
     pub(crate) fn follow_row(
         &mut self,
@@ -136,7 +137,8 @@ impl Cursor {
         for (place, from) in self.row(count).iter().zip(from.row(count)) {
             let old = Entry::from_bits(place.load(Relaxed));
             let new = Entry::from_bits(from.load(Relaxed));
-            if old.is_present() && old != new {
+            if old != new {
+                debug_assert!(old.is_present() && new.is_present());
                 let old = exchange(place, old, |old| new.with_dirty_of(old));
                 changed(old, new, address);
             }

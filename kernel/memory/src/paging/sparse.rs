@@ -211,19 +211,23 @@ impl Row<'_> {
         self.words.iter().map(|word| word.load(Relaxed))
     }
 
-    /// Makes of each what `change` does, which is not 0. Returns how many were 0.
-    #[inline]
-    pub(crate) fn change(self, change: impl Fn(u64) -> u64) -> u64 {
-        let mut new = 0;
+    /// Writes `bits`, which is not 0, to all of them. They are 0.
+    pub(crate) fn fill(self, bits: u64) {
+        debug_assert!(bits != 0 && self.iter().all(|before| before == 0));
         for word in self.words {
-            let before = word.load(Relaxed);
-            word.store(change(before), Relaxed);
-            new += u64::from(before == 0);
+            word.store(bits, Relaxed);
         }
         let above = Entry::from_bits(self.above.load(Relaxed));
-        let counted = above.with_in_use(above.in_use() + new);
+        let counted = above.with_in_use(above.in_use() + self.words.len() as u64);
         self.above.store(counted.bits(), Relaxed);
-        new
+    }
+
+    /// Makes each of them more by 1. None is 0.
+    pub(crate) fn increment(self) {
+        debug_assert!(self.iter().all(|before| before != 0));
+        for word in self.words {
+            word.store(word.load(Relaxed) + 1, Relaxed);
+        }
     }
 }
 

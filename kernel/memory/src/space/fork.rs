@@ -120,23 +120,21 @@ impl Half {
             match entry.kind(self.cursor.level()) {
                 EntryKind::Leaf(_, size) => {
                     make_tables(&mut child.cursor, size, memory)?;
-                    let content = match Content::of(entry, size, self.zero) {
-                        Content::Private(start) => Content::Shared(start),
-                        content => content,
-                    };
+                    let content = Content::of(entry, size, self.zero);
                     let is_zero = matches!(content, Content::Zero(_));
                     let step = if is_zero { 0 } else { page };
                     count = self.cursor.run_before(end, step);
                     let frames = count * size.frames();
                     match content {
-                        Content::Private(start)
-                        | Content::Shared(start)
-                        | Content::Object(start) => memory.add_owners(start, frames)?,
+                        Content::Private(start) => memory.share(start, frames)?,
+                        Content::Shared(start) | Content::Object(start) => {
+                            memory.add_owners(start, frames)?;
+                        }
                         Content::Borrowed(_) => memory.count_borrowed(frames),
                         Content::Zero(_) | Content::Fixed(_) => {}
                     }
                     let is_dirty = entry.flags().contains(Entry::DIRTY);
-                    let leaf = content.leaf(size, record.rights, is_dirty);
+                    let leaf = shared(content).leaf(size, record.rights, is_dirty);
                     child.cursor.fill_run(count, leaf, step);
                 }
                 EntryKind::Reserved => {
@@ -229,5 +227,17 @@ impl Half {
                 }
                 Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
             })
+    }
+}
+
+/// What a leaf maps once another leaf maps the same.
+fn shared(content: Content) -> Content {
+    match content {
+        Content::Private(start) => Content::Shared(start),
+        other @ (Content::Shared(_)
+        | Content::Object(_)
+        | Content::Zero(_)
+        | Content::Borrowed(_)
+        | Content::Fixed(_)) => other,
     }
 }

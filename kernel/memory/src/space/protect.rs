@@ -229,12 +229,7 @@ impl Half {
 
     /// Gives the leaf at `address`, or what is left of its leaf table, what its
     /// region gives now. Returns the first address behind that.
-    fn change_leaves(
-        &mut self,
-        address: u64,
-        record: &Record,
-        batch: &mut FlushBatch<'_>,
-    ) -> u64 {
+    fn change_leaves(&mut self, address: u64, record: &Record, batch: &mut FlushBatch<'_>) -> u64 {
         let zero = self.zero;
         let changed = |old: Entry, size: LeafSize| {
             let is_dirty = old.flags().contains(Entry::DIRTY);
