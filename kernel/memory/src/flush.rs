@@ -70,10 +70,9 @@ impl<'a> FlushBatch<'a> {
     /// The leaf owned it, or that share of it, and was taken out of the tables,
     /// and [`Self::page`] was called for it.
     pub(crate) unsafe fn remove(&mut self, removed: Removed) {
-        if let Removed::Borrowed(more) = removed
-            && let Some(Removed::Borrowed(frames)) = self.removed.last_mut()
+        if let Some(before) = self.removed.last_mut()
+            && before.extend(removed)
         {
-            *frames += more;
             return;
         }
         if self.removed.is_full() {

@@ -121,8 +121,8 @@ impl Memory {
     /// one. Returns false if it is not.
     pub(crate) fn take_over(&self, start: PhysAddr, size: LeafSize) -> bool {
         let mut shared = self.lock();
-        let is_last = frames_of(start, size).all(|frame| shared.owners_of(frame) == 1);
-        is_last && frames_of(start, size).all(|frame| shared.take_over(frame))
+        let is_last = frames_from(start, size.frames()).all(|frame| shared.owners_of(frame) == 1);
+        is_last && frames_from(start, size.frames()).all(|frame| shared.take_over(frame))
     }
 }
 
@@ -256,9 +256,9 @@ impl Shared {
     }
 }
 
-/// The frames (4 KiB) of a leaf.
+/// So many frames (4 KiB) from here on.
 #[inline]
-pub(super) fn frames_of(start: PhysAddr, size: LeafSize) -> impl Iterator<Item = PhysAddr> {
+pub(super) fn frames_from(start: PhysAddr, frames: u64) -> impl Iterator<Item = PhysAddr> {
     let page = LeafSize::Size4KiB.bytes();
-    (0..size.frames()).map(move |number| start + number * page)
+    (0..frames).map(move |number| start + number * page)
 }

@@ -5,10 +5,10 @@
 //! waited for, while the lock is held.
 #![allow(unsafe_code)]
 
-use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::sharing::frames_of;
+use super::sharing::frames_from;
 use super::{Memory, PageRefusal, Shared};
 use crate::fault::{Fault, Outcome};
 use crate::fault_log::Resolved;
@@ -120,8 +120,13 @@ impl Memory {
 
     /// Gives a private frame back that no leaf took over.
     pub(crate) fn free_private(&self, private: Private, size: LeafSize) {
+        let mut shared = self.lock();
         // SAFETY: the value was the one owner.
-        unsafe { self.lock().free_private(private.0, size) };
+        unsafe {
+            shared
+                .frames
+                .free_mapped(private.0, size.frames(), FrameKind::Private);
+        }
     }
 
     /// An empty table.
@@ -201,13 +206,13 @@ impl Memory {
         let mut private = 0;
         for removed in removed {
             match removed {
-                Removed::Private(start, size) => {
+                Removed::Private(start, frames) => {
                     // SAFETY: as the caller vouches.
-                    unsafe { shared.free_private(start, size) };
-                    private += size.frames();
+                    unsafe { shared.frames.free_mapped(start, frames, FrameKind::Private) };
+                    private += frames;
                 }
-                Removed::Shared(start, size) => {
-                    for frame in frames_of(start, size) {
+                Removed::Shared(start, frames) => {
+                    for frame in frames_from(start, frames) {
                         // SAFETY: as the caller vouches.
                         private += u64::from(unsafe { shared.drop_owner(frame) });
                     }
@@ -252,16 +257,36 @@ impl Private {
 /// Something that goes back after the flush.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Removed {
-    /// The memory of a private leaf.
-    Private(PhysAddr, LeafSize),
-    /// A share in the memory of a leaf.
-    Shared(PhysAddr, LeafSize),
+    /// So many private frames (4 KiB) from here on.
+    Private(PhysAddr, u64),
+    /// A share in each of so many frames (4 KiB) from here on.
+    Shared(PhysAddr, u64),
     /// So many frames (4 KiB) that belong to somebody else.
     Borrowed(u64),
     /// A table with no entry in use.
     Table(Table),
     /// A region of an object.
     Mapping(Mapping),
+}
+
+impl Removed {
+    /// Takes in what goes back as well, if that continues it. Returns false if it
+    /// does not.
+    #[inline]
+    pub(crate) fn extend(&mut self, next: Self) -> bool {
+        let (frames, more) = match (self, next) {
+            (Self::Private(start, frames), Self::Private(next, more))
+            | (Self::Shared(start, frames), Self::Shared(next, more))
+                if next.as_u64() == start.as_u64() + *frames * Size4KiB::SIZE =>
+            {
+                (frames, more)
+            }
+            (Self::Borrowed(frames), Self::Borrowed(more)) => (frames, more),
+            _ => return false,
+        };
+        *frames += more;
+        true
+    }
 }
 
 impl Shared {
@@ -277,26 +302,5 @@ impl Shared {
         };
         self.log.record(fault, resolved);
         Some(frame)
-    }
-
-    /// # Safety
-    ///
-    /// The frame was handed out as private, and has no owner any more.
-    unsafe fn free_private(&mut self, start: PhysAddr, size: LeafSize) {
-        /// # Safety
-        ///
-        /// As for `free_private`.
-        unsafe fn frame<S: PageSize>(start: PhysAddr) -> Frame<S> {
-            // SAFETY: as the caller vouches.
-            unsafe { Frame::from_entry(PhysFrame::containing_address(start), FrameKind::Private) }
-        }
-        // SAFETY: as the caller vouches.
-        unsafe {
-            match size {
-                LeafSize::Size4KiB => self.frames.free(frame::<Size4KiB>(start)),
-                LeafSize::Size2MiB => self.frames.free(frame::<Size2MiB>(start)),
-                LeafSize::Size1GiB => self.frames.free(frame::<Size1GiB>(start)),
-            }
-        }
     }
 }

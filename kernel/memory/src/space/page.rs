@@ -162,7 +162,7 @@ impl Half {
         memory.flush_page(*scope, fault.address);
         if outcome == Outcome::SharedCopy {
             // SAFETY: the leaf that shared it was replaced, and its page flushed.
-            unsafe { memory.give_back([Removed::Shared(from, SMALL)].into_iter()) };
+            unsafe { memory.give_back([Removed::Shared(from, 1)].into_iter()) };
         }
         outcome
     }
