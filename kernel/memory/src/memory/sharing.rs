@@ -194,7 +194,7 @@ impl Shared {
     ///
     /// A leaf that shared it was taken out of the tables, and the processor has
     /// forgotten it.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn drop_owner(&mut self, frame: PhysAddr) -> bool {
         let Some(counter) = self.counter(frame) else {
             return false;

@@ -17,6 +17,7 @@ use super::regions::Record;
 use super::{Content, Half};
 use crate::fault::{Fault, Outcome, Refusal};
 use crate::fault_log::Resolved;
+use crate::flush::finish_one;
 use crate::frames::OutOfFrames;
 use crate::memory::{Fill, Memory, Removed};
 use crate::paging::{Cursor, LeafSize};
@@ -159,10 +160,11 @@ impl Half {
         let content = Content::Private(private.into_leaf());
         cursor.overwrite_small(content.leaf(SMALL, record.rights, true));
         record.region.faults += 1;
-        memory.flush_page(*scope, fault.address);
         if outcome == Outcome::SharedCopy {
-            // SAFETY: the leaf that shared it was replaced, and its page flushed.
-            unsafe { memory.give_back([Removed::Shared(from, 1)].into_iter()) };
+            // SAFETY: the leaf that shared it was replaced.
+            unsafe { finish_one(*scope, fault.address, Removed::Shared(from, 1), memory) };
+        } else {
+            memory.flush_page(*scope, fault.address);
         }
         outcome
     }

@@ -51,7 +51,8 @@ impl World {
         let leaf = self.plain(half).leaf_at(address);
         leaf.is_some_and(|(base, leaf)| {
             let page = (address - base) & !(PAGE - 1);
-            owners.get(&(leaf.physical + page)) == Some(&1)
+            let physical = leaf.physical.checked_add(page);
+            physical.is_some_and(|physical| owners.get(&physical) == Some(&1))
         })
     }
 
