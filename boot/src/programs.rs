@@ -78,7 +78,9 @@ impl ProgramSymbols {
     pub fn at(&mut self, name: &str, address: u64) -> Vec<String> {
         let files = &self.files;
         let symbols = self.known.entry(name.to_owned()).or_insert_with(|| {
-            let own = name.strip_prefix(ARCHIVE_FOLDER).and_then(|name| name.strip_prefix('/'));
+            let own = name
+                .strip_prefix(ARCHIVE_FOLDER)
+                .and_then(|name| name.strip_prefix('/'));
             let own = own.map(|name| Path::new(FOLDER).join(name));
             let other = files.as_ref().map(|folder| folder.join(name));
             let file = own.filter(|path| path.is_file()).or(other);

@@ -1,7 +1,7 @@
 //! Programs of a few instructions, and processes that run them.
 
 use kernel::cpu::ring3::Context;
-use kernel::process::{Id, KERNEL, Processes};
+use kernel::process::{Heap, Id, KERNEL, Processes};
 use kernel::{interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
@@ -70,8 +70,9 @@ fn space_of(code: &[u8], start: u64) -> Space {
 /// A process with a program that starts at `start`.
 pub fn spawn_at(processes: &mut Processes, code: &[u8], start: u64) -> Id {
     let context = Context::new(VirtAddr::new(start), VirtAddr::new(STACK + PAGES * PAGE));
+    let heap = Heap::behind(VirtAddr::new(STACK + PAGES * PAGE));
     processes
-        .spawn(KERNEL, space_of(code, start), context)
+        .spawn(KERNEL, space_of(code, start), context, heap)
         .expect("room for a process")
 }
 

@@ -18,8 +18,9 @@ use core::fmt;
 use memory::Space;
 use memory::space::ForkError;
 
+use super::descriptors::Descriptors;
 use super::table::Room;
-use super::{Ending, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
+use super::{Ending, Heap, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
 use crate::spaces;
@@ -56,27 +57,42 @@ impl From<ForkError> for ForkRefusal {
     }
 }
 
-/// Where a process comes from.
+/// Where a process comes from, and what it has from there.
 struct Origin {
     parent: Id,
     leader: Id,
     program: &'static str,
+    descriptors: Descriptors,
+    heap: Heap,
 }
 
 impl Processes {
-    /// Adds a process that is ready to run in `space` from `context` on.
+    /// Adds a process that is ready to run in `space` from `context` on, with this
+    /// heap there.
     ///
     /// # Errors
     ///
     /// See [`SpawnError`]; the space is destroyed then.
-    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
-        match self.prepare() {
-            Ok((room, extended)) => {
+    pub fn spawn(
+        &mut self,
+        parent: Id,
+        space: Space,
+        context: Context,
+        heap: Heap,
+    ) -> Result<Id, SpawnError> {
+        let prepared = self.prepare().and_then(|(room, extended)| {
+            let descriptors = Descriptors::standard()?;
+            Ok((room, extended, descriptors))
+        });
+        match prepared {
+            Ok((room, extended, descriptors)) => {
                 let leader = self.get(parent).map_or(room.id, |parent| parent.leader);
                 let origin = Origin {
                     parent,
                     leader,
                     program: "",
+                    descriptors,
+                    heap,
                 };
                 Ok(self.add(room, origin, (context, extended, space)))
             }
@@ -95,6 +111,7 @@ impl Processes {
         set_up: impl FnOnce(Id, &mut Context, &mut Space),
     ) -> Result<Id, ForkRefusal> {
         let (room, mut extended) = self.prepare()?;
+        let descriptors = process.descriptors.fork().map_err(SpawnError::from)?;
         let mut space = spaces::current(Space::fork)?;
         // The processor has them.
         extended.save();
@@ -105,6 +122,8 @@ impl Processes {
             parent: process.id,
             leader: process.leader,
             program: process.program,
+            descriptors,
+            heap: process.heap,
         };
         Ok(self.add(room, origin, (context, extended, space)))
     }
@@ -125,6 +144,8 @@ impl Processes {
             parent,
             leader,
             program,
+            descriptors,
+            heap,
         }: Origin,
         (context, extended, space): (Context, extended::State, Space),
     ) -> Id {
@@ -142,6 +163,8 @@ impl Processes {
             context,
             extended,
             space: Some(space),
+            descriptors,
+            heap,
         };
         self.table.add(room, process);
         id
@@ -181,10 +204,11 @@ impl Processes {
     }
 
     /// Gives the memory of a process back that has ended, and that is not in its
-    /// place, gives its children to the kernel, and tells its parent.
+    /// place, closes its files, gives its children to the kernel, and tells its parent.
     pub(super) fn bury(&mut self, mut process: Box<Process>) {
         self.load_home_for(&mut process);
         process.note_frames();
+        process.descriptors = Descriptors::none();
         if let Some(space) = process.space.take() {
             spaces::destroy(space);
         }

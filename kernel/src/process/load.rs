@@ -24,7 +24,7 @@ use memory::space::{AllocateError, Backing, BytesError, Placement, Request, Righ
 use x86_64::VirtAddr;
 
 use super::calls::random;
-use super::{Id, KERNEL, Processes, SpawnError};
+use super::{Heap, Id, KERNEL, Processes, SpawnError};
 use crate::cpu::ring3::{Context, END};
 use crate::files::cache::{self, CacheError};
 use crate::spaces;
@@ -94,8 +94,12 @@ impl Processes {
         environment: &[&[u8]],
     ) -> Result<Id, StartError> {
         let loaded = load(contents, name.as_bytes(), arguments, environment);
-        let Loaded { space, context, .. } = loaded.map_err(StartError::Load)?;
-        let id = self.spawn(KERNEL, space, context);
+        let Loaded {
+            space,
+            context,
+            heap,
+        } = loaded.map_err(StartError::Load)?;
+        let id = self.spawn(KERNEL, space, context, Heap::behind(heap));
         let id = id.map_err(StartError::Spawn)?;
         if let Some(process) = self.table.get_mut(id) {
             process.program = name;

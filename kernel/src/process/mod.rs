@@ -4,6 +4,11 @@
 //! |---|---|
 //! | `table` | the processes by number, and how many there may be |
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
+//! | `descriptors` | the open files of a process, by number |
+//! | `open_file` | an open file: what it is, and where it is read next |
+//! | `shared_memory` | an object that is open, with a size in bytes |
+//! | `terminal` | the console as a terminal: its modes, and what was typed |
+//! | `truncate` | shared memory that becomes shorter |
 //! | `load` | from a file to a space that its program can run in |
 //! | `family` | a process becomes two, or ends; who is told |
 //! | `signal` | how a process ends, and what Linux calls that |
@@ -17,17 +22,23 @@
 //! ended holds no memory but its entry.
 
 pub mod calls;
+pub mod descriptors;
 mod family;
 pub mod load;
+pub mod open_file;
 pub mod schedule;
+pub mod shared_memory;
 mod signal;
 mod table;
+mod terminal;
+mod truncate;
 mod usage;
 pub mod user;
 
 use alloc::collections::VecDeque;
 use memory::Space;
 
+pub use calls::Heap;
 pub use family::ForkRefusal;
 pub use signal::{Ending, Signal};
 pub use table::{MOST_PROCESSES, SpawnError};
@@ -36,7 +47,9 @@ pub use usage::Usage;
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
 use crate::spaces;
+use descriptors::Descriptors;
 use table::Table;
+use terminal::Terminal;
 
 /// The number of a process: 1 and up.
 pub type Id = u32;
@@ -71,6 +84,10 @@ pub struct Process {
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+    /// Where its heap lies in that.
+    heap: Heap,
+    /// Its open files.
+    pub descriptors: Descriptors,
 }
 
 impl Process {
@@ -149,6 +166,8 @@ pub struct Processes {
     pub is_traced: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
+    /// What was typed for them, and how they want it.
+    terminal: Terminal,
 }
 
 impl Default for Processes {
@@ -169,6 +188,7 @@ impl Processes {
             faults: usage::Reading::NONE,
             is_traced: false,
             unknown: calls::Unknown::new(),
+            terminal: Terminal::new(),
         }
     }
 

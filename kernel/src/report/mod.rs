@@ -104,7 +104,7 @@ pub(crate) fn exception(context: &mut ExceptionContext) {
             println!();
             print(&report);
             println!("  backtrace:");
-            backtrace::print(context.into());
+            backtrace::print(report.context.into());
             let ending = ENDING
                 .get()
                 .copied()
