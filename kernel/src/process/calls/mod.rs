@@ -13,6 +13,7 @@
 //! | `limits` | how much a process may use |
 //! | `memory` | mappings: made, ended, and given other rights |
 //! | `poll` | which of several open files can be read or written |
+//! | `populate` | pages that are there before they are touched |
 //! | `process` | the turn of a process, and its segments |
 //! | `range` | what all calls about memory need |
 //! | `remap` | mappings: made larger or smaller, and moved |
@@ -40,6 +41,7 @@ mod life;
 mod limits;
 mod memory;
 mod poll;
+mod populate;
 mod process;
 mod range;
 mod remap;
