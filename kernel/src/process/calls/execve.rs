@@ -11,7 +11,7 @@ use executable::stack::StackError;
 use super::super::load::{LoadError, Loaded, STACK_SIZE, load};
 use super::super::user::{StringError, read_string, read_value};
 use super::super::{Process, Processes};
-use super::files::archive;
+use super::files::resolve;
 use super::{Errno, Heap};
 use crate::cpu::extended;
 use crate::spaces;
@@ -41,7 +41,7 @@ impl From<LoadError> for Errno {
 pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [path, arguments, environment, ..] = process.arguments();
     let path = read_string(path, LONGEST_PATH)?;
-    let file = archive().resolve(process.descriptors.folder, &path, LastLink::Follow)?;
+    let file = resolve(process, process.descriptors.folder, &path, LastLink::Follow)?;
     let Kind::File(contents) = file.kind else {
         return Err(Errno::NO_ACCESS);
     };

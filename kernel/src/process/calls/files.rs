@@ -39,6 +39,22 @@ pub(super) fn archive() -> &'static Archive<'static> {
     files::archive().unwrap_or(&Archive::EMPTY)
 }
 
+/// The one path that leads out of the archive: to the file that the program is in.
+pub(super) const OWN_PROGRAM: &[u8] = b"/proc/self/exe";
+
+/// The entry that a path names.
+pub(super) fn resolve(
+    process: &Process,
+    folder: Entry<'static>,
+    path: &[u8],
+    last: LastLink,
+) -> Result<Entry<'static>, PathError> {
+    if path == OWN_PROGRAM && last == LastLink::Follow {
+        return archive().find(process.program).ok_or(PathError::NoEntry);
+    }
+    archive().resolve(folder, path, last)
+}
+
 /// The entry that the path at `path` names, which begins in the folder of a
 /// descriptor, unless it begins with a slash.
 pub(super) fn entry_at(
@@ -49,7 +65,7 @@ pub(super) fn entry_at(
 ) -> Result<Entry<'static>, Errno> {
     let path = read_string(path, LONGEST_PATH)?;
     let folder = folder_at(process, folder, &path)?;
-    Ok(archive().resolve(folder, &path, last)?)
+    Ok(resolve(process, folder, &path, last)?)
 }
 
 /// The same, of a path that begins in the folder of the process.
@@ -98,7 +114,7 @@ fn open_at(process: &mut Process, folder: u64, path: u64, flags: u64) -> Result<
     } else {
         LastLink::Follow
     };
-    let entry = match archive().resolve(folder, &path, last) {
+    let entry = match resolve(process, folder, &path, last) {
         Err(PathError::NoEntry) if creates => return Err(Errno::READ_ONLY),
         found => found?,
     };
