@@ -4,6 +4,8 @@
 //! What Linux leaves open is not asked for; [`open questions`](crate::differences)
 //! are listed there.
 
+use std::mem;
+
 use crate::model::{Process, Unit};
 use crate::random::Random;
 use crate::script::{Kind, Script};
@@ -34,6 +36,8 @@ pub(crate) struct Author {
     /// The size of each object in units.
     objects: Vec<usize>,
     mappings: usize,
+    /// Whether the step that is being made must fail, and so changes nothing.
+    is_wrong: bool,
     steps: Vec<String>,
 }
 
@@ -47,6 +51,7 @@ pub(crate) fn script(seed: u64) -> Script {
         born: 1,
         objects: Vec::new(),
         mappings: 0,
+        is_wrong: false,
         steps: Vec::new(),
         random,
     };
@@ -67,7 +72,11 @@ impl Author {
     fn step(&mut self) {
         let index = self.random.below(self.processes.len());
         let (who, mut process) = self.processes.swap_remove(index);
+        let before = (process.clone(), self.objects.clone());
         let step = self.step_of(&mut process);
+        if mem::take(&mut self.is_wrong) {
+            (process, self.objects) = before;
+        }
         match step.as_str() {
             "" => self.processes.push((who, process)),
             "fork" => {
@@ -99,7 +108,7 @@ impl Author {
             46..48 => self.object(process),
             48..50 => self.truncate(process),
             50..60 => self.transfer(process),
-            60..66 if self.born < MOST_PROCESSES => "fork".to_owned(),
+            60..66 if self.born < MOST_PROCESSES && self.kind != Kind::Sparse => "fork".to_owned(),
             66..68 if self.born > 1 => "exit".to_owned(),
             68..69 => "contents".to_owned(),
             _ => self.touch(process),
@@ -128,15 +137,26 @@ impl Author {
     }
 
     fn rights(&mut self) -> usize {
-        self.random.one_of(&[0, 1, 1, 2, 3, 3, 3, 3, 3, 5])
+        let executable = if self.kind == Kind::Anonymous { 5 } else { 1 };
+        self.random.one_of(&[0, 1, 1, 3, 3, 3, 3, 3, 3, executable])
     }
 
-    /// An argument that was right before, and may be wrong now.
+    /// An argument, or one with which the call must fail.
     fn or_wrong(&mut self, right: String, wrong: &[&str]) -> String {
         if self.random.once_in(60) {
+            self.is_wrong = true;
             self.random.one_of(wrong).to_owned()
         } else {
             right
+        }
+    }
+
+    /// The length of so many units, or one that a call rounds up to it.
+    fn length(&mut self, count: usize) -> String {
+        if self.kind.unit() == 1 && self.random.once_in(6) {
+            format!("l{}+{}", count - 1, 1 + self.random.below(4095))
+        } else {
+            format!("l{count}")
         }
     }
 
@@ -161,7 +181,8 @@ impl Author {
             Some((index, _)) if index == process.objects.len() => SHARED,
             Some(_) => self.random.one_of(&[SHARED, PRIVATE]),
         };
-        if self.random.once_in(8) && !(object.is_some() && self.kind == Kind::Sparse) {
+        let neighbours = object.is_some() && self.kind == Kind::Sparse;
+        if rights & 2 != 0 && !neighbours && self.random.once_in(8) {
             flags |= POPULATE;
         }
         self.mappings += 1;
@@ -193,11 +214,18 @@ impl Author {
         } else if flags & NO_REPLACE == 0 {
             process.elsewhere = units;
         }
-        let place = self.or_wrong(format!("p{first}"), &["p3+1", "p0+4095"]);
-        let length = self.or_wrong(format!("l{count}"), &["0", "1", "l2+1", "-1", "-4096"]);
+        let mut place = format!("p{first}");
+        if flags & (FIXED | NO_REPLACE) != 0 {
+            place = self.or_wrong(place, &["p3+1", "p0+4095", "0"]);
+        }
+        let length = self.length(count);
+        let length = self.or_wrong(length, &["0", "-1", "-4096"]);
         let sharing = self.or_wrong(format!("{:#x}", flags | sharing), &["0x10", "0x30", "0x3f"]);
-        let descriptor = self.or_wrong(descriptor, &["99", "-1", "1000000"]);
-        let offset = self.or_wrong(format!("l{offset}"), &["1", "l1+5", "-4096"]);
+        let mut descriptor = descriptor;
+        if flags & ANONYMOUS == 0 {
+            descriptor = self.or_wrong(descriptor, &["99", "-1", "1000000"]);
+        }
+        let offset = self.or_wrong(format!("l{offset}"), &["1", "l1+5", "-4095"]);
         format!("mmap {place} {length} {rights} {sharing} {descriptor} {offset}")
     }
 
@@ -205,7 +233,8 @@ impl Author {
         let (first, count) = self.mapped(process);
         process.unmap(first, count);
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "-4096"]);
-        let length = self.or_wrong(format!("l{count}"), &["0", "1", "l1+1", "-1"]);
+        let length = self.length(count);
+        let length = self.or_wrong(length, &["0", "-1"]);
         format!("munmap {place} {length}")
     }
 
@@ -217,7 +246,8 @@ impl Author {
             unit.rights = rights;
         }
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "-4096"]);
-        let length = self.or_wrong(format!("l{count}"), &["0", "1", "l1+1", "-1"]);
+        let length = self.length(count);
+        let length = self.or_wrong(length, &["0", "-1"]);
         let rights = self.or_wrong(rights.to_string(), &["16", "0x100"]);
         format!("mprotect {place} {length} {rights}")
     }
@@ -232,10 +262,11 @@ impl Author {
         let advice = if self.kind == Kind::Sparse && has_objects {
             DO_NOT_NEED
         } else {
-            self.random.one_of(&[DO_NOT_NEED, DO_NOT_NEED, 22, 23, 0, 1, 2])
+            self.random.one_of(&[DO_NOT_NEED, DO_NOT_NEED, 22, 23, 0])
         };
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "h1", "-4096"]);
-        let length = self.or_wrong(format!("l{count}"), &["0", "1", "l1+1", "-1"]);
+        let length = self.length(count);
+        let length = self.or_wrong(length, &["0", "-1"]);
         let advice = self.or_wrong(advice.to_string(), &["5", "99", "-1"]);
         format!("madvise {place} {length} {advice}")
     }
@@ -279,15 +310,19 @@ impl Author {
             process.elsewhere = units;
         }
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "-4096"]);
-        let length = self.or_wrong(format!("l{old}"), &["-1"]);
-        let new = self.or_wrong(format!("l{new}"), &["0", "1", "l1+1", "-1"]);
+        let length = self.length(old);
+        let new = self.or_wrong(format!("l{new}"), &["0", "-1"]);
         let flags = self.or_wrong(flags.to_string(), &["2", "8", "99"]);
         format!("mremap {place} {length} {new} {flags} p{to}")
     }
 
     fn heap(&mut self, process: &mut Process) -> String {
         process.heap = self.random.below(MOST_HEAP + 1);
-        let end = self.or_wrong(format!("h{}", process.heap), &["h3+1", "0", "-1", "1"]);
+        let mut end = format!("h{}", process.heap);
+        if self.kind.unit() == 1 && process.heap > 0 && self.random.once_in(4) {
+            end = format!("h{}+{}", process.heap - 1, 1 + self.random.below(4095));
+        }
+        let end = self.or_wrong(end, &["0", "-1", "1"]);
         format!("brk {end}")
     }
 
@@ -320,7 +355,7 @@ impl Author {
         } else {
             0
         };
-        let size = self.or_wrong(format!("l{size}+{bytes}"), &["-1", "l1+1"]);
+        let size = self.or_wrong(format!("l{size}+{bytes}"), &["-1"]);
         format!("ftruncate {descriptor} {size}")
     }
 
@@ -329,30 +364,48 @@ impl Author {
         let Some((descriptor, object)) = self.descriptor(process) else {
             return self.object(process);
         };
-        let (first, _) = self.mapped(process);
-        let place = if process.heap > 0 && self.random.once_in(6) {
-            format!("h{}", self.random.below(process.heap))
-        } else {
-            format!("p{first}")
-        };
         let offset = self.random.below(8);
-        if self.kind == Kind::Sparse {
+        let is_sparse = self.kind == Kind::Sparse;
+        let (length, byte) = if is_sparse {
             // No more than the first page of a unit, in memory and in the object.
-            let length = 1 + self.random.below(4096);
-            let name = self.random.one_of(&["pread64", "pwrite64"]);
-            if name == "pwrite64" {
-                self.objects[object] = self.objects[object].max(offset);
-            }
-            return format!("{name} {descriptor} {place} {length} l{offset}");
-        }
-        let byte = self.random.one_of(&[0, 0, 1, 4000]);
-        let length = self.random.one_of(&[0, 1, 100, 4096, 4096, 10_000]);
-        let name = self.random.one_of(&["read", "write", "pread64", "pwrite64", "lseek"]);
+            (1 + self.random.below(4096), 0)
+        } else {
+            let lengths = [0, 1, 100, 4096, 4096, 10_000];
+            (self.random.one_of(&lengths), self.random.one_of(&[0, 0, 1, 4000]))
+        };
+        let names = ["pread64", "pwrite64", "read", "write", "lseek"];
+        let name = self.random.one_of(if is_sparse { &names[..2] } else { &names });
         if name == "lseek" {
             return format!("lseek {descriptor} l{offset}+{byte} 0");
         }
+        let (first, _) = self.mapped(process);
+        let mut place = format!("p{first}");
+        if name.ends_with("write") || name == "pwrite64" {
+            let units = (byte + length).div_ceil(4096 * self.kind.unit()).max(1);
+            let from = process.arena.get(first..first + units);
+            let can = |unit: &Option<Unit>| unit.is_some_and(|unit| self.can_touch(&unit, "get"));
+            if !from.is_some_and(|from| from.iter().all(can)) {
+                if process.heap < units {
+                    return String::new();
+                }
+                place = "h0".to_owned();
+            }
+            if name == "pwrite64" && length > 0 {
+                self.objects[object] = self.objects[object].max(offset);
+            }
+        }
         let descriptor = self.or_wrong(descriptor.to_string(), &["99", "-1"]);
         format!("{name} {descriptor} {place}+{byte} {length} l{offset}+{byte}")
+    }
+
+    /// Whether a step has the right to an access, and there is something.
+    fn can_touch(&self, unit: &Unit, name: &str) -> bool {
+        let has_rights = match name {
+            "put" => unit.rights & 2 != 0,
+            _ => unit.rights != 0,
+        };
+        let is_in = |(object, page)| page < self.objects[object];
+        has_rights && unit.object.is_none_or(is_in)
     }
 
     /// An access to a byte that is there, as far as the author knows.
@@ -372,14 +425,7 @@ impl Author {
             let unit = self.random.below(process.heap);
             return format!("{name} h{unit}+{byte}{value}");
         }
-        let can = |unit: &Unit| {
-            let has_rights = match name {
-                "put" => unit.rights & 2 != 0,
-                _ => unit.rights != 0,
-            };
-            let is_in = |(object, page)| page < self.objects[object];
-            has_rights && unit.object.is_none_or(is_in)
-        };
+        let can = |unit: &Unit| self.can_touch(unit, name);
         let arena = process.arena.iter().enumerate();
         let arena = arena.filter(|(_, unit)| unit.as_ref().is_some_and(can));
         let elsewhere = process.elsewhere.iter().enumerate();

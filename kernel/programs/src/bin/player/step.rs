@@ -1,7 +1,7 @@
 //! One step: a system call or an access, its result, its faults, and the pages that
 //! are there afterwards.
 
-use core::fmt;
+use core::{fmt, mem};
 
 use programs::calls;
 use programs::errno::Errno;
@@ -32,6 +32,8 @@ const CALLS: [(&str, usize); 13] = [
 pub(crate) struct Player {
     script: Script,
     heap: usize,
+    /// Where it ends.
+    heap_end: usize,
     /// An object to try with what can be read.
     object: usize,
     /// Where the kernel last placed a mapping of its own choice.
@@ -65,6 +67,7 @@ impl Player {
         Self {
             script,
             heap,
+            heap_end: heap,
             object,
             elsewhere: 0,
         }
@@ -85,6 +88,7 @@ impl Player {
         } else {
             0
         };
+        self.prepare(step.name, arguments, result);
         let Script { unit, units, .. } = self.script;
         let arena = look::Residency::of(ARENA, unit, units);
         let heap = look::Residency::of(self.heap, unit, HEAP_UNITS);
@@ -122,6 +126,42 @@ impl Player {
                 // of the script, where no Rust value lies.
                 unsafe { calls::call(*number, arguments) }
             }
+        }
+    }
+
+    /// Has the kernel know that pages of a new mapping can differ from what they show at
+    /// first. Linux copies the page table of a mapping in a fork only if some page of it
+    /// was written to; where none was, pages of zeroes that were read are not there in
+    /// the child.
+    fn prepare(&mut self, name: &str, arguments: [usize; 6], result: Result<usize, Errno>) {
+        const DO_NOT_NEED: usize = 4;
+        const POPULATE_WRITE: usize = 23;
+        let Ok(address) = result else { return };
+        let [_, length, rights, flags, ..] = arguments;
+        let is_new = match name {
+            "mmap" => flags & (calls::PRIVATE | calls::POPULATE) == calls::PRIVATE,
+            "brk" => mem::replace(&mut self.heap_end, address) == self.heap && address > self.heap,
+            _ => false,
+        };
+        if !is_new {
+            return;
+        }
+        let advise = |address, advice| {
+            // SAFETY: no Rust value lies in what a script maps.
+            let _ = unsafe { calls::call(28, [address, PAGE, advice, 0, 0, 0]) };
+        };
+        let protect = |rights| {
+            // SAFETY: as above.
+            let _ = unsafe { calls::protect(address, length, rights) };
+        };
+        if name == "brk" {
+            advise(self.heap, POPULATE_WRITE);
+            advise(self.heap, DO_NOT_NEED);
+        } else {
+            protect(calls::READ | calls::WRITE);
+            advise(address, POPULATE_WRITE);
+            advise(address, DO_NOT_NEED);
+            protect(rights);
         }
     }
 
