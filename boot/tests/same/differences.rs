@@ -1,1 +1,0 @@
-//! What is not asked for.
