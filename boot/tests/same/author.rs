@@ -215,7 +215,7 @@ impl Author {
         }
         let mut place = format!("p{first}");
         if flags & (FIXED | NO_REPLACE) != 0 {
-            place = self.or_wrong(place, &["p3+1", "p0+4095", "0"]);
+            place = self.or_wrong(place, &["p3+1", "p0+4095"]);
         }
         let length = self.length(count);
         let length = self.or_wrong(length, &["0", "-1", "-4096"]);

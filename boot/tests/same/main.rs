@@ -23,6 +23,7 @@
 #![cfg(target_os = "linux")]
 
 #[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "nothing is typed here")]
 mod common;
 
 mod author;
