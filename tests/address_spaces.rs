@@ -71,7 +71,7 @@ fn the_same_address_holds_other_bytes_in_another_space() {
     assert_ne!(physical(there.base), first);
 
     let other = spaces::load(old);
-    let report = spaces::audit(&[&other]).expect("every invariant holds");
+    let report = spaces::audit([&other]).expect("every invariant holds");
     assert_eq!(report.halves, 3);
     let (byte, measured) = measure(|| read(&here, 5));
     assert_eq!((byte, measured.cost), (0xaa, NOTHING));
@@ -97,7 +97,7 @@ fn a_destroyed_space_gives_back_all_that_it_held() {
     allocate(pages_at(0x2000_0000, 4, Backing::Immediate));
     let space = spaces::load(old);
     assert_eq!(space.region_count(), 3);
-    spaces::audit(&[&space]).expect("every invariant holds");
+    spaces::audit([&space]).expect("every invariant holds");
     assert_eq!(spaces::destroy(space), 32 + 1 + 4);
     assert_eq!(counts(), before);
     audit();
@@ -202,7 +202,7 @@ fn a_fork_takes_tables_and_a_record_and_no_page() {
     assert_eq!(counts().shared, before.shared + 16);
     let first = physical(region.base).expect("mapped");
     assert_eq!(spaces::memory().owners(first), 3);
-    spaces::audit(&[&child, &second]).expect("every invariant holds");
+    spaces::audit([&child, &second]).expect("every invariant holds");
     assert_eq!(spaces::destroy(child) + spaces::destroy(second), 0);
     assert_eq!(spaces::memory().owners(first), 1);
     assert_eq!(free(&region), 16);
@@ -220,7 +220,7 @@ fn the_first_that_writes_gets_a_copy_and_the_last_owner_keeps_the_page() {
     assert_ne!(physical(region.base), shared);
     assert_eq!((read(&region, 5), read(&region, PAGE)), (0xbb, 1));
     let child = spaces::load(parent);
-    spaces::audit(&[&child]).expect("every invariant holds");
+    spaces::audit([&child]).expect("every invariant holds");
     let (byte, measured) = measure(|| read(&region, 5));
     assert_eq!((byte, measured.cost), (0, NOTHING));
     let (_, measured) = measure(|| write(&region, 5, 0xaa));
@@ -229,7 +229,7 @@ fn the_first_that_writes_gets_a_copy_and_the_last_owner_keeps_the_page() {
     assert_eq!(shared_writes(), [copies + 1, taken + 1]);
     let (_, measured) = measure(|| write(&region, 6, 0xaa));
     assert_eq!(measured.cost, NOTHING);
-    spaces::audit(&[&child]).expect("every invariant holds");
+    spaces::audit([&child]).expect("every invariant holds");
     assert_eq!(spaces::destroy(child), 1);
     assert_eq!(free(&region), 2);
 }
@@ -241,7 +241,7 @@ fn a_parent_that_is_destroyed_first_leaves_its_pages_to_the_child() {
     let (region, child) = forked(3);
     let parent = spaces::load(child);
     assert_eq!(spaces::destroy(parent), 0);
-    spaces::audit(&[&outer]).expect("every invariant holds");
+    spaces::audit([&outer]).expect("every invariant holds");
     let (_, measured) = measure(|| (0..3).for_each(|page| write(&region, page * PAGE + 1, 9)));
     assert_eq!(measured.cost, cost(3, 0, -4));
     assert_eq!((0..3).map(|page| read(&region, page * PAGE)).sum::<u8>(), 3);

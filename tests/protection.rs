@@ -21,7 +21,7 @@ fn code() -> VirtAddr {
 
 #[test_case]
 fn the_audit_of_the_live_machine_finds_nothing_broken() {
-    let report = spaces::audit(&[]).expect("every invariant holds");
+    let report = spaces::audit([]).expect("every invariant holds");
     assert_eq!(report.halves, 2);
     assert_eq!(
         report.foreign_tables, 0,

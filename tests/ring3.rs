@@ -12,53 +12,20 @@
 extern crate alloc;
 
 mod common;
+#[macro_use]
+mod program;
 
-use alloc::vec::Vec;
-
-use common::{PAGE, counts, pages_at};
+use common::{PAGE, counts};
 use kernel::account::meter::measure;
 use kernel::console::input;
-use kernel::cpu::ring3::{Context, END};
+use kernel::cpu::ring3::END;
 use kernel::cpu::vector::Vector;
-use kernel::process::{Ending, Id, KERNEL, Processes};
-use kernel::{interrupts, spaces};
-use memory::space::{Backing, Rights};
-use memory::{Outcome, Space};
-use spin::Once;
+use kernel::process::{Ending, KERNEL, Processes};
+use memory::Outcome;
+use program::{CODE, DATA, audit, spawn, spawn_at};
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
-
-/// Where the code of a program lies, its zero-backed memory, and its stack.
-const CODE: u64 = 0x40_0000;
-const DATA: u64 = 0x50_0000;
-const STACK: u64 = 0x60_0000;
-const PAGES: u64 = 4;
-
-/// Makes a function that returns the bytes of a program. Labels of its own are
-/// numbers from 90 on.
-macro_rules! programs {
-    ($($(#[$doc:meta])* $name:ident: $($line:literal)*;)*) => {$(
-        $(#[$doc])*
-        fn $name() -> &'static [u8] {
-            let (start, end): (*const u8, *const u8);
-            // SAFETY: the code is jumped over; it is read only, as part of the kernel's text.
-            unsafe {
-                core::arch::asm!(
-                    "lea {start}, [rip + 2f]",
-                    "lea {end}, [rip + 3f]",
-                    "jmp 3f",
-                    "2:",
-                    $($line,)*
-                    "3:",
-                    start = out(reg) start,
-                    end = out(reg) end,
-                );
-                core::slice::from_raw_parts(start, end.offset_from_unsigned(start))
-            }
-        }
-    )*};
-}
 
 programs! {
     /// Ends with its own number.
@@ -228,50 +195,6 @@ programs! {
         "xor edi, edi"
         "90: mov eax, 60" "syscall";
     last_instruction: "mov eax, 39" "syscall";
-}
-
-/// A space with a program's code, whose last byte is at the end of a page if it
-/// is to `end` there, and memory of its own.
-fn space_of(code: &[u8], start: u64) -> Space {
-    static INTERRUPTS: Once = Once::new();
-    INTERRUPTS.call_once(interrupts::init);
-    let mut space = spaces::create().expect("a frame for its root");
-    let page = VirtAddr::new(start).align_down(PAGE);
-    let memory = spaces::memory();
-    let requests = [
-        pages_at(page.as_u64(), 1, Backing::Demand),
-        pages_at(DATA, PAGES, Backing::Zero),
-        pages_at(STACK, PAGES, Backing::Zero),
-    ];
-    for request in requests {
-        space
-            .allocate(request.user(), memory)
-            .expect("the space is empty");
-    }
-    space
-        .write(VirtAddr::new(start), code, memory)
-        .expect("the page is there");
-    space
-        .protect(page, PAGE, Rights::ReadExecute, memory)
-        .expect("the page is there");
-    space
-}
-
-fn spawn_at(processes: &mut Processes, code: &[u8], start: u64) -> Id {
-    let context = Context::new(VirtAddr::new(start), VirtAddr::new(STACK + PAGES * PAGE));
-    processes
-        .spawn(KERNEL, space_of(code, start), context)
-        .expect("room for a process")
-}
-
-fn spawn(processes: &mut Processes, code: &[u8]) -> Id {
-    spawn_at(processes, code, CODE)
-}
-
-/// Audits all memory while these processes are there.
-fn audit(processes: &Processes) {
-    let others: Vec<&Space> = processes.spaces().collect();
-    spaces::audit(&others).expect("every invariant holds");
 }
 
 /// Runs a program alone, and returns how it ended. All its frames are back then.

@@ -1,6 +1,7 @@
 //! The guest's bytes with names put to the addresses of its backtraces, as they stream by.
 //!
-//! A line of a backtrace is `  #N 0x` and 16 hexadecimal digits: number 0 is an
+//! A line of a backtrace is `  #N 0x` and 16 hexadecimal digits, and ` in ` with
+//! the name of a file of the archive if it is a program's: number 0 is an
 //! instruction, any other the address that a call returns to, so the call is
 //! looked for one byte before. Every byte goes on at once; the names are put in
 //! before the line's end.
@@ -12,8 +13,10 @@
 
 use std::io::{self, Write};
 
+use crate::archive::LONGEST_NAME;
+
 /// The longest start of a line that is looked at.
-const LONGEST: usize = 32;
+const LONGEST: usize = 32 + LONGEST_NAME;
 
 /// Writes bytes on to `to`, with what `names` says behind each address of a backtrace.
 pub struct Named<W, F> {
@@ -23,8 +26,9 @@ pub struct Named<W, F> {
     line: Vec<u8>,
 }
 
-impl<W: Write, F: FnMut(u64) -> Vec<String>> Named<W, F> {
-    /// A writer that names the addresses; `names` gives the innermost function first.
+impl<W: Write, F: FnMut(Option<&str>, u64) -> Vec<String>> Named<W, F> {
+    /// A writer that names the addresses; `names` gives the innermost function first, of a program
+    /// or of the kernel.
     pub fn new(to: W, names: F) -> Self {
         Self {
             to,
@@ -36,11 +40,11 @@ impl<W: Write, F: FnMut(u64) -> Vec<String>> Named<W, F> {
     /// The line has ended: what is to be written before its end.
     fn names(&mut self) -> String {
         let line = std::mem::take(&mut self.line);
-        let Some(place) = std::str::from_utf8(&line).ok().and_then(place) else {
+        let Some((program, address)) = std::str::from_utf8(&line).ok().and_then(place) else {
             return String::new();
         };
         let indented = format!("\r\n{:width$} inlined into ", "", width = line.len());
-        let names = (self.names)(place).join(&indented);
+        let names = (self.names)(program, address).join(&indented);
         match names.is_empty() {
             true => names,
             false => format!(" {names}"),
@@ -48,18 +52,23 @@ impl<W: Write, F: FnMut(u64) -> Vec<String>> Named<W, F> {
     }
 }
 
-/// The address to look up for a line of a backtrace.
-fn place(line: &str) -> Option<u64> {
-    let (number, digits) = line.strip_prefix("  #")?.split_once(" 0x")?;
+/// The program and the address to look up for a line of a backtrace.
+fn place(line: &str) -> Option<(Option<&str>, u64)> {
+    let (number, place) = line.strip_prefix("  #")?.split_once(" 0x")?;
+    let (digits, program) = match place.split_once(" in ") {
+        Some((digits, program)) => (digits, Some(program)),
+        None => (place, None),
+    };
     let number: u64 = number.parse().ok()?;
     if digits.len() != 16 {
         return None;
     }
     let address = u64::from_str_radix(digits, 16).ok()?;
-    address.checked_sub(u64::from(number > 0))
+    let address = address.checked_sub(u64::from(number > 0))?;
+    Some((program, address))
 }
 
-impl<W: Write, F: FnMut(u64) -> Vec<String>> Write for Named<W, F> {
+impl<W: Write, F: FnMut(Option<&str>, u64) -> Vec<String>> Write for Named<W, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for piece in bytes.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {
             let (text, end) = match piece {
@@ -89,9 +98,12 @@ mod tests {
 
     /// What becomes of `text` when it comes in pieces of `size` bytes.
     fn named(text: &str, size: usize) -> String {
-        let names = |address: u64| match address {
-            0xffff_8000_0000_1000 => vec!["f at a.rs:1".to_owned()],
-            0xffff_8000_0000_1fff => vec!["g at a.rs:2".to_owned(), "h at b.rs:3".to_owned()],
+        let names = |program: Option<&str>, address: u64| match (program, address) {
+            (None, 0xffff_8000_0000_1000) => vec!["f at a.rs:1".to_owned()],
+            (None, 0xffff_8000_0000_1fff) => {
+                vec!["g at a.rs:2".to_owned(), "h at b.rs:3".to_owned()]
+            }
+            (Some("bin/p"), 0x40_1000) => vec!["main at p.rs:4".to_owned()],
             _ => Vec::new(),
         };
         let mut bytes = Vec::new();
@@ -113,6 +125,13 @@ mod tests {
         for size in [1, 2, 7, 1000] {
             assert_eq!(named(text, size), expected, "{size}");
         }
+    }
+
+    #[test]
+    fn the_calls_of_a_program_are_named_by_its_file() {
+        let text = "  #1 0x0000000000401001 in bin/p\r\n  #1 0x0000000000401001 in bin/q\r\n";
+        let expected = text.replacen("bin/p", "bin/p main at p.rs:4", 1);
+        assert_eq!(named(text, 5), expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::display::{self, Display};
 use crate::ended::Ended;
 use crate::machine::{Parts, QEMU, arguments};
 use crate::options::Options;
+use crate::programs::ProgramSymbols;
 use crate::run::{Connections, Run, run};
 use crate::scratch::Scratch;
 use crate::script::Script;
@@ -81,7 +82,11 @@ pub fn launch(
         script,
         scratch: scratch.path().to_owned(),
     };
-    let output = Named::new(output, move |address| symbols.at(address));
+    let mut programs = ProgramSymbols::of(options);
+    let output = Named::new(output, move |program, address| match program {
+        Some(name) => programs.at(name, address),
+        None => symbols.at(address),
+    });
     let mut ended = run(plan, watch, output)?;
     if ended.outcome == Outcome::Reset {
         let mut text = Vec::new();

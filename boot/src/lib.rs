@@ -4,7 +4,7 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> suite (which tests) -> image (strip, archive) -> launch, machine (firmware, display, guest)
+//! options -> suite (which tests) -> image (strip, archive (programs)) -> launch, machine (firmware, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt (program))
 //!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
@@ -46,6 +46,7 @@ pub mod options;
 pub mod output;
 pub mod picture;
 pub mod program;
+pub mod programs;
 pub mod prompt;
 pub mod qemu;
 pub mod reset;

@@ -15,7 +15,7 @@ use boot::options::Options;
 use boot::scratch::Scratch;
 use boot::status::{Early, RUNNER_FAILED};
 use boot::watch::Watch;
-use boot::{archive, image, machine, say, suite};
+use boot::{archive, image, machine, programs, say, suite};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -110,25 +110,28 @@ fn make_image(options: &Options, watch: &Watch, scratch: &Path) -> Result<PathBu
     } else {
         Firmware::Bios
     };
-    let options = options.clone();
+    let (options, scratch) = (options.clone(), scratch.to_owned());
     let image = if options.image_only {
         path::absolute(image::path(&options.kernel, firmware))?
     } else {
         scratch.join("disk.img")
     };
     watch.during(move || {
-        let archive = pack_files(&options)?;
+        let archive = pack_files(&options, &scratch)?;
         image::write(&options.kernel, archive.as_deref(), firmware, &image)?;
         Ok(image)
     })
 }
 
 /// The archive of files for the guest; `None` when there is nothing to pack.
-fn pack_files(options: &Options) -> Result<Option<Vec<u8>>> {
-    let entries = match &options.files {
+fn pack_files(options: &Options, scratch: &Path) -> Result<Option<Vec<u8>>> {
+    let mut entries = match &options.files {
         Some(folder) => archive::files_of(folder)?,
         None => Vec::new(),
     };
+    if programs::are_wanted(options)? {
+        entries.extend(programs::entries(scratch)?);
+    }
     if entries.is_empty() {
         return Ok(None);
     }

@@ -1,4 +1,5 @@
-//! The copy of the kernel that goes into the disk image: without symbols and debug information.
+//! The copies of the kernel and of programs that go into the disk image: without symbols and debug
+//! information.
 //!
 //! The boot loader reads its disk through the firmware, slowly, and a debug
 //! kernel is mostly debug information. What the loader uses stays byte for
@@ -12,15 +13,12 @@ use object::build::elf::{Builder, SectionData};
 /// The section in which the kernel tells the boot loader what it wants mapped.
 pub const LOADER_CONFIG_SECTION: &str = ".bootloader-config";
 
-/// A copy of an ELF file without the sections that are not loaded into memory.
+/// A copy of a kernel without the sections that are not loaded into memory.
 ///
 /// # Errors
 /// The bytes are no ELF file for x86_64, or no kernel for the boot loader (no [`LOADER_CONFIG_SECTION`]).
 pub fn strip(kernel: &[u8]) -> Result<Vec<u8>> {
-    let mut elf = Builder::read(kernel).context("it is no ELF file that can be read")?;
-    if elf.header.e_machine != object::elf::EM_X86_64 {
-        bail!("it is an ELF file for another processor than x86_64");
-    }
+    let elf = read(kernel)?;
     if !elf
         .sections
         .iter()
@@ -31,6 +29,26 @@ pub fn strip(kernel: &[u8]) -> Result<Vec<u8>> {
              a kernel names its entry with bootloader_api's `entry_point!`"
         );
     }
+    without_unloaded(elf)
+}
+
+/// The same of a program.
+///
+/// # Errors
+/// The bytes are no ELF file for x86_64.
+pub fn strip_program(program: &[u8]) -> Result<Vec<u8>> {
+    without_unloaded(read(program)?)
+}
+
+fn read(file: &[u8]) -> Result<Builder<'_>> {
+    let elf = Builder::read(file).context("it is no ELF file that can be read")?;
+    if elf.header.e_machine != object::elf::EM_X86_64 {
+        bail!("it is an ELF file for another processor than x86_64");
+    }
+    Ok(elf)
+}
+
+fn without_unloaded(mut elf: Builder<'_>) -> Result<Vec<u8>> {
     for symbol in elf.symbols.iter_mut() {
         symbol.delete = true;
     }

@@ -1,6 +1,6 @@
-//! What stands at an address of the kernel: function, file and line.
+//! What stands at an address of the kernel or of a program: function, file and line.
 //!
-//! They come from the unstripped kernel's symbols and debug information, which
+//! They come from the unstripped file's symbols and debug information, which
 //! are read when the first address is asked for. Data has no name here: a
 //! backtrace is one of code. A function that the compiler
 //! put into another is named before the one that it was put into.
@@ -10,19 +10,23 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
-use object::{Object as _, ObjectSection as _, SectionKind};
+use object::{Object as _, ObjectKind, ObjectSection as _, SectionKind};
 
 use crate::gdb::load_offset;
 
-/// The names of a kernel's addresses.
+/// What is added to the addresses in a file when it is loaded, if its bytes say it.
+type Offset = fn(&[u8]) -> Option<u64>;
+
+/// The names of a file's addresses.
 pub struct Symbols {
-    kernel: PathBuf,
+    file: PathBuf,
+    offset: Offset,
     loaded: Option<Option<Loaded>>,
 }
 
 struct Loaded {
     loader: Loader,
-    /// What the boot loader added to the addresses in the file
+    /// What was added to the addresses in the file
     offset: u64,
     /// Where code lies in the file
     code: Vec<Range<u64>>,
@@ -32,17 +36,31 @@ impl Symbols {
     /// The names of this kernel; nothing is read yet.
     #[must_use]
     pub fn of(kernel: &Path) -> Self {
+        Self::with(kernel, load_offset)
+    }
+
+    /// The names of this program, which lies where its file says.
+    #[must_use]
+    pub fn of_program(program: &Path) -> Self {
+        Self::with(program, |bytes| {
+            let file = object::File::parse(bytes).ok()?;
+            (file.kind() == ObjectKind::Executable).then_some(0)
+        })
+    }
+
+    fn with(file: &Path, offset: Offset) -> Self {
         Self {
-            kernel: kernel.to_owned(),
+            file: file.to_owned(),
+            offset,
             loaded: None,
         }
     }
 
     /// What stands at `address`, each as `function at file:line`, the innermost first. Empty when
-    /// nothing is known of it, or of the whole kernel.
+    /// nothing is known of it, or of the whole file.
     pub fn at(&mut self, address: u64) -> Vec<String> {
-        let kernel = &self.kernel;
-        let loaded = self.loaded.get_or_insert_with(|| Loaded::of(kernel));
+        let (file, offset) = (&self.file, self.offset);
+        let loaded = self.loaded.get_or_insert_with(|| Loaded::of(file, offset));
         loaded
             .as_ref()
             .map_or_else(Vec::new, |loaded| loaded.at(address))
@@ -50,16 +68,16 @@ impl Symbols {
 }
 
 impl Loaded {
-    fn of(kernel: &Path) -> Option<Self> {
-        let bytes = fs::read(kernel).ok()?;
+    fn of(path: &Path, offset: Offset) -> Option<Self> {
+        let bytes = fs::read(path).ok()?;
         let file = object::File::parse(&*bytes).ok()?;
         let code = file
             .sections()
             .filter(|section| section.kind() == SectionKind::Text)
             .map(|section| section.address()..section.address() + section.size());
         Some(Self {
-            loader: Loader::new(kernel).ok()?,
-            offset: load_offset(&bytes)?,
+            loader: Loader::new(path).ok()?,
+            offset: offset(&bytes)?,
             code: code.collect(),
         })
     }

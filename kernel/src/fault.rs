@@ -8,6 +8,7 @@
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use memory::frames::Shortage;
 use memory::space::{Half, Region};
@@ -18,7 +19,14 @@ use x86_64::VirtAddr;
 
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
+use crate::files::cache::{self, CacheError};
 use crate::spaces;
+
+/// Faults in the low half that the log has, and that were not resolved.
+static UNRESOLVED: AtomicU64 = AtomicU64::new(0);
+
+/// Pages of files that were read because a fault waited for them.
+static READ: AtomicU64 = AtomicU64::new(0);
 
 /// The last fault that was refused, and why.
 static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
@@ -31,7 +39,7 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
-    /// It waits for a page of a file, and nobody reads one in here.
+    /// It waits for a page of a file, which could not be read.
     Blocked,
     /// It came while another fault was being resolved.
     Nested,
@@ -60,9 +68,40 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
             | Outcome::ObjectCopy,
         ) => Answer::Resolved,
         Some(Outcome::Spurious) => spurious(context),
-        Some(Outcome::Blocked) => refuse(context, Reason::Blocked),
+        Some(Outcome::Blocked) => blocked(context),
+        Some(Outcome::Refused(Refusal::OutOfFrames)) => short_of_frames(context),
         Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
         None => refuse(context, Reason::Locked),
+    }
+}
+
+/// Reads the page of a file that the fault waits for, so that the access can be
+/// tried again.
+#[cold]
+#[inline(never)]
+fn blocked(context: &PageFaultContext) -> Answer {
+    let address = context.fault.address;
+    let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
+    match wanted.map(cache::read_page) {
+        Some(Ok(())) => {
+            READ.fetch_add(1, Ordering::Relaxed);
+            Answer::Resolved
+        }
+        Some(Err(CacheError::OutOfFrames)) => refuse(context, Reason::Space(Refusal::OutOfFrames)),
+        Some(Err(_)) | None => refuse(context, Reason::Blocked),
+    }
+}
+
+/// Tries the access again if the page cache has frames to give.
+#[cold]
+#[inline(never)]
+fn short_of_frames(context: &PageFaultContext) -> Answer {
+    match cache::let_go() {
+        true => {
+            count_unresolved(context);
+            Answer::Resolved
+        }
+        false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
 }
 
@@ -79,6 +118,26 @@ fn spurious(context: &PageFaultContext) -> Answer {
     Answer::Resolved
 }
 
+/// Faults in the low half, whatever space was loaded, that were resolved: those of
+/// programs. One that waits for a page of a file counts twice, since it comes again.
+#[must_use]
+pub fn resolved_in_low_half() -> u64 {
+    let all = spaces::memory().fault_log(|log| log.faults());
+    all - spaces::faults_in_kernel_half() - UNRESOLVED.load(Ordering::Relaxed)
+}
+
+/// How many of them waited for a page of a file that had to be read.
+#[must_use]
+pub fn pages_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
+
+fn count_unresolved(context: &PageFaultContext) {
+    if !spaces::is_kernels(context.fault.address) {
+        UNRESOLVED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Refuses a fault, for this reason unless it came while another one, in
 /// whichever half, was being resolved.
 #[cold]
@@ -88,6 +147,11 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
         Some(_) => Reason::Nested,
         None => reason,
     };
+    // The log has these, and no other refusals.
+    let is_logged = matches!(reason, Reason::Space(_) | Reason::Blocked);
+    if is_logged {
+        count_unresolved(context);
+    }
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((context.fault, reason));
     }
@@ -124,7 +188,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(refusal) => refusal.fmt(f),
-            Self::Blocked => f.write_str("it waits for a page of a file, and nobody reads it in"),
+            Self::Blocked => f.write_str("it waits for a page of a file, which could not be read"),
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",
             ),

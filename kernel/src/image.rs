@@ -178,7 +178,8 @@ fn push(
 pub fn label(rights: Rights) -> &'static str {
     match rights {
         Rights::ReadExecute => "kernel text",
-        Rights::Read => "kernel constants",
+        // No section is without any access.
+        Rights::Read | Rights::NoAccess => "kernel constants",
         Rights::ReadWrite => "kernel data",
     }
 }

@@ -28,6 +28,7 @@
 //! what `memory` answers.
 //! The book, `docs/README.md`, leads through all of it, from chapter 1 on.
 #![no_std]
+#![feature(allocator_api)]
 #![cfg_attr(test, no_main)]
 #![cfg_attr(test, feature(custom_test_frameworks))]
 #![cfg_attr(test, test_runner(crate::testing::run))]

@@ -53,7 +53,7 @@ pub fn heap_notes(size: u64) -> u64 {
 
 /// Asserts every invariant of the machine's memory. No space but the loaded one may be there.
 pub fn audit() {
-    let report = spaces::audit(&[]).expect("every invariant holds");
+    let report = spaces::audit([]).expect("every invariant holds");
     assert_eq!(report.halves, 2);
 }
 

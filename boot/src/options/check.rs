@@ -11,6 +11,8 @@ use super::{Options, format_memory};
 pub const LEAST_MEMORY_BIOS: u64 = 24 << 20;
 /// With less OVMF does not reach the boot loader.
 pub const LEAST_MEMORY_UEFI: u64 = 64 << 20;
+/// An archive of so many bytes has room in the least memory: that of the programs has.
+const LEAST_ARCHIVE: u64 = 1 << 20;
 
 impl Options {
     /// Refuses what cannot work, before anything is made or started.
@@ -62,7 +64,8 @@ impl Options {
     /// One line: how much there is, and how much would do.
     pub fn check_archive(&self, bytes: usize) -> Result<()> {
         let (least, _) = self.least_memory();
-        let needed = least + (bytes as u64).next_multiple_of(1 << 20);
+        let further = (bytes as u64).saturating_sub(LEAST_ARCHIVE);
+        let needed = least + further.next_multiple_of(1 << 20);
         if self.memory < needed {
             bail!(
                 "the archive of files has {bytes} bytes, too many for --memory {}: {} would do",

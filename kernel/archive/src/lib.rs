@@ -12,10 +12,12 @@
 #![no_std]
 
 mod error;
+mod path;
 
 use tar_no_std::{PosixHeader, TarArchiveRef, TypeFlag};
 
 pub use error::{ArchiveError, Fault};
+pub use path::{LONGEST_PATH, LastLink, PathError};
 
 /// Bytes of a block: a header is one, and contents begin at one.
 const BLOCK: usize = 512;
@@ -99,6 +101,13 @@ impl<'a> Archive<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// The folder that everything lies in. No archive has an entry for it.
+    pub const ROOT: Self = Self {
+        name: "",
+        mode: 0o755,
+        kind: Kind::Folder,
+    };
+
     /// Bytes of a file, or of a link's target; a folder has none.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -113,6 +122,14 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn is_executable(&self) -> bool {
         matches!(self.kind, Kind::File(_)) && self.mode & 0o111 != 0
+    }
+
+    /// Its name within its folder.
+    #[must_use]
+    pub fn last_part(&self) -> &'a str {
+        self.name
+            .rsplit_once('/')
+            .map_or(self.name, |(_, part)| part)
     }
 
     /// The name of the folder that it lies in; "" is the root.

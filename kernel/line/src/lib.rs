@@ -6,10 +6,13 @@
 //!                   └ echo ─> what the terminal shows
 //! ```
 //!
+//! [`Cooked`] makes lines for a program that reads instead.
+//!
 //! It takes nothing from a heap and knows no device, so it serves a kernel whose last frame is
 //! gone, and is tested on the host.
 #![no_std]
 
+mod cooked;
 mod echo;
 pub mod editor;
 mod history;
@@ -17,5 +20,6 @@ pub mod keys;
 mod line;
 pub mod number;
 
+pub use cooked::{Cooked, LONGEST as LONGEST_INPUT};
 pub use editor::{Editor, Input};
 pub use line::LONGEST;

@@ -1,7 +1,12 @@
 //! What became of a fault, in one word each.
 
+use core::fmt;
+
 use memory::fault::{Cause, Refusal};
+use memory::fault_log::Event;
 use memory::{Access, Outcome};
+
+use super::unit::Address;
 
 /// A cause in one word.
 pub(crate) fn cause(cause: Cause) -> &'static str {
@@ -38,5 +43,39 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
             Refusal::ReservedBit => "refused_reserved_bit",
             Refusal::OutOfFrames => "refused_out_of_frames",
         },
+    }
+}
+
+/// A fault, and all that is known of it, as a trace shows it.
+pub(crate) struct Traced<'a>(pub(crate) &'a Event);
+
+impl fmt::Display for Traced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(event) = self;
+        let fault = &event.fault;
+        write!(
+            f,
+            "fault={} access={} cause={} code={:#x} region={}\n  instruction={} outcome={} frame={}",
+            Address::from(fault.address),
+            fault.access(),
+            cause(fault.cause()),
+            fault.code.bits(),
+            OrNone(event.region.as_u64()),
+            Address::from(fault.instruction),
+            outcome(event.outcome),
+            OrNone(event.frame.as_u64()),
+        )
+    }
+}
+
+/// An address, or `none` for 0.
+struct OrNone(u64);
+
+impl fmt::Display for OrNone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("none"),
+            address => Address(address).fmt(f),
+        }
     }
 }

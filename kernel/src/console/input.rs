@@ -104,6 +104,16 @@ pub fn try_read() -> Option<u8> {
     })
 }
 
+/// Halts the processor until an interrupt comes, unless a byte has come.
+pub fn wait() {
+    // As in [`read`].
+    interrupts::disable();
+    if QUEUE.lock().bytes.is_empty() {
+        interrupts::enable_and_hlt();
+        interrupts::disable();
+    }
+}
+
 /// The next byte; the processor halts until one comes.
 #[must_use]
 pub fn read() -> u8 {

@@ -46,16 +46,34 @@ impl Console {
         let _ = self.write_fmt(text);
         self.screen.draw_rest();
     }
+
+    fn print_bytes(&mut self, bytes: &[u8]) {
+        self.serial.write(bytes);
+        for chunk in bytes.utf8_chunks() {
+            self.screen.write(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                self.screen.write("\u{fffd}");
+            }
+        }
+        self.count(bytes);
+        self.screen.draw_rest();
+    }
+
+    /// Counts what was written.
+    fn count(&mut self, bytes: &[u8]) {
+        let end = bytes.iter().rposition(|byte| *byte == b'\n');
+        self.column = match end {
+            Some(end) => bytes.len() - end - 1,
+            None => self.column + bytes.len(),
+        };
+    }
 }
 
 impl Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.serial.write(text);
+        self.serial.write(text.as_bytes());
         self.screen.write(text);
-        self.column = match text.rsplit_once('\n') {
-            Some((_, rest)) => rest.len(),
-            None => self.column + text.len(),
-        };
+        self.count(text.as_bytes());
         Ok(())
     }
 }
@@ -73,6 +91,12 @@ pub fn init(framebuffer: Option<FrameBuffer>, page: fn(Size) -> Rectangle) {
 /// Prints to serial port and screen; the work behind [`print!`](crate::print).
 pub fn print(text: fmt::Arguments) {
     CONSOLE.lock().print(text);
+}
+
+/// Prints bytes that somebody else calls text: to the serial port as they are, with
+/// line ends as everywhere, to the screen as far as they are text.
+pub fn print_bytes(bytes: &[u8]) {
+    CONSOLE.lock().print_bytes(bytes);
 }
 
 /// All of a screen: the page of a console that has it to itself.

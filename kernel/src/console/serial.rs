@@ -40,18 +40,18 @@ impl Serial {
     }
 
     /// Sends `text`, line ends as CR LF, and waits until the UART has taken it.
-    pub(super) fn write(&mut self, text: &str) {
+    pub(super) fn write(&mut self, text: &[u8]) {
         if matches!(self.state, State::Untouched) {
             self.state = self.set_up();
         }
         if matches!(self.state, State::Absent) {
             return;
         }
-        for (index, line) in text.split('\n').enumerate() {
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             if index > 0 {
                 self.uart.send_bytes_exact(b"\r\n");
             }
-            self.uart.send_bytes_exact(line.as_bytes());
+            self.uart.send_bytes_exact(line);
         }
     }
 

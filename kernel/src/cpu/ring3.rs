@@ -126,6 +126,19 @@ impl Context {
         self.registers.rax = result;
     }
 
+    /// Has the program make its system call again, which found nothing to do yet.
+    /// Returns what the call has to return for that: its own number.
+    #[must_use]
+    pub const fn call_again(&mut self) -> u64 {
+        self.registers.rip -= SYSCALL_LENGTH;
+        self.registers.rax
+    }
+
+    /// Gives the program another stack.
+    pub const fn set_stack(&mut self, rsp: VirtAddr) {
+        self.registers.rsp = rsp.as_u64();
+    }
+
     /// Points the segments to where this program has them, when another one ran
     /// before. Selectors are not kept: they are null from here on.
     pub fn load_segments(&self) {
@@ -147,6 +160,9 @@ impl Context {
         GsBase::write(self.gs_base);
     }
 }
+
+/// Bytes of the instruction SYSCALL.
+const SYSCALL_LENGTH: u64 = 2;
 
 /// The bit of RFLAGS that is always set.
 const FLAGS_ALWAYS: u64 = 1 << 1;

@@ -2,7 +2,10 @@
 //! memory as its ramdisk.
 //!
 //! It stays where the loader put it. Its frames are never handed out, and are
-//! mapped in the direct map alone, read-only.
+//! mapped in the direct map alone, read-only. Programs see its files through
+//! [`cache`].
+
+pub mod cache;
 
 use archive::{Archive, ArchiveError};
 use spin::Once;

@@ -5,7 +5,9 @@ use super::arguments::Arguments;
 use super::error::Error;
 use super::nearest::{LONGEST, nearest};
 use super::output::Output;
-use super::{Monitor, accesses, control, demos, files, frames, look, picture, regions, spaces};
+use super::{
+    Monitor, accesses, control, demos, files, frames, look, picture, programs, regions, spaces,
+};
 
 /// The work of a command.
 type Run = for<'a> fn(&mut Monitor, &mut Arguments<'a>, &mut Output<'_>) -> Result<(), Error<'a>>;
@@ -45,7 +47,7 @@ const _: () = {
 };
 
 /// All commands, in the order in which `help` lists them.
-pub static COMMANDS: [Command; 27] = [
+pub static COMMANDS: [Command; 29] = [
     Command {
         name: "help",
         usage: "help [command]",
@@ -196,9 +198,23 @@ pub static COMMANDS: [Command; 27] = [
     Command {
         name: "files",
         usage: "files",
-        does: "lists the archive of files: kind and name, size in bytes, permissions",
+        does: "lists the archive of files: kind and name, size in bytes, permissions, pages in the page cache",
         example: "files",
         run: files::files,
+    },
+    Command {
+        name: "run",
+        usage: "run <file> [argument...]",
+        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it. faults= are its own, frames= the most that it held at once",
+        example: "run hello",
+        run: programs::run,
+    },
+    Command {
+        name: "ps",
+        usage: "ps",
+        does: "lists the processes: frames they hold, faults they took",
+        example: "ps",
+        run: programs::ps,
     },
     Command {
         name: "limit",

@@ -21,6 +21,7 @@ pub(super) fn trace<'a>(
     let is_on = arguments.choice("<on|off>", &[("on", true), ("off", false)], "on and off")?;
     arguments.end()?;
     monitor.is_traced = is_on;
+    monitor.processes.is_traced = is_on;
     writeln!(out, "trace={}", if is_on { "on" } else { "off" });
     Ok(())
 }
@@ -50,7 +51,9 @@ pub(super) fn audit<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
-    let report = spaces::audit(&monitor.spaces.others())?;
+    let others = monitor.spaces.others();
+    let others = others.iter().copied().chain(monitor.processes.spaces());
+    let report = spaces::audit(others)?;
     out.facts(format_args!(
         "audit=ok checks={} halves={} regions={} tables={}\n  private={} zero={} borrowed={} fixed={}",
         report.checks,

@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
+use crate::process::load::StartError;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
 
@@ -73,6 +74,12 @@ pub enum Error<'a> {
     Audit(AuditError),
     /// The archive of files.
     Archive(ArchiveError),
+    /// The archive has no file of this name.
+    NoFile(&'a str),
+    /// The file of this name is not run.
+    Start(&'static str, StartError),
+    /// Every process waits for another one.
+    Stuck,
     /// No tour has this name.
     NoTour(&'a str),
     /// No crash has this name.
@@ -202,6 +209,15 @@ impl fmt::Display for Error<'_> {
             }
             Self::Audit(AuditError::Broken(broken)) => broken.fmt(f),
             Self::Archive(error) => error.fmt(f),
+            Self::NoFile(word) => write!(
+                f,
+                "the archive has no file {}: `files` lists those there are",
+                Quoted(word)
+            ),
+            Self::Start(name, error) => write!(f, "{}: {error}", Quoted(name)),
+            Self::Stuck => {
+                f.write_str("the program waits for what nobody will do, so it was ended")
+            }
             Self::NoTour(word) => {
                 write!(f, "[name]: {} is none of", Quoted(word))?;
                 TOURS

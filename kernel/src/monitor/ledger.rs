@@ -4,14 +4,9 @@
 //! The work is done in small parts, each measured by itself, so that the
 //! fault log's ring never overflows between two looks at it.
 
-use core::fmt;
-
-use memory::fault_log::Event;
-
 use super::output::Output;
 use crate::account::meter::{Cost, measure};
-use crate::account::unit::Address;
-use crate::account::words::{cause, outcome};
+use crate::account::words::Traced;
 
 /// Accesses whose faults one part may hold: the meter keeps 16, and no access
 /// of one byte causes more than two.
@@ -39,7 +34,7 @@ impl Ledger {
         self.cost += measured.cost;
         if self.is_traced {
             for event in measured.faults() {
-                trace(event, out);
+                out.facts(format_args!("{}", Traced(event)));
             }
         }
         result
@@ -48,32 +43,5 @@ impl Ledger {
     /// All that was caused.
     pub(super) fn cost(&self) -> Cost {
         self.cost
-    }
-}
-
-fn trace(event: &Event, out: &mut Output<'_>) {
-    let fault = &event.fault;
-    out.facts(format_args!(
-        "fault={} access={} cause={} code={:#x} region={}\n  instruction={} outcome={} frame={}",
-        Address::from(fault.address),
-        fault.access(),
-        cause(fault.cause()),
-        fault.code.bits(),
-        OrNone(event.region.as_u64()),
-        Address::from(fault.instruction),
-        outcome(event.outcome),
-        OrNone(event.frame.as_u64()),
-    ));
-}
-
-/// An address, or `none` for 0.
-struct OrNone(u64);
-
-impl fmt::Display for OrNone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("none"),
-            address => Address(address).fmt(f),
-        }
     }
 }

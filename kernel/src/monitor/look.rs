@@ -74,7 +74,7 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
 /// What may be done with a region, in one word.
 pub(super) fn rights(region: &Region) -> &'static str {
     match region.allowed() {
-        None => "none",
+        None | Some(Rights::NoAccess) => "none",
         Some(Rights::Read) => "r",
         Some(Rights::ReadWrite) => "rw",
         Some(Rights::ReadExecute) => "rx",

@@ -26,6 +26,7 @@ mod look;
 mod nearest;
 pub mod output;
 mod picture;
+mod programs;
 mod refusal;
 mod regions;
 mod spaces;
@@ -35,6 +36,7 @@ pub mod start;
 pub use refusal::Refusal;
 
 use crate::dashboard;
+use crate::process::Processes;
 use arguments::Arguments;
 use core::ops::ControlFlow;
 use error::Error;
@@ -46,6 +48,7 @@ use spaces::Spaces;
 /// What lives on from command to command.
 pub struct Monitor {
     spaces: Spaces,
+    processes: Processes,
     /// Whether each fault is printed.
     is_traced: bool,
     /// The status that `exit` has set.
@@ -58,6 +61,7 @@ impl Monitor {
     pub const fn new() -> Self {
         Self {
             spaces: Spaces::new(),
+            processes: Processes::new(),
             is_traced: false,
             ending: None,
         }

@@ -92,6 +92,18 @@ impl Write for Facts<'_, '_> {
     }
 }
 
+/// A name as the value of a field: in quotes if it would not be one word.
+pub(super) struct Word<'a>(pub(super) &'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.contains([' ', '"']) {
+            true => write!(f, "{:?}", self.0),
+            false => f.write_str(self.0),
+        }
+    }
+}
+
 impl fmt::Write for Output<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.write_str(text)

@@ -2,7 +2,15 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `table` | the processes by number, and how many there may be |
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
+//! | `descriptors` | the open files of a process, by number |
+//! | `open_file` | an open file: what it is, and where it is read next |
+//! | `truncate` | shared memory that becomes shorter |
+//! | `load` | from a file to a space that its program can run in |
+//! | `family` | a process becomes two, or ends; who is told |
+//! | `signal` | how a process ends, and what Linux calls that |
+//! | `usage` | the page faults of a process |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
 //!
@@ -12,26 +20,38 @@
 //! ended holds no memory but its entry.
 
 pub mod calls;
+pub mod descriptors;
+mod family;
+pub mod load;
+pub mod open_file;
 pub mod schedule;
+mod signal;
+mod table;
+mod truncate;
+mod usage;
 pub mod user;
 
-use core::error::Error;
-use core::fmt;
-
-use alloc::collections::TryReserveError;
-use alloc::vec::Vec;
+use alloc::collections::VecDeque;
+use line::Cooked;
 use memory::Space;
-use x86_64::VirtAddr;
+
+pub use calls::Heap;
+pub use family::ForkRefusal;
+pub use signal::{Ending, Signal};
+pub use table::{MOST_PROCESSES, SpawnError};
+pub use usage::Usage;
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
-use crate::cpu::vector::Vector;
 use crate::spaces;
+use descriptors::Descriptors;
+use table::Table;
 
 /// The number of a process: 1 and up.
 pub type Id = u32;
 
-/// The parent of the processes that the kernel itself has started.
+/// The parent of the processes that the kernel itself has started, and of those
+/// whose parent has ended.
 pub const KERNEL: Id = 0;
 
 /// A program that runs, or has run.
@@ -41,20 +61,60 @@ pub struct Process {
     pub id: Id,
     /// Who started it.
     pub parent: Id,
+    /// The process that the kernel has started and that this one descends from:
+    /// what Linux calls its session and its process group.
+    pub leader: Id,
+    /// The name of the file that its program is in; empty for one without.
+    pub program: &'static str,
     /// What it does.
     pub state: State,
+    /// The frames that it held when it ended, or ran another program; the most.
+    most_frames: u64,
+    /// Its page faults, up to when it was loaded last.
+    used: Usage,
+    /// Those of the children that it has waited for, and of theirs.
+    used_by_children: Usage,
     /// Its registers, while it does not run.
     context: Context,
     /// Its other registers, while another process runs.
     extended: extended::State,
     /// Its memory, unless that is loaded.
     space: Option<Space>,
+    /// Where its heap lies in that.
+    heap: Heap,
+    /// Its open files.
+    pub descriptors: Descriptors,
 }
 
 impl Process {
     /// What it passed to the system call that it makes.
     const fn arguments(&self) -> [u64; 6] {
         self.context.arguments()
+    }
+
+    const fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+
+    /// Its page faults, up to when it was loaded last.
+    #[must_use]
+    pub const fn used(&self) -> Usage {
+        self.used
+    }
+
+    /// The frames that it holds, private and shared, unless it is loaded.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.space.as_ref().map_or(0, |space| {
+            let (start, end) = space.window();
+            let resident = space.resident_between(start, end);
+            resident.private + resident.shared
+        })
+    }
+
+    /// Looks at how many frames it holds, before it gives them back.
+    pub(in crate::process) fn note_frames(&mut self) {
+        self.most_frames = self.most_frames.max(self.frames());
     }
 }
 
@@ -65,65 +125,45 @@ pub enum State {
     Running,
     /// It could run.
     Ready,
+    /// It waits for a child to end.
+    Waiting,
+    /// It waits until this child of its `vfork` has ended or runs another program.
+    Suspended(Id),
     /// It has ended, and nobody asked for its status yet.
     Ended(Ending),
 }
 
-/// How a process ended.
+/// What became of a program that ran in the foreground.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// It ended itself, with this status.
-    Exited(u8),
-    /// A page fault was refused.
-    BadAccess(VirtAddr),
-    /// It raised another exception.
-    Exception(Vector),
-    /// Ctrl-C was pressed while it ran in the foreground.
-    Cancelled,
+pub struct Summary {
+    /// How it ended.
+    pub ending: Ending,
+    /// Its page faults.
+    pub used: Usage,
+    /// The most frames that it held, as far as was looked: when it ended, and
+    /// when it ran another program.
+    pub most_frames: u64,
 }
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(status) => write!(f, "exited with status {status}"),
-            Self::BadAccess(address) => write!(f, "killed by a page fault at {address:#x}"),
-            Self::Exception(vector) => write!(f, "killed by {vector}"),
-            Self::Cancelled => f.write_str("killed by Ctrl-C"),
-        }
-    }
-}
-
-/// Why there is no new process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SpawnError {
-    /// The kernel heap has no room for its entry or its registers.
-    OutOfMemory(TryReserveError),
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfMemory(error) => write!(f, "no room on the heap for a process: {error}"),
-        }
-    }
-}
-
-impl Error for SpawnError {}
 
 /// All processes there are.
 #[derive(Debug)]
 pub struct Processes {
-    /// In the order in which they take turns. One that has gone leaves its place.
-    table: Vec<Option<Process>>,
-    /// The place of the one that runs, or ran last.
-    running: usize,
+    table: Table,
+    /// Those that are ready, in the order in which they take turns.
+    ready: VecDeque<Id>,
+    /// The one that runs, or ran last.
+    running: Id,
     /// The space that was loaded before the processes, while one of theirs is: that
     /// of the one that runs, or ran last.
     home: Option<Space>,
-    /// The number of the next process.
-    next: Id,
+    /// The faults there had been when that was loaded.
+    faults: usage::Reading,
+    /// Whether system calls are printed, with the faults between them.
+    pub is_traced: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
+    /// The line that is typed for them, or read.
+    input: Cooked,
 }
 
 impl Default for Processes {
@@ -137,77 +177,31 @@ impl Processes {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            table: Vec::new(),
-            running: 0,
+            table: Table::new(),
+            ready: VecDeque::new(),
+            running: KERNEL,
             home: None,
-            next: KERNEL + 1,
+            faults: usage::Reading::NONE,
+            is_traced: false,
             unknown: calls::Unknown::new(),
+            input: Cooked::new(),
         }
     }
 
-    /// Adds a process that is ready to run in `space` from `context` on.
-    ///
-    /// # Errors
-    ///
-    /// See [`SpawnError`]; the space is destroyed then.
-    pub fn spawn(&mut self, parent: Id, space: Space, context: Context) -> Result<Id, SpawnError> {
-        match self.prepare() {
-            Ok((index, extended)) => {
-                let id = self.next;
-                self.next += 1;
-                self.table[index] = Some(Process {
-                    id,
-                    parent,
-                    state: State::Ready,
-                    context,
-                    extended,
-                    space: Some(space),
-                });
-                Ok(id)
-            }
-            Err(error) => {
-                spaces::destroy(space);
-                Err(SpawnError::OutOfMemory(error))
-            }
-        }
-    }
-
-    /// What a new process needs: a place, and registers.
-    fn prepare(&mut self) -> Result<(usize, extended::State), TryReserveError> {
-        Ok((self.free_place()?, extended::State::new()?))
-    }
-
-    /// A place that nobody has, or will come back to.
-    fn free_place(&mut self) -> Result<usize, TryReserveError> {
-        let mut places = self.table.iter().enumerate();
-        let free = places.find(|(index, place)| place.is_none() && *index != self.running);
-        if let Some((index, _)) = free {
-            return Ok(index);
-        }
-        self.table.try_reserve(1)?;
-        self.table.push(None);
-        Ok(self.table.len() - 1)
-    }
-
-    /// The process with this number.
+    /// The process with this number, unless it runs.
     #[must_use]
     pub fn get(&self, id: Id) -> Option<&Process> {
-        self.iter().find(|process| process.id == id)
-    }
-
-    fn index_of(&self, id: Id) -> Option<usize> {
-        let is_it = |place: &Option<Process>| place.as_ref().is_some_and(|it| it.id == id);
-        self.table.iter().position(is_it)
+        self.table.get(id)
     }
 
     /// All of them but the one that runs.
-    pub fn iter(&self) -> impl Iterator<Item = &Process> {
-        self.table.iter().flatten()
+    pub fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
+        self.table.iter()
     }
 
     /// The spaces of all that are not loaded, and the one that was before the
     /// processes: what an audit has to know.
-    pub fn spaces(&self) -> impl Iterator<Item = &Space> {
+    pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
         let kept = self.iter().filter_map(|process| process.space.as_ref());
         kept.chain(&self.home)
     }
@@ -223,7 +217,7 @@ impl Drop for Processes {
     /// Ends all of them; what was loaded before the first is loaded again.
     fn drop(&mut self) {
         self.load_home();
-        let processes = self.table.iter_mut().flatten();
+        let processes = self.table.iter_mut();
         for space in processes.filter_map(|process| process.space.take()) {
             spaces::destroy(space);
         }

@@ -12,26 +12,42 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
-use super::{Ending, Id, Process, Processes, State, calls};
-use memory::Space;
+use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
+use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
 use crate::cpu::ring3::{Left, enter};
+use crate::fault::{self, Reason};
 use crate::interrupts::pit;
 use crate::{report, spaces};
 
 impl Processes {
-    /// Runs the processes, until the one in the foreground has ended, and takes
-    /// that out of the table. Ctrl-C ends it. What was loaded before is loaded
-    /// again in the end. `None` if there is no such process.
+    /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
+    /// it. Its descendants that still live are killed then, all of them are taken
+    /// out of the table, and what was loaded before is loaded again. `None` if
+    /// there is no such process.
     pub fn run(&mut self, foreground: Id) -> Option<Ending> {
+        self.run_and_sum_up(foreground)
+            .map(|summary| summary.ending)
+    }
+
+    /// The same, and tells what the one in the foreground has used.
+    pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
+        if self.is_traced {
+            calls::trace::start();
+        }
         pit::start();
         let ending = self.run_until_ended(foreground);
         pit::stop();
         self.load_home();
-        let index = self.index_of(foreground)?;
-        self.table[index] = None;
-        ending
+        let process = self.get(foreground)?;
+        let summary = ending.map(|ending| Summary {
+            ending,
+            used: process.used,
+            most_frames: process.most_frames,
+        });
+        self.end_family(foreground);
+        summary
     }
 
     fn run_until_ended(&mut self, foreground: Id) -> Option<Ending> {
@@ -39,28 +55,19 @@ impl Processes {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
             }
-            let index = self.choose()?;
-            let mut process = self.table[index].take()?;
-            self.load(index, &mut process);
+            // Some child of those that wait is always ready.
+            let mut process = self.table.take(self.ready.pop_front()?)?;
+            self.load(&mut process);
             self.turn(&mut process, foreground);
-            if let State::Ended(_) = process.state {
-                self.load_home_for(&mut process);
-                process.give_back();
+            match process.state {
+                State::Ended(_) => self.bury(process),
+                State::Running | State::Ready => {
+                    self.ready.push_back(process.id);
+                    self.table.put(process);
+                }
+                State::Waiting | State::Suspended(_) => self.table.put(process),
             }
-            self.table[index] = Some(process);
         }
-    }
-
-    /// The next process that could run, after the one that ran last.
-    fn choose(&self) -> Option<usize> {
-        let count = self.table.len();
-        let is_ready = |place: &Option<Process>| {
-            let process = place.as_ref();
-            process.is_some_and(|process| process.state == State::Ready)
-        };
-        (1..=count)
-            .map(|step| (self.running + step) % count)
-            .find(|&index| is_ready(&self.table[index]))
     }
 
     /// Lets the process that is loaded run, until it does not any more.
@@ -69,7 +76,7 @@ impl Processes {
             match enter(&mut process.context) {
                 Left::SystemCall => calls::call(process, self),
                 Left::Timer => self.next_turn(process, foreground),
-                Left::PageFault(fault) => process.kill(Ending::BadAccess(fault.address)),
+                Left::PageFault(fault) => process.kill(why(&fault)),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
         }
@@ -85,17 +92,14 @@ impl Processes {
         }
         if process.id == foreground {
             process.state = State::Ended(Ending::Cancelled);
-        } else if let Some(index) = self.index_of(foreground)
-            && let Some(other) = &mut self.table[index]
-        {
-            other.state = State::Ended(Ending::Cancelled);
-            other.give_back();
+        } else {
+            self.end(foreground, Ending::Cancelled);
         }
     }
 
-    /// Loads the process of the place `index`: its space, its segments and its
-    /// extended registers, unless it ran last.
-    fn load(&mut self, index: usize, process: &mut Process) {
+    /// Loads a process: its space, its segments and its extended registers, unless
+    /// it ran last.
+    fn load(&mut self, process: &mut Process) {
         process.state = State::Running;
         // The one whose space is loaded has none to load.
         let Some(space) = process.space.take() else {
@@ -104,27 +108,42 @@ impl Processes {
         let before = spaces::load(space);
         if self.home.is_none() {
             self.home = Some(before);
-        } else if let Some(last) = &mut self.table[self.running] {
+            self.faults = usage::Reading::take();
+        } else if let Some(mut last) = self.table.take(self.running) {
+            self.settle(&mut last);
             last.keep(before);
+            self.table.put(last);
         }
-        self.running = index;
+        self.running = process.id;
         process.extended.load();
         process.context.load_segments();
     }
 
     /// Loads what was loaded before the processes, if one of them is loaded now.
     pub(super) fn load_home(&mut self) {
-        if let Some(mut last) = self.table.get_mut(self.running).and_then(Option::take) {
+        if let Some(mut last) = self.table.take(self.running) {
             self.load_home_for(&mut last);
-            self.table[self.running] = Some(last);
+            self.table.put(last);
         }
     }
 
-    /// The same, while the process that ran last is not in the table.
-    fn load_home_for(&mut self, last: &mut Process) {
-        if let Some(home) = self.home.take() {
-            last.keep(spaces::load(home));
+    /// The same, if it is this one, which is not in its place.
+    pub(super) fn load_home_for(&mut self, process: &mut Process) {
+        if process.id == self.running
+            && let Some(home) = self.home.take()
+        {
+            self.settle(process);
+            process.keep(spaces::load(home));
         }
+    }
+}
+
+/// How a process ends for which a page fault was refused.
+fn why(fault: &Fault) -> Ending {
+    match fault::reason_of(fault) {
+        Some(Reason::Space(Refusal::PastEnd)) => Ending::PastEnd(fault.address),
+        Some(Reason::Space(Refusal::OutOfFrames)) => Ending::OutOfFrames(fault.address),
+        _ => Ending::BadAccess(fault.address),
     }
 }
 
@@ -139,14 +158,7 @@ impl Process {
     #[cold]
     fn kill(&mut self, ending: Ending) {
         let name = format_args!("process {} is killed", self.id);
-        report::program(self.context.registers(), name);
+        report::program(self.context.registers(), name, self.program);
         self.state = State::Ended(ending);
-    }
-
-    /// Gives its memory back, which is not loaded.
-    fn give_back(&mut self) {
-        if let Some(space) = self.space.take() {
-            spaces::destroy(space);
-        }
     }
 }

@@ -7,19 +7,22 @@
 //! ```
 //!
 //! What must always hold: nothing is read that does not lie within a known
-//! stack, so a backtrace never faults, whatever RBP holds; and every step leads
-//! up, so that it ends. A line is `  #N 0x` and 16 digits: number 0 is the
-//! instruction itself, all others are the addresses that calls return to.
+//! stack, so a backtrace never faults, whatever RBP holds (a program's stack is
+//! read by accesses that may be refused); and every step leads up, so that it ends. A line is `  #N 0x` and 16 digits, and ` in ` with the name
+//! of a file if it is a program's: number 0 is the instruction itself, all others are
+//! the addresses that calls return to.
 
 use core::arch::asm;
 
+use memory::space::Rights;
 use x86_64::VirtAddr;
 
+use crate::cpu::access::read_program;
 use crate::cpu::entry::Interrupted;
 use crate::cpu::exception::{ExceptionContext, PageFaultContext};
 use crate::layout::IMAGE;
 use crate::stack::{self, Stack};
-use crate::{image, println};
+use crate::{image, println, spaces};
 
 /// Calls that are printed; a recursion has thousands.
 const MOST: u64 = 24;
@@ -95,6 +98,38 @@ pub fn print(start: Start) {
             println!("  where an exception interrupted:");
         }
     }
+}
+
+/// Prints the instruction of a program and, as far as its frame pointers tell, the
+/// calls that led there, each with the name of its file. Its space is loaded; its
+/// stack is read as it reads it itself.
+pub fn print_program(context: &ExceptionContext, file: &str) {
+    println!("  #0 {:#018x} in {file}", context.rip);
+    let mut rbp = context.rbp;
+    for number in 1..=MOST {
+        let mut frame = [[0; 8]; 2];
+        if rbp == 0 || read_program(rbp, frame.as_flattened_mut()) < size_of_val(&frame) {
+            return;
+        }
+        let [caller, address] = frame.map(u64::from_le_bytes);
+        if !is_programs_code(address) {
+            return;
+        }
+        println!("  #{number} {address:#018x} in {file}");
+        if caller <= rbp {
+            return;
+        }
+        rbp = caller;
+    }
+}
+
+/// Whether a program may execute what lies there.
+fn is_programs_code(address: u64) -> bool {
+    let Ok(address) = VirtAddr::try_new(address) else {
+        return false;
+    };
+    let region = spaces::try_look(address, |half| half.region_at(address)).flatten();
+    region.is_some_and(|region| region.user && region.rights == Rights::ReadExecute)
 }
 
 /// Prints up to the next exception, and returns what that interrupted.

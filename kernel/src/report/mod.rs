@@ -103,6 +103,8 @@ pub(crate) fn exception(context: &mut ExceptionContext) {
             let report = Report::of(context);
             println!();
             print(&report);
+            println!("  backtrace:");
+            backtrace::print(report.context.into());
             let ending = ENDING
                 .get()
                 .copied()
@@ -115,11 +117,13 @@ pub(crate) fn exception(context: &mut ExceptionContext) {
     exit(ExitStatus::RefusedFault)
 }
 
-/// Reports what made a program end, with its own registers and regions. Called
-/// while its space is loaded; returns.
-pub fn program(context: &ExceptionContext, name: fmt::Arguments<'_>) {
+/// Reports what made the program in this file end, with its own registers, calls
+/// and regions. Called while its space is loaded; returns.
+pub fn program(context: &ExceptionContext, name: fmt::Arguments<'_>, file: &str) {
     print!("\n{name}: ");
     print(&Report::of(context));
+    println!("  backtrace:");
+    backtrace::print_program(context, file);
     println!("  regions:");
     spaces::current(|space, _| {
         space
@@ -199,8 +203,6 @@ fn print(report: &Report) {
         );
     }
     println!("{}", Fact("registers:", context));
-    println!("  backtrace:");
-    backtrace::print(context.into());
 }
 
 /// The part of a report that only a page fault has.

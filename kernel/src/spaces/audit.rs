@@ -26,7 +26,10 @@ pub enum AuditError {
 /// # Panics
 ///
 /// Before [`init`](super::init).
-pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
+pub fn audit<'a>(
+    others: impl IntoIterator<Item = &'a Space, IntoIter: Clone>,
+) -> Result<Report, AuditError> {
+    let others = others.into_iter();
     let words = kernel_half(|kernel, memory| Audit::of(kernel, memory).words());
     let notes = notes(words)?;
     // SAFETY: the region is immediate, so that every page of it is mapped, and
@@ -34,7 +37,7 @@ pub fn audit(others: &[&Space]) -> Result<Report, AuditError> {
     let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
     let result = current(|current, _| {
         kernel_half(|kernel, memory| {
-            let spaces = core::iter::once(&*current).chain(others.iter().copied());
+            let spaces = core::iter::once(&*current).chain(others.clone().map(|other| other));
             Audit::of(kernel, memory)
                 .held(physical::kept_frames())
                 .run(spaces, scratch)

@@ -15,6 +15,8 @@ pub use audit::{AuditError, audit};
 pub use devices::{Mapping, map_device};
 pub use setup::{InitError, init};
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use memory::frames::OutOfFrames;
 use memory::space::Half;
 use memory::{Fault, KernelHalf, Memory, Outcome, Space};
@@ -34,6 +36,9 @@ static CURRENT: Lock<InUse<Space>> = Lock::empty(Rank::Space);
 
 /// The kernel half.
 static KERNEL: Lock<InUse<KernelHalf>> = Lock::empty(Rank::KernelHalf);
+
+/// Faults in the kernel half that the fault log has.
+static KERNEL_FAULTS: AtomicU64 = AtomicU64::new(0);
 
 /// A half, and what it shares with all others.
 struct InUse<H> {
@@ -142,10 +147,18 @@ pub fn destroy(space: Space) -> u64 {
 #[inline]
 pub(crate) fn resolve(context: &PageFaultContext) -> Option<Outcome> {
     if is_kernels(context.fault.address) {
-        resolve_in(&KERNEL, context, KernelHalf::resolve)
+        let outcome = resolve_in(&KERNEL, context, KernelHalf::resolve);
+        KERNEL_FAULTS.fetch_add(u64::from(outcome.is_some()), Ordering::Relaxed);
+        outcome
     } else {
         resolve_in(&CURRENT, context, Space::resolve)
     }
+}
+
+/// Faults in the kernel half since the start: as many as the fault log has.
+#[must_use]
+pub fn faults_in_kernel_half() -> u64 {
+    KERNEL_FAULTS.load(Ordering::Relaxed)
 }
 
 /// The same, in this half.
@@ -197,6 +210,6 @@ pub fn try_memory<R>(look: impl FnOnce(&Memory) -> R) -> Option<R> {
 }
 
 #[inline]
-fn is_kernels(address: VirtAddr) -> bool {
+pub(crate) fn is_kernels(address: VirtAddr) -> bool {
     address.as_u64() >> 63 == 1
 }

@@ -100,9 +100,9 @@ impl Cursor {
         self.entry().kind(self.level)
     }
 
-    /// The size of the leaf stood on, if it is a present leaf.
+    /// The size of the leaf stood on, if it is a leaf.
     pub(crate) fn leaf(&self) -> Option<LeafSize> {
-        LeafSize::of_level(self.level).filter(|_| self.entry().is_present())
+        LeafSize::of_level(self.level).filter(|_| self.entry().is_leaf_or_table())
     }
 
     /// The entries of the table stood in, in order.

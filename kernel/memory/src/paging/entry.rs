@@ -11,7 +11,8 @@
 //! software: 53 to 62 of a table entry count the entries in use below it, and
 //! bits 9 to 11 and 52 of a leaf mark memory that it does not own, or not alone.
 //! An entry that is not present and not zero is software's own: a reserved page
-//! has one.
+//! has one, and a hidden leaf is one. A hidden leaf maps memory as any other does,
+//! but not for the processor: G, which means nothing without P, tells it apart.
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags;
@@ -49,7 +50,8 @@ pub enum EntryKind {
     Reserved,
     /// Points to a table one level down, at this physical address.
     Table(PhysAddr),
-    /// Maps memory of this size at this physical address.
+    /// Maps memory of this size at this physical address; for the processor, too,
+    /// if it is [present](Entry::is_present).
     Leaf(PhysAddr, LeafSize),
     /// Not present, and not written by this crate: these bits. The processor
     /// ignores it.
@@ -63,6 +65,7 @@ pub struct Entry(u64);
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const PRESENT: u64 = PageTableFlags::PRESENT.bits();
 const HUGE: u64 = PageTableFlags::HUGE_PAGE.bits();
+const LEAF: u64 = PRESENT | Entry::HIDDEN.bits();
 const COUNT_SHIFT: u32 = 53;
 const COUNT: u64 = 0x3ff << COUNT_SHIFT;
 
@@ -76,9 +79,14 @@ impl Entry {
     /// The level 1 entry of a reserved page. Its table stays as long as it is there.
     pub(crate) const RESERVED: Self = Self(PageTableFlags::BIT_9.bits());
 
+    pub(crate) const PRESENT: PageTableFlags = PageTableFlags::PRESENT;
     pub(crate) const WRITABLE: PageTableFlags = PageTableFlags::WRITABLE;
     pub(crate) const DIRTY: PageTableFlags = PageTableFlags::DIRTY;
     pub(crate) const NO_EXECUTE: PageTableFlags = PageTableFlags::NO_EXECUTE;
+
+    /// In place of PRESENT: the leaf is hidden from the processor, and no access is
+    /// allowed. In a present leaf the bit is G.
+    pub(crate) const HIDDEN: PageTableFlags = PageTableFlags::GLOBAL;
 
     /// Bit 9 of a leaf: the frame is borrowed (a device's, or one that
     /// somebody else accounts for) and is not given back with the leaf.
@@ -122,15 +130,15 @@ impl Entry {
         Self(table.as_u64() | flags | count << COUNT_SHIFT)
     }
 
-    /// A present leaf of the given size: `flags` need not name PRESENT or the
-    /// page-size bit.
+    /// A leaf of the given size: `flags` name PRESENT or HIDDEN, and need not name
+    /// the page-size bit.
     #[inline]
     pub(crate) const fn leaf(address: PhysAddr, size: LeafSize, flags: PageTableFlags) -> Self {
         let page_size = match size {
             LeafSize::Size4KiB => 0,
             LeafSize::Size2MiB | LeafSize::Size1GiB => HUGE,
         };
-        Self(address.as_u64() | flags.bits() | PRESENT | page_size)
+        Self(address.as_u64() | flags.bits() | page_size)
     }
 
     /// What the entry says in a table at `level` (1 to 4).
@@ -139,11 +147,12 @@ impl Entry {
     pub const fn kind(self, level: u8) -> EntryKind {
         if self.0 == Self::UNUSED.0 {
             EntryKind::Unused
-        } else if self.0 & PRESENT != 0 {
+        } else if self.is_leaf_or_table() {
             match LeafSize::of_level(level) {
                 Some(size) if level == 1 || self.0 & HUGE != 0 => {
                     EntryKind::Leaf(self.leaf_address(size), size)
                 }
+                _ if !self.is_present() => EntryKind::Unknown(self.0),
                 Some(_) | None => EntryKind::Table(PhysAddr::new_truncate(self.0 & ADDRESS)),
             }
         } else if self.0 == Self::RESERVED.0 && level == 1 {
@@ -171,6 +180,12 @@ impl Entry {
     #[must_use]
     pub(crate) const fn leaf_address(self, size: LeafSize) -> PhysAddr {
         PhysAddr::new_truncate(self.0 & ADDRESS & !(size.bytes() - 1))
+    }
+
+    /// True for an entry that points to a table or maps memory, be it hidden.
+    #[inline]
+    pub(crate) const fn is_leaf_or_table(self) -> bool {
+        self.0 & LEAF != 0
     }
 
     /// True for a present entry.
@@ -211,14 +226,14 @@ impl Entry {
         Self(self.0 + (1 << COUNT_SHIFT))
     }
 
-    /// True for a present leaf in which the processor has no bit left to set:
-    /// ACCESSED is, and DIRTY is or can never be. Nobody else writes it, so it
-    /// can be changed by a plain store.
+    /// True for a leaf in which the processor has no bit left to set: ACCESSED is,
+    /// and DIRTY is or can never be; in a hidden one it never sets any. Nobody else
+    /// writes it, so it can be changed by a plain store.
     #[inline]
     pub(crate) const fn is_settled(self) -> bool {
         const ACCESSED: u64 = PageTableFlags::ACCESSED.bits();
         let dirty_or_read_only =
             self.0 & Self::DIRTY.bits() != 0 || self.0 & Self::WRITABLE.bits() == 0;
-        self.0 & (PRESENT | ACCESSED) == PRESENT | ACCESSED && dirty_or_read_only
+        !self.is_present() || self.0 & ACCESSED != 0 && dirty_or_read_only
     }
 }

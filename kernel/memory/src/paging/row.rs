@@ -70,7 +70,7 @@ impl Cursor {
         self.count_in_use(0, gone);
     }
 
-    /// Replaces all present leaves in `count` entries from the one stood on by
+    /// Replaces all leaves in `count` entries from the one stood on by
     /// what `change` makes of them, and tells what each was and is, and where.
     #[inline]
     pub(crate) fn change_row(
@@ -82,7 +82,7 @@ impl Cursor {
         let mut address = self.address() & !(span_of(1) - 1);
         for place in self.row(count) {
             let old = Entry::from_bits(place.load(Relaxed));
-            if old.is_present() {
+            if old.is_leaf_or_table() {
                 let old = exchange(place, old, &change);
                 changed(old, change(old), address);
             }
@@ -139,6 +139,7 @@ mod tests {
     fn a_leaf_is_settled_once_no_bit_is_left_for_the_processor_to_set() {
         let settled = |bits| Entry::from_bits(bits).is_settled();
         assert!(settled(READ) && settled(WRITE | DIRTY));
+        assert!(settled(Entry::HIDDEN.bits()));
         assert!(!settled(WRITE) && !settled(READ & !PageTableFlags::ACCESSED.bits()));
     }
 }

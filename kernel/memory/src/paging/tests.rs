@@ -46,7 +46,7 @@ fn leaf(number: u64) -> Entry {
     Entry::leaf(
         PhysAddr::new(number * PAGE),
         LeafSize::Size4KiB,
-        Flags::WRITABLE,
+        Flags::PRESENT | Flags::WRITABLE,
     )
 }
 
@@ -110,7 +110,7 @@ fn a_cursor_is_current_only_with_the_very_lowest_table() {
 }
 
 #[test]
-fn a_leaf_is_the_same_whether_its_flags_name_what_every_leaf_has() {
+fn a_leaf_is_the_same_whether_its_flags_name_its_page_size() {
     for (size, page_size) in [
         (LeafSize::Size4KiB, Flags::empty()),
         (LeafSize::Size2MiB, Flags::HUGE_PAGE),
@@ -118,7 +118,7 @@ fn a_leaf_is_the_same_whether_its_flags_name_what_every_leaf_has() {
     ] {
         let named = Flags::PRESENT | page_size | Flags::WRITABLE;
         let start = PhysAddr::new(1 << 30);
-        let entry = Entry::leaf(start, size, Flags::WRITABLE);
+        let entry = Entry::leaf(start, size, named - page_size);
         assert_eq!(entry.bits(), 1 << 30 | named.bits());
         assert_eq!(Entry::leaf(start, size, named), entry);
     }

@@ -33,7 +33,7 @@ pub(crate) struct TableSeen {
     pub(crate) address: u64,
 }
 
-/// A present leaf.
+/// A leaf.
 #[derive(Clone, Copy)]
 pub(crate) struct LeafSeen {
     /// The entry.

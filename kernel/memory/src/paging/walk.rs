@@ -103,8 +103,11 @@ impl Walk {
     pub fn physical(&self) -> Option<PhysAddr> {
         let end = self.end();
         match end.entry.kind(end.level) {
-            EntryKind::Leaf(start, size) => Some(start + offset_in_page(self.address, size)),
-            EntryKind::Unused
+            EntryKind::Leaf(start, size) if end.entry.is_present() => {
+                Some(start + offset_in_page(self.address, size))
+            }
+            EntryKind::Leaf(..)
+            | EntryKind::Unused
             | EntryKind::Reserved
             | EntryKind::Table(_)
             | EntryKind::Unknown(_) => None,
@@ -129,6 +132,9 @@ impl fmt::Display for Step {
             EntryKind::Reserved => write!(f, "not present, a frame is kept back for it"),
             EntryKind::Unknown(bits) => write!(f, "not present, unknown bits {bits:#x}"),
             EntryKind::Table(table) => write!(f, "table at {table:#014x}, {flags}"),
+            EntryKind::Leaf(start, size) if !self.entry.is_present() => {
+                write!(f, "not present, a hidden {size} leaf at {start:#014x}")
+            }
             EntryKind::Leaf(start, size) => {
                 write!(f, "{size} leaf at {start:#014x}, {flags}")
             }

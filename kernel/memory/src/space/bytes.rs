@@ -164,7 +164,8 @@ impl Half {
 
     /// True if the tables allow the access at the entry stood on as they are.
     fn allows(&self, access: Access) -> bool {
-        self.cursor.leaf().is_some()
+        self.cursor.entry().is_present()
+            && self.cursor.leaf().is_some()
             && (access != Access::Write || self.cursor.entry().flags().contains(Entry::WRITABLE))
     }
 }

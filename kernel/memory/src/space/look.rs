@@ -26,7 +26,7 @@ pub struct Resident {
     pub borrowed: u64,
 }
 
-/// A present leaf.
+/// A leaf: memory behind a page, whether its region lets anybody access it or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// The first address that it maps.
@@ -63,6 +63,16 @@ impl Half {
             .map_or(address.as_u64(), |region| region.end());
         let record = self.regions.from(end)?;
         Some(record.region)
+    }
+
+    /// The highest multiple of 4 KiB in the window, but not below `from`, at which
+    /// `size` bytes are free that end at `below` or before.
+    #[must_use]
+    pub fn highest_room(&self, size: u64, from: VirtAddr, below: u64) -> Option<VirtAddr> {
+        let (low, high) = self.window;
+        let (low, last) = (from.as_u64().max(low), below.min(high).checked_sub(1)?);
+        let place = self.regions.last_fit(size, 4096, low, last)?;
+        Some(VirtAddr::new_truncate(place))
     }
 
     /// All regions, by address.
@@ -154,7 +164,7 @@ impl Half {
         (address.as_u64() >= HALF) == self.is_kernel()
     }
 
-    /// All present leaves of this half that map something from `start` on and
+    /// All leaves of this half that map something from `start` on and
     /// below `end`, by address. The first may begin before `start`, the last end
     /// behind `end`.
     pub fn leaves(&self, start: VirtAddr, end: u64) -> Leaves<'_> {

@@ -154,7 +154,7 @@ impl Region {
         let usage = match self.rights {
             Rights::ReadExecute => Use::Execute,
             Rights::ReadWrite if self.is_shared() => Use::Write,
-            Rights::ReadWrite | Rights::Read => Use::Read,
+            Rights::ReadWrite | Rights::Read | Rights::NoAccess => Use::Read,
         };
         Some(Mapping { object, usage })
     }

@@ -200,7 +200,7 @@ impl Half {
         self.regions.insert(rest);
     }
 
-    /// Gives every region of a range, and every present leaf in it, these
+    /// Gives every region of a range, and every leaf in it, these
     /// rights. What is taken away is flushed.
     fn change_rights(&mut self, start: u64, end: u64, rights: Rights, memory: &Memory) {
         let (features, is_kernel) = (memory.features(), self.is_kernel());
@@ -273,8 +273,8 @@ impl Half {
 
     /// Merges what can be merged from the region before `start` to the one
     /// that begins at `end`.
-    fn merge(&mut self, start: u64, end: u64, memory: &Memory) {
-        let before = self.regions.before(start).or(self.regions.find(start));
+    pub(super) fn merge(&mut self, start: u64, end: u64, memory: &Memory) {
+        let before = self.regions.before(start).or(self.regions.from(start));
         let mut here = before.map(|record| record.region);
         while let Some(region) = here.filter(|region| region.base.as_u64() < end) {
             let next = self.regions.find(region.end()).map(|next| next.region);
@@ -300,5 +300,5 @@ impl Half {
 fn is_narrower(new: Entry, old: Entry) -> bool {
     let lost = old.flags() - new.flags();
     let gained = new.flags() - old.flags();
-    lost.contains(Entry::WRITABLE) || gained.contains(Entry::NO_EXECUTE)
+    lost.intersects(Entry::WRITABLE | Entry::PRESENT) || gained.contains(Entry::NO_EXECUTE)
 }

@@ -9,12 +9,18 @@ use x86_64::{PhysAddr, VirtAddr};
 use crate::Features;
 use crate::fault::{Cause, Fault, Refusal};
 use crate::object::{ObjectId, Sharing};
-use crate::paging::{Cache, LeafSize};
+use crate::paging::{Cache, Entry, LeafSize};
+
+/// A bit that stands for any access at all, beside those of an error code, none
+/// of which a read by the kernel has.
+pub(super) const ANY_ACCESS: PageFaultErrorCode = PageFaultErrorCode::from_bits_retain(1 << 31);
 
 /// What may be done with the bytes of a region. Writable and executable at once
 /// cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rights {
+    /// Nothing. What stands behind the pages stays, for when they get other rights.
+    NoAccess,
     /// Read only.
     Read,
     /// Read and write.
@@ -89,6 +95,12 @@ impl Region {
         self.base.as_u64() + self.size
     }
 
+    /// The first address of the allocation that the region is a part of.
+    #[must_use]
+    pub fn allocation(&self) -> VirtAddr {
+        self.base - self.offset
+    }
+
     /// True if `address` lies in the region.
     #[inline]
     #[must_use]
@@ -120,14 +132,19 @@ impl Region {
     ///
     /// ACCESSED is set so that the processor need not write the entry.
     pub(crate) fn leaf_flags(&self, features: Features, global: bool) -> PageTableFlags {
-        let mut flags = PageTableFlags::PRESENT | PageTableFlags::ACCESSED;
+        let mut flags = PageTableFlags::ACCESSED;
+        if self.rights == Rights::NoAccess {
+            flags |= Entry::HIDDEN;
+        } else {
+            flags |= Entry::PRESENT;
+            flags.set(PageTableFlags::GLOBAL, global && features.global_pages);
+        }
         flags.set(PageTableFlags::WRITABLE, self.rights == Rights::ReadWrite);
         flags.set(
             PageTableFlags::NO_EXECUTE,
             self.rights != Rights::ReadExecute && features.no_execute,
         );
         flags.set(PageTableFlags::USER_ACCESSIBLE, self.user);
-        flags.set(PageTableFlags::GLOBAL, global && features.global_pages);
         match self.backing {
             Backing::Device(_, cache) => flags | cache.flags(),
             Backing::Object { .. }
@@ -139,11 +156,12 @@ impl Region {
         }
     }
 
-    /// The bits of an error code that the region refuses whatever is mapped.
+    /// The bits of an error code, and [`ANY_ACCESS`], that the region refuses
+    /// whatever is mapped.
     pub(crate) fn refused(&self) -> PageFaultErrorCode {
         let mut refused = PageFaultErrorCode::MALFORMED_TABLE;
-        if self.backing == Backing::Guard {
-            return PageFaultErrorCode::all();
+        if self.backing == Backing::Guard || self.rights == Rights::NoAccess {
+            return PageFaultErrorCode::all() | ANY_ACCESS;
         }
         refused.set(
             PageFaultErrorCode::CAUSED_BY_WRITE,
@@ -165,7 +183,7 @@ impl Region {
             Refusal::Guard
         } else if fault.cause() == Cause::ReservedBit {
             Refusal::ReservedBit
-        } else if fault.code.intersects(self.refused()) {
+        } else if (fault.code | ANY_ACCESS).intersects(self.refused()) {
             Refusal::Protection(fault.access())
         } else {
             Refusal::NotBacked
@@ -232,6 +250,7 @@ impl Backing {
 impl fmt::Display for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::NoAccess => "none",
             Self::Read => "r",
             Self::ReadWrite => "rw",
             Self::ReadExecute => "rx",

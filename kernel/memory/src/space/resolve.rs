@@ -24,7 +24,7 @@
 //! make endless. Absent to present needs no flush (Intel SDM vol. 3A 4.10.4.3).
 //! How each line is done is in `page`.
 
-use super::region::Backing;
+use super::region::{ANY_ACCESS, Backing};
 use super::{Content, Half};
 use crate::fault::{Fault, Outcome};
 use crate::memory::Memory;
@@ -66,7 +66,7 @@ impl Half {
         let Some(record) = self.regions.here() else {
             return self.refuse_outside(fault, memory);
         };
-        if fault.code.intersects(record.refused) {
+        if (fault.code | ANY_ACCESS).intersects(record.refused) {
             return self.refuse_inside(fault, memory);
         }
         let entry = self.cursor.entry();

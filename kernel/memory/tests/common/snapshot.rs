@@ -21,9 +21,9 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// True for a present leaf.
+    /// True for a leaf, which has P, or G in its place.
     pub fn is_leaf(&self) -> bool {
-        self.bits & 1 != 0 && (self.level == 1 || self.bits & 0x80 != 0)
+        self.bits & 0x101 != 0 && (self.level == 1 || self.bits & 0x80 != 0)
     }
 }
 

@@ -110,7 +110,8 @@ impl World {
             );
             flags.set(
                 Flags::GLOBAL,
-                features.global_pages && flags.contains(Flags::GLOBAL),
+                flags.contains(Flags::GLOBAL)
+                    && (features.global_pages || !flags.contains(Flags::PRESENT)),
             );
             let present = Flags::from_bits_retain(entry.bits & !ADDRESS);
             assert_eq!(present, flags, "the flags at {start:#x}");
@@ -169,13 +170,16 @@ fn compare_bytes(memory: &super::common::simulated_memory::SimulatedMemory, leaf
 
 /// What a leaf allows and says, on a processor that can do everything.
 fn expected_flags(region: &PlainRegion, leaf: &PlainLeaf, half: Half) -> Flags {
-    let mut flags = Flags::PRESENT | Flags::ACCESSED;
+    let mut flags = Flags::ACCESSED;
+    // A hidden leaf has G in the place of P.
+    let hidden = region.rights == Rights::NoAccess;
+    flags.set(Flags::PRESENT, !hidden);
     let writable =
         region.rights == Rights::ReadWrite && !matches!(leaf.behind, Behind::Zero | Behind::Shared);
     flags.set(Flags::WRITABLE, writable);
     flags.set(Flags::NO_EXECUTE, region.rights != Rights::ReadExecute);
     flags.set(Flags::USER_ACCESSIBLE, region.user);
-    flags.set(Flags::GLOBAL, half == KERNEL);
+    flags.set(Flags::GLOBAL, half == KERNEL || hidden);
     flags.set(Flags::HUGE_PAGE, leaf.size > PAGE);
     flags.set(Flags::DIRTY, leaf.dirty);
     flags.set(Flags::BIT_11, leaf.behind == Behind::Shared);

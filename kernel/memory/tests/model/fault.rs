@@ -285,7 +285,7 @@ fn refusal(region: &PlainRegion, access: Access, user: bool) -> Option<Refusal> 
         return Some(Refusal::Guard);
     }
     let allowed = match access {
-        Access::Read => true,
+        Access::Read => region.rights != Rights::NoAccess,
         Access::Write => region.rights == Rights::ReadWrite,
         Access::Execute => region.rights == Rights::ReadExecute,
     };

@@ -221,6 +221,7 @@ fn rights() -> impl Strategy<Value = Rights> {
         6 => Just(Rights::ReadWrite),
         1 => Just(Rights::Read),
         1 => Just(Rights::ReadExecute),
+        1 => Just(Rights::NoAccess),
     ]
 }
 

@@ -350,7 +350,8 @@ impl World {
             assert_eq!(result, Err(Refusal::NoRegion));
             return;
         };
-        if access == Access::Write && page.rights != Rights::ReadWrite
+        if page.rights == Rights::NoAccess
+            || access == Access::Write && page.rights != Rights::ReadWrite
             || access == Access::Execute && !page.executes()
         {
             assert_eq!(result, Err(Refusal::Protection(access)));

@@ -100,6 +100,7 @@ fn rights() -> impl Strategy<Value = Rights> {
     prop_oneof![
         2 => Just(Rights::Read),
         4 => Just(Rights::ReadWrite),
+        1 => Just(Rights::NoAccess),
         1 => Just(Rights::ReadExecute)
     ]
 }

@@ -116,8 +116,8 @@ fn the_zero_frame_is_nobodys_and_a_devices_frames_are_borrowed() {
     machine.read(BASE).expect("readable");
     let device = Backing::Device(machine.device(), Cache::Uncached);
     machine.allocate(KERNEL, Request::new(2 * PAGE, device));
-    assert_eq!(private(&machine, LOW), []);
-    assert_eq!(private(&machine, KERNEL), []);
+    assert_eq!(private(&machine, LOW), [0_u64; 0]);
+    assert_eq!(private(&machine, KERNEL), [0_u64; 0]);
     let zero = machine.memory.zero_frame().start_address();
     assert_eq!(leaves(&machine, LOW)[..].len(), 1);
     assert_eq!(leaves(&machine, LOW)[0].content, Content::Zero(zero));
@@ -167,13 +167,13 @@ fn a_range_has_every_leaf_that_maps_something_in_it_and_no_other() {
         let leaves = machine.half(LOW).leaves(VirtAddr::new(start), end);
         leaves.map(|leaf| leaf.page.as_u64() - BASE).collect()
     };
-    assert_eq!(pages(BASE, BASE + BIG), []);
+    assert_eq!(pages(BASE, BASE + BIG), [0_u64; 0]);
     assert_eq!(pages(BASE, BASE + BIG + 1), [BIG], "it ends behind the end");
     let last = BASE + 2 * BIG - 1;
     assert_eq!(pages(last, last + 1), [BIG], "it begins before the start");
     assert_eq!(pages(last, last + 2), [BIG, 2 * BIG]);
     assert_eq!(pages(last + 1, last + 2), [2 * BIG]);
-    assert_eq!(pages(last + 1, last + 1), []);
+    assert_eq!(pages(last + 1, last + 1), [0_u64; 0]);
 }
 
 #[test]

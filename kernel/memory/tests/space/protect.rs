@@ -4,6 +4,7 @@
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{Backing, Request, Rights};
 use faultline_memory::{Access, Outcome, Refusal};
+use x86_64::VirtAddr;
 
 use crate::common::machine::{FIRST_TABLES, KERNEL_BASE, Machine};
 use crate::common::operations::{BIG, KERNEL, LOW, PAGE, at};
@@ -198,5 +199,29 @@ fn rights_in_the_kernel_half_change_for_every_space() {
     for processor in 0..2 {
         let refused = machine.write_on(processor, KERNEL_BASE, 1);
         assert_eq!(refused, Err(WRITE_REFUSED));
+    }
+}
+
+#[test]
+fn pages_without_access_keep_what_they_hold_until_they_are_accessible_again() {
+    for backing in [Backing::Zero, Backing::Demand, Backing::Immediate] {
+        let mut machine = machine_with(4, backing);
+        machine.write(BASE, 7).expect("writable");
+        machine.protect(LOW, BASE, 2 * PAGE, Rights::NoAccess);
+        let frames = machine.counts().available();
+        for access in [Access::Read, Access::Write, Access::Execute] {
+            for page in [BASE, BASE + PAGE] {
+                let refused = Refusal::Protection(access);
+                let result = machine.access(0, page, access, false);
+                assert_eq!(result, Err(refused), "{backing}");
+            }
+        }
+        let space = machine.space(0);
+        assert_eq!(space.translate(VirtAddr::new(BASE)), None);
+        assert_eq!(space.walk(VirtAddr::new(BASE)).physical(), None);
+        assert_eq!(machine.counts().available(), frames);
+        machine.protect(LOW, BASE, 2 * PAGE, Rights::ReadWrite);
+        assert_eq!(machine.read(BASE), Ok(7), "{backing}");
+        machine.check();
     }
 }

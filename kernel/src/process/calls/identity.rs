@@ -1,6 +1,6 @@
 //! Who a process is, and what machine it runs on.
 
-use super::super::{Process, user};
+use super::super::{Process, Processes, user};
 use super::Errno;
 
 /// `getpid()`, and `gettid()` and `set_tid_address(address)`: the number of the
@@ -12,6 +12,22 @@ pub(super) fn getpid(process: &Process) -> Result<u64, Errno> {
 /// `getppid()`: the number of its parent.
 pub(super) fn getppid(process: &Process) -> Result<u64, Errno> {
     Ok(u64::from(process.parent))
+}
+
+/// `getpgrp()`: the first of its family, whose number is that of the group.
+pub(super) fn getpgrp(process: &Process) -> Result<u64, Errno> {
+    Ok(u64::from(process.leader))
+}
+
+/// `getpgid(process)` and `getsid(process)`: the same of any process, or, for 0,
+/// of the one that asks.
+pub(super) fn getpgid(process: &Process, others: &Processes) -> Result<u64, Errno> {
+    let [wanted, ..] = process.arguments();
+    let wanted = wanted as u32;
+    if wanted == 0 || wanted == process.id {
+        return getpgrp(process);
+    }
+    getpgrp(others.get(wanted).ok_or(Errno::NO_PROCESS)?)
 }
 
 /// Bytes of a name in what `uname` tells.

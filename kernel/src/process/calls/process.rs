@@ -1,17 +1,10 @@
-//! The end of a process, its turn, and its segments.
+//! The turn of a process, and its segments.
 
 use x86_64::VirtAddr;
 
-use super::super::{Ending, Process, State, user};
+use super::super::{Process, State, user};
 use super::Errno;
 use crate::cpu::ring3::END;
-
-/// `exit(status)` and `exit_group(status)`: does not return to the program.
-pub(super) fn exit(process: &mut Process) -> Result<u64, Errno> {
-    let [status, ..] = process.arguments();
-    process.state = State::Ended(Ending::Exited(status as u8));
-    Ok(0)
-}
 
 /// `sched_yield()`: the others first.
 pub(super) fn sched_yield(process: &mut Process) -> Result<u64, Errno> {

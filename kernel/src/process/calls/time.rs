@@ -44,7 +44,7 @@ pub(super) fn getrandom(process: &Process) -> Result<u64, Errno> {
 
 /// A number by the processor's generator, or, where it has none, one that begins
 /// with the time: different in each boot, but no secret.
-fn random() -> u64 {
+pub(in super::super) fn random() -> u64 {
     const HAS_RDRAND: u32 = 1 << 30;
     let mut number = 0;
     if __cpuid(1).ecx & HAS_RDRAND != 0 {

@@ -95,7 +95,7 @@ fn the_loaders_writable_leaves_count_in_a_whole_audit_only() {
         let entry = Entry::table(below, 1, false);
         loaders_entry(&machine, page, LOADERS, level).set(entry.bits());
     }
-    let flags = PageTableFlags::WRITABLE | NO_EXECUTE;
+    let flags = PageTableFlags::PRESENT | PageTableFlags::WRITABLE | NO_EXECUTE;
     let written = Entry::leaf(PhysAddr::new(DEVICE), LeafSize::Size4KiB, flags);
     loaders_entry(&machine, 3, LOADERS, 1).set(written.bits());
     let fixed = Request::new(PAGE, Backing::Fixed);
@@ -117,7 +117,8 @@ fn a_leaf_below_a_table_of_the_loaders_that_takes_execution_away_is_not_executab
                 let entry = Entry::table(below, 1, false).bits() | of_table.bits();
                 loaders_entry(&machine, page, LOADERS, level).set(entry);
             }
-            let entry = Entry::leaf(PhysAddr::new(DEVICE), LeafSize::Size4KiB, of_leaf);
+            let flags = PageTableFlags::PRESENT | of_leaf;
+            let entry = Entry::leaf(PhysAddr::new(DEVICE), LeafSize::Size4KiB, flags);
             loaders_entry(&machine, 3, LOADERS, 1).set(entry.bits());
             let fixed = Request::new(PAGE, Backing::Fixed).rights(Rights::Read);
             machine.allocate(Scope::Kernel, LOADERS, fixed);

@@ -180,7 +180,8 @@ fn the_boot_loaders_slots_are_left_alone_unless_asked_for() {
     let table = |page| Entry::table(loaders(page), 0, false).bits();
     entry(loaders(0), 4).set(table(1));
     entry(loaders(1), 3).set(table(2));
-    let leaf = Entry::leaf(loaders(0), LeafSize::Size4KiB, PageTableFlags::NO_EXECUTE);
+    let flags = PageTableFlags::PRESENT | PageTableFlags::NO_EXECUTE;
+    let leaf = Entry::leaf(loaders(0), LeafSize::Size4KiB, flags);
     entry(loaders(2), 2).set(table(3));
     entry(loaders(3), 1).set(leaf.bits());
     Cursor::share_kernel_half(

@@ -199,7 +199,7 @@ fn a_processor_without_gigabyte_pages_refuses_them() {
     let low = machine.low();
     machine.allocate(low, LOW, DEMAND);
     machine.write(low, LOW);
-    let flags = PageTableFlags::empty();
+    let flags = PageTableFlags::PRESENT;
     let entry = machine.entry(low, 0, 3);
     entry.set(Entry::leaf(PhysAddr::zero(), LeafSize::Size1GiB, flags).bits());
     let expected = broken(

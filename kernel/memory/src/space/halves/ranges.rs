@@ -39,6 +39,13 @@ impl Space {
         self.0.grow(base, by, memory)
     }
 
+    /// Joins neighbours alike: where two allocations meet in a range or at an end
+    /// of it, and nothing tells the pages on both sides apart, they are one from
+    /// then on, whose base is that of the lower one. Never needs memory.
+    pub fn join(&mut self, start: VirtAddr, size: u64, memory: &Memory) {
+        self.0.join(start, size, memory);
+    }
+
     /// Moves the pages of a range, which lies in one region, to `to`, where no
     /// region may be. What they hold comes along: frames, reservations, what
     /// was accessed and written. The part that moved is an allocation of its own,

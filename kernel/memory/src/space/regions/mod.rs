@@ -144,6 +144,18 @@ impl Regions {
         wanted.first_fit(self.tree.root())
     }
 
+    /// The highest multiple of `align` at which `size` bytes are free, found like
+    /// the lowest one by [`Self::first_fit`].
+    pub(crate) fn last_fit(&self, size: u64, align: u64, low: u64, last: u64) -> Option<u64> {
+        let wanted = Wanted {
+            size,
+            align,
+            low,
+            last,
+        };
+        wanted.last_fit(self.tree.root())
+    }
+
     /// Makes sure that regions with these bases can be inserted, which must be
     /// done before the next removal. Where they go, there is room as a rule:
     /// then this takes no frame.

@@ -1,0 +1,204 @@
+//! The page cache: pages of files that somebody has needed, one frame for each,
+//! shared by all who read the file or map it.
+//!
+//! ```text
+//!   a fault ─> Blocked ─> read_page ─> the object's page is there ─> the fault again
+//! ```
+//!
+//! A file is known by its bytes, which lie in the archive; there is an object for
+//! each that was opened or run. A part that begins where a file does counts as a
+//! file of its own, which ends earlier: its last page is filled up with zeroes.
+//! What must always hold: a page is read only when it is needed, and no lock of
+//! `memory` is held meanwhile. Files that nobody maps are the first to go when
+//! frames are short.
+
+use core::error::Error;
+use core::fmt;
+
+use alloc::collections::TryReserveError;
+use alloc::vec::Vec;
+use memory::frames::OutOfFrames;
+use memory::object::{CreateError, Object, ObjectBytesRefusal, ObjectId, ObjectKind, ProvideError};
+use memory::space::WantedPage;
+use spin::{Mutex, MutexGuard};
+
+use crate::spaces;
+
+/// Bytes of a page.
+const PAGE: u64 = 4096;
+
+/// The files that have an object, in the order of the objects' names.
+static FILES: Mutex<Vec<CachedFile>> = Mutex::new(Vec::new());
+
+/// A file, and the pages of it that are there.
+struct CachedFile {
+    contents: &'static [u8],
+    object: Object,
+}
+
+/// Why a file, or a page of it, cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheError {
+    /// The kernel heap has no room for an entry.
+    Heap(TryReserveError),
+    /// There is no object for the file.
+    Object(CreateError),
+    /// There is no frame for a page.
+    OutOfFrames,
+    /// No file has this page.
+    NoSuchPage(WantedPage),
+    /// The cache is being changed.
+    Busy,
+}
+
+impl Error for CacheError {}
+
+impl fmt::Display for CacheError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Heap(error) => write!(f, "no room on the heap for a file: {error}"),
+            Self::Object(error) => error.fmt(f),
+            Self::OutOfFrames => OutOfFrames.fmt(f),
+            Self::NoSuchPage(wanted) => {
+                write!(f, "no file has page {} of {}", wanted.page, wanted.object)
+            }
+            Self::Busy => f.write_str("the page cache was being changed"),
+        }
+    }
+}
+
+/// The object of the file with these bytes, which is made if there is none. Not to
+/// be kept: it lasts until frames are short, unless a region holds it.
+///
+/// # Errors
+///
+/// See [`CacheError`].
+pub fn object_of(contents: &'static [u8]) -> Result<ObjectId, CacheError> {
+    let mut files = FILES.lock();
+    if let Some(file) = files.iter().find(|file| file.is(contents)) {
+        return Ok(file.object.id());
+    }
+    files.try_reserve(1).map_err(CacheError::Heap)?;
+    let pages = (contents.len() as u64).div_ceil(PAGE);
+    let made = retried(&mut files, || {
+        let object = spaces::memory().create_object(ObjectKind::File, pages);
+        object.map_err(|error| match error {
+            CreateError::OutOfFrames => CacheError::OutOfFrames,
+            other => CacheError::Object(other),
+        })
+    });
+    let object = made?;
+    let id = object.id();
+    // Names ascend, so the order stays.
+    files.push(CachedFile { contents, object });
+    Ok(id)
+}
+
+/// Reads a page of a file that is not there, for all who wait for it.
+///
+/// # Errors
+///
+/// See [`CacheError`].
+pub fn read_page(wanted: WantedPage) -> Result<(), CacheError> {
+    // A page fault waits for no lock.
+    let mut files = FILES.try_lock().ok_or(CacheError::Busy)?;
+    read(&mut files, wanted)
+}
+
+fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Result<(), CacheError> {
+    let WantedPage { object, page } = wanted;
+    let index = files.binary_search_by_key(&object, |file| file.object.id());
+    let contents = index.map(|index| files[index].contents);
+    let start = page.saturating_mul(PAGE) as usize;
+    let rest = contents.ok().and_then(|contents| contents.get(start..));
+    let rest = rest.ok_or(CacheError::NoSuchPage(wanted))?;
+    let bytes = &rest[..rest.len().min(PAGE as usize)];
+    retried(files, || {
+        match spaces::memory().provide_bytes(object, page, bytes) {
+            Ok(()) | Err(ProvideError::AlreadyThere { .. }) => Ok(()),
+            Err(ProvideError::OutOfFrames) => Err(CacheError::OutOfFrames),
+            Err(_) => Err(CacheError::NoSuchPage(wanted)),
+        }
+    })
+}
+
+/// Reads bytes of the file from `offset` on, as far as it goes; returns how many
+/// that were.
+///
+/// # Errors
+///
+/// See [`CacheError`].
+pub fn read_bytes(
+    contents: &'static [u8],
+    offset: u64,
+    into: &mut [u8],
+) -> Result<usize, CacheError> {
+    let rest = (contents.len() as u64).saturating_sub(offset) as usize;
+    let count = into.len().min(rest);
+    let into = &mut into[..count];
+    let object = object_of(contents)?;
+    loop {
+        let Err(error) = spaces::memory().read_object(object, offset, into) else {
+            return Ok(into.len());
+        };
+        match error.refusal {
+            ObjectBytesRefusal::Absent { page } => {
+                read(&mut FILES.lock(), WantedPage { object, page })?;
+            }
+            _ => return Err(CacheError::OutOfFrames),
+        }
+    }
+}
+
+/// Pages of the file that are there.
+#[must_use]
+pub fn pages_of(contents: &[u8]) -> u64 {
+    let files = FILES.lock();
+    let pages = |file: &CachedFile| {
+        let memory = spaces::memory();
+        let all = 0..(file.contents.len() as u64).div_ceil(PAGE);
+        all.filter(|page| memory.object_page(file.object.id(), *page).is_some())
+            .count() as u64
+    };
+    // The parts of a file that end earlier are pages of it, too.
+    let is_part = |file: &&CachedFile| file.contents.as_ptr() == contents.as_ptr();
+    files.iter().filter(is_part).map(pages).sum()
+}
+
+/// Gives back the pages of all files that nobody maps. Returns whether there were any.
+pub fn let_go() -> bool {
+    FILES
+        .try_lock()
+        .is_some_and(|mut files| let_go_of(&mut files))
+}
+
+fn let_go_of(files: &mut Vec<CachedFile>) -> bool {
+    let memory = spaces::memory();
+    let before = files.len();
+    let is_unused = |file: &mut CachedFile| {
+        let status = memory.object(file.object.id());
+        status.is_none_or(|status| status.regions == 0)
+    };
+    for file in files.extract_if(.., is_unused) {
+        memory.release_object(file.object);
+    }
+    files.len() < before
+}
+
+/// Tries once more when frames were short, if some came back.
+fn retried<T>(
+    files: &mut Vec<CachedFile>,
+    mut attempt: impl FnMut() -> Result<T, CacheError>,
+) -> Result<T, CacheError> {
+    match attempt() {
+        Err(CacheError::OutOfFrames) if let_go_of(files) => attempt(),
+        other => other,
+    }
+}
+
+impl CachedFile {
+    /// Whether it is the file of these bytes: at this place, and of this length.
+    fn is(&self, contents: &[u8]) -> bool {
+        core::ptr::eq(self.contents, contents)
+    }
+}

@@ -1,0 +1,117 @@
+//! Descriptors: duplicated, asked and told about themselves, and about the
+//! terminal that the console is.
+
+use super::super::open_file::{File, OpenFlags};
+use super::super::{Process, user};
+use super::Errno;
+
+/// `dup(descriptor)`
+pub(super) fn dup(process: &mut Process) -> Result<u64, Errno> {
+    let [descriptor, ..] = process.arguments();
+    process.descriptors.duplicate(descriptor, 0, false)
+}
+
+/// `dup2(descriptor, to)`: nothing happens if they are the same.
+pub(super) fn dup2(process: &mut Process) -> Result<u64, Errno> {
+    let [descriptor, to, ..] = process.arguments();
+    if descriptor as u32 == to as u32 {
+        process.descriptors.get(descriptor)?;
+        return Ok(u64::from(to as u32));
+    }
+    process.descriptors.replace(descriptor, to, false)
+}
+
+/// `dup3(descriptor, to, flags)`
+pub(super) fn dup3(process: &mut Process) -> Result<u64, Errno> {
+    let [descriptor, to, flags, ..] = process.arguments();
+    let flags = OpenFlags::from_bits_retain(flags as u32);
+    let is_known = OpenFlags::CLOSE_ON_EXEC.contains(flags);
+    if !is_known || descriptor as u32 == to as u32 {
+        return Err(Errno::INVALID);
+    }
+    let close = !flags.is_empty();
+    process.descriptors.replace(descriptor, to, close)
+}
+
+/// What `fcntl` does (Linux: include/uapi/asm-generic/fcntl.h, linux/fcntl.h).
+const DUPLICATE: u64 = 0;
+const GET_DESCRIPTOR_FLAGS: u64 = 1;
+const SET_DESCRIPTOR_FLAGS: u64 = 2;
+const GET_FLAGS: u64 = 3;
+const SET_FLAGS: u64 = 4;
+const DUPLICATE_CLOSE_ON_EXEC: u64 = 1030;
+
+/// The one flag of a descriptor: FD_CLOEXEC.
+const CLOSE_ON_EXEC: u64 = 1;
+
+/// `fcntl(descriptor, operation, argument)`
+#[inline(never)]
+pub(super) fn fcntl(process: &mut Process) -> Result<u64, Errno> {
+    let [descriptor, operation, argument, ..] = process.arguments();
+    let descriptors = &mut process.descriptors;
+    let file = descriptors.get(descriptor)?;
+    match u64::from(operation as u32) {
+        DUPLICATE => descriptors.duplicate(descriptor, argument, false),
+        DUPLICATE_CLOSE_ON_EXEC => descriptors.duplicate(descriptor, argument, true),
+        GET_DESCRIPTOR_FLAGS => descriptors.close_on_exec(descriptor).map(u64::from),
+        SET_DESCRIPTOR_FLAGS => {
+            let close = argument & CLOSE_ON_EXEC != 0;
+            descriptors.set_close_on_exec(descriptor, close)?;
+            Ok(0)
+        }
+        GET_FLAGS => Ok(u64::from(file.flags().bits())),
+        SET_FLAGS => {
+            file.set_flags(OpenFlags::from_bits_retain(argument as u32));
+            Ok(0)
+        }
+        _ => Err(Errno::INVALID),
+    }
+}
+
+/// What `ioctl` tells of a terminal (Linux: include/uapi/asm-generic/ioctls.h).
+const GET_MODES: u64 = 0x5401;
+const GET_WINDOW_SIZE: u64 = 0x5413;
+
+/// `ioctl(descriptor, request, argument)`: the console is a terminal whose modes are
+/// fixed, and nothing else is one.
+#[inline(never)]
+pub(super) fn ioctl(process: &Process) -> Result<u64, Errno> {
+    let [descriptor, request, argument, ..] = process.arguments();
+    let file = process.descriptors.get(descriptor)?;
+    let File::Console = file.file() else {
+        return Err(Errno::NOT_TERMINAL);
+    };
+    match u64::from(request as u32) {
+        GET_MODES => user::write_value(argument, &modes())?,
+        GET_WINDOW_SIZE => user::write_value(argument, &WINDOW_SIZE)?,
+        _ => return Err(Errno::NOT_TERMINAL),
+    }
+    Ok(0)
+}
+
+/// A `struct termios`: input, output, control and local modes, a line discipline,
+/// and 19 control characters; as Linux sets up a terminal.
+fn modes() -> [u8; 36] {
+    /// ICRNL, IXON.
+    const INPUT: u32 = 0o400 | 0o2000;
+    /// OPOST, ONLCR.
+    const OUTPUT: u32 = 0o1 | 0o4;
+    /// B115200, CS8, CREAD, HUPCL.
+    const CONTROL: u32 = 0o10_002 | 0o60 | 0o200 | 0o2000;
+    /// ISIG, ICANON, ECHO, ECHOE, ECHOK, ECHOCTL, ECHOKE, IEXTEN.
+    const LOCAL: u32 = 0o1 | 0o2 | 0o10 | 0o20 | 0o40 | 0o1000 | 0o4000 | 0o100_000;
+    /// Interrupt, quit, erase, kill, end of file, ..., from byte 17 on.
+    const CHARACTERS: [u8; 19] = [
+        3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0,
+    ];
+    let mut bytes = [0; 36];
+    for (index, mode) in [INPUT, OUTPUT, CONTROL, LOCAL].into_iter().enumerate() {
+        bytes[index * 4..][..4].copy_from_slice(&mode.to_le_bytes());
+    }
+    bytes[17..].copy_from_slice(&CHARACTERS);
+    bytes
+}
+
+/// A `struct winsize`: rows, columns, and the pixels of both. Like those of any
+/// terminal at the end of a serial line, they are not known.
+const WINDOW_SIZE: [u16; 4] = [0; 4];

@@ -1,0 +1,301 @@
+//! Bytes between open files and a program's memory: `read`, `write` and their kin.
+//!
+//! Bytes go in chunks, so that no call needs more of the kernel than that. What
+//! goes wrong after the first byte ends the call with the bytes that went; only
+//! what goes wrong before it is an error.
+
+use alloc::vec::Vec;
+
+use super::super::open_file::{File, OpenFile, OpenFlags};
+use super::super::{Process, Processes, State, user};
+use super::Errno;
+use crate::console::{self, input};
+use crate::cpu::access::{read_program, write_program};
+use crate::cpu::ring3::END;
+
+/// Bytes that go at once.
+const CHUNK: usize = 1024;
+
+/// Bytes that one call transfers at most (Linux: MAX_RW_COUNT).
+const MOST_BYTES: u64 = 0x7fff_f000;
+
+/// Ranges that one call has at most (Linux: UIO_MAXIOV).
+const MOST_RANGES: u64 = 1024;
+
+/// Bytes of a program.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    address: u64,
+    count: u64,
+}
+
+impl Range {
+    /// # Errors
+    ///
+    /// EFAULT: it does not lie where programs may have memory.
+    fn new(address: u64, count: u64) -> Result<Self, Errno> {
+        match address.checked_add(count) {
+            Some(end) if end <= END => Ok(Self { address, count }),
+            Some(_) | None => Err(Errno::BAD_ADDRESS),
+        }
+    }
+
+    /// The ranges of a `readv` or `writev`, and at most so many bytes as a call transfers.
+    fn several(list: u64, count: u64) -> Result<Vec<Self>, Errno> {
+        // An `int` or a `long`, whose negative numbers are too many.
+        if count > MOST_RANGES {
+            return Err(Errno::INVALID);
+        }
+        let mut ranges = Vec::new();
+        let room = ranges.try_reserve_exact(count as usize);
+        room.map_err(|_| Errno::NO_MEMORY)?;
+        let mut left = MOST_BYTES;
+        for index in 0..count {
+            const BYTES: u64 = size_of::<[u64; 2]>() as u64;
+            let place = list.checked_add(index * BYTES).ok_or(Errno::BAD_ADDRESS)?;
+            let [address, count] = user::read_value(place)?;
+            if count > i64::MAX as u64 {
+                return Err(Errno::INVALID);
+            }
+            let mut range = Self::new(address, count)?;
+            range.count = range.count.min(left);
+            left -= range.count;
+            ranges.push(range);
+        }
+        Ok(ranges)
+    }
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// From the file to the program.
+    Read,
+    /// From the program to the file.
+    Write,
+}
+
+/// `read(descriptor, bytes, count)`
+#[inline(never)]
+pub(super) fn read(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [descriptor, address, count, ..] = process.arguments();
+    let file = opened(process, descriptor, Direction::Read)?;
+    let range = Range::new(address, count)?;
+    if let File::Console = file.file() {
+        return read_console(process, others, &[range]);
+    }
+    at_position(file, &[range], Direction::Read)
+}
+
+/// `write(descriptor, bytes, count)`
+#[inline(never)]
+pub(super) fn write(process: &Process) -> Result<u64, Errno> {
+    let [descriptor, address, count, ..] = process.arguments();
+    let file = opened(process, descriptor, Direction::Write)?;
+    let range = Range::new(address, count)?;
+    at_position(file, &[range], Direction::Write)
+}
+
+/// `readv(descriptor, ranges, count)`
+#[inline(never)]
+pub(super) fn readv(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [descriptor, list, count, ..] = process.arguments();
+    let file = opened(process, descriptor, Direction::Read)?;
+    let ranges = Range::several(list, count)?;
+    if let File::Console = file.file() {
+        return read_console(process, others, &ranges);
+    }
+    at_position(file, &ranges, Direction::Read)
+}
+
+/// `writev(descriptor, ranges, count)`
+#[inline(never)]
+pub(super) fn writev(process: &Process) -> Result<u64, Errno> {
+    let [descriptor, list, count, ..] = process.arguments();
+    let file = opened(process, descriptor, Direction::Write)?;
+    let ranges = Range::several(list, count)?;
+    at_position(file, &ranges, Direction::Write)
+}
+
+/// `pread64(descriptor, bytes, count, position)`: the file's own position stays.
+#[inline(never)]
+pub(super) fn pread(process: &Process) -> Result<u64, Errno> {
+    elsewhere(process, Direction::Read)
+}
+
+/// `pwrite64(descriptor, bytes, count, position)`: the file's own position stays.
+#[inline(never)]
+pub(super) fn pwrite(process: &Process) -> Result<u64, Errno> {
+    elsewhere(process, Direction::Write)
+}
+
+fn elsewhere(process: &Process, direction: Direction) -> Result<u64, Errno> {
+    let [descriptor, address, count, position, ..] = process.arguments();
+    if position > i64::MAX as u64 {
+        return Err(Errno::INVALID);
+    }
+    let file = process.descriptors.get(descriptor)?;
+    if let File::Console = file.file() {
+        return Err(Errno::NO_POSITION);
+    }
+    let file = opened(process, descriptor, direction)?;
+    let range = Range::new(address, count)?;
+    transfer(file, position, &[range], direction)
+}
+
+/// The open file of a descriptor, if bytes may go this way.
+fn opened(process: &Process, descriptor: u64, direction: Direction) -> Result<&OpenFile, Errno> {
+    let file = process.descriptors.get(descriptor)?;
+    let flags = file.flags();
+    let may = match direction {
+        Direction::Read => flags.can_read(),
+        Direction::Write => flags.can_write(),
+    };
+    if may { Ok(file) } else { Err(Errno::BAD_FILE) }
+}
+
+/// Transfers bytes where the file stands, and moves it.
+fn at_position(file: &OpenFile, ranges: &[Range], direction: Direction) -> Result<u64, Errno> {
+    if let File::Console = file.file() {
+        return each(ranges, write_console);
+    }
+    let appends = direction == Direction::Write && file.flags().contains(OpenFlags::APPEND);
+    let position = if appends {
+        file.size()
+    } else {
+        file.position()
+    };
+    let done = transfer(file, position, ranges, direction)?;
+    file.seek(position + done)?;
+    Ok(done)
+}
+
+/// Transfers bytes from a position of a file on.
+fn transfer(
+    file: &OpenFile,
+    position: u64,
+    ranges: &[Range],
+    direction: Direction,
+) -> Result<u64, Errno> {
+    let mut position = position;
+    each(ranges, |range| {
+        let result = match direction {
+            Direction::Read => read_range(file, position, range),
+            Direction::Write => write_range(file, position, range),
+        };
+        position += result.unwrap_or(0);
+        result
+    })
+}
+
+/// Transfers one range after the other, until one stops short.
+fn each(
+    ranges: &[Range],
+    mut transfer: impl FnMut(Range) -> Result<u64, Errno>,
+) -> Result<u64, Errno> {
+    let mut done = 0;
+    for range in ranges {
+        let count = range.count.min(MOST_BYTES);
+        match transfer(Range { count, ..*range }) {
+            Ok(part) => {
+                done += part;
+                if part < count {
+                    break;
+                }
+            }
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Works on a range in chunks, each from its address on; `work` says how many bytes
+/// went. Stops where it stops short, or goes wrong after the first byte.
+fn in_chunks(
+    range: Range,
+    mut work: impl FnMut(u64, u64, &mut [u8]) -> Result<usize, Errno>,
+) -> Result<u64, Errno> {
+    let mut buffer = [0; CHUNK];
+    let mut done = 0;
+    loop {
+        let wanted = (range.count - done).min(CHUNK as u64) as usize;
+        match work(done, range.address + done, &mut buffer[..wanted]) {
+            Ok(went) => {
+                done += went as u64;
+                if went < wanted || done == range.count {
+                    return Ok(done);
+                }
+            }
+            Err(_) if done > 0 => return Ok(done),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn read_range(file: &OpenFile, position: u64, range: Range) -> Result<u64, Errno> {
+    in_chunks(range, |done, address, chunk| {
+        let count = file.read_at(position.saturating_add(done), chunk)?;
+        went(write_program(address, &chunk[..count]), count)
+    })
+}
+
+fn write_range(file: &OpenFile, position: u64, range: Range) -> Result<u64, Errno> {
+    in_chunks(range, |done, address, chunk| {
+        let there = went(read_program(address, chunk), chunk.len())?;
+        file.write_at(position.saturating_add(done), &chunk[..there])
+    })
+}
+
+fn write_console(range: Range) -> Result<u64, Errno> {
+    in_chunks(range, |_, address, chunk| {
+        let there = went(read_program(address, chunk), chunk.len())?;
+        console::print_bytes(&chunk[..there]);
+        Ok(there)
+    })
+}
+
+/// How many bytes went of so many, if it was not none.
+const fn went(count: usize, wanted: usize) -> Result<usize, Errno> {
+    if count == 0 && wanted > 0 {
+        return Err(Errno::BAD_ADDRESS);
+    }
+    Ok(count)
+}
+
+/// Reads what was typed; the call is made again until there is something. Meanwhile
+/// the others run, or the processor halts.
+fn read_console(
+    process: &mut Process,
+    others: &mut Processes,
+    ranges: &[Range],
+) -> Result<u64, Errno> {
+    if ranges.iter().all(|range| range.count == 0) {
+        return Ok(0);
+    }
+    while !others.input.is_complete() && input::check().is_ok() {
+        match input::try_read() {
+            Some(byte) => others.input.take(byte, &mut console::print_bytes),
+            None if !others.ready.is_empty() => break,
+            None => input::wait(),
+        }
+    }
+    if !others.input.is_complete() {
+        process.state = State::Ready;
+        return Ok(process.context.call_again());
+    }
+    let line = others.input.rest();
+    let mut read = 0;
+    let result = each(ranges, |range| {
+        let part = &line[read..];
+        let part = &part[..part.len().min(range.count as usize)];
+        let count = went(write_program(range.address, part), part.len())?;
+        read += count;
+        Ok(count as u64)
+    });
+    // What could not be stored is read by the next call.
+    if result.is_ok() {
+        others.input.consume(read);
+    }
+    result
+}

@@ -1,0 +1,87 @@
+//! Programs of a few instructions, and processes that run them.
+
+use kernel::cpu::ring3::Context;
+use kernel::process::{Heap, Id, KERNEL, Processes};
+use kernel::{interrupts, spaces};
+use memory::Space;
+use memory::space::{Backing, Rights};
+use spin::Once;
+use x86_64::VirtAddr;
+
+use crate::common::{PAGE, pages_at};
+
+/// Where the code of a program lies, its zero-backed memory, and its stack.
+pub const CODE: u64 = 0x40_0000;
+pub const DATA: u64 = 0x50_0000;
+const STACK: u64 = 0x60_0000;
+const PAGES: u64 = 4;
+
+/// Makes a function that returns the bytes of a program. Labels of its own are
+/// numbers from 90 on.
+macro_rules! programs {
+    ($($(#[$doc:meta])* $name:ident: $($line:literal)*;)*) => {$(
+        $(#[$doc])*
+        fn $name() -> &'static [u8] {
+            let (start, end): (*const u8, *const u8);
+            // SAFETY: the code is jumped over; it is read only, as part of the kernel's text.
+            unsafe {
+                core::arch::asm!(
+                    "lea {start}, [rip + 2f]",
+                    "lea {end}, [rip + 3f]",
+                    "jmp 3f",
+                    "2:",
+                    $($line,)*
+                    "3:",
+                    start = out(reg) start,
+                    end = out(reg) end,
+                );
+                core::slice::from_raw_parts(start, end.offset_from_unsigned(start))
+            }
+        }
+    )*};
+}
+/// A space with a program's code, whose last byte is at the end of a page if it
+/// is to `end` there, and memory of its own.
+fn space_of(code: &[u8], start: u64) -> Space {
+    static INTERRUPTS: Once = Once::new();
+    INTERRUPTS.call_once(interrupts::init);
+    let mut space = spaces::create().expect("a frame for its root");
+    let page = VirtAddr::new(start).align_down(PAGE);
+    let memory = spaces::memory();
+    let requests = [
+        pages_at(page.as_u64(), 1, Backing::Demand),
+        pages_at(DATA, PAGES, Backing::Zero),
+        pages_at(STACK, PAGES, Backing::Zero),
+    ];
+    for request in requests {
+        space
+            .allocate(request.user(), memory)
+            .expect("the space is empty");
+    }
+    space
+        .write(VirtAddr::new(start), code, memory)
+        .expect("the page is there");
+    space
+        .protect(page, PAGE, Rights::ReadExecute, memory)
+        .expect("the page is there");
+    space
+}
+
+/// A process with a program that starts at `start`.
+pub fn spawn_at(processes: &mut Processes, code: &[u8], start: u64) -> Id {
+    let context = Context::new(VirtAddr::new(start), VirtAddr::new(STACK + PAGES * PAGE));
+    let heap = Heap::behind(VirtAddr::new(STACK + PAGES * PAGE));
+    processes
+        .spawn(KERNEL, space_of(code, start), context, heap)
+        .expect("room for a process")
+}
+
+/// A process with a program at its usual place.
+pub fn spawn(processes: &mut Processes, code: &[u8]) -> Id {
+    spawn_at(processes, code, CODE)
+}
+
+/// Audits all memory while these processes are there.
+pub fn audit(processes: &Processes) {
+    spaces::audit(processes.spaces()).expect("every invariant holds");
+}
