@@ -49,6 +49,8 @@ const MREMAP: u64 = 25;
 const MSYNC: u64 = 26;
 const MINCORE: u64 = 27;
 const MADVISE: u64 = 28;
+const FTRUNCATE: u64 = 77;
+const MEMFD_CREATE: u64 = 319;
 
 /// No call: reads a byte, or writes one.
 const READ_BYTE: u64 = 1000;
@@ -64,6 +66,7 @@ const EACCES: i64 = -13;
 const EFAULT: i64 = -14;
 const EEXIST: i64 = -17;
 const EINVAL: i64 = -22;
+const EOVERFLOW: i64 = -75;
 
 const NONE: u64 = 0;
 const R: u64 = 1;
@@ -100,6 +103,12 @@ fn mmap(address: u64, length: u64, rights: u64, flags: u64, result: i64) -> Step
 fn map(address: u64, pages: u64, rights: u64, flags: u64) -> Step {
     let result = address as i64;
     mmap(address, pages * PAGE, rights, flags | FIXED, result)
+}
+
+/// Maps pages of an open file to be read and written.
+fn mmap_file(address: u64, pages: u64, file: u64, offset: u64, flags: u64, result: i64) -> Step {
+    let passed = [address, pages * PAGE, RW, flags, file, offset];
+    (MMAP, passed, result)
 }
 
 fn munmap(address: u64, length: u64, result: i64) -> Step {
@@ -220,8 +229,8 @@ fn play_to(steps: &[Step], expected: Ending) -> u64 {
     let mut processes = Processes::new();
     let mut faults = 0;
     let mut left = Vec::new();
-    // The heap keeps the pages that the first run has touched.
-    for _ in 0..2 {
+    // The heap keeps the pages that the first runs have touched.
+    for _ in 0..3 {
         let context = Context::new(VirtAddr::new(CODE), VirtAddr::new(ANSWERS));
         let heap = Heap::behind(VirtAddr::new(HEAP - 100));
         let id = processes.spawn(KERNEL, space_of(steps), context, heap);
@@ -234,13 +243,18 @@ fn play_to(steps: &[Step], expected: Ending) -> u64 {
         faults = measured.cost.faults;
         left.push(counts());
     }
-    assert_eq!(left[0], left[1]);
+    assert_eq!(left[1], left[2]);
     spaces::audit(processes.spaces()).expect("every invariant holds");
     faults
 }
 
 fn play(steps: &[Step]) -> u64 {
     play_to(steps, Ending::Exited(0))
+}
+
+/// The process is killed by its last step, behind the end of what it maps there.
+fn play_past_the_end(steps: &[Step], address: u64) {
+    play_to(steps, Ending::PastEnd(VirtAddr::new(address)));
 }
 
 /// The process is killed by its last step, an access to this address.
@@ -343,7 +357,41 @@ fn shared_memory_is_there_for_whoever_maps_it_after_its_pages_are_let_go() {
     // It is longer than what is behind it.
     steps.push(madvise(HERE, 8 * PAGE, POPULATE_READ, EFAULT));
     steps.push(read(HERE + 4 * PAGE, 0));
-    play_and_die(&steps, HERE + 4 * PAGE);
+    play_past_the_end(&steps, HERE + 4 * PAGE);
+}
+
+#[test_case]
+fn a_memfd_is_mapped_shared_to_be_written_and_private_to_be_copied() {
+    let open = (MEMFD_CREATE, [ANSWERS, 0, 0, 0, 0, 0], 3);
+    let mut steps = Vec::from([
+        open,
+        (FTRUNCATE, [3, 2 * PAGE, 0, 0, 0, 0], OK),
+        mmap_file(0, 0, 3, 0, SHARED, EINVAL),
+        mmap_file(0, 1, 99, 0, SHARED, EBADF),
+        mmap_file(0, 1, 3, PAGE - 1, SHARED, EINVAL),
+        mmap_file(0, 1, 3, PAGE.wrapping_neg(), SHARED, EOVERFLOW),
+        mmap_file(HERE, 4, 3, 0, SHARED | FIXED, HERE as i64),
+        mmap_file(THERE, 2, 3, 0, PRIVATE | FIXED, THERE as i64),
+        write(HERE, 5),
+        read(THERE, 5),
+        write(THERE, 6),
+        write(HERE, 7),
+        read(THERE, 6),
+        madvise(THERE, PAGE, FREE, EINVAL),
+        madvise(THERE, PAGE, DONT_NEED, OK),
+        read(THERE, 7),
+        mmap_file(THERE, 1, 3, PAGE, SHARED | FIXED, THERE as i64),
+        write(THERE, 8),
+        read(HERE + PAGE, 8),
+        madvise(HERE + 2 * PAGE, PAGE, POPULATE_READ, EFAULT),
+    ]);
+    steps.extend(resident(HERE, &[1, 1, 0, 0]));
+    steps.push(munmap(HERE, PAGE, OK));
+    // What is behind it counts, not who mapped it.
+    steps.push(mmap_file(HERE, 1, 3, 0, SHARED | FIXED, HERE as i64));
+    steps.extend(resident(HERE, &[1]));
+    steps.push(read(HERE + 2 * PAGE, 0));
+    play_past_the_end(&steps, HERE + 2 * PAGE);
 }
 
 #[test_case]

@@ -159,6 +159,27 @@ programs! {
         "92: mov edi, 4" "cmp rsp, 0x504000" "jne 90b" "xor edi, edi" "jmp 90b"
         "93: mov edi, eax" "mov esi, 0x500000" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall"
         "movzx edi, byte ptr [0x500001]" "test edi, edi" "jnz 90b" "ret";
+    /// Has a child that runs another program, and tries to run what is none.
+    executes:
+        "mov eax, 57" "syscall" "test eax, eax" "jz 91f"
+        "mov edi, eax" "mov esi, 0x500000" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall"
+        "mov edi, 1" "cmp dword ptr [0x500000], 0" "jne 90f"
+        // ENOENT, EACCES for a folder, EFAULT
+        "lea rdi, [rip + 94f]" "call 92f" "mov edi, 2" "cmp rax, -2" "jne 90f"
+        "lea rdi, [rip + 95f]" "call 92f" "mov edi, 3" "cmp rax, -13" "jne 90f"
+        "mov edi, 0x10" "call 92f" "mov edi, 4" "cmp rax, -14" "jne 90f"
+        "lea rdi, [rip + 93f]" "mov esi, 0x10" "mov eax, 59" "syscall"
+        "mov edi, 5" "cmp rax, -14" "jne 90f"
+        "xor edi, edi"
+        "90: mov eax, 60" "syscall"
+        "91: lea rdi, [rip + 93f]" "call 92f" "mov edi, 9" "jmp 90b"
+        "92: mov [0x501000], rdi" "mov esi, 0x501000" "xor edx, edx" "mov eax, 59" "syscall" "ret"
+        "93: .asciz \"/bin/hello\"" "94: .asciz \"/bin/nothing\"" "95: .asciz \"/bin\"";
+    /// Runs another program that it finds no frame for, and ends with the error.
+    executes_in_vain:
+        "lea rdi, [rip + 93f]" "mov [0x501000], rdi" "mov esi, 0x501000" "xor edx, edx"
+        "mov eax, 59" "syscall" "mov edi, eax" "neg edi" "mov eax, 60" "syscall"
+        "93: .asciz \"/bin/hello\"";
     /// Forks until it is refused, and ends with the error.
     bomb:
         "91: mov eax, 57" "syscall" "test rax, rax" "js 90f" "jnz 91b"
@@ -217,6 +238,8 @@ programs! {
 /// Runs a program alone. All frames and numbers are back then, and what the heap
 /// took for the processes is, too.
 fn run(code: &[u8]) -> Ending {
+    // The devices of the interrupts are mapped when the first process is made.
+    spawn(&mut Processes::new(), code);
     heap::trim();
     let before = counts();
     let mut processes = Processes::new();
@@ -268,6 +291,28 @@ fn a_child_of_vfork_ends_before_its_parent_goes_on() {
 #[test_case]
 fn clone_is_a_fork_and_makes_no_thread() {
     assert_eq!(run(clones()), Ending::Exited(0));
+}
+
+#[test_case]
+fn a_process_runs_another_program_or_stays_what_it_is() {
+    // The page cache keeps what was read.
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, executes());
+    assert_eq!(processes.run(id), Some(Ending::Exited(0)));
+    drop(processes);
+    assert_eq!(run(executes()), Ending::Exited(0));
+}
+
+#[test_case]
+fn a_program_that_there_is_no_frame_for_is_not_run() {
+    const NO_MEMORY: u8 = 12;
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, executes_in_vain());
+    set_limit(Some(6));
+    let ending = processes.run(id);
+    set_limit(None);
+    assert_eq!(ending, Some(Ending::Exited(NO_MEMORY)));
+    audit(&processes);
 }
 
 #[test_case]

@@ -105,6 +105,37 @@ fn short_of_frames(context: &PageFaultContext) -> Answer {
     }
 }
 
+/// Resolves the fault that a program's access would take, without the access. It
+/// counts like any other.
+///
+/// # Errors
+///
+/// Why it is refused.
+pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
+    loop {
+        let outcome = spaces::current(|space, memory| space.resolve(fault, memory));
+        let refusal = match outcome {
+            Outcome::Refused(refusal) => refusal,
+            Outcome::Blocked => {
+                let wanted = spaces::current(|space, _| space.wanted_page(fault.address));
+                match wanted.map(cache::read_page) {
+                    Some(Ok(())) => {
+                        READ.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    Some(Err(CacheError::OutOfFrames)) => Refusal::OutOfFrames,
+                    Some(Err(_)) | None => Refusal::NotBacked,
+                }
+            }
+            _ => return Ok(()),
+        };
+        UNRESOLVED.fetch_add(1, Ordering::Relaxed);
+        if refusal != Refusal::OutOfFrames || !cache::let_go() {
+            return Err(refusal);
+        }
+    }
+}
+
 /// Tries the access again once, and no more.
 #[cold]
 #[inline(never)]

@@ -6,6 +6,8 @@
 //!             └─> echo
 //! ```
 //!
+//! A program may ask for each byte as it comes instead, and for no echo ([`Modes`]).
+//!
 //! What must always hold: while there is something to read, no byte is taken, so that
 //! what is typed behind the last line stays where it is, for others.
 
@@ -21,6 +23,26 @@ const CLEAR: u8 = 0x15;
 /// What takes a character off the screen.
 const RUB_OUT: &[u8] = b"\x08 \x08";
 
+/// How a program wants its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Modes {
+    /// Line by line, not byte by byte.
+    pub lines: bool,
+    /// What is typed is shown.
+    pub echo: bool,
+    /// A CR is read as LF.
+    pub return_is_newline: bool,
+}
+
+impl Modes {
+    /// Those of a terminal that nobody has changed.
+    pub const FIRST: Self = Self {
+        lines: true,
+        echo: true,
+        return_is_newline: true,
+    };
+}
+
 /// The input of programs.
 #[derive(Debug)]
 pub struct Cooked {
@@ -31,6 +53,8 @@ pub struct Cooked {
     is_complete: bool,
     /// The last byte was a CR; an LF behind it belongs to it.
     after_return: bool,
+    /// How it is wanted.
+    modes: Modes,
 }
 
 impl Cooked {
@@ -42,6 +66,7 @@ impl Cooked {
             read: 0,
             is_complete: false,
             after_return: false,
+            modes: Modes::FIRST,
         }
     }
 
@@ -55,47 +80,67 @@ impl Cooked {
     /// the terminal is to show.
     pub fn take(&mut self, byte: u8, echo: &mut dyn FnMut(&[u8])) {
         debug_assert!(!self.is_complete);
+        let Modes {
+            lines, echo: shows, ..
+        } = self.modes;
+        let mut show = |bytes: &[u8]| {
+            if shows {
+                echo(bytes);
+            }
+        };
         let was_return = core::mem::replace(&mut self.after_return, byte == b'\r');
         match byte {
-            b'\n' if was_return => {}
-            b'\r' | b'\n' => {
-                // There is always room for the end.
-                let _ = self.line.push(b'\n');
-                self.is_complete = true;
-                echo(b"\n");
-            }
-            END_OF_INPUT => self.is_complete = true,
-            byte if BACKSPACE.contains(&byte) => self.take_back(echo),
-            CLEAR => {
+            b'\n' if was_return && self.modes.return_is_newline => {}
+            b'\r' if self.modes.return_is_newline => self.end(&mut show),
+            b'\n' => self.end(&mut show),
+            END_OF_INPUT if lines => self.is_complete = true,
+            byte if lines && BACKSPACE.contains(&byte) => self.take_back(&mut show),
+            CLEAR if lines => {
                 while !self.line.is_empty() {
-                    self.take_back(echo);
+                    self.take_back(&mut show);
                 }
             }
+            // There is always room for the end.
             _ if self.line.len() + 1 < LONGEST => {
                 let _ = self.line.push(byte);
+                self.is_complete = !lines;
                 match byte {
                     // Ctrl with a letter, shown as two characters.
-                    0..b' ' if byte != b'\t' => echo(&[b'^', byte + b'@']),
-                    _ => echo(&[byte]),
+                    0..b' ' if byte != b'\t' => show(&[b'^', byte + b'@']),
+                    _ => show(&[byte]),
                 }
             }
             _ => {}
         }
     }
 
+    /// Takes the end of the line.
+    fn end(&mut self, show: &mut dyn FnMut(&[u8])) {
+        let _ = self.line.push(b'\n');
+        self.is_complete = true;
+        show(b"\n");
+    }
+
     /// Takes the last character of the line back.
-    fn take_back(&mut self, echo: &mut dyn FnMut(&[u8])) {
+    fn take_back(&mut self, show: &mut dyn FnMut(&[u8])) {
         while let Some(byte) = self.line.pop() {
             // The bytes behind the first one of a character in UTF-8 go with it.
             if byte & 0xc0 == 0x80 {
                 continue;
             }
-            echo(RUB_OUT);
+            show(RUB_OUT);
             if byte < b' ' && byte != b'\t' {
-                echo(RUB_OUT);
+                show(RUB_OUT);
             }
             return;
         }
+    }
+
+    /// Changes how input is wanted. What was typed of a line can be read then, if lines
+    /// are not waited for any more.
+    pub fn set_modes(&mut self, modes: Modes) {
+        self.modes = modes;
+        self.is_complete |= !modes.lines && !self.line.is_empty();
     }
 
     /// The bytes that can be read now; none of a complete line is the end of the input.

@@ -20,6 +20,6 @@ pub mod keys;
 mod line;
 pub mod number;
 
-pub use cooked::{Cooked, LONGEST as LONGEST_INPUT};
+pub use cooked::{Cooked, LONGEST as LONGEST_INPUT, Modes};
 pub use editor::{Editor, Input};
 pub use line::LONGEST;

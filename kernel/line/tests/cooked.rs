@@ -1,6 +1,6 @@
 //! Lines come to a program as they come on Linux: whole, and corrected.
 
-use line::Cooked;
+use line::{Cooked, Modes};
 
 /// What is read, and what was shown, after these bytes were typed; each line is read
 /// when it is complete.
@@ -73,4 +73,24 @@ fn a_line_that_is_too_long_loses_its_end_and_keeps_its_line_end() {
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].len(), line::LONGEST_INPUT);
     assert_eq!(read[0].last(), Some(&b'\n'));
+}
+
+#[test]
+fn without_lines_each_byte_is_read_as_it_comes() {
+    let modes = Modes {
+        lines: false,
+        echo: false,
+        return_is_newline: false,
+    };
+    let (mut cooked, mut shown) = (Cooked::new(), vec![]);
+    cooked.take(b'a', &mut |_| ());
+    cooked.set_modes(modes);
+    assert_eq!(cooked.rest(), b"a");
+    cooked.consume(1);
+    for byte in *b"b\x7f\x04\x15\r\n" {
+        cooked.take(byte, &mut |echo| shown.extend_from_slice(echo));
+        assert_eq!(cooked.rest(), [byte]);
+        cooked.consume(1);
+    }
+    assert_eq!(shown, b"");
 }

@@ -234,7 +234,7 @@ const fn index(number: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::open_file::SharedMemory;
+    use crate::process::shared_memory::SharedMemory;
     use crate::spaces;
     use memory::object::ObjectId;
 

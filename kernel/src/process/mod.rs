@@ -6,6 +6,8 @@
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
 //! | `descriptors` | the open files of a process, by number |
 //! | `open_file` | an open file: what it is, and where it is read next |
+//! | `shared_memory` | an object that is open, with a size in bytes |
+//! | `terminal` | the console as a terminal: its modes, and what was typed |
 //! | `truncate` | shared memory that becomes shorter |
 //! | `load` | from a file to a space that its program can run in |
 //! | `family` | a process becomes two, or ends; who is told |
@@ -25,14 +27,15 @@ mod family;
 pub mod load;
 pub mod open_file;
 pub mod schedule;
+pub mod shared_memory;
 mod signal;
 mod table;
+mod terminal;
 mod truncate;
 mod usage;
 pub mod user;
 
 use alloc::collections::VecDeque;
-use line::Cooked;
 use memory::Space;
 
 pub use calls::Heap;
@@ -46,6 +49,7 @@ use crate::cpu::ring3::Context;
 use crate::spaces;
 use descriptors::Descriptors;
 use table::Table;
+use terminal::Terminal;
 
 /// The number of a process: 1 and up.
 pub type Id = u32;
@@ -162,8 +166,8 @@ pub struct Processes {
     pub is_traced: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
-    /// The line that is typed for them, or read.
-    input: Cooked,
+    /// What was typed for them, and how they want it.
+    terminal: Terminal,
 }
 
 impl Default for Processes {
@@ -184,7 +188,7 @@ impl Processes {
             faults: usage::Reading::NONE,
             is_traced: false,
             unknown: calls::Unknown::new(),
-            input: Cooked::new(),
+            terminal: Terminal::new(),
         }
     }
 

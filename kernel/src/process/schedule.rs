@@ -12,6 +12,7 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
+use super::terminal::Terminal;
 use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
 use memory::{Fault, Refusal, Space};
 
@@ -36,6 +37,7 @@ impl Processes {
         if self.is_traced {
             calls::trace::start();
         }
+        self.terminal = Terminal::new();
         pit::start();
         let ending = self.run_until_ended(foreground);
         pit::stop();

@@ -123,7 +123,7 @@ impl Objects {
         };
         let root = record.root.map_or(0, |root| root.address().as_u64());
         let words = [
-            root | file | u64::from(record.has_handle) * HANDLE,
+            root | file | (u64::from(record.has_handle) * HANDLE),
             record.pages + 1,
             record.regions,
             record.writers,

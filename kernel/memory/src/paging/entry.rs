@@ -234,6 +234,6 @@ impl Entry {
         const ACCESSED: u64 = PageTableFlags::ACCESSED.bits();
         let dirty_or_read_only =
             self.0 & Self::DIRTY.bits() != 0 || self.0 & Self::WRITABLE.bits() == 0;
-        !self.is_present() || self.0 & ACCESSED != 0 && dirty_or_read_only
+        !self.is_present() || (self.0 & ACCESSED != 0 && dirty_or_read_only)
     }
 }

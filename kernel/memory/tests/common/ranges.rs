@@ -36,6 +36,11 @@ impl Machine {
         })
     }
 
+    pub fn join(&mut self, index: usize, start: u64, size: u64) {
+        let start = VirtAddr::new(start);
+        self.on_space(index, |space, memory| space.join(start, size, memory));
+    }
+
     fn on_space<R>(&mut self, index: usize, call: impl FnOnce(&mut Space, &Memory) -> R) -> R {
         let space = self.spaces[index].as_mut().expect("a space that exists");
         let result = call(space, &self.memory);

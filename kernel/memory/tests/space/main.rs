@@ -22,6 +22,7 @@ mod free_range;
 mod given_memory;
 mod grow;
 mod handle;
+mod join;
 mod large_pages;
 mod leaves;
 mod move_range;

@@ -10,10 +10,13 @@ use x86_64::VirtAddr;
 
 use super::super::{Process, user};
 use super::Errno;
-use super::range::{LIMIT, PAGE, Part, Unpopulated, each_part, populate, whole_pages};
+use super::populate::{Unpopulated, populate};
+use super::range::{LIMIT, PAGE, Part, each_part, whole_pages};
 use crate::spaces;
 
-/// What a program advises (Linux: include/uapi/asm-generic/mman-common.h).
+/// What a program advises for what is mapped (Linux:
+/// include/uapi/asm-generic/mman-common.h).
+#[derive(Clone, Copy)]
 enum Advice {
     /// Nothing that changes anything: NORMAL, RANDOM, SEQUENTIAL, WILLNEED,
     /// HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP.
@@ -22,48 +25,35 @@ enum Advice {
     Discard,
     /// FREE: the pages may go, those of anonymous memory only.
     Free,
-    /// POPULATE_READ and POPULATE_WRITE: the pages come.
-    Populate(Access),
 }
 
-impl Advice {
-    fn of(number: u64) -> Result<Self, Errno> {
-        match number {
-            0..=3 | 14..=17 => Ok(Self::Hint),
-            4 => Ok(Self::Discard),
-            8 => Ok(Self::Free),
-            22 => Ok(Self::Populate(Access::Read)),
-            23 => Ok(Self::Populate(Access::Write)),
-            _ => Err(Errno::INVALID),
-        }
-    }
-}
-
-/// `madvise(address, length, advice)`. Gaps in the range make it fail in the end,
-/// and the rest is done nevertheless.
+/// `madvise(address, length, advice)`
 #[inline(never)]
 pub(super) fn madvise(process: &Process) -> Result<u64, Errno> {
     let [address, length, advice, ..] = process.arguments();
-    let advice = Advice::of(advice)?;
     let end = whole_pages(length).and_then(|size| address.checked_add(size));
     let end = end.filter(|_| address.is_multiple_of(PAGE));
     let end = end.ok_or(Errno::INVALID)?;
-    if let Advice::Populate(access) = advice {
-        populate(address, end, access).map_err(|error| match error {
-            Unpopulated::Refused => Errno::INVALID,
-            Unpopulated::OutOfFrames | Unpopulated::Gap => Errno::NO_MEMORY,
-            Unpopulated::PastEnd => Errno::BAD_ADDRESS,
-        })?;
-        return Ok(0);
+    match advice {
+        0..=3 | 14..=17 => advise(address, end, Advice::Hint),
+        4 => advise(address, end, Advice::Discard),
+        8 => advise(address, end, Advice::Free),
+        22 => touch(address, end, Access::Read),
+        23 => touch(address, end, Access::Write),
+        _ => Err(Errno::INVALID),
     }
-    let (mut next, mut is_whole) = (address, true);
+}
+
+/// Follows the advice wherever something is mapped. A gap makes it fail in the end.
+fn advise(start: u64, end: u64, advice: Advice) -> Result<u64, Errno> {
+    let (mut next, mut is_whole) = (start, true);
     while next < end {
-        let done = spaces::current(|space, memory| {
+        let part = spaces::current(|space, memory| {
             let Some(part) = Part::first(space, next, end) else {
                 return Ok(None);
             };
             match advice {
-                Advice::Hint | Advice::Populate(_) => {}
+                Advice::Hint => {}
                 Advice::Free if part.region.backing == Backing::Zero => {}
                 Advice::Free => return Err(Errno::INVALID),
                 Advice::Discard => {
@@ -73,14 +63,24 @@ pub(super) fn madvise(process: &Process) -> Result<u64, Errno> {
             }
             Ok(Some(part))
         })?;
-        is_whole &= done.as_ref().is_some_and(|part| part.start == next);
-        next = done.map_or(end, |part| part.end);
+        is_whole &= part.as_ref().is_some_and(|part| part.start == next);
+        next = part.map_or(end, |part| part.end);
     }
     if is_whole {
         Ok(0)
     } else {
         Err(Errno::NO_MEMORY)
     }
+}
+
+/// POPULATE_READ and POPULATE_WRITE: the pages come, up to the first that cannot.
+fn touch(start: u64, end: u64, access: Access) -> Result<u64, Errno> {
+    let populated = populate(start, end, access);
+    populated.map(|()| 0).map_err(|error| match error {
+        Unpopulated::Refused => Errno::INVALID,
+        Unpopulated::OutOfFrames | Unpopulated::Gap => Errno::NO_MEMORY,
+        Unpopulated::PastEnd => Errno::BAD_ADDRESS,
+    })
 }
 
 /// Pages that `mincore` answers for at once.

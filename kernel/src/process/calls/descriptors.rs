@@ -2,7 +2,7 @@
 //! terminal that the console is.
 
 use super::super::open_file::{File, OpenFlags};
-use super::super::{Process, user};
+use super::super::{Process, Processes, user};
 use super::Errno;
 
 /// `dup(descriptor)`
@@ -68,48 +68,30 @@ pub(super) fn fcntl(process: &mut Process) -> Result<u64, Errno> {
     }
 }
 
-/// What `ioctl` tells of a terminal (Linux: include/uapi/asm-generic/ioctls.h).
+/// What `ioctl` does to a terminal (Linux: include/uapi/asm-generic/ioctls.h).
 const GET_MODES: u64 = 0x5401;
+/// At once, when all is written, and without what was typed before: that is the same
+/// here, where a write ends when all is written, and nothing is read ahead.
+const SET_MODES: [u64; 3] = [0x5402, 0x5403, 0x5404];
 const GET_WINDOW_SIZE: u64 = 0x5413;
 
-/// `ioctl(descriptor, request, argument)`: the console is a terminal whose modes are
-/// fixed, and nothing else is one.
+/// `ioctl(descriptor, request, argument)`: the console is a terminal, and
+/// nothing else is one.
 #[inline(never)]
-pub(super) fn ioctl(process: &Process) -> Result<u64, Errno> {
+pub(super) fn ioctl(process: &Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, request, argument, ..] = process.arguments();
     let file = process.descriptors.get(descriptor)?;
     let File::Console = file.file() else {
         return Err(Errno::NOT_TERMINAL);
     };
+    let terminal = &mut others.terminal;
     match u64::from(request as u32) {
-        GET_MODES => user::write_value(argument, &modes())?,
+        GET_MODES => user::write_value(argument, terminal.modes())?,
+        request if SET_MODES.contains(&request) => terminal.set_modes(user::read_value(argument)?),
         GET_WINDOW_SIZE => user::write_value(argument, &WINDOW_SIZE)?,
         _ => return Err(Errno::NOT_TERMINAL),
     }
     Ok(0)
-}
-
-/// A `struct termios`: input, output, control and local modes, a line discipline,
-/// and 19 control characters; as Linux sets up a terminal.
-fn modes() -> [u8; 36] {
-    /// ICRNL, IXON.
-    const INPUT: u32 = 0o400 | 0o2000;
-    /// OPOST, ONLCR.
-    const OUTPUT: u32 = 0o1 | 0o4;
-    /// B115200, CS8, CREAD, HUPCL.
-    const CONTROL: u32 = 0o10_002 | 0o60 | 0o200 | 0o2000;
-    /// ISIG, ICANON, ECHO, ECHOE, ECHOK, ECHOCTL, ECHOKE, IEXTEN.
-    const LOCAL: u32 = 0o1 | 0o2 | 0o10 | 0o20 | 0o40 | 0o1000 | 0o4000 | 0o100_000;
-    /// Interrupt, quit, erase, kill, end of file, ..., from byte 17 on.
-    const CHARACTERS: [u8; 19] = [
-        3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0,
-    ];
-    let mut bytes = [0; 36];
-    for (index, mode) in [INPUT, OUTPUT, CONTROL, LOCAL].into_iter().enumerate() {
-        bytes[index * 4..][..4].copy_from_slice(&mode.to_le_bytes());
-    }
-    bytes[17..].copy_from_slice(&CHARACTERS);
-    bytes
 }
 
 /// A `struct winsize`: rows, columns, and the pixels of both. Like those of any

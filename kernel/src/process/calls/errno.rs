@@ -11,6 +11,10 @@ impl Errno {
     pub const NO_ENTRY: Self = Self(2);
     /// ESRCH: no such process.
     pub const NO_PROCESS: Self = Self(3);
+    /// E2BIG: more arguments than there is room for.
+    pub const TOO_BIG: Self = Self(7);
+    /// ENOEXEC: a file that is no program.
+    pub const NOT_EXECUTABLE: Self = Self(8);
     /// EBADF: no such open file.
     pub const BAD_FILE: Self = Self(9);
     /// ECHILD: no such child.

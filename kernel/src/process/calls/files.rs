@@ -3,7 +3,8 @@
 use archive::{Archive, Entry, Kind, LONGEST_PATH, LastLink, PathError};
 use memory::object::{CreateError, ResizeError};
 
-use super::super::open_file::{File, OpenFile, OpenFlags, SharedMemory};
+use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags};
+use super::super::shared_memory::SharedMemory;
 use super::super::user::{StringError, read_string};
 use super::super::{Process, Processes};
 use super::Errno;
@@ -38,6 +39,22 @@ pub(super) fn archive() -> &'static Archive<'static> {
     files::archive().unwrap_or(&Archive::EMPTY)
 }
 
+/// The one path that leads out of the archive: to the file that the program is in.
+pub(super) const OWN_PROGRAM: &[u8] = b"/proc/self/exe";
+
+/// The entry that a path names.
+pub(super) fn resolve(
+    process: &Process,
+    folder: Entry<'static>,
+    path: &[u8],
+    last: LastLink,
+) -> Result<Entry<'static>, PathError> {
+    if path == OWN_PROGRAM && last == LastLink::Follow {
+        return archive().find(process.program).ok_or(PathError::NoEntry);
+    }
+    archive().resolve(folder, path, last)
+}
+
 /// The entry that the path at `path` names, which begins in the folder of a
 /// descriptor, unless it begins with a slash.
 pub(super) fn entry_at(
@@ -48,7 +65,7 @@ pub(super) fn entry_at(
 ) -> Result<Entry<'static>, Errno> {
     let path = read_string(path, LONGEST_PATH)?;
     let folder = folder_at(process, folder, &path)?;
-    Ok(archive().resolve(folder, &path, last)?)
+    Ok(resolve(process, folder, &path, last)?)
 }
 
 /// The same, of a path that begins in the folder of the process.
@@ -97,7 +114,7 @@ fn open_at(process: &mut Process, folder: u64, path: u64, flags: u64) -> Result<
     } else {
         LastLink::Follow
     };
-    let entry = match archive().resolve(folder, &path, last) {
+    let entry = match resolve(process, folder, &path, last) {
         Err(PathError::NoEntry) if creates => return Err(Errno::READ_ONLY),
         found => found?,
     };
@@ -194,7 +211,7 @@ pub(super) fn memfd_create(process: &mut Process) -> Result<u64, Errno> {
 #[inline(never)]
 pub(super) fn ftruncate(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, size, ..] = process.arguments();
-    if size > i64::MAX as u64 {
+    if size > LAST_POSITION {
         return Err(Errno::INVALID);
     }
     let file = process.descriptors.get(descriptor)?;

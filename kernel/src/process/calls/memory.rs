@@ -13,8 +13,9 @@ use x86_64::VirtAddr;
 
 use super::super::Process;
 use super::Errno;
+use super::populate::populate;
 use super::range::{
-    LIMIT, LOWEST, PAGE, PROTECTIONS, each_part, is_free, place, populate, rights, whole_pages,
+    LIMIT, LOWEST, PAGE, PROTECTIONS, each_part, is_free, place, rights, whole_pages,
 };
 use super::source::{Source, is_never_written, mapped_file};
 use crate::spaces;

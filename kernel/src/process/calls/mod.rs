@@ -12,6 +12,8 @@
 //! | `life` | a process becomes two, ends, waits for a child, and ends another |
 //! | `limits` | how much a process may use |
 //! | `memory` | mappings: made, ended, and given other rights |
+//! | `poll` | which of several open files can be read or written |
+//! | `populate` | pages that are there before they are touched |
 //! | `process` | the turn of a process, and its segments |
 //! | `range` | what all calls about memory need |
 //! | `remap` | mappings: made larger or smaller, and moved |
@@ -30,6 +32,7 @@
 mod advise;
 mod descriptors;
 mod errno;
+mod execve;
 mod files;
 mod folders;
 mod heap;
@@ -37,6 +40,8 @@ mod identity;
 mod life;
 mod limits;
 mod memory;
+mod poll;
+mod populate;
 mod process;
 mod range;
 mod remap;
@@ -65,6 +70,7 @@ mod number {
     pub(super) const STAT: u64 = 4;
     pub(super) const FSTAT: u64 = 5;
     pub(super) const LSTAT: u64 = 6;
+    pub(super) const POLL: u64 = 7;
     pub(super) const LSEEK: u64 = 8;
     pub(super) const MMAP: u64 = 9;
     pub(super) const MPROTECT: u64 = 10;
@@ -89,6 +95,7 @@ mod number {
     pub(super) const CLONE: u64 = 56;
     pub(super) const FORK: u64 = 57;
     pub(super) const VFORK: u64 = 58;
+    pub(super) const EXECVE: u64 = 59;
     pub(super) const EXIT: u64 = 60;
     pub(super) const WAIT4: u64 = 61;
     pub(super) const KILL: u64 = 62;
@@ -111,6 +118,7 @@ mod number {
     pub(super) const GETPGID: u64 = 121;
     pub(super) const GETSID: u64 = 124;
     pub(super) const SIGALTSTACK: u64 = 131;
+    pub(super) const PRCTL: u64 = 157;
     pub(super) const ARCH_PRCTL: u64 = 158;
     pub(super) const SETRLIMIT: u64 = 160;
     pub(super) const GETTID: u64 = 186;
@@ -135,6 +143,7 @@ mod number {
 #[inline]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let number = process.context.call();
+    let traced = others.is_traced.then(|| trace::begin(process));
     let result = match number {
         number::READ => transfer::read(process, others),
         number::WRITE => transfer::write(process),
@@ -143,6 +152,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::STAT => status::stat(process),
         number::FSTAT => status::fstat(process),
         number::LSTAT => status::lstat(process),
+        number::POLL => poll::poll(process, others),
         number::LSEEK => files::lseek(process),
         number::MMAP => memory::mmap(process),
         number::MPROTECT => memory::mprotect(process),
@@ -150,7 +160,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::BRK => heap::brk(process),
         number::RT_SIGACTION => signals::rt_sigaction(process),
         number::RT_SIGPROCMASK => signals::rt_sigprocmask(process),
-        number::IOCTL => descriptors::ioctl(process),
+        number::IOCTL => descriptors::ioctl(process, others),
         number::PREAD64 => transfer::pread(process),
         number::PWRITE64 => transfer::pwrite(process),
         number::READV => transfer::readv(process, others),
@@ -168,6 +178,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::CLONE => life::clone(process, others),
         number::FORK => life::fork(process, others),
         number::VFORK => life::vfork(process, others),
+        number::EXECVE => execve::execve(process, others),
         number::EXIT | number::EXIT_GROUP => life::exit(process),
         number::WAIT4 => life::wait4(process, others),
         number::KILL | number::TKILL => life::kill(process, others),
@@ -187,6 +198,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::GETPGRP => identity::getpgrp(process),
         number::GETPGID | number::GETSID => identity::getpgid(process, others),
         number::SIGALTSTACK => signals::sigaltstack(process),
+        number::PRCTL => process::prctl(process),
         number::ARCH_PRCTL => process::arch_prctl(process),
         number::SETRLIMIT => limits::setrlimit(process),
         number::GETDENTS64 => folders::getdents64(process),
@@ -211,8 +223,8 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
-    if others.is_traced {
-        trace::print(process, number, result);
+    if let Some(call) = traced {
+        trace::end(process, &call, result);
     }
     process.context.set_result(result);
 }

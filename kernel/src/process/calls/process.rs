@@ -1,4 +1,4 @@
-//! The turn of a process, and its segments.
+//! The turn of a process, its segments, and what it says about itself.
 
 use x86_64::VirtAddr;
 
@@ -10,6 +10,17 @@ use crate::cpu::ring3::END;
 pub(super) fn sched_yield(process: &mut Process) -> Result<u64, Errno> {
     process.state = State::Ready;
     Ok(0)
+}
+
+/// `prctl(operation, ...)`: a name for the process, which nobody asks for, and no
+/// large pages, of which the kernel gives it none unless they cost nothing.
+pub(super) fn prctl(process: &mut Process) -> Result<u64, Errno> {
+    const SET_NAME: u64 = 15;
+    const DISABLE_LARGE_PAGES: u64 = 41;
+    match process.arguments() {
+        [SET_NAME | DISABLE_LARGE_PAGES, ..] => Ok(0),
+        _ => Err(Errno::INVALID),
+    }
 }
 
 /// What `arch_prctl` does (Linux: arch/x86/include/uapi/asm/prctl.h).

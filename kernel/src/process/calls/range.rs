@@ -4,15 +4,13 @@
 //! which are the kernel's, are gaps to it. What must always hold: what a program
 //! passes is a range of whole pages below [`LIMIT`] before a space is asked.
 
+use memory::Memory;
 use memory::Space;
 use memory::space::{Half, Region, Rights};
-use memory::{Access, Fault, Memory, Outcome, Refusal};
 use x86_64::VirtAddr;
-use x86_64::structures::paging::PageTableFlags;
 
 use super::Errno;
 use crate::cpu::ring3::END;
-use crate::files::cache;
 use crate::spaces;
 
 /// Bytes of a page.
@@ -144,66 +142,4 @@ pub(super) fn is_free(space: &Half, start: u64, end: u64) -> bool {
     let first = VirtAddr::new_truncate(start);
     let region = space.region_at(first).or_else(|| space.region_above(first));
     region.is_none_or(|region| region.base.as_u64() >= end)
-}
-
-/// Why a page was not made physical.
-pub(super) enum Unpopulated {
-    /// The mapping does not allow the access.
-    Refused,
-    /// No frame is left.
-    OutOfFrames,
-    /// There is no mapping.
-    Gap,
-    /// The mapping reaches past the end of what it maps.
-    PastEnd,
-}
-
-/// Makes the pages of a range physical, as if the program had accessed each: the
-/// faults are counted. Pages that allow the access are left alone.
-pub(super) fn populate(start: u64, end: u64, access: Access) -> Result<(), Unpopulated> {
-    let mut page = start;
-    while page < end {
-        let outcome = spaces::current(|space, memory| {
-            let mapping = mapping_at(space, page).ok_or(Unpopulated::Gap)?;
-            if !allows(&mapping, access) {
-                return Err(Unpopulated::Refused);
-            }
-            Ok(touch(space, VirtAddr::new_truncate(page), access, memory))
-        })?;
-        match outcome {
-            None => page += PAGE,
-            Some(Outcome::Refused(Refusal::OutOfFrames)) => return Err(Unpopulated::OutOfFrames),
-            Some(Outcome::Refused(Refusal::PastEnd)) => return Err(Unpopulated::PastEnd),
-            Some(Outcome::Refused(_)) => return Err(Unpopulated::Refused),
-            Some(Outcome::Blocked) => read_in(page)?,
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Reads the page of a file in that a fault waits for.
-fn read_in(page: u64) -> Result<(), Unpopulated> {
-    let address = VirtAddr::new_truncate(page);
-    let wanted = spaces::current(|space, _| space.wanted_page(address));
-    let read = cache::read_page(wanted.ok_or(Unpopulated::Gap)?);
-    read.map_err(|_| Unpopulated::OutOfFrames)
-}
-
-/// True if the rights of a mapping allow the access.
-fn allows(mapping: &Region, access: Access) -> bool {
-    match mapping.rights {
-        Rights::NoAccess => false,
-        Rights::Read => access == Access::Read,
-        Rights::ReadWrite => access != Access::Execute,
-        Rights::ReadExecute => access != Access::Write,
-    }
-}
-
-/// Resolves the fault of an access, if there is one.
-fn touch(space: &mut Space, address: VirtAddr, access: Access, memory: &Memory) -> Option<Outcome> {
-    let entry = space.walk(address).end().entry;
-    let is_allowed = entry.is_present()
-        && (access != Access::Write || entry.flags().contains(PageTableFlags::WRITABLE));
-    (!is_allowed).then(|| space.resolve(&Fault::supervisor(address, access), memory))
 }

@@ -1,11 +1,12 @@
 //! What a file is, without its bytes: `stat` and its kin, links, permissions.
 
-use archive::{Entry, Kind, LastLink};
+use archive::{Entry, Kind, LONGEST_PATH, LastLink};
 
 use super::super::open_file::{File, OpenFile};
+use super::super::user::read_string;
 use super::super::{Process, user};
 use super::Errno;
-use super::files::{CURRENT_FOLDER, archive, entry_at, entry_here};
+use super::files::{CURRENT_FOLDER, OWN_PROGRAM, archive, entry_at, entry_here};
 
 /// What `st_mode` says of the kind (Linux: include/uapi/linux/stat.h).
 const CHARACTERS: u32 = 0o020_000;
@@ -231,11 +232,20 @@ fn link_target(
     if room as i32 <= 0 {
         return Err(Errno::INVALID);
     }
-    let entry = entry_at(process, folder, path, LastLink::Keep)?;
-    let Kind::Link(target) = entry.kind else {
-        return Err(Errno::INVALID);
+    let place = read_string(path, LONGEST_PATH)?;
+    let (root, target) = if place == OWN_PROGRAM {
+        ("/", process.program)
+    } else {
+        match entry_at(process, folder, path, LastLink::Keep)?.kind {
+            Kind::Link(target) => ("", target),
+            Kind::File(_) | Kind::Folder => return Err(Errno::INVALID),
+        }
     };
-    let count = target.len().min(room as u32 as usize);
-    user::write(bytes, &target.as_bytes()[..count])?;
-    Ok(count as u64)
+    let mut done = 0;
+    for part in [root, target] {
+        let count = part.len().min(room as u32 as usize - done);
+        user::write(bytes.saturating_add(done as u64), &part.as_bytes()[..count])?;
+        done += count;
+    }
+    Ok(done as u64)
 }

@@ -97,29 +97,40 @@ pub(in super::super) fn start() {
     while spaces::memory().next_event().is_some() {}
 }
 
-/// Prints a call that the running process has made, and the faults before.
+/// A call and its arguments: `wait4(-1, 0x500000, 0, 0)`.
+pub(super) struct Call(u64, [u64; 6]);
+
+/// Prints the faults of a process before its call.
 #[cold]
-pub(super) fn print(process: &Process, number: u64, result: u64) {
-    let (id, state, arguments) = (process.id, process.state, process.arguments());
+pub(super) fn begin(process: &Process) -> Call {
+    print_faults(process);
+    Call(process.context.call(), process.arguments())
+}
+
+/// Prints a call that a process has made, and the faults that came of it.
+#[cold]
+pub(super) fn end(process: &Process, call: &Call, result: u64) {
+    print_faults(process);
+    let Process { id, state, .. } = *process;
     // It will be made again.
     if state == State::Waiting {
         return;
     }
-    let memory = spaces::memory();
-    while let Some(event) = memory.next_event() {
-        if !spaces::is_kernels(event.fault.address) {
-            println!("process={id} {}", Traced(&event));
-        }
-    }
-    let call = Call(number, arguments);
     match state {
         State::Ended(_) => println!("process={id} {call} = ?"),
         _ => println!("process={id} {call} = {}", Outcome(result)),
     }
 }
 
-/// A call and its arguments: `wait4(-1, 0x500000, 0, 0)`.
-struct Call(u64, [u64; 6]);
+/// Those that the kernel took for it included.
+fn print_faults(process: &Process) {
+    let memory = spaces::memory();
+    while let Some(event) = memory.next_event() {
+        if !spaces::is_kernels(event.fault.address) {
+            println!("process={} {}", process.id, Traced(&event));
+        }
+    }
+}
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::open_file::{File, OpenFile, OpenFlags};
+use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags};
 use super::super::{Process, Processes, State, user};
 use super::Errno;
 use crate::console::{self, input};
@@ -131,7 +131,7 @@ pub(super) fn pwrite(process: &Process) -> Result<u64, Errno> {
 
 fn elsewhere(process: &Process, direction: Direction) -> Result<u64, Errno> {
     let [descriptor, address, count, position, ..] = process.arguments();
-    if position > i64::MAX as u64 {
+    if position > LAST_POSITION {
         return Err(Errno::INVALID);
     }
     let file = process.descriptors.get(descriptor)?;
@@ -177,6 +177,10 @@ fn transfer(
     ranges: &[Range],
     direction: Direction,
 ) -> Result<u64, Errno> {
+    let all = ranges.iter().map(|range| range.count).sum();
+    if position.saturating_add(all) > LAST_POSITION {
+        return Err(Errno::INVALID);
+    }
     let mut position = position;
     each(ranges, |range| {
         let result = match direction {
@@ -263,8 +267,7 @@ const fn went(count: usize, wanted: usize) -> Result<usize, Errno> {
     Ok(count)
 }
 
-/// Reads what was typed; the call is made again until there is something. Meanwhile
-/// the others run, or the processor halts.
+/// Reads what was typed; the call is made again until there is something.
 fn read_console(
     process: &mut Process,
     others: &mut Processes,
@@ -273,18 +276,10 @@ fn read_console(
     if ranges.iter().all(|range| range.count == 0) {
         return Ok(0);
     }
-    while !others.input.is_complete() && input::check().is_ok() {
-        match input::try_read() {
-            Some(byte) => others.input.take(byte, &mut console::print_bytes),
-            None if !others.ready.is_empty() => break,
-            None => input::wait(),
-        }
+    if !others.terminal.gather() {
+        return Ok(wait_for_input(process, others));
     }
-    if !others.input.is_complete() {
-        process.state = State::Ready;
-        return Ok(process.context.call_again());
-    }
-    let line = others.input.rest();
+    let line = others.terminal.line.rest();
     let mut read = 0;
     let result = each(ranges, |range| {
         let part = &line[read..];
@@ -295,7 +290,17 @@ fn read_console(
     });
     // What could not be stored is read by the next call.
     if result.is_ok() {
-        others.input.consume(read);
+        others.terminal.line.consume(read);
     }
     result
+}
+
+/// Has a process make its call again, after the others had their turns, or after the
+/// next interrupt if there are none that could run.
+pub(super) fn wait_for_input(process: &mut Process, others: &Processes) -> u64 {
+    if others.ready.is_empty() {
+        input::wait();
+    }
+    process.state = State::Ready;
+    process.context.call_again()
 }

@@ -136,6 +136,8 @@ proptest! {
                         let (size, align) = (pages * PAGE, 1 << align);
                         let found = both.regions.first_fit(size, align, low, last);
                         prop_assert_eq!(found, both.fit(size, align, low, last));
+                        let highest = both.regions.last_fit(size, align, low, last);
+                        prop_assert_eq!(highest, both.last_fit(size, align, low, last));
                     }
                 }
                 Step::GiveBackSpares => both.regions.give_back_spares(&mut both.frames),

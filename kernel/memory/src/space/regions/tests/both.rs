@@ -171,6 +171,23 @@ impl Both {
 
     /// The lowest place that fits, gap by gap.
     pub(super) fn fit(&self, size: u64, align: u64, low: u64, last: u64) -> Option<u64> {
+        self.gaps().into_iter().find_map(|(start, end)| {
+            let place = start.max(low).checked_next_multiple_of(align)?;
+            let end = end.min(last);
+            (place <= end && end - place >= size - 1).then_some(place)
+        })
+    }
+
+    /// The highest place that fits, found by looking at every gap.
+    pub(super) fn last_fit(&self, size: u64, align: u64, low: u64, last: u64) -> Option<u64> {
+        self.gaps().into_iter().rev().find_map(|(start, end)| {
+            let place = end.min(last).checked_sub(size - 1)? & !(align - 1);
+            (place >= start.max(low)).then_some(place)
+        })
+    }
+
+    /// Every gap, by its first and its last address.
+    fn gaps(&self) -> Vec<(u64, u64)> {
         let mut gaps = vec![];
         let mut start = Some(0);
         for (base, (size, _)) in &self.map {
@@ -182,11 +199,7 @@ impl Both {
             start = (base + (size - 1)).checked_add(1);
         }
         gaps.extend(start.map(|start| (start, u64::MAX)));
-        gaps.into_iter().find_map(|(start, end)| {
-            let place = start.max(low).checked_next_multiple_of(align)?;
-            let end = end.min(last);
-            (place <= end && end - place >= size - 1).then_some(place)
-        })
+        gaps
     }
 
     /// The tree is whole, in frames of its own, and holds what the map holds.

@@ -1,0 +1,112 @@
+//! `execve`: a process runs another program.
+//!
+//! What must always hold: the space of the new program stands before that of the
+//! old one goes, so that an error changes nothing.
+
+use alloc::vec::Vec;
+
+use archive::{Kind, LONGEST_PATH, LastLink};
+use executable::stack::StackError;
+
+use super::super::load::{LoadError, Loaded, STACK_SIZE, load};
+use super::super::user::{StringError, read_string, read_value};
+use super::super::{Process, Processes};
+use super::files::resolve;
+use super::{Errno, Heap};
+use crate::cpu::extended;
+use crate::spaces;
+
+/// Bytes of one argument at most, without the 0 at its end (Linux: MAX_ARG_STRLEN).
+const LONGEST_STRING: usize = 32 * 4096 - 1;
+
+/// Bytes of all of them at most, with their addresses: as many as fit on the stack.
+const MOST: u64 = STACK_SIZE / 4;
+
+impl From<LoadError> for Errno {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::File(_) => Self::NOT_EXECUTABLE,
+            LoadError::Stack(StackError::TooLarge { .. }) => Self::TOO_BIG,
+            LoadError::Stack(StackError::Write(_))
+            | LoadError::Cache(_)
+            | LoadError::Space(_)
+            | LoadError::Region(_) => Self::NO_MEMORY,
+        }
+    }
+}
+
+/// `execve(path, arguments, environment)`: does not return to the program that
+/// has made the call.
+#[inline(never)]
+pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [path, arguments, environment, ..] = process.arguments();
+    let path = read_string(path, LONGEST_PATH)?;
+    let file = resolve(process, process.descriptors.folder, &path, LastLink::Follow)?;
+    let Kind::File(contents) = file.kind else {
+        return Err(Errno::NO_ACCESS);
+    };
+    if !file.is_executable() {
+        return Err(Errno::NO_ACCESS);
+    }
+    let mut room = MOST;
+    let arguments = strings(arguments, &mut room)?;
+    let environment = strings(environment, &mut room)?;
+    let (arguments, environment) = (slices(&arguments)?, slices(&environment)?);
+    let extended = extended::State::new().map_err(|_| Errno::NO_MEMORY)?;
+    let loaded = load(contents, &path, &arguments, &environment)?;
+    process.become_program(file.name, loaded, extended);
+    others.release_parent(process);
+    Ok(0)
+}
+
+impl Process {
+    /// Gives it another program. Descriptors stay open, but for those that are to
+    /// be closed then.
+    fn become_program(&mut self, name: &'static str, loaded: Loaded, extended: extended::State) {
+        self.space = Some(spaces::load(loaded.space));
+        self.note_frames();
+        if let Some(old) = self.space.take() {
+            spaces::destroy(old);
+        }
+        self.program = name;
+        self.context = loaded.context;
+        self.context.load_segments();
+        self.extended = extended;
+        self.extended.load();
+        self.heap = Heap::behind(loaded.heap);
+        self.descriptors.exec();
+    }
+}
+
+/// The strings of a list of addresses that ends with 0; no list is an empty one.
+/// What they take is taken from `room`.
+fn strings(list: u64, room: &mut u64) -> Result<Vec<Vec<u8>>, Errno> {
+    const ADDRESS: u64 = size_of::<u64>() as u64;
+    let mut strings = Vec::new();
+    if list == 0 {
+        return Ok(strings);
+    }
+    for place in (list..).step_by(ADDRESS as usize) {
+        let address = read_value::<u64>(place)?;
+        if address == 0 {
+            break;
+        }
+        let string = read_string(address, LONGEST_STRING).map_err(|error| match error {
+            StringError::TooLong => Errno::TOO_BIG,
+            other => other.into(),
+        })?;
+        let taken = string.len() as u64 + 1 + ADDRESS;
+        *room = room.checked_sub(taken).ok_or(Errno::TOO_BIG)?;
+        strings.try_reserve(1).map_err(|_| Errno::NO_MEMORY)?;
+        strings.push(string);
+    }
+    Ok(strings)
+}
+
+fn slices(strings: &[Vec<u8>]) -> Result<Vec<&[u8]>, Errno> {
+    let mut slices = Vec::new();
+    let room = slices.try_reserve_exact(strings.len());
+    room.map_err(|_| Errno::NO_MEMORY)?;
+    slices.extend(strings.iter().map(Vec::as_slice));
+    Ok(slices)
+}

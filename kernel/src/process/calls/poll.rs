@@ -1,0 +1,75 @@
+//! `poll`: which of several open files can be read or written.
+
+use super::super::open_file::File;
+use super::super::{Process, Processes, user};
+use super::Errno;
+use super::transfer::wait_for_input;
+use crate::console::input;
+use crate::cpu::tsc;
+use crate::interrupts::pit;
+
+/// What is asked for, and answered (Linux: include/uapi/asm-generic/poll.h): there is
+/// something to read, there is room to write, the descriptor is none.
+const READ: u16 = 0x001 | 0x040;
+const WRITE: u16 = 0x004 | 0x100;
+const INVALID: u16 = 0x020;
+
+/// Bytes of one question: a descriptor, what is asked for, and the answer.
+const BYTES: u64 = 8;
+
+/// Descriptors that one call asks for, at most: as many as there may be.
+const MOST: u64 = super::super::descriptors::MOST as u64;
+
+/// `poll(questions, count, milliseconds)`: returns for how many the answer is not 0.
+/// A file is always ready, the console when somebody has typed.
+#[inline(never)]
+pub(super) fn poll(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let [questions, count, milliseconds, ..] = process.arguments();
+    if count > MOST {
+        return Err(Errno::INVALID);
+    }
+    let start = tsc::now();
+    let passed = u128::from(milliseconds as u32) * u128::from(pit::tsc_frequency()) / 1000;
+    loop {
+        let ready = ask(process, others, questions, count)?;
+        let waits = milliseconds as i32;
+        if ready > 0 || waits == 0 {
+            return Ok(ready);
+        }
+        if waits < 0 {
+            return Ok(wait_for_input(process, others));
+        }
+        // Only so short that nobody else has a turn meanwhile.
+        if u128::from(tsc::now() - start) >= passed || input::check().is_err() {
+            return Ok(0);
+        }
+        input::wait();
+    }
+}
+
+/// Answers all questions; returns for how many the answer is not 0.
+fn ask(
+    process: &Process,
+    others: &mut Processes,
+    questions: u64,
+    count: u64,
+) -> Result<u64, Errno> {
+    let mut ready = 0;
+    for index in 0..count {
+        let place = questions.checked_add(index * BYTES);
+        let place = place.ok_or(Errno::BAD_ADDRESS)?;
+        let descriptor = user::read_value::<i32>(place)?;
+        let asked = user::read_value::<u16>(place + 4)?;
+        let answer = match process.descriptors.get(descriptor as u64) {
+            _ if descriptor < 0 => 0,
+            Err(_) => INVALID,
+            Ok(file) => match file.file() {
+                File::Console if !others.terminal.gather() => asked & WRITE,
+                File::Console | File::Entry(_) | File::SharedMemory(_) => asked & (READ | WRITE),
+            },
+        };
+        user::write_value(place + 6, &answer)?;
+        ready += u64::from(answer != 0);
+    }
+    Ok(ready)
+}

@@ -1,0 +1,354 @@
+//! Programs of the archive: loaded page by page through the page cache, run from
+//! the monitor, refused, and ended from outside.
+#![no_std]
+#![no_main]
+#![feature(custom_test_frameworks)]
+#![test_runner(kernel::testing::run)]
+#![reexport_test_harness_main = "test_main"]
+
+extern crate alloc;
+
+mod common;
+#[path = "common/session.rs"]
+mod session;
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+
+use archive::Kind;
+use common::{PAGE, counts};
+use kernel::console::input;
+use kernel::files::{self, cache};
+use kernel::process::load::{STACK_END, load};
+use kernel::process::{Ending, Processes, Summary};
+use kernel::{interrupts, spaces};
+use memory::Space;
+use memory::space::{BytesRefusal, WantedPage};
+use session::Session;
+use spin::Once;
+use x86_64::VirtAddr;
+
+kernel::test_kernel!(test_main);
+
+/// The bytes of a program of the archive.
+fn program(name: &str) -> &'static [u8] {
+    static INTERRUPTS: Once = Once::new();
+    INTERRUPTS.call_once(interrupts::init);
+    let archive = files::archive().expect("the runner packed it");
+    match archive.find(name).expect("the programs are in it").kind {
+        Kind::File(contents) => contents,
+        other => panic!("{name} is no file: {other:?}"),
+    }
+}
+
+/// A number of 8 bytes in a file.
+fn number(file: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(file[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Where the program header of number `index` begins.
+const fn header(index: usize) -> usize {
+    64 + 56 * index
+}
+
+/// A copy of a program that is kept for ever, changed.
+fn changed(name: &str, change: impl FnOnce(&mut [u8])) -> &'static [u8] {
+    let mut copy = program(name).to_vec().into_boxed_slice();
+    change(&mut copy);
+    Box::leak(copy)
+}
+
+/// A copy of `hello` with another first instruction.
+fn beginning_with(code: &[u8]) -> &'static [u8] {
+    changed("bin/hello", |file| {
+        let entry = number(file, 24);
+        let mut headers = (0..8).map(header);
+        let place = headers.find_map(|at| {
+            let (offset, start) = (number(file, at + 8), number(file, at + 16));
+            let size = number(file, at + 32);
+            let is_load = file[at] == 1 && (start..start + size).contains(&entry);
+            is_load.then(|| (offset + (entry - start)) as usize)
+        });
+        let place = place.expect("a segment holds it");
+        file[place..place + code.len()].copy_from_slice(code);
+    })
+}
+
+/// Audits all memory while these processes are there.
+fn audit(processes: &Processes) {
+    spaces::audit(processes.spaces()).expect("every invariant holds");
+}
+
+/// Runs a program alone. All its frames are back then, but for the page cache's.
+fn run(contents: &'static [u8]) -> Summary {
+    let mut processes = Processes::new();
+    let id = processes.start("a test's", contents, &[b"a test's"], &[]);
+    let id = id.expect("it can be loaded");
+    audit(&processes);
+    let summary = processes.run_and_sum_up(id).expect("it was started");
+    audit(&processes);
+    summary
+}
+
+/// Why a file is not run; nothing has changed then.
+fn refusal(contents: &'static [u8]) -> String {
+    let before = counts();
+    let error = load(contents, b"file", &[], &[]).expect_err("it is refused");
+    assert_eq!(counts(), before);
+    error.to_string()
+}
+
+#[test_case]
+fn a_program_that_was_started_has_its_arguments_and_no_page_of_its_file() {
+    let hello = program("bin/hello");
+    cache::let_go();
+    let mut processes = Processes::new();
+    let id = processes.start("bin/hello", hello, &[b"hello"], &[]);
+    let id = id.expect("it can be loaded");
+    let process = processes.get(id).expect("it was started");
+    assert_eq!((process.frames(), process.program), (1, "bin/hello"));
+    assert_eq!(cache::pages_of(hello), 0);
+    assert_eq!(process.used().faults(), 0);
+    audit(&processes);
+}
+
+#[test_case]
+fn a_page_is_read_once_however_often_a_program_runs() {
+    let hello = program("bin/hello");
+    cache::let_go();
+    let first = run(hello);
+    assert_eq!(first.ending, Ending::Exited(0));
+    let cached = cache::pages_of(hello);
+    assert_eq!(first.used.major, cached);
+    let before = counts();
+    let second = run(hello);
+    assert_eq!((second.used.major, cache::pages_of(hello)), (0, cached));
+    assert_eq!(second.used.faults(), first.used.faults());
+    assert_eq!(second.most_frames, first.most_frames);
+    let after = counts();
+    assert_eq!(
+        (after.shared, after.private, after.tables),
+        (before.shared, before.private, before.tables)
+    );
+}
+
+#[test_case]
+fn two_processes_of_one_program_hold_its_image_once() {
+    let hello = program("bin/hello");
+    run(hello);
+    let before = counts();
+    let mut processes = Processes::new();
+    let ids = [(); 20].map(|()| {
+        let id = processes.start("bin/hello", hello, &[b"hello"], &[]);
+        id.expect("it can be loaded")
+    });
+    for id in ids {
+        assert_eq!(counts().shared, before.shared);
+        assert_eq!(processes.run(id), Some(Ending::Exited(0)));
+    }
+}
+
+#[test_case]
+fn files_that_nobody_maps_give_their_frames_back() {
+    let hello = program("bin/hello");
+    cache::let_go();
+    let before = counts();
+    run(hello);
+    assert!(counts().shared > before.shared);
+    assert!(cache::let_go());
+    assert_eq!(
+        (counts().shared, counts().tables),
+        (before.shared, before.tables)
+    );
+    assert_eq!(cache::pages_of(hello), 0);
+    assert!(!cache::let_go());
+}
+
+#[test_case]
+fn the_page_cache_makes_room_for_a_program_when_frames_are_short() {
+    let (hello, lazy) = (program("bin/hello"), program("bin/lazy"));
+    for limit in 0..100 {
+        cache::let_go();
+        run(lazy);
+        assert!(cache::pages_of(lazy) > 0);
+        let mut processes = Processes::new();
+        let id = processes.start("bin/hello", hello, &[b"hello"], &[]);
+        let id = id.expect("it can be loaded");
+        spaces::memory().set_limit(Some(limit));
+        let ending = processes.run(id);
+        spaces::memory().set_limit(None);
+        assert_eq!(cache::pages_of(lazy), 0, "with {limit}");
+        match ending {
+            Some(Ending::OutOfFrames(_)) => {}
+            other => return assert_eq!(other, Some(Ending::Exited(0))),
+        }
+    }
+    panic!("a hundred frames are enough for hello");
+}
+
+/// Reads bytes of a space that is not loaded; pages of files are read as for a fault.
+fn read(space: &mut Space, address: u64, into: &mut [u8]) {
+    while let Err(error) = space.read(VirtAddr::new(address), into, spaces::memory()) {
+        let BytesRefusal::Absent { wanted } = error.refusal else {
+            panic!("{error}");
+        };
+        let WantedPage { object, page } = wanted;
+        cache::read_page(wanted).unwrap_or_else(|error| panic!("page {page} of {object}: {error}"));
+    }
+}
+
+#[test_case]
+fn what_lies_behind_the_bytes_of_a_segment_is_zero_although_the_file_goes_on() {
+    // The segment of data, whose bytes in the file end within a page.
+    let mut found = None;
+    let file = changed("bin/lazy", |file| {
+        let mut headers = (0..8).map(header);
+        let data = headers.find(|&at| {
+            let (in_file, in_memory) = (number(file, at + 32), number(file, at + 40));
+            file[at] == 1 && file[at + 4] & 2 != 0 && 0 < in_file && in_file < in_memory
+        });
+        let at = data.expect("lazy has data and zeroes behind it");
+        let end = (number(file, at + 8) + number(file, at + 32)) as usize;
+        if let Some(byte) = file.get_mut(end) {
+            *byte = 0x5a;
+        }
+        file[end - 1] = 0xa5;
+        found = Some(number(file, at + 16) + number(file, at + 32));
+    });
+    let end = found.expect("it was looked for");
+    let mut space = load(file, b"lazy", &[], &[])
+        .expect("it can be loaded")
+        .space;
+    let mut bytes = [0xff; 3];
+    read(&mut space, end - 1, &mut bytes);
+    assert_eq!(bytes, [0xa5, 0, 0]);
+    assert!(!end.is_multiple_of(PAGE));
+    spaces::destroy(space);
+}
+
+#[test_case]
+fn the_stack_ends_with_the_path_and_grows_into_zeroes() {
+    let hello = program("bin/hello");
+    let loaded = load(hello, b"bin/hello", &[b"one"], &[]).expect("it can be loaded");
+    let mut space = loaded.space;
+    let mut end = [0xff; 18];
+    read(&mut space, STACK_END - 18, &mut end);
+    assert_eq!(&end, b"bin/hello\0\0\0\0\0\0\0\0\0");
+    let mut below = [0xff; 8];
+    read(&mut space, STACK_END - 3 * PAGE, &mut below);
+    assert_eq!(below, [0; 8]);
+    let (start, stop) = space.window();
+    assert_eq!(space.resident_between(start, stop).private, 1);
+    spaces::destroy(space);
+}
+
+#[test_case]
+fn a_file_that_is_no_program_is_refused_with_what_is_wrong() {
+    let text: &[u8] = b"#!/bin/sh";
+    assert_eq!(
+        refusal(text),
+        "this is no program: an ELF file begins with the bytes 7f 45 4c 46"
+    );
+    assert_eq!(
+        refusal(&program("bin/hello")[..50]),
+        "the file ends after 50 bytes, within its ELF header, which has 64"
+    );
+    let foreign = changed("bin/hello", |file| file[18] = 0xb7);
+    assert_eq!(
+        refusal(foreign),
+        "the program is for machine 183: 62 (x86-64) can run"
+    );
+    let everything = changed("bin/hello", |file| {
+        (0..8).map(header).for_each(|at| file[at + 4] |= 7);
+    });
+    assert!(refusal(everything).contains("is both writable and executable"));
+    let truncated = &program("bin/hello")[..4096];
+    assert!(refusal(truncated).contains("but the file has only 4096"));
+}
+
+#[test_case]
+fn arguments_that_do_not_fit_on_the_stack_are_refused() {
+    let long = alloc::vec![b'x'; 3 << 20];
+    let before = counts();
+    let error = load(program("bin/hello"), b"hello", &[&long], &[]).expect_err("too much");
+    assert!(
+        error.to_string().contains("they may take 2097152"),
+        "{error}"
+    );
+    assert_eq!(counts().private, before.private);
+}
+
+#[test_case]
+fn without_frames_nothing_is_loaded_and_nothing_is_left() {
+    let hello = program("bin/hello");
+    for limit in 0..40 {
+        cache::let_go();
+        let before = counts();
+        spaces::memory().set_limit(Some(limit));
+        let loaded = load(hello, b"hello", &[b"hello"], &[]);
+        spaces::memory().set_limit(None);
+        match loaded {
+            Ok(loaded) => {
+                assert!(limit > 5);
+                spaces::destroy(loaded.space);
+            }
+            Err(_) => {
+                cache::let_go();
+                assert_eq!(counts().private, before.private);
+                assert_eq!(counts().tables, before.tables);
+            }
+        }
+    }
+}
+
+#[test_case]
+fn ctrl_c_kills_a_program_that_spins() {
+    let spin = beginning_with(&[0xeb, 0xfe]);
+    program("bin/hello");
+    input::type_ahead(0x03);
+    assert_eq!(run(spin).ending, Ending::Cancelled);
+    assert_eq!(input::try_read(), Some(0x03));
+}
+
+#[test_case]
+fn a_wrong_access_kills_the_program_and_not_the_machine() {
+    // mov [0], al
+    let wild = beginning_with(&[0x88, 0x04, 0x25, 0, 0, 0, 0]);
+    assert_eq!(run(wild).ending, Ending::BadAccess(VirtAddr::zero()));
+}
+
+#[test_case]
+fn run_tells_how_a_program_ended_and_what_it_held() {
+    let hello = run(program("bin/hello"));
+    let session = Session::script(&["run hello", "run bin/hello a", "ps", "audit"]);
+    assert_eq!(session.number(0, "exited"), 0);
+    assert_eq!(session.cost(0), (hello.used.faults(), hello.most_frames));
+    assert_eq!(session.number(1, "exited"), 0);
+    assert_eq!(session.answer(2), "processes=0");
+    assert_eq!(session.field(3, "audit"), "ok");
+}
+
+#[test_case]
+fn what_is_no_file_is_not_run() {
+    let session = Session::script(&["run", "run nothing", "run bin", "ps all"]);
+    session.fails(0, "<file> is missing: run <file> [argument...]");
+    session.fails(
+        1,
+        "the archive has no file `nothing`: `files` lists those there are",
+    );
+    session.fails(2, "the archive has no file `bin`");
+    session.fails(3, "one word too many");
+}
+
+#[test_case]
+fn files_shows_the_pages_in_the_page_cache() {
+    cache::let_go();
+    let session = Session::script(&["files", "run hello", "files"]);
+    assert!(session.answer(0).contains(" cached=0\nfile=bin/lazy "));
+    let cached = cache::pages_of(program("bin/hello"));
+    let last = session.answer(2).lines().last().expect("it lists files");
+    assert!(
+        last.ends_with(&alloc::format!(" cached={cached}")),
+        "{last}"
+    );
+}
