@@ -16,6 +16,8 @@ mod files;
 #[cfg(target_os = "linux")]
 mod guards;
 mod kernels;
+#[cfg(target_os = "linux")]
+mod linux;
 mod machines;
 mod monitor;
 mod must_fail;

@@ -33,7 +33,7 @@ pub type Usage = [u64; 18];
 /// # Safety
 ///
 /// What the call does to memory harms no Rust value.
-unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize, Errno> {
+pub unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize, Errno> {
     let [rdi, rsi, rdx, r10, r8, r9] = arguments;
     let result: usize;
     // SAFETY:
@@ -70,6 +70,31 @@ fn plain(number: usize, arguments: [usize; 6]) -> Result<usize, Errno> {
 pub fn write(file: usize, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel reads these bytes and no others.
     unsafe { call(1, [file, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0]) }
+}
+
+/// Opens a file to be read from, and returns its number.
+pub fn open(path: &CStr) -> Result<usize, Errno> {
+    // SAFETY: the kernel reads the path, up to its 0.
+    unsafe { call(2, [path.as_ptr() as usize, 0, 0, 0, 0, 0]) }
+}
+
+/// The size of an open file (`lseek` to its end).
+pub fn size(file: usize) -> Result<usize, Errno> {
+    const END: usize = 2;
+    plain(8, [file, 0, END, 0, 0, 0])
+}
+
+/// Closes an open file.
+pub fn close(file: usize) -> Result<(), Errno> {
+    plain(3, [file, 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// Writes the byte at an address to the start of an object, and returns whether there
+/// is one that may be read.
+#[must_use]
+pub fn can_read(address: usize, object: usize) -> bool {
+    // SAFETY: the kernel reads a byte, if there is one.
+    unsafe { call(18, [object, address, 1, 0, 0, 0]) }.is_ok()
 }
 
 /// Reads bytes at an offset of an open file, and returns how many (`pread64`).
@@ -175,6 +200,22 @@ pub fn wait(child: usize) -> Result<u32, Errno> {
     // SAFETY: the kernel writes a word there.
     unsafe { call(61, [child, address, 0, 0, 0, 0]) }?;
     Ok(status)
+}
+
+/// The status of a child if it has ended (`wait4`, `WNOHANG`).
+pub fn ended(child: usize) -> Result<Option<u32>, Errno> {
+    const NO_HANG: usize = 1;
+    let mut status = 0_u32;
+    let address = &raw mut status as usize;
+    // SAFETY: the kernel writes a word there.
+    let found = unsafe { call(61, [child, address, NO_HANG, 0, 0, 0]) }?;
+    Ok((found != 0).then_some(status))
+}
+
+/// Makes this process the parent of those below it whose parents have ended
+/// (`prctl`, `PR_SET_CHILD_SUBREAPER`).
+pub fn adopt_orphans() -> Result<(), Errno> {
+    plain(157, [36, 1, 0, 0, 0, 0]).map(drop)
 }
 
 /// This process' number.

@@ -7,11 +7,12 @@ use core::fmt;
 pub struct Errno(pub usize);
 
 /// The names of those that a program here can meet.
-const NAMES: [(usize, &str); 14] = [
+const NAMES: [(usize, &str); 19] = [
     (1, "EPERM"),
     (2, "ENOENT"),
     (3, "ESRCH"),
     (4, "EINTR"),
+    (6, "ENXIO"),
     (7, "E2BIG"),
     (9, "EBADF"),
     (10, "ECHILD"),
@@ -20,8 +21,12 @@ const NAMES: [(usize, &str); 14] = [
     (13, "EACCES"),
     (14, "EFAULT"),
     (17, "EEXIST"),
+    (19, "ENODEV"),
     (22, "EINVAL"),
+    (27, "EFBIG"),
+    (29, "ESPIPE"),
     (38, "ENOSYS"),
+    (95, "EOPNOTSUPP"),
 ];
 
 impl fmt::Display for Errno {

@@ -40,6 +40,19 @@ pub enum Ended {
     Killed(Signal),
 }
 
+impl Ended {
+    /// What a status of `wait4` says.
+    #[must_use]
+    pub fn of(status: u32) -> Self {
+        // The lowest 7 bits are the signal; bit 7 says whether its memory was kept in
+        // a file, which is somebody else's choice.
+        match (status & 0x7f) as u8 {
+            0 => Self::Exited((status >> 8) as u8),
+            signal => Self::Killed(Signal(signal)),
+        }
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,14 +73,7 @@ impl Child {
     pub fn wait(self) -> Result<Ended, Errno> {
         let status = calls::wait(self.process)?;
         faults::settle();
-        // The lowest 7 bits are the signal; bit 7 says whether its memory was kept in
-        // a file, which is somebody else's choice.
-        let (signal, exited) = ((status & 0x7f) as u8, (status >> 8) as u8);
-        Ok(if signal == 0 {
-            Ended::Exited(exited)
-        } else {
-            Ended::Killed(Signal(signal))
-        })
+        Ok(Ended::of(status))
     }
 
     /// Sends it a signal.

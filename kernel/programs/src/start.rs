@@ -33,13 +33,18 @@ impl Arguments {
     /// An argument; number 0 is the program's name.
     #[must_use]
     pub fn get(self, index: usize) -> Option<&'static str> {
+        self.string(index)?.to_str().ok()
+    }
+
+    /// The same, as the kernel takes a path.
+    #[must_use]
+    pub fn string(self, index: usize) -> Option<&'static CStr> {
         if index >= self.count() {
             return None;
         }
         // SAFETY: it is the address of a string that a 0 ends, which stays as it
         // is for as long as the program runs.
-        let string = unsafe { CStr::from_ptr(self.word(1 + index) as *const _) };
-        string.to_str().ok()
+        Some(unsafe { CStr::from_ptr(self.word(1 + index) as *const _) })
     }
 
     /// The end of the page in which the stack begins: the path by which the

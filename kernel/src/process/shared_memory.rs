@@ -99,10 +99,14 @@ impl SharedMemory {
         }
     }
 
-    /// Writes bytes, and moves its end if they go further; returns how many.
+    /// Writes bytes, and moves its end if they go further; returns how many. No bytes
+    /// go nowhere.
     pub(super) fn write_at(&self, position: u64, from: &[u8]) -> Result<usize, Errno> {
         let before = self.size();
         let end = position.saturating_add(from.len() as u64);
+        if from.is_empty() {
+            return Ok(0);
+        }
         if end > before {
             self.resize(end).map_err(|_| Errno::FILE_TOO_LARGE)?;
         }

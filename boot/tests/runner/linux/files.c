@@ -164,6 +164,10 @@ static void links(void)
 	SHOW(readlinkat(AT_FDCWD, "", bytes, 4));
 	SHOW(readlinkat(folder, "etc/up", bytes, 64));
 	SHOW(readlink("etc/up/", bytes, 9));
+	static char own[PAGE];
+	SHOW(readlink("/proc/self/exe", own, sizeof own) > 0 && own[0] == '/');
+	SHOW(strcmp(strrchr(own, '/'), "/files"));
+	SHOW(close(open("/proc/self/exe", O_RDONLY)));
 }
 
 static void permissions(void)

@@ -1,0 +1,36 @@
+//! The same on Linux: what a program is told there, it is told on Faultline.
+//!
+//! - [`programs`]: the programs of `kernel/programs` print the same.
+//! - [`scripts`]: random scripts of system calls and accesses have the same results,
+//!   faults, contents and resident pages after every step.
+//!
+//! # What differs, and is not compared
+//!
+//! | on Linux | on Faultline | why |
+//! |---|---|---|
+//! | memory can be writable and executable | EACCES, over all mappings of an object | no byte is written and executed: invariant 3 of the audit |
+//! | PROT_WRITE alone is not read by MADV_POPULATE_READ (EINVAL) | it is | the processor knows no such pages, and no access tells |
+//! | a read maps the neighbours of an object's page | it maps one page | Linux' number of neighbours is a setting |
+//! | a fork copies no page table of a shared mapping, nor of one in which nothing was written | it copies all | a child would only fault once more |
+//! | a write from a bad address into an object can move its end, and leave a page of zeroes | it changes nothing | an accident of Linux |
+//! | before 6.17 `mremap` refuses a range of several mappings | it moves them as later versions do | |
+//! | when it merges neighbouring mappings is its own matter | it always does | seen by `mremap` alone |
+//! | where a mapping goes that may lie anywhere | elsewhere | an address is no promise |
+//! | MADV_FREE, MADV_WILLNEED, MADV_HUGEPAGE depend on the system's settings | hints | |
+//! | a MAP_GROWSDOWN mapping grows when it is touched below | it does not | only stacks need it, and theirs is mapped in full |
+//!
+//! On another host than Linux there is nothing to compare with.
+#![cfg(target_os = "linux")]
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "nothing is typed here")]
+mod common;
+
+mod author;
+mod machines;
+mod model;
+mod programs;
+mod random;
+mod script;
+mod scripts;
+mod shrink;

@@ -1,0 +1,80 @@
+//! Plays scripts of system calls and accesses, and tells what came of each step.
+//!
+//! `player FILE` prints a line for each script of the file: its number and a digest of
+//! what its steps told. `player FILE steps` prints in front of it what each step told.
+//! The same scripts are played on Linux and on Faultline (`boot/tests/same`).
+//!
+//! | module | is |
+//! |---|---|
+//! | [`script`] | what a file of scripts looks like |
+//! | [`play`] | the processes of a script, one at a time |
+//! | [`log`] | whose turn it is, who lives, and what was told |
+//! | [`step`] | one step |
+//! | [`look`] | which pages are there, and what is in them |
+//!
+//! What must always hold: no Rust value lies in the arena, in the heap, or in any
+//! page that a script maps; a script is played in processes of its own, which end
+//! with it.
+#![no_std]
+#![no_main]
+
+mod log;
+mod look;
+mod play;
+mod script;
+mod step;
+
+use core::ffi::CStr;
+use core::slice;
+
+use programs::errno::Errno;
+use programs::{Arguments, calls, println, program};
+
+use crate::log::Log;
+use crate::script::Script;
+
+program!(main);
+
+fn main(arguments: Arguments) -> u8 {
+    let Some(path) = arguments.string(1) else {
+        println!("usage: player FILE [steps]");
+        return 2;
+    };
+    let is_printed = arguments.get(2) == Some("steps");
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            println!("the scripts cannot be read: {error}");
+            return 1;
+        }
+    };
+    // Where it is unknown, orphans go away by themselves.
+    let _ = calls::adopt_orphans();
+    let log = Log::new().expect("mmap");
+    let object = calls::object(c"probe").expect("memfd_create");
+    for (number, script) in Script::all(text).enumerate() {
+        log.begin(is_printed);
+        play::all(script, object, log);
+        println!("script {number} digest={:016x}", log.digest());
+    }
+    0
+}
+
+/// What is in a file of text.
+fn read(path: &CStr) -> Result<&'static str, Errno> {
+    let file = calls::open(path)?;
+    let size = calls::size(file)?;
+    let flags = calls::PRIVATE | calls::ANONYMOUS;
+    let start = calls::map(size, calls::READ | calls::WRITE, flags, usize::MAX)?;
+    // SAFETY: these bytes were just mapped, and nobody else knows of them.
+    let bytes = unsafe { slice::from_raw_parts_mut(start as *mut u8, size) };
+    let mut done = 0;
+    while done < size {
+        match calls::read_at(file, &mut bytes[done..], done)? {
+            0 => break,
+            more => done += more,
+        }
+    }
+    calls::close(file)?;
+    Ok(str::from_utf8(bytes).expect("scripts are text"))
+}
