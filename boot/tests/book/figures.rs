@@ -15,8 +15,9 @@ use crate::quotation::{grouped, quotations};
 const README: &str = "README.md";
 const MEASURING: &str = "docs/10-measuring.md";
 const FIGURES: &str = "docs/figures.md";
+const FORK: &str = "docs/14-fork.md";
 
-const QUOTED: [(&str, &str); 31] = [
+const QUOTED: [(&str, &str); 36] = [
     (
         README,
         "a zeroed frame of its own | {zero-page read}; {demand write} instructions |",
@@ -129,6 +130,23 @@ const QUOTED: [(&str, &str); 31] = [
         FIGURES,
         "| first touch of a 2 MiB page | 4,229,000 | 552,900 | {demand write 2 MiB} |",
     ),
+    (
+        FORK,
+        "| a fork of an empty space | {fork of an empty space} |",
+    ),
+    (
+        FORK,
+        "more; each page that is shared already | {fork per private page}; {fork per shared page} |",
+    ),
+    (
+        FORK,
+        "| a write that copies, with its copying; the copying alone | {shared copy}; {zeroing} |",
+    ),
+    (FORK, "| a write by the last owner | {take-over} |"),
+    (
+        FORK,
+        "| the end of a copy, each page | {end of a copy per page} |",
+    ),
 ];
 
 /// The figures by name: those of the file, and those that follow from them.
@@ -178,7 +196,7 @@ fn figures_that_are_quoted_are_those_of_the_baseline() {
     let known = known();
     let blesses = env::var("BLESS").is_ok_and(|what| what == "figures");
     let mut wrong = Vec::new();
-    for path in [README, MEASURING, FIGURES] {
+    for path in [README, MEASURING, FIGURES, FORK] {
         let document = Document::read(path);
         let mut edits = Vec::new();
         for (_, quoted) in QUOTED.iter().filter(|(of, _)| *of == path) {

@@ -34,7 +34,10 @@ texts! {
     chapter_9: "docs/09-testing-a-kernel.md",
     chapter_10: "docs/10-measuring.md",
     chapter_11: "docs/11-memory-in-your-kernel.md",
-    chapter_12: "docs/12-where-next.md",
+    chapter_12: "docs/12-programs.md",
+    chapter_13: "docs/13-loading-on-demand.md",
+    chapter_14: "docs/14-fork.md",
+    chapter_15: "docs/15-where-next.md",
     the_solutions: "docs/solutions.md",
 }
 

@@ -15,7 +15,8 @@
 //! What must always hold: what is loaded is what a program may have. The segments
 //! are those of ring 3, RIP lies in the low half (SYSRET and IRETQ to other
 //! addresses would fault in the kernel, SYSRET even on the program's stack), and
-//! RFLAGS has interrupts on and no right to ports.
+//! RFLAGS has interrupts on and no right to ports. In the book: chapter 12,
+//! `docs/12-programs.md`.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;

@@ -10,7 +10,7 @@
 //! file of its own, which ends earlier: its last page is filled up with zeroes.
 //! What must always hold: a page is read only when it is needed, and no lock of
 //! `memory` is held meanwhile. Files that nobody maps are the first to go when
-//! frames are short.
+//! frames are short. In the book: chapter 13, `docs/13-loading-on-demand.md`.
 
 use core::error::Error;
 use core::fmt;

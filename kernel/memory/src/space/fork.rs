@@ -12,7 +12,8 @@
 //!
 //! What must always hold: the parent's entries change last, once nothing can fail
 //! any more; rights come from the regions, so that a page which is shared
-//! already keeps its right to be written; narrowed entries are flushed.
+//! already keeps its right to be written; narrowed entries are flushed. In the
+//! book: chapter 14, `docs/14-fork.md`.
 #![allow(unsafe_code)]
 
 use core::error::Error;
