@@ -3,6 +3,7 @@
 //! without BusyBox, skips its test and says so.
 
 use std::fs::{self, Permissions};
+use std::io::{self, Seek};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -74,16 +75,20 @@ fn folder() -> TempDir {
 fn on_linux(folder: &Path, words: &str) -> (String, i32) {
     let mut words = words.split(' ');
     let program = folder.join(words.next().unwrap());
-    let output = Command::new(program)
+    // One file for both, so that their lines stand in the order of the writes.
+    let mut printed = tempfile::tempfile().unwrap();
+    let status = Command::new(program)
         .args(words)
         .current_dir(folder)
         .env_clear()
         .stdin(Stdio::null())
-        .output();
-    let output = output.expect("it is an executable of this machine");
-    let printed = [output.stdout, output.stderr].concat();
-    let printed = String::from_utf8(printed).expect("it prints text");
-    (printed, output.status.code().expect("it exits"))
+        .stdout(printed.try_clone().unwrap())
+        .stderr(printed.try_clone().unwrap())
+        .status();
+    let status = status.expect("it is an executable of this machine");
+    printed.rewind().unwrap();
+    let text = io::read_to_string(printed).expect("it prints text");
+    (text, status.code().expect("it exits"))
 }
 
 /// What the same programs print there, one after the other, with their statuses.

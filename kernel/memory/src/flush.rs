@@ -6,8 +6,8 @@
 //! ```
 //!
 //! What must always hold: a frame or table that a translation led to goes back
-//! to the allocator through [`FlushBatch::finish`] and no other way, and
-//! `finish` flushes before it frees. A batch that is full finishes early and
+//! to the allocator through [`FlushBatch::finish`], or [`finish_one`] for a single
+//! page, and no other way; both flush before they free. A batch that is full finishes early and
 //! goes on; one that is dropped unfinished leaks what it holds, which is
 //! counted, and never frees it. In the book: chapter 6, `docs/06-the-page-fault.md`.
 #![allow(unsafe_code)]
@@ -70,10 +70,9 @@ impl<'a> FlushBatch<'a> {
     /// The leaf owned it, or that share of it, and was taken out of the tables,
     /// and [`Self::page`] was called for it.
     pub(crate) unsafe fn remove(&mut self, removed: Removed) {
-        if let Removed::Borrowed(more) = removed
-            && let Some(Removed::Borrowed(frames)) = self.removed.last_mut()
+        if let Some(before) = self.removed.last_mut()
+            && before.extend(removed)
         {
-            *frames += more;
             return;
         }
         if self.removed.is_full() {
@@ -121,6 +120,19 @@ impl<'a> FlushBatch<'a> {
         // were flushed just now.
         self.given_back += unsafe { self.memory.give_back(self.removed.drain(..)) };
     }
+}
+
+/// What a batch does, for one page and what its leaf owned, without the room that a
+/// batch has for more.
+///
+/// # Safety
+///
+/// The leaf owned it, or that share of it, and was taken out of the tables.
+#[inline]
+pub(crate) unsafe fn finish_one(scope: Scope, page: VirtAddr, removed: Removed, memory: &Memory) {
+    memory.flush_page(scope, page);
+    // SAFETY: as the caller vouches, and its page was flushed just now.
+    unsafe { memory.give_back([removed].into_iter()) };
 }
 
 impl Drop for FlushBatch<'_> {

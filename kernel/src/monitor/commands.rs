@@ -163,7 +163,7 @@ pub static COMMANDS: [Command; 29] = [
     Command {
         name: "trace",
         usage: "trace <on|off>",
-        does: "tells each fault of a command before the command's result",
+        does: "tells each fault of a command before its result, and each system call of a program",
         example: "trace on",
         run: control::trace,
     },

@@ -37,6 +37,7 @@ pub fn audit<'a>(
     let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
     let result = current(|current, _| {
         kernel_half(|kernel, memory| {
+            #[expect(clippy::map_identity, reason = "it makes the lifetimes the same")]
             let spaces = core::iter::once(&*current).chain(others.clone().map(|other| other));
             Audit::of(kernel, memory)
                 .held(physical::kept_frames())

@@ -150,6 +150,29 @@ impl<'m> Frames<'m> {
         }
     }
 
+    /// Takes back `count` frames of 4 KiB that begin at `start`, which table entries
+    /// owned.
+    ///
+    /// # Safety
+    /// They were handed out for `kind`, and have no owner any more.
+    #[inline]
+    pub(crate) unsafe fn free_mapped(&mut self, start: PhysAddr, count: u64, kind: FrameKind) {
+        let number = start.as_u64() >> FRAME_SHIFT;
+        // SAFETY: as the caller vouches.
+        let freed = unsafe {
+            match count {
+                1 => self.give_back::<Size4KiB>(PhysFrame::containing_address(start), kind),
+                BLOCK_FRAMES if start.is_aligned(Size2MiB::SIZE) => {
+                    self.give_back::<Size2MiB>(PhysFrame::containing_address(start), kind)
+                }
+                _ => self.give_back_row(number..number + count, kind),
+            }
+        };
+        if freed.is_err() {
+            self.ledger.refuse(count);
+        }
+    }
+
     /// Takes a frame back of which only the address is left.
     ///
     /// # Errors

@@ -205,7 +205,7 @@ impl Memory {
     /// Lets a page go that no leaf took over.
     pub(crate) fn let_page_go(&self, held: Held) {
         // SAFETY: the value was the owner, and no leaf has the frame from it.
-        unsafe { self.lock().drop_owner(held.frame, SMALL) };
+        unsafe { self.lock().drop_owner(held.frame) };
     }
 
     fn insert_zeroes(&self, object: ObjectId, page: u64) -> Result<(), PageRefusal> {
@@ -245,7 +245,7 @@ impl Memory {
     }
 
     /// Tries until no table is missing: they are made without the lock.
-    fn with_tables<T>(
+    pub(super) fn with_tables<T>(
         &self,
         mut attempt: impl FnMut(&mut Shared, &mut Option<Table>) -> Result<T, NoTable>,
     ) -> Result<T, OutOfFrames> {
@@ -296,7 +296,7 @@ impl Shared {
     /// Counts an owner more of a page that is there.
     fn hold_page(&mut self, object: ObjectId, page: u64) -> Result<PhysAddr, PageRefusal> {
         let frame = self.page_of(object, page)?;
-        let counted = self.add_owner(frame, SMALL);
+        let counted = self.add_owners(frame, 1);
         counted.map_err(|_| PageRefusal::TooManyOwners)?;
         Ok(frame)
     }
@@ -314,11 +314,10 @@ impl Shared {
             Ok(_) => return Ok(Err(PageRefusal::AlreadyThere)),
             Err(refusal) => return Ok(Err(refusal)),
         }
-        let index = self.frames.index_of(frame);
-        let Some(index) = index.filter(|index| *index < Sparse::CAPACITY) else {
+        let Some(counter) = self.countable(frame, 1) else {
             return Ok(Err(PageRefusal::TooManyOwners));
         };
-        self.owners.reach(index, spare)?;
+        self.owners.reach(counter.start, spare)?;
         self.with_pages(object, |pages, _| pages.reach(page, spare))
             .unwrap_or(Ok(()))?;
         Ok(Ok(()))
@@ -335,7 +334,7 @@ impl Shared {
     /// not needed.
     fn trim_page(&mut self, object: ObjectId, page: u64, frame: PhysAddr) {
         self.with_pages(object, |pages, shared| pages.trim(page, &mut shared.frames));
-        self.trim(frame, SMALL);
+        self.trim_counters(frame, 1);
     }
 
     /// Changes the array of an object's pages, and notes where its root is then.
@@ -394,7 +393,7 @@ impl Shared {
             if let Some(frame) = frame_of(word) {
                 // SAFETY: the object has it no more, and no processor knew it
                 // from there.
-                unsafe { self.drop_owner(frame, SMALL) };
+                unsafe { self.drop_owner(frame) };
             }
             dropped += 1;
         }

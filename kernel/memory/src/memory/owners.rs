@@ -21,18 +21,27 @@ use x86_64::structures::paging::PhysFrame;
 
 use crate::direct_map::DirectMap;
 use crate::frames::Frames;
-use crate::paging::{NoTable, Sparse, Table};
+use crate::paging::{NoTable, Row, Sparse, Table, Word};
 
 /// The counters of all shared frames.
 pub(crate) struct Owners(Sparse);
 
-/// Why a frame cannot get one owner more. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Uncounted {
-    /// A table is missing on the way to its counter: see [`Owners::link`].
-    NoTable,
-    /// Its counter is at the top.
-    Full,
+/// The counter of one frame.
+pub(super) struct Counter<'a>(Word<'a>);
+
+impl Counter<'_> {
+    /// How many owners it counts; 0 if the frame is not shared.
+    #[inline]
+    pub(super) fn owners(&self) -> u32 {
+        self.0.bits as u32
+    }
+
+    /// Writes it. With 0 the frame is not shared any more. Returns true if its
+    /// table is empty then: it is to be [trimmed](Owners::trim).
+    #[inline]
+    pub(super) fn set(self, owners: u32) -> bool {
+        self.0.set(u64::from(owners))
+    }
 }
 
 impl Owners {
@@ -40,38 +49,47 @@ impl Owners {
         Self(Sparse::new(direct_map))
     }
 
-    /// The owners of the frame with this index; 0 if it is not shared.
-    pub(super) fn of(&mut self, index: u64) -> u32 {
-        self.0.get(index) as u32
+    /// The counter of the frame with this index. `NoTable` means that the frame is
+    /// not shared.
+    #[inline]
+    pub(super) fn counter(&mut self, index: u64) -> Result<Counter<'_>, NoTable> {
+        self.0.word(index).map(Counter)
     }
 
-    /// Whether one owner more of a frame can be counted.
-    pub(super) fn check(&mut self, index: u64) -> Result<(), Uncounted> {
-        if index >= Sparse::CAPACITY {
-            return Err(Uncounted::Full);
-        }
-        match self.0.read(index).map(|word| word as u32) {
-            Err(NoTable) => Err(Uncounted::NoTable),
-            Ok(u32::MAX) => Err(Uncounted::Full),
-            Ok(_) => Ok(()),
-        }
+    /// The indices, cut into those whose counters stand in one table each.
+    pub(super) fn rows(indices: Range<u64>) -> impl Iterator<Item = Range<u64>> + Clone {
+        let mut start = indices.start;
+        core::iter::from_fn(move || {
+            let row = start..indices.end.min((start / 512 + 1) * 512);
+            start = row.end;
+            (!row.is_empty()).then_some(row)
+        })
     }
 
-    /// Writes the counter of a frame, whose table is there. With 0 the frame is
-    /// not shared any more.
-    pub(super) fn set(&mut self, index: u64, owners: u32) {
-        self.0.set(index, u64::from(owners));
+    /// The first frame of a row that has as many owners as can be counted.
+    pub(super) fn first_full(&mut self, row: Range<u64>) -> Result<Option<u64>, NoTable> {
+        let first = row.start;
+        let full = self
+            .0
+            .row(row)?
+            .iter()
+            .position(|word| word as u32 == u32::MAX);
+        Ok(full.map(|position| first + position as u64))
+    }
+
+    /// Counts two owners of each frame of a row, which is not shared yet.
+    pub(super) fn share(&mut self, row: Range<u64>) -> Result<(), NoTable> {
+        self.0.row(row).map(|counters| counters.fill(2))
+    }
+
+    /// Counts one owner more of each frame of a row, which is shared, and not full.
+    pub(super) fn add(&mut self, row: Range<u64>) -> Result<(), NoTable> {
+        self.0.row(row).map(Row::increment)
     }
 
     /// How many tables are missing on the way to a counter.
     pub(super) fn missing(&mut self, index: u64) -> u8 {
         self.0.missing(index)
-    }
-
-    /// Links one table of those that are missing on the way to a counter. It
-    /// comes back if none is.
-    pub(super) fn link(&mut self, index: u64, table: Table) -> Option<Table> {
-        self.0.link(index, table)
     }
 
     /// Sees to it that a frame can be counted, with the table that is at hand.

@@ -11,13 +11,15 @@
 //! frames (4 KiB), so that a large leaf can be split without counting anew.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{PhysFrame, Size4KiB};
 
-use super::owners::Uncounted;
-use super::{Memory, Shared};
+use super::owners::Counter;
+use super::{Memory, Owners, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
-use crate::paging::{LeafSize, Table};
+use crate::paging::{LeafSize, NoTable, Sparse, Table};
 
 /// Why memory cannot be shared once more. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,24 +60,20 @@ impl Memory {
         self.lock().owners.tables(see);
     }
 
-    /// Counts one owner more of the memory of a leaf, which is private or shared.
-    pub(crate) fn add_owner(&self, start: PhysAddr, size: LeafSize) -> Result<(), ShareError> {
-        let error = loop {
-            let refused = match self.lock().add_owner(start, size) {
-                Ok(()) => return Ok(()),
-                Err(refused) => refused,
-            };
-            match refused {
-                (frame, Uncounted::Full) => break ShareError::TooManyOwners(frame),
-                // A table is zeroed without the lock.
-                (frame, Uncounted::NoTable) => match self.new_table() {
-                    Ok(table) => self.lock().link(frame, table),
-                    Err(OutOfFrames) => break ShareError::OutOfFrames,
-                },
-            }
-        };
-        self.lock().trim(start, size);
-        Err(error)
+    /// Shares private frames (4 KiB), which follow each other: counts two owners of
+    /// each. Tables that are missing for that are made without the lock.
+    pub(crate) fn share(&self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        let shared = self.with_tables(|shared, spare| shared.share(start, frames, spare));
+        shared.unwrap_or_else(|OutOfFrames| {
+            self.lock().trim_counters(start, frames);
+            Err(ShareError::OutOfFrames)
+        })
+    }
+
+    /// Counts one owner more of each of these shared frames (4 KiB), which follow
+    /// each other.
+    pub(crate) fn add_owners(&self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        self.lock().add_owners(start, frames)
     }
 
     /// How many tables of counters are missing for the memory of these leaves.
@@ -119,23 +117,12 @@ impl Memory {
         missing
     }
 
-    /// True if the leaf that shares this memory is the last one.
-    #[inline]
-    pub(crate) fn has_one_owner(&self, start: PhysAddr, size: LeafSize) -> bool {
+    /// Makes shared memory private again if the leaf that shares it is the last
+    /// one. Returns false if it is not.
+    pub(crate) fn take_over(&self, start: PhysAddr, size: LeafSize) -> bool {
         let mut shared = self.lock();
-        frames_of(start, size).all(|frame| shared.owners_of(frame) == 1)
-    }
-
-    /// Makes shared memory with one owner private again.
-    pub(crate) fn take_over(&self, start: PhysAddr, size: LeafSize) {
-        let mut shared = self.lock();
-        for frame in frames_of(start, size) {
-            shared.set_owners(frame, 0);
-        }
-        let (before, after) = (FrameKind::Shared, FrameKind::Private);
-        shared
-            .frames
-            .reclassify_mapped(size.frames(), before, after);
+        let is_last = frames_from(start, size.frames()).all(|frame| shared.owners_of(frame) == 1);
+        is_last && frames_from(start, size.frames()).all(|frame| shared.take_over(frame))
     }
 }
 
@@ -150,89 +137,128 @@ impl Memory {
 impl Shared {
     /// How many leaves share a frame.
     pub(super) fn owners_of(&mut self, frame: PhysAddr) -> u32 {
-        let index = self.frames.index_of(frame);
-        index.map_or(0, |index| self.owners.of(index))
+        let counter = self.counter(frame);
+        counter.map_or(0, |counter| counter.owners())
     }
 
-    /// Counts one owner more of all these frames, or names the first that cannot
-    /// have one. A frame that is not shared yet has one owner already.
-    pub(super) fn add_owner(
+    /// The counter of a frame, if it has a table.
+    #[inline]
+    fn counter(&mut self, frame: PhysAddr) -> Option<Counter<'_>> {
+        let index = self.frames.index_of(frame)?;
+        self.owners.counter(index).ok()
+    }
+
+    /// Counts two owners of each of these private frames: of all or of none. Tables
+    /// that are missing are linked, with the one at hand.
+    fn share(
         &mut self,
         start: PhysAddr,
-        size: LeafSize,
-    ) -> Result<(), (PhysAddr, Uncounted)> {
-        for frame in frames_of(start, size) {
-            let index = self.frames.index_of(frame).ok_or(Uncounted::Full);
-            let room = index.and_then(|index| self.owners.check(index));
-            room.map_err(|error| (frame, error))?;
-        }
-        for frame in frames_of(start, size) {
-            let owners = self.owners_of(frame);
-            if owners == 0 {
-                let (before, after) = (FrameKind::Private, FrameKind::Shared);
-                self.frames.reclassify_mapped(1, before, after);
-            }
-            self.set_owners(frame, owners.max(1) + 1);
-        }
-        Ok(())
+        frames: u64,
+        spare: &mut Option<Table>,
+    ) -> Result<Result<(), ShareError>, NoTable> {
+        let Some(indices) = self.countable(start, frames) else {
+            return Ok(Err(ShareError::TooManyOwners(start)));
+        };
+        let mut rows = Owners::rows(indices.clone());
+        rows.try_for_each(|row| self.owners.reach(row.start, spare))?;
+        Owners::rows(indices).try_for_each(|row| self.owners.share(row))?;
+        let (before, after) = (FrameKind::Private, FrameKind::Shared);
+        self.frames.reclassify_mapped(frames, before, after);
+        Ok(Ok(()))
     }
 
-    /// Counts one owner fewer of all these frames. Those that have none left go
-    /// back; returns how many.
+    /// Counts one owner more of each of these shared frames: of all or of none.
+    pub(super) fn add_owners(&mut self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
+        let refused = ShareError::TooManyOwners;
+        let indices = self.countable(start, frames).ok_or(refused(start))?;
+        for row in Owners::rows(indices.clone()) {
+            if let Ok(Some(full)) = self.owners.first_full(row) {
+                return Err(refused(self.frames.start_of(full)));
+            }
+        }
+        let added = Owners::rows(indices).try_for_each(|row| self.owners.add(row));
+        added.map_err(|NoTable| refused(start))
+    }
+
+    /// The indices of frames that follow each other, if there may be counters of
+    /// them. Such frames have indices that do so, too.
+    pub(super) fn countable(&mut self, start: PhysAddr, frames: u64) -> Option<Range<u64>> {
+        let first = self.frames.index_of(start)?;
+        (first + frames <= Sparse::CAPACITY).then_some(first..first + frames)
+    }
+
+    /// Counts one owner fewer of a frame (4 KiB). One that has none left goes back;
+    /// returns true then.
     ///
     /// # Safety
     ///
-    /// A leaf that shared them was taken out of the tables, and the processor has
+    /// A leaf that shared it was taken out of the tables, and the processor has
     /// forgotten it.
-    pub(super) unsafe fn drop_owner(&mut self, start: PhysAddr, size: LeafSize) -> u64 {
-        let mut freed = 0;
-        for frame in frames_of(start, size) {
-            let Some(left) = self.owners_of(frame).checked_sub(1) else {
-                continue;
-            };
-            self.set_owners(frame, left);
-            if left == 0 {
+    #[inline(always)]
+    pub(super) unsafe fn drop_owner(&mut self, frame: PhysAddr) -> bool {
+        let Some(counter) = self.counter(frame) else {
+            return false;
+        };
+        match counter.owners() {
+            0 => false,
+            1 => {
+                if counter.set(0) {
+                    self.trim_counters(frame, 1);
+                }
                 let frame = PhysFrame::<Size4KiB>::containing_address(frame);
                 // SAFETY: it was the last owner, as the caller vouches.
-                self.frames
-                    .free(unsafe { Frame::from_entry(frame, FrameKind::Shared) });
-                freed += 1;
+                let frame = unsafe { Frame::from_entry(frame, FrameKind::Shared) };
+                self.frames.free(frame);
+                true
+            }
+            owners => {
+                counter.set(owners - 1);
+                false
             }
         }
-        freed
     }
 
+    /// Makes a shared frame private again if it has one owner. Returns false if it
+    /// has not.
+    #[inline]
+    pub(super) fn take_over(&mut self, frame: PhysAddr) -> bool {
+        let last = self.counter(frame);
+        let Some(counter) = last.filter(|counter| counter.owners() == 1) else {
+            return false;
+        };
+        if counter.set(0) {
+            self.trim_counters(frame, 1);
+        }
+        let (before, after) = (FrameKind::Shared, FrameKind::Private);
+        self.frames.reclassify_mapped(1, before, after);
+        true
+    }
+
+    /// Writes how many owners a frame has, whose counter has its tables.
     pub(super) fn set_owners(&mut self, frame: PhysAddr, owners: u32) {
-        if let Some(index) = self.frames.index_of(frame) {
-            self.owners.set(index, owners);
-            if owners == 0 {
-                self.owners.trim(index, &mut self.frames);
-            }
+        if let Some(counter) = self.counter(frame)
+            && counter.set(owners)
+        {
+            self.trim_counters(frame, 1);
         }
     }
 
-    /// Links a table on the way to the counter of a frame, or gives it back if
-    /// none is missing by now.
-    fn link(&mut self, frame: PhysAddr, table: Table) {
-        let index = self.frames.index_of(frame).unwrap_or(0);
-        if let Some(unneeded) = self.owners.link(index, table) {
-            // SAFETY: it was not linked.
-            self.frames.free(unsafe { unneeded.into_frame() });
-        }
-    }
-
-    /// Gives back the tables that were made for counters and are not needed.
-    pub(super) fn trim(&mut self, start: PhysAddr, size: LeafSize) {
-        for frame in frames_of(start, size) {
-            if let Some(index) = self.frames.index_of(frame) {
-                self.owners.trim(index, &mut self.frames);
-            }
+    /// Gives back the tables for counters of these frames that have none in use.
+    #[cold]
+    pub(super) fn trim_counters(&mut self, start: PhysAddr, frames: u64) {
+        for row in self
+            .countable(start, frames)
+            .into_iter()
+            .flat_map(Owners::rows)
+        {
+            self.owners.trim(row.start, &mut self.frames);
         }
     }
 }
 
-/// The frames (4 KiB) of a leaf.
-fn frames_of(start: PhysAddr, size: LeafSize) -> impl Iterator<Item = PhysAddr> {
+/// So many frames (4 KiB) from here on.
+#[inline]
+pub(super) fn frames_from(start: PhysAddr, frames: u64) -> impl Iterator<Item = PhysAddr> {
     let page = LeafSize::Size4KiB.bytes();
-    (0..size.frames()).map(move |number| start + number * page)
+    (0..frames).map(move |number| start + number * page)
 }

@@ -5,9 +5,10 @@
 //! waited for, while the lock is held.
 #![allow(unsafe_code)]
 
-use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
+use super::sharing::frames_from;
 use super::{Memory, PageRefusal, Shared};
 use crate::fault::{Fault, Outcome};
 use crate::fault_log::Resolved;
@@ -42,18 +43,38 @@ impl Memory {
         fault: &Fault,
         outcome: Outcome,
         region: VirtAddr,
-        fill: Fill,
     ) -> Option<Private> {
+        let frame = self.lock().take_at_hand(fault, outcome, region)?;
+        Some(self.filled(frame, Fill::Zeroes))
+    }
+
+    /// Private memory for the page of a fault whose leaf shares the frame `from`:
+    /// that frame, for the last owner; or else a copy, if a frame is at hand. The
+    /// fault is logged as in [`Self::private_at_hand`].
+    #[inline(always)]
+    pub(crate) fn unshare(
+        &self,
+        fault: &Fault,
+        region: VirtAddr,
+        from: PhysAddr,
+    ) -> Option<(Outcome, Private)> {
         let mut shared = self.lock();
-        let frame = shared.frames.take_at_hand(FrameKind::Private)?;
-        let resolved = Resolved {
-            outcome,
-            region,
-            frame: frame.start(),
-        };
-        shared.log.record(fault, resolved);
+        if shared.take_over(from) {
+            let outcome = Outcome::TakenOver;
+            shared.log.record(
+                fault,
+                Resolved {
+                    outcome,
+                    region,
+                    frame: from,
+                },
+            );
+            return Some((outcome, Private(from)));
+        }
+        let outcome = Outcome::SharedCopy;
+        let frame = shared.take_at_hand(fault, outcome, region)?;
         drop(shared);
-        Some(self.filled(frame, fill))
+        Some((outcome, self.filled(frame, Fill::CopyOf(from))))
     }
 
     /// Brings free frames to hand.
@@ -99,8 +120,13 @@ impl Memory {
 
     /// Gives a private frame back that no leaf took over.
     pub(crate) fn free_private(&self, private: Private, size: LeafSize) {
+        let mut shared = self.lock();
         // SAFETY: the value was the one owner.
-        unsafe { self.lock().free_private(private.0, size) };
+        unsafe {
+            shared
+                .frames
+                .free_mapped(private.0, size.frames(), FrameKind::Private);
+        }
     }
 
     /// An empty table.
@@ -180,14 +206,16 @@ impl Memory {
         let mut private = 0;
         for removed in removed {
             match removed {
-                Removed::Private(start, size) => {
+                Removed::Private(start, frames) => {
                     // SAFETY: as the caller vouches.
-                    unsafe { shared.free_private(start, size) };
-                    private += size.frames();
+                    unsafe { shared.frames.free_mapped(start, frames, FrameKind::Private) };
+                    private += frames;
                 }
-                Removed::Shared(start, size) => {
-                    // SAFETY: as the caller vouches.
-                    private += unsafe { shared.drop_owner(start, size) };
+                Removed::Shared(start, frames) => {
+                    for frame in frames_from(start, frames) {
+                        // SAFETY: as the caller vouches.
+                        private += u64::from(unsafe { shared.drop_owner(frame) });
+                    }
                 }
                 Removed::Borrowed(frames) => shared.borrowed -= frames,
                 Removed::Mapping(mapping) => shared.let_object_go(mapping),
@@ -229,10 +257,10 @@ impl Private {
 /// Something that goes back after the flush.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Removed {
-    /// The memory of a private leaf.
-    Private(PhysAddr, LeafSize),
-    /// A share in the memory of a leaf.
-    Shared(PhysAddr, LeafSize),
+    /// So many private frames (4 KiB) from here on.
+    Private(PhysAddr, u64),
+    /// A share in each of so many frames (4 KiB) from here on.
+    Shared(PhysAddr, u64),
     /// So many frames (4 KiB) that belong to somebody else.
     Borrowed(u64),
     /// A table with no entry in use.
@@ -241,25 +269,38 @@ pub(crate) enum Removed {
     Mapping(Mapping),
 }
 
-impl Shared {
-    /// # Safety
-    ///
-    /// The frame was handed out as private, and has no owner any more.
-    unsafe fn free_private(&mut self, start: PhysAddr, size: LeafSize) {
-        /// # Safety
-        ///
-        /// As for `free_private`.
-        unsafe fn frame<S: PageSize>(start: PhysAddr) -> Frame<S> {
-            // SAFETY: as the caller vouches.
-            unsafe { Frame::from_entry(PhysFrame::containing_address(start), FrameKind::Private) }
-        }
-        // SAFETY: as the caller vouches.
-        unsafe {
-            match size {
-                LeafSize::Size4KiB => self.frames.free(frame::<Size4KiB>(start)),
-                LeafSize::Size2MiB => self.frames.free(frame::<Size2MiB>(start)),
-                LeafSize::Size1GiB => self.frames.free(frame::<Size1GiB>(start)),
+impl Removed {
+    /// Takes in what goes back as well, if that continues it. Returns false if it
+    /// does not.
+    #[inline]
+    pub(crate) fn extend(&mut self, next: Self) -> bool {
+        let (frames, more) = match (self, next) {
+            (Self::Private(start, frames), Self::Private(next, more))
+            | (Self::Shared(start, frames), Self::Shared(next, more))
+                if next.as_u64() == start.as_u64() + *frames * Size4KiB::SIZE =>
+            {
+                (frames, more)
             }
-        }
+            (Self::Borrowed(frames), Self::Borrowed(more)) => (frames, more),
+            _ => return false,
+        };
+        *frames += more;
+        true
+    }
+}
+
+impl Shared {
+    /// A private frame for the page of a fault, which is logged with it, if one is
+    /// at hand.
+    #[inline(always)]
+    fn take_at_hand(&mut self, fault: &Fault, outcome: Outcome, region: VirtAddr) -> Option<Frame> {
+        let frame = self.frames.take_at_hand(FrameKind::Private)?;
+        let resolved = Resolved {
+            outcome,
+            region,
+            frame: frame.start(),
+        };
+        self.log.record(fault, resolved);
+        Some(frame)
     }
 }

@@ -124,6 +124,13 @@ impl Cursor {
         (self.way[0], self.way[1])
     }
 
+    /// In a leaf table: its entries, and the entry above.
+    #[inline]
+    pub(super) fn leaf_table(&self) -> (&'static [AtomicU64; 512], &'static AtomicU64) {
+        debug_assert!(self.level == 1, "stood in a leaf table");
+        (self.here, self.way[1])
+    }
+
     /// Where the entry stood on is.
     #[inline]
     pub(super) fn place(&self) -> &'static AtomicU64 {

@@ -208,6 +208,12 @@ impl Entry {
         PageTableFlags::from_bits_truncate(self.0 & !ADDRESS & !COUNT)
     }
 
+    /// The same leaf, with DIRTY set if it is in `other`.
+    #[inline]
+    pub(crate) const fn with_dirty_of(self, other: Self) -> Self {
+        Self(self.0 | other.0 & Self::DIRTY.bits())
+    }
+
     /// How many of the 512 entries of the table below are in use.
     #[must_use]
     pub const fn in_use(self) -> u64 {
@@ -224,6 +230,12 @@ impl Entry {
     #[inline]
     pub(crate) const fn with_one_more(self) -> Self {
         Self(self.0 + (1 << COUNT_SHIFT))
+    }
+
+    /// The same entry for a table of which one entry fewer is in use.
+    #[inline]
+    pub(crate) const fn with_one_fewer(self) -> Self {
+        Self(self.0 - (1 << COUNT_SHIFT))
     }
 
     /// True for a leaf in which the processor has no bit left to set: ACCESSED is,

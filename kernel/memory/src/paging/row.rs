@@ -48,6 +48,38 @@ impl Cursor {
         filled
     }
 
+    /// How many entries there are from the one stood on, before the page boundary
+    /// `end`, of which each is by `step` more than the one before: for leaves whose
+    /// frames follow each other that is a page, for entries that are alike 0. Above
+    /// level 1 there is one.
+    pub(crate) fn run_before(&self, end: u64, step: u64) -> u64 {
+        if self.level() > 1 {
+            return 1;
+        }
+        let mut next = self.entry().bits();
+        let places = self.row(self.row_before(end)).iter();
+        let run = places.take_while(|place| {
+            let continues = place.load(Relaxed) == next;
+            next += step;
+            continues
+        });
+        run.count() as u64
+    }
+
+    /// Puts `first`, and what is by `step` more than the one before, into `count`
+    /// unused entries from the one stood on.
+    pub(crate) fn fill_run(&mut self, count: u64, first: Entry, step: u64) {
+        if self.level() > 1 {
+            return self.fill(first);
+        }
+        let mut next = first.bits();
+        for place in self.row(count) {
+            place.store(next, Relaxed);
+            next += step;
+        }
+        self.count_in_use(count, 0);
+    }
+
     /// Clears `count` entries from the one stood on, and hands each that was in
     /// use over with its address.
     ///
@@ -85,6 +117,30 @@ impl Cursor {
             if old.is_leaf_or_table() {
                 let old = exchange(place, old, &change);
                 changed(old, change(old), address);
+            }
+            address += span_of(1);
+        }
+    }
+
+    /// Replaces the leaves in `count` entries from the one stood on by those in the
+    /// same places behind the entry that `from` stands on, where these differ: leaves
+    /// of the same memory, or copies of what is absent. DIRTY stays. Tells what each
+    /// was and is, and where.
+    #[inline]
+    pub(crate) fn follow_row(
+        &mut self,
+        from: &Self,
+        count: u64,
+        mut changed: impl FnMut(Entry, Entry, u64),
+    ) {
+        let mut address = self.address() & !(span_of(1) - 1);
+        for (place, from) in self.row(count).iter().zip(from.row(count)) {
+            let old = Entry::from_bits(place.load(Relaxed));
+            let new = Entry::from_bits(from.load(Relaxed));
+            if old != new {
+                debug_assert!(old.is_leaf_or_table() && new.is_leaf_or_table());
+                let old = exchange(place, old, |old| new.with_dirty_of(old));
+                changed(old, new, address);
             }
             address += span_of(1);
         }

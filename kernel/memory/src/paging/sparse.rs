@@ -13,6 +13,10 @@
 //! that made it, or that cleared its last word.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
 use x86_64::structures::paging::PhysFrame;
 
 use super::cursor::Cursor;
@@ -56,29 +60,44 @@ impl Sparse {
         self.cursor.as_ref().map(Cursor::root)
     }
 
-    /// The word with this index, or `NoTable`, which means 0 as well.
+    /// The place of the word with this index, to read and write it. `NoTable`
+    /// means that it is 0.
     #[inline]
-    pub(crate) fn read(&mut self, index: u64) -> Result<u64, NoTable> {
-        let cursor = self.cursor.as_mut().filter(|_| index < Self::CAPACITY);
-        let cursor = cursor.ok_or(NoTable)?;
-        cursor.seek(place(index));
-        if cursor.level() > 1 {
-            return Err(NoTable);
+    pub(crate) fn word(&mut self, index: u64) -> Result<Word<'_>, NoTable> {
+        let (words, above) = self.table(index)?;
+        let place = &words[index as usize % 512];
+        let bits = place.load(Relaxed);
+        Ok(Word { bits, place, above })
+    }
+
+    /// The words with these indices, which stand in one table.
+    pub(crate) fn row(&mut self, indices: Range<u64>) -> Result<Row<'_>, NoTable> {
+        let (words, above) = self.table(indices.start)?;
+        let first = indices.start as usize % 512;
+        let words = &words[first..][..(indices.end - indices.start) as usize];
+        Ok(Row { words, above })
+    }
+
+    /// The table that holds a word, and the entry above.
+    #[inline]
+    fn table(&mut self, index: u64) -> Result<(&[AtomicU64; 512], &AtomicU64), NoTable> {
+        let cursor = self.cursor.as_mut().ok_or(NoTable)?;
+        let is_near = cursor.level() == 1 && cursor.address() / place(512) == index / 512;
+        if !is_near {
+            walk_to_leaf_table(cursor, index)?;
         }
-        Ok(cursor.entry().bits())
+        Ok(cursor.leaf_table())
     }
 
     /// The word with this index.
     pub(crate) fn get(&mut self, index: u64) -> u64 {
-        self.read(index).unwrap_or(0)
+        self.word(index).map_or(0, |word| word.bits)
     }
 
     /// Writes a word whose table is there.
-    pub(crate) fn set(&mut self, index: u64, word: u64) {
-        if self.read(index).is_ok()
-            && let Some(cursor) = &mut self.cursor
-        {
-            cursor.replace(Entry::from_bits(word));
+    pub(crate) fn set(&mut self, index: u64, bits: u64) {
+        if let Ok(word) = self.word(index) {
+            word.set(bits);
         }
     }
 
@@ -116,7 +135,7 @@ impl Sparse {
 
     /// Sees to it that a word has its tables, with the one that is at hand.
     pub(crate) fn reach(&mut self, index: u64, spare: &mut Option<Table>) -> Result<(), NoTable> {
-        while self.read(index).is_err() {
+        while self.word(index).is_err() {
             let table = spare.take().ok_or(NoTable)?;
             *spare = self.link(index, table);
         }
@@ -153,6 +172,77 @@ impl Sparse {
         }
         None
     }
+}
+
+/// A word whose tables are there.
+pub(crate) struct Word<'a> {
+    /// What it is.
+    pub(crate) bits: u64,
+    place: &'a AtomicU64,
+    above: &'a AtomicU64,
+}
+
+impl Word<'_> {
+    /// Writes it, and counts it in the entry above. Returns true if that leaves no
+    /// word in its table that is not 0: the table is to be trimmed.
+    #[inline]
+    pub(crate) fn set(self, bits: u64) -> bool {
+        self.place.store(bits, Relaxed);
+        let above = Entry::from_bits(self.above.load(Relaxed));
+        let counted = match (self.bits == 0, bits == 0) {
+            (true, false) => above.with_one_more(),
+            (false, true) => above.with_one_fewer(),
+            (true, true) | (false, false) => return false,
+        };
+        self.above.store(counted.bits(), Relaxed);
+        counted.in_use() == 0
+    }
+}
+
+/// Words in a row, whose table is there.
+pub(crate) struct Row<'a> {
+    words: &'a [AtomicU64],
+    above: &'a AtomicU64,
+}
+
+impl Row<'_> {
+    /// What they are.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().map(|word| word.load(Relaxed))
+    }
+
+    /// Writes `bits`, which is not 0, to all of them. They are 0.
+    pub(crate) fn fill(self, bits: u64) {
+        debug_assert!(bits != 0 && self.iter().all(|before| before == 0));
+        for word in self.words {
+            word.store(bits, Relaxed);
+        }
+        let above = Entry::from_bits(self.above.load(Relaxed));
+        let counted = above.with_in_use(above.in_use() + self.words.len() as u64);
+        self.above.store(counted.bits(), Relaxed);
+    }
+
+    /// Makes each of them more by 1. None is 0.
+    pub(crate) fn increment(self) {
+        debug_assert!(self.iter().all(|before| before != 0));
+        for word in self.words {
+            word.store(word.load(Relaxed) + 1, Relaxed);
+        }
+    }
+}
+
+/// Moves to the table that holds a word.
+#[cold]
+#[inline(never)]
+fn walk_to_leaf_table(cursor: &mut Cursor, index: u64) -> Result<(), NoTable> {
+    if index >= Sparse::CAPACITY {
+        return Err(NoTable);
+    }
+    cursor.walk_to(place(index));
+    if cursor.level() > 1 {
+        return Err(NoTable);
+    }
+    Ok(())
 }
 
 /// Where the entry for a word stands in the tree.

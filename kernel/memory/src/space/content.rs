@@ -33,18 +33,21 @@ impl Content {
     #[inline]
     pub(crate) fn of(leaf: Entry, size: LeafSize, zero: PhysFrame) -> Self {
         let start = leaf.leaf_address(size);
-        if leaf.flags().contains(Entry::BORROWED) {
+        let flags = leaf.flags();
+        if !flags.intersects(Entry::BORROWED | Entry::FIXED | Entry::SHARED) {
+            if start == zero.start_address() {
+                Self::Zero(start)
+            } else {
+                Self::Private(start)
+            }
+        } else if flags.contains(Entry::BORROWED) {
             Self::Borrowed(start)
-        } else if leaf.flags().contains(Entry::FIXED) {
+        } else if flags.contains(Entry::FIXED) {
             Self::Fixed(start)
-        } else if start == zero.start_address() {
-            Self::Zero(start)
-        } else if leaf.flags().contains(Entry::SHARED | Entry::OBJECT) {
+        } else if flags.contains(Entry::OBJECT) {
             Self::Object(start)
-        } else if leaf.flags().contains(Entry::SHARED) {
-            Self::Shared(start)
         } else {
-            Self::Private(start)
+            Self::Shared(start)
         }
     }
 

@@ -22,6 +22,7 @@ use x86_64::PhysAddr;
 
 use super::halves::{HALF, LOWEST};
 use super::map::make_tables;
+use super::protect::is_narrower;
 use super::regions::{Record, Regions};
 use super::{Content, Half};
 use crate::flush::FlushBatch;
@@ -70,7 +71,7 @@ impl Half {
         child.next_source = self.next_source;
         match self.copy_to(&mut child, memory) {
             Ok(()) => {
-                self.share_leaves(memory);
+                self.share_leaves(&mut child, memory);
                 Ok(child)
             }
             Err(error) => {
@@ -102,57 +103,79 @@ impl Half {
         Ok(())
     }
 
-    /// Copies the leaves and reservations of a region.
+    /// Copies the leaves and reservations of a region, run by run.
     fn copy_leaves(
         &mut self,
         record: &Record,
         child: &mut Self,
         memory: &Memory,
     ) -> Result<(), ShareError> {
-        let mut address = record.base();
-        while address < record.region.end() {
+        let page = LeafSize::Size4KiB.bytes();
+        let (mut address, end) = (record.base(), record.region.end());
+        while address < end {
             self.cursor.seek(address);
-            let (entry, next) = (self.cursor.entry(), self.cursor.next_start());
             child.cursor.seek(address);
+            let entry = self.cursor.entry();
+            let mut count = 1;
             match entry.kind(self.cursor.level()) {
                 EntryKind::Leaf(_, size) => {
                     make_tables(&mut child.cursor, size, memory)?;
                     let content = Content::of(entry, size, self.zero);
+                    let is_zero = matches!(content, Content::Zero(_));
+                    let step = if is_zero { 0 } else { page };
+                    count = self.cursor.run_before(end, step);
+                    let frames = count * size.frames();
                     match content {
-                        Content::Private(start)
-                        | Content::Shared(start)
-                        | Content::Object(start) => {
-                            memory.add_owner(start, size)?;
+                        Content::Private(start) => memory.share(start, frames)?,
+                        Content::Shared(start) | Content::Object(start) => {
+                            memory.add_owners(start, frames)?;
                         }
-                        Content::Borrowed(_) => memory.count_borrowed(size.frames()),
+                        Content::Borrowed(_) => memory.count_borrowed(frames),
                         Content::Zero(_) | Content::Fixed(_) => {}
                     }
                     let is_dirty = entry.flags().contains(Entry::DIRTY);
                     let leaf = shared(content).leaf(size, record.rights, is_dirty);
-                    child.cursor.fill(leaf);
+                    child.cursor.fill_run(count, leaf, step);
                 }
                 EntryKind::Reserved => {
                     make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
-                    memory.keep_back(1)?;
-                    child.cursor.fill(Entry::RESERVED);
+                    count = self.cursor.run_before(end, 0);
+                    memory.keep_back(count)?;
+                    child.cursor.fill_run(count, entry, 0);
                 }
-                EntryKind::Unused | EntryKind::Table(_) | EntryKind::Unknown(_) => {}
+                EntryKind::Unused => count = self.cursor.run_before(end, 0),
+                EntryKind::Table(_) | EntryKind::Unknown(_) => {}
             }
-            address = next;
+            address = self.cursor.next_start() + (count - 1) * page;
         }
         Ok(())
     }
 
-    /// Makes shared leaves of the private ones, whose owners are counted by now.
-    fn share_leaves(&mut self, memory: &Memory) {
+    /// Makes the own leaves what those of the copy are: shared where they were
+    /// private.
+    fn share_leaves(&mut self, child: &mut Self, memory: &Memory) {
         let mut batch = FlushBatch::new(self.scope, memory);
-        let mut next = self.regions.from(0).copied();
+        let mut next = child.regions.from(0);
         while let Some(record) = next {
-            let mut address = record.base();
-            while record.region.backing.is_managed() && address < record.region.end() {
-                address = self.change_leaves(address, &record, shared, &mut batch);
+            let (mut address, end) = (record.base(), record.region.end());
+            while record.region.backing.is_managed() && address < end {
+                self.cursor.seek(address);
+                child.cursor.seek(address);
+                address = self.cursor.next_start();
+                if self.cursor.level() == LeafSize::Size4KiB.level() {
+                    let count = self.cursor.row_before(end);
+                    let changed = |old, new, address| {
+                        if is_narrower(new, old) {
+                            batch.page(address);
+                        }
+                    };
+                    self.cursor.follow_row(&child.cursor, count, changed);
+                    address += (count - 1) * LeafSize::Size4KiB.bytes();
+                } else if self.cursor.leaf().is_some() {
+                    self.change_large(child.cursor.entry(), &mut batch);
+                }
             }
-            next = self.regions.from(record.region.end()).copied();
+            next = child.regions.from(end);
         }
         batch.finish();
     }
@@ -161,9 +184,7 @@ impl Half {
     fn unshare_leaves(&self, memory: &Memory) {
         let start = x86_64::VirtAddr::new_truncate(LOWEST);
         for leaf in self.leaves(start, HALF) {
-            if let Content::Private(start) = leaf.content
-                && memory.has_one_owner(start, leaf.size)
-            {
+            if let Content::Private(start) = leaf.content {
                 memory.take_over(start, leaf.size);
             }
         }

@@ -280,8 +280,8 @@ fn take_out(
     }
     batch.page(address);
     let removed = match Content::of(old, size, zero) {
-        Content::Private(start) => Removed::Private(start, size),
-        Content::Shared(start) | Content::Object(start) => Removed::Shared(start, size),
+        Content::Private(start) => Removed::Private(start, size.frames()),
+        Content::Shared(start) | Content::Object(start) => Removed::Shared(start, size.frames()),
         Content::Borrowed(_) => Removed::Borrowed(size.frames()),
         Content::Zero(_) | Content::Fixed(_) => return 0,
     };

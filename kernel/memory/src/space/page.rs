@@ -17,9 +17,9 @@ use super::regions::Record;
 use super::{Content, Half};
 use crate::fault::{Fault, Outcome, Refusal};
 use crate::fault_log::Resolved;
-use crate::flush::FlushBatch;
+use crate::flush::finish_one;
 use crate::frames::OutOfFrames;
-use crate::memory::{Fill, Memory, Private, Removed};
+use crate::memory::{Fill, Memory, Removed};
 use crate::paging::{Cursor, LeafSize};
 use crate::tlb::Scope;
 
@@ -36,9 +36,7 @@ impl Half {
         if record.region.page_size != SMALL || cursor.level() != SMALL.level() {
             return self.back_large(fault, memory, outcome);
         }
-        let Some(private) =
-            memory.private_at_hand(fault, outcome, record.region.base, Fill::Zeroes)
-        else {
+        let Some(private) = memory.private_at_hand(fault, outcome, record.region.base) else {
             return self.start_over_with_frames(fault, memory);
         };
         let content = Content::Private(private.into_leaf());
@@ -119,9 +117,7 @@ impl Half {
         }
         let (record, cursor, scope) = self.page();
         let outcome = Outcome::PrivateCopy;
-        let Some(private) =
-            memory.private_at_hand(fault, outcome, record.region.base, Fill::Zeroes)
-        else {
+        let Some(private) = memory.private_at_hand(fault, outcome, record.region.base) else {
             return self.start_over_with_frames(fault, memory);
         };
         let content = Content::Private(private.into_leaf());
@@ -150,42 +146,46 @@ impl Half {
     }
 
     /// A write to what is shared, or was: several owners get a copy, the last
-    /// one takes over. The owners are looked up here, since a call that comes
-    /// back would cost every other fault its saved registers.
+    /// one takes over, where it is.
     #[inline(never)]
     pub(super) fn write_shared(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let size = self.cursor.leaf().unwrap_or(SMALL);
-        let start = self.cursor.entry().leaf_address(size);
-        if memory.has_one_owner(start, size) {
-            self.take_over(fault, memory)
-        } else {
-            self.copy_shared(fault, memory)
-        }
-    }
-
-    /// A frame with other owners gives way to a copy.
-    #[inline(never)]
-    fn copy_shared(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let (record, cursor, _) = self.page();
+        let (record, cursor, scope) = self.page();
         if cursor.level() != SMALL.level() {
-            return self.copy_part(fault, memory);
+            return self.write_shared_large(fault, memory);
         }
-        let outcome = Outcome::SharedCopy;
         let from = cursor.entry().leaf_address(SMALL);
-        let region = record.region.base;
-        let Some(copy) = memory.private_at_hand(fault, outcome, region, Fill::CopyOf(from)) else {
+        let Some((outcome, private)) = memory.unshare(fault, record.region.base, from) else {
             return self.start_over_with_frames(fault, memory);
         };
-        self.put_copy(copy, fault, memory);
+        let content = Content::Private(private.into_leaf());
+        cursor.overwrite_small(content.leaf(SMALL, record.rights, true));
+        record.region.faults += 1;
+        if outcome == Outcome::SharedCopy {
+            // SAFETY: the leaf that shared it was replaced.
+            unsafe { finish_one(*scope, fault.address, Removed::Shared(from, 1), memory) };
+        } else {
+            memory.flush_page(*scope, fault.address);
+        }
         outcome
     }
 
-    /// The same for one page of a large leaf, which is split: the other pages
-    /// stay shared.
+    /// The same for a large leaf. One that has other owners is split: only the
+    /// page written to is copied.
     #[cold]
     #[inline(never)]
-    fn copy_part(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let (_, cursor, _) = self.page();
+    fn write_shared_large(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, cursor, scope) = self.page();
+        let size = cursor.leaf().unwrap_or(SMALL);
+        let start = cursor.entry().leaf_address(size);
+        if memory.take_over(start, size) {
+            cursor.replace(Content::Private(start).leaf(size, record.rights, true));
+            record.region.faults += 1;
+            let outcome = Outcome::TakenOver;
+            log(Some(record), fault, memory, outcome, start);
+            memory.flush_page(*scope, fault.address);
+            return outcome;
+        }
+        // One more than the tables, for the copy.
         let tables = u64::from(cursor.level() - SMALL.level());
         if memory.keep_back(tables + 1).is_err() {
             return self.refuse(fault, memory, Refusal::OutOfFrames);
@@ -193,41 +193,8 @@ impl Half {
         while cursor.level() > SMALL.level() {
             cursor.split(memory.take_table().expect("kept back"));
         }
-        let from = Fill::CopyOf(cursor.entry().leaf_address(SMALL));
-        let copy = memory.take_private(from).expect("kept back");
-        let outcome = Outcome::SharedCopy;
-        log(self.regions.here(), fault, memory, outcome, copy.start());
-        self.put_copy(copy, fault, memory);
-        outcome
-    }
-
-    /// Puts a copy in the place of the small shared leaf stood on.
-    #[inline(always)]
-    fn put_copy(&mut self, copy: Private, fault: &Fault, memory: &Memory) {
-        let (record, cursor, scope) = self.page();
-        let content = Content::Private(copy.into_leaf());
-        let old = cursor.replace(content.leaf(SMALL, record.rights, true));
-        record.region.faults += 1;
-        let mut batch = FlushBatch::new(*scope, memory);
-        batch.page(fault.address.as_u64());
-        // SAFETY: the leaf shared it, was taken out, and its page is in the batch.
-        unsafe { batch.remove(Removed::Shared(old.leaf_address(SMALL), SMALL)) };
-        batch.finish();
-    }
-
-    /// The last owner of what was shared has it for itself, where it is.
-    #[inline(never)]
-    fn take_over(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
-        let (record, cursor, scope) = self.page();
-        let size = cursor.leaf().unwrap_or(SMALL);
-        let content = Content::Private(cursor.entry().leaf_address(size));
-        memory.take_over(content.start(), size);
-        cursor.replace(content.leaf(size, record.rights, true));
-        record.region.faults += 1;
-        let outcome = Outcome::TakenOver;
-        log(Some(record), fault, memory, outcome, content.start());
-        memory.flush_page(*scope, fault.address);
-        outcome
+        memory.let_go(1);
+        self.write_shared(fault, memory)
     }
 
     /// The leaf allows the access already.

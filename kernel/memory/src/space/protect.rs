@@ -215,7 +215,7 @@ impl Half {
             *record = Record::new(record.region, features, is_kernel);
             let record = *record;
             while address < record.region.end() {
-                address = self.change_leaves(address, &record, |content| content, &mut batch);
+                address = self.change_leaves(address, &record, &mut batch);
             }
             // An unused entry at a higher level spans more than the region.
             address = record.region.end();
@@ -228,19 +228,12 @@ impl Half {
     }
 
     /// Gives the leaf at `address`, or what is left of its leaf table, what its
-    /// region gives now, and makes another content of what it maps. Returns the
-    /// first address behind that.
-    pub(super) fn change_leaves(
-        &mut self,
-        address: u64,
-        record: &Record,
-        change: impl Fn(Content) -> Content,
-        batch: &mut FlushBatch<'_>,
-    ) -> u64 {
+    /// region gives now. Returns the first address behind that.
+    fn change_leaves(&mut self, address: u64, record: &Record, batch: &mut FlushBatch<'_>) -> u64 {
         let zero = self.zero;
         let changed = |old: Entry, size: LeafSize| {
             let is_dirty = old.flags().contains(Entry::DIRTY);
-            change(Content::of(old, size, zero)).leaf(size, record.rights, is_dirty)
+            Content::of(old, size, zero).leaf(size, record.rights, is_dirty)
         };
         self.cursor.seek(address);
         if self.cursor.level() == 1 {
@@ -258,17 +251,21 @@ impl Half {
             return address + count * size.bytes();
         }
         if let Some(size) = self.cursor.leaf() {
-            let new = changed(self.cursor.entry(), size);
-            let old = self.cursor.replace(new);
-            if (old.flags() - new.flags()).contains(Entry::DIRTY) {
-                // Another processor wrote to the page meanwhile.
-                self.cursor.mark_used(true);
-            }
-            if is_narrower(new, old) {
-                batch.page(address);
-            }
+            self.change_large(changed(self.cursor.entry(), size), batch);
         }
         self.cursor.next_start()
+    }
+
+    /// Puts `new` in the place of the large leaf stood on.
+    pub(super) fn change_large(&mut self, new: Entry, batch: &mut FlushBatch<'_>) {
+        let old = self.cursor.replace(new);
+        if (old.flags() - new.flags()).contains(Entry::DIRTY) {
+            // Another processor wrote to the page meanwhile.
+            self.cursor.mark_used(true);
+        }
+        if is_narrower(new, old) {
+            batch.page(self.cursor.address());
+        }
     }
 
     /// Merges what can be merged from the region before `start` to the one
@@ -297,8 +294,10 @@ impl Half {
 /// True if `new` forbids something that `old` allowed, so that the processor
 /// must forget `old`. Where it only allows more, a stale translation costs one
 /// spurious fault at most.
-fn is_narrower(new: Entry, old: Entry) -> bool {
-    let lost = old.flags() - new.flags();
-    let gained = new.flags() - old.flags();
-    lost.intersects(Entry::WRITABLE | Entry::PRESENT) || gained.contains(Entry::NO_EXECUTE)
+#[inline]
+pub(super) fn is_narrower(new: Entry, old: Entry) -> bool {
+    let executes = |entry: Entry| !entry.flags().contains(Entry::NO_EXECUTE);
+    (old.is_writable() && !new.is_writable())
+        || (old.is_present() && !new.is_present())
+        || (executes(old) && !executes(new))
 }

@@ -18,6 +18,8 @@ pub struct Room {
     pub blocks: u64,
     /// Whether what is accessed is shared with nobody any more.
     pub is_last_owner: bool,
+    /// The same of the page that is accessed, which may be part of a large leaf.
+    pub is_last_of_page: bool,
 }
 
 impl Room {
@@ -167,6 +169,9 @@ impl PlainHalf {
         self.split_at(page + PAGE);
         let (_, leaf) = self.leaf_at(address).expect("a small leaf");
         (leaf.behind, leaf.dirty) = (Behind::Private, true);
+        if room.is_last_of_page {
+            return Effect::of(Outcome::TakenOver);
+        }
         leaf.physical = super::plain::UNKNOWN;
         Effect::of(Outcome::SharedCopy)
     }

@@ -45,6 +45,17 @@ impl World {
         })
     }
 
+    /// The same of the page at an address, which may be part of a large leaf.
+    pub fn is_last_of_page(&mut self, half: Half, address: u64) -> bool {
+        let owners = self.owners();
+        let leaf = self.plain(half).leaf_at(address);
+        leaf.is_some_and(|(base, leaf)| {
+            let page = (address - base) & !(PAGE - 1);
+            let physical = leaf.physical.checked_add(page);
+            physical.is_some_and(|physical| owners.get(&physical) == Some(&1))
+        })
+    }
+
     /// Copies a space, if there may be one more.
     pub fn fork(&mut self, half: Half) {
         let Some(index) = half.filter(|_| self.may_have_another()) else {

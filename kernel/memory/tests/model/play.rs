@@ -188,6 +188,7 @@ impl World {
         Room {
             frames: self.capacity - self.used() - self.reserved() - self.withheld,
             is_last_owner: false,
+            is_last_of_page: false,
             blocks: self.machine.memory.frames(|frames| frames.free_2m_blocks()),
         }
     }

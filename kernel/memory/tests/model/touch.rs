@@ -62,6 +62,7 @@ impl World {
     fn room_at(&mut self, half: Half, address: u64) -> Room {
         Room {
             is_last_owner: self.is_last_owner(half, address),
+            is_last_of_page: self.is_last_of_page(half, address),
             ..self.room()
         }
     }

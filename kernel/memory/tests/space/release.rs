@@ -173,13 +173,26 @@ fn up_to_32_pages_are_flushed_one_by_one_and_more_all_at_once() {
 #[test]
 fn a_batch_that_is_full_finishes_early_and_goes_on() {
     let mut machine = machine_with(1000, Backing::Demand);
-    for page in 0..1000 {
+    // From the last page on, so that the frames of neighbours are no run.
+    for page in (0..1000).rev() {
         machine.write(BASE + page * PAGE, 1).expect("writable");
     }
     machine.processors().flushed.clear();
     assert_eq!(machine.free(LOW, BASE), 1000);
     let flushes = machine.processors().flushed.len();
     assert_eq!(flushes, 4, "1000 frames and 4 tables, 256 at a time");
+}
+
+#[test]
+fn frames_in_a_row_take_one_place_in_a_batch() {
+    let mut machine = machine_with(500, Backing::Demand);
+    for page in 0..500 {
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+    }
+    machine.processors().flushed.clear();
+    assert_eq!(machine.free(LOW, BASE), 500);
+    assert_eq!(machine.processors().flushed.len(), 1);
+    machine.check();
 }
 
 #[test]
