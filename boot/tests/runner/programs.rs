@@ -43,7 +43,10 @@ fn printed(program: &Path, arguments: &[&str]) -> String {
 
 #[test]
 fn every_program_is_in_the_list() {
-    let built: Vec<String> = programs().into_keys().collect();
+    let mut built = programs();
+    // What this one prints is compared by the test `same`.
+    assert!(built.remove("player").is_some());
+    let built: Vec<String> = built.into_keys().collect();
     assert_eq!(built, PROGRAMS.map(|(name, _)| name));
 }
 

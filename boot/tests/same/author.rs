@@ -128,7 +128,9 @@ impl Author {
         if !self.random.once_in(8) {
             let mut places = (0..self.kind.units()).cycle().skip(first);
             let place = places.by_ref().take(self.kind.units());
-            let place = place.into_iter().find(|place| process.arena[*place].is_some());
+            let place = place
+                .into_iter()
+                .find(|place| process.arena[*place].is_some());
             first = place.unwrap_or(first);
             count = count.min(self.kind.units() - first);
         }
@@ -286,7 +288,9 @@ impl Author {
         let (to, new) = self.range();
         let new = if self.random.once_in(3) { old } else { new };
         let new = new.min(self.kind.units() - to);
-        let flags = self.random.one_of(&[0, MAY_MOVE, MAY_MOVE | FIXED, MAY_MOVE | FIXED]);
+        let flags = self
+            .random
+            .one_of(&[0, MAY_MOVE, MAY_MOVE | FIXED, MAY_MOVE | FIXED]);
         let overlaps = first < to + new && to < first + old;
         let units: Vec<Unit> = (0..new)
             .map(|index| Unit {
@@ -370,10 +374,15 @@ impl Author {
             (1 + self.random.below(4096), 0)
         } else {
             let lengths = [0, 1, 100, 4096, 4096, 10_000];
-            (self.random.one_of(&lengths), self.random.one_of(&[0, 0, 1, 4000]))
+            (
+                self.random.one_of(&lengths),
+                self.random.one_of(&[0, 0, 1, 4000]),
+            )
         };
         let names = ["pread64", "pwrite64", "read", "write", "lseek"];
-        let name = self.random.one_of(if is_sparse { &names[..2] } else { &names });
+        let name = self
+            .random
+            .one_of(if is_sparse { &names[..2] } else { &names });
         if name == "lseek" {
             return format!("lseek {descriptor} l{offset}+{byte} 0");
         }

@@ -45,7 +45,9 @@ fn random_scripts_are_answered_alike_by_linux_and_by_faultline() {
             continue;
         };
         let count = differ.iter().filter(|differs| **differs).count();
-        let shrunk = shrink(batch[first].clone(), |scripts| differing(&machines, scripts));
+        let shrunk = shrink(batch[first].clone(), |scripts| {
+            differing(&machines, scripts)
+        });
         panic!(
             "{count} of {} scripts differ; the shortest part of the first that does:\n{}",
             batch.len(),
@@ -72,7 +74,11 @@ fn both(machines: &Machines, script: &Script) -> String {
     let mut text = format!("{script}");
     let mut tell = |name: &str, told: &Told, other: &Told| {
         for (index, line) in told.iter().enumerate() {
-            let mark = if other.get(index) == Some(line) { ' ' } else { '*' };
+            let mark = if other.get(index) == Some(line) {
+                ' '
+            } else {
+                '*'
+            };
             writeln!(text, "{mark} {name:9} {line}").expect("a string takes all");
         }
     };

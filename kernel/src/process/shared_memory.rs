@@ -100,7 +100,7 @@ impl SharedMemory {
     }
 
     /// Writes bytes, and moves its end if they go further; returns how many. No bytes
-    /// go nowhere.
+    /// move nothing.
     pub(super) fn write_at(&self, position: u64, from: &[u8]) -> Result<usize, Errno> {
         let before = self.size();
         let end = position.saturating_add(from.len() as u64);

@@ -116,7 +116,8 @@ impl Log {
             let is_orphan = parent != KEEPER && self.members[parent].is(GONE);
             let process = member.process.load(SeqCst);
             if is_orphan
-                && (matches!(calls::ended(process), Ok(Some(_))) || calls::kill(process, 0).is_err())
+                && (matches!(calls::ended(process), Ok(Some(_)))
+                    || calls::kill(process, 0).is_err())
             {
                 member.state.store(GONE, SeqCst);
             }

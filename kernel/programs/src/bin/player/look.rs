@@ -55,6 +55,8 @@ pub(crate) fn contents(page: usize, digest: usize) -> usize {
     words.fold(digest, |digest, word| {
         // SAFETY: the page can be read, and no Rust value lies in it.
         let word = unsafe { (word as *const usize).read_volatile() };
-        (digest ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(23)
+        (digest ^ word)
+            .wrapping_mul(0x100_0000_01b3)
+            .rotate_left(23)
     })
 }

@@ -138,14 +138,6 @@ impl Player {
         const POPULATE_WRITE: usize = 23;
         let Ok(address) = result else { return };
         let [_, length, rights, flags, ..] = arguments;
-        let is_new = match name {
-            "mmap" => flags & (calls::PRIVATE | calls::POPULATE) == calls::PRIVATE,
-            "brk" => mem::replace(&mut self.heap_end, address) == self.heap && address > self.heap,
-            _ => false,
-        };
-        if !is_new {
-            return;
-        }
         let advise = |address, advice| {
             // SAFETY: no Rust value lies in what a script maps.
             let _ = unsafe { calls::call(28, [address, PAGE, advice, 0, 0, 0]) };
@@ -154,14 +146,22 @@ impl Player {
             // SAFETY: as above.
             let _ = unsafe { calls::protect(address, length, rights) };
         };
-        if name == "brk" {
-            advise(self.heap, POPULATE_WRITE);
-            advise(self.heap, DO_NOT_NEED);
-        } else {
-            protect(calls::READ | calls::WRITE);
-            advise(address, POPULATE_WRITE);
-            advise(address, DO_NOT_NEED);
-            protect(rights);
+        match name {
+            "mmap" if flags & (calls::PRIVATE | calls::POPULATE) == calls::PRIVATE => {
+                protect(calls::READ | calls::WRITE);
+                advise(address, POPULATE_WRITE);
+                advise(address, DO_NOT_NEED);
+                protect(rights);
+            }
+            "brk" => {
+                let before = mem::replace(&mut self.heap_end, address);
+                let new = before.next_multiple_of(PAGE);
+                if address > new {
+                    advise(new, POPULATE_WRITE);
+                    advise(new, DO_NOT_NEED);
+                }
+            }
+            _ => {}
         }
     }
 
