@@ -245,8 +245,16 @@ impl Author {
         let (first, count) = self.mapped(process);
         let rights = self.rights();
         let units = process.arena[first..first + count].iter_mut();
+        let mut last = None;
         for unit in units.map_while(Option::as_mut) {
-            unit.rights = rights;
+            // Whether Linux ever takes it for one mapping again with what lies beside it
+            // is its own matter.
+            let before = (unit.mapping, unit.index);
+            if last.is_none_or(|(mapping, index)| (mapping, index + 1) != before) {
+                self.mappings += 1;
+            }
+            last = Some(before);
+            (unit.mapping, unit.rights) = (self.mappings, rights);
         }
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "-4096"]);
         let length = self.length(count);
