@@ -20,6 +20,7 @@ mod forks;
 mod many;
 mod operations;
 mod place;
+mod processes;
 mod screen;
 
 use alloc::vec::Vec;
@@ -43,6 +44,10 @@ pub fn run() -> Result<(), Cancelled> {
     faults::common(&bench)?;
     let part = command_line::get().value("bench-part");
     if part == Some("faults") {
+        return Ok(());
+    }
+    processes::run(&bench);
+    if part == Some("processes") {
         return Ok(());
     }
     faults::others(&bench)?;

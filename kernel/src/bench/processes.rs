@@ -1,0 +1,151 @@
+//! What programs ask of the kernel: a system call, another process's turn, a
+//! child.
+
+use alloc::vec::Vec;
+
+use memory::Space;
+use memory::space::{Backing, Placement, Request, Rights};
+use x86_64::VirtAddr;
+
+use super::Bench;
+use super::place::PAGE;
+use crate::cpu::ring3::Context;
+use crate::process::{Heap, Id, KERNEL, Processes};
+use crate::spaces;
+
+/// Where a program's code lies, and the pages that it writes to.
+const CODE: u64 = 0x40_0000;
+const DATA: u64 = 0x50_0000;
+/// Pages of data, all of them written to by programs that are forked.
+const PAGES: u64 = 64;
+
+/// How often each program does it.
+const TIMES: u64 = 1000;
+/// Runs of each program that are measured.
+const RUNS: usize = 5;
+
+/// Makes a function that returns the bytes of a program, which does something as
+/// often as R12 says and ends. Labels of its own are numbers from 90 on.
+macro_rules! programs {
+    ($($(#[$doc:meta])* $name:ident: $($line:literal)*;)*) => {$(
+        $(#[$doc])*
+        fn $name() -> &'static [u8] {
+            let (start, end): (*const u8, *const u8);
+            // SAFETY: the code is jumped over; it is read only, as part of the kernel's text.
+            unsafe {
+                core::arch::asm!(
+                    "lea {start}, [rip + 2f]",
+                    "lea {end}, [rip + 3f]",
+                    "jmp 3f",
+                    "2:",
+                    $($line,)*
+                    "3:",
+                    start = out(reg) start,
+                    end = out(reg) end,
+                );
+                core::slice::from_raw_parts(start, end.offset_from_unsigned(start))
+            }
+        }
+    )*};
+}
+
+programs! {
+    /// `getpid`
+    asks: "mov r12d, 1000" "91: mov eax, 39" "syscall" "dec r12d" "jnz 91b"
+        "xor edi, edi" "mov eax, 60" "syscall";
+    /// `sched_yield`
+    yields: "mov r12d, 1000" "91: mov eax, 24" "syscall" "dec r12d" "jnz 91b"
+        "xor edi, edi" "mov eax, 60" "syscall";
+    /// `fork`, and `wait4` for the child, which ends at once.
+    forks: "mov r12d, 1000"
+        "91: mov eax, 57" "syscall" "test eax, eax" "jz 92f"
+        "mov rdi, -1" "xor esi, esi" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall"
+        "dec r12d" "jnz 91b"
+        "92: xor edi, edi" "mov eax, 60" "syscall";
+    /// The same with 64 pages of its own.
+    forks_pages: "mov ecx, 64" "mov ebx, 0x500000"
+        "93: mov byte ptr [rbx], 1" "add ebx, 4096" "dec ecx" "jnz 93b"
+        "mov r12d, 1000"
+        "91: mov eax, 57" "syscall" "test eax, eax" "jz 92f"
+        "mov rdi, -1" "xor esi, esi" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall"
+        "dec r12d" "jnz 91b"
+        "92: xor edi, edi" "mov eax, 60" "syscall";
+    /// A chain of 1,000 processes that each wait for the next; the last takes turns.
+    chain: "mov r12d, 1000"
+        "91: mov eax, 57" "syscall" "test rax, rax" "jnz 92f" "dec r12d" "jnz 91b"
+        "93: mov eax, 24" "syscall" "jmp 93b"
+        "92: mov rdi, -1" "xor esi, esi" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall";
+}
+
+pub(super) fn run(bench: &Bench) {
+    measure(bench, "system call", asks(), TIMES, |_| ());
+    measure(
+        bench,
+        "turn of another process",
+        yields(),
+        2 * TIMES,
+        |processes| {
+            spawn(processes, yields());
+        },
+    );
+    measure(bench, "fork, exit and wait", forks(), TIMES, |_| ());
+    measure(
+        bench,
+        "fork, exit and wait with 64 pages",
+        forks_pages(),
+        TIMES,
+        |_| (),
+    );
+    measure(
+        bench,
+        "fork, exit and wait among 1000 that wait",
+        forks(),
+        TIMES,
+        |processes| {
+            spawn(processes, chain());
+            while processes.iter().count() <= 1000 {
+                let id = spawn(processes, yields());
+                processes.run(id);
+            }
+        },
+    );
+}
+
+/// Measures a program that does something so many `times`, among others.
+fn measure(bench: &Bench, name: &str, code: &[u8], times: u64, others: impl Fn(&mut Processes)) {
+    let mut costs = Vec::new();
+    for _ in 0..RUNS {
+        let mut processes = Processes::new();
+        others(&mut processes);
+        let id = spawn(&mut processes, code);
+        costs.push(bench.time(|| assert!(processes.run(id).is_some())));
+    }
+    bench.print(name, costs, times);
+}
+
+fn spawn(processes: &mut Processes, code: &[u8]) -> Id {
+    let context = Context::new(VirtAddr::new(CODE), VirtAddr::new(DATA + PAGES * PAGE));
+    let heap = Heap::behind(VirtAddr::new(DATA + PAGES * PAGE));
+    processes
+        .spawn(KERNEL, space_of(code), context, heap)
+        .expect("a machine for benchmarks has room")
+}
+
+fn space_of(code: &[u8]) -> Space {
+    let memory = spaces::memory();
+    let mut space = spaces::create().expect("a machine for benchmarks has room");
+    for (base, pages, backing) in [(CODE, 1, Backing::Demand), (DATA, PAGES, Backing::Zero)] {
+        let request = Request::new(pages * PAGE, backing)
+            .placement(Placement::At(VirtAddr::new(base)))
+            .user();
+        space.allocate(request, memory).expect("the space is empty");
+    }
+    let code_page = VirtAddr::new(CODE);
+    space
+        .write(code_page, code, memory)
+        .expect("the page is there");
+    space
+        .protect(code_page, PAGE, Rights::ReadExecute, memory)
+        .expect("the page is there");
+    space
+}
