@@ -11,7 +11,6 @@
 extern crate alloc;
 
 mod common;
-#[macro_use]
 mod program;
 
 use common::{counts, set_limit};
@@ -23,7 +22,7 @@ use program::{audit, spawn};
 
 kernel::test_kernel!(test_main);
 
-programs! {
+kernel::programs! {
     /// Has a child that ends with 7 before its parent waits, and one that ends after.
     waits:
         "mov eax, 57" "syscall" "test eax, eax" "jz 91f" "mov ebx, eax"

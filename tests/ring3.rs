@@ -12,7 +12,6 @@
 extern crate alloc;
 
 mod common;
-#[macro_use]
 mod program;
 
 use common::{PAGE, counts};
@@ -27,7 +26,7 @@ use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
 
-programs! {
+kernel::programs! {
     /// Ends with its own number.
     own_number:
         "mov eax, 39" "syscall"

@@ -16,30 +16,6 @@ pub const DATA: u64 = 0x50_0000;
 const STACK: u64 = 0x60_0000;
 const PAGES: u64 = 4;
 
-/// Makes a function that returns the bytes of a program. Labels of its own are
-/// numbers from 90 on.
-macro_rules! programs {
-    ($($(#[$doc:meta])* $name:ident: $($line:literal)*;)*) => {$(
-        $(#[$doc])*
-        fn $name() -> &'static [u8] {
-            let (start, end): (*const u8, *const u8);
-            // SAFETY: the code is jumped over; it is read only, as part of the kernel's text.
-            unsafe {
-                core::arch::asm!(
-                    "lea {start}, [rip + 2f]",
-                    "lea {end}, [rip + 3f]",
-                    "jmp 3f",
-                    "2:",
-                    $($line,)*
-                    "3:",
-                    start = out(reg) start,
-                    end = out(reg) end,
-                );
-                core::slice::from_raw_parts(start, end.offset_from_unsigned(start))
-            }
-        }
-    )*};
-}
 /// A space with a program's code, whose last byte is at the end of a page if it
 /// is to `end` there, and memory of its own.
 fn space_of(code: &[u8], start: u64) -> Space {

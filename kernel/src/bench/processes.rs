@@ -24,32 +24,7 @@ const TIMES: u64 = 1000;
 /// Runs of each program that are measured.
 const RUNS: usize = 5;
 
-/// Makes a function that returns the bytes of a program, which does something as
-/// often as R12 says and ends. Labels of its own are numbers from 90 on.
-macro_rules! programs {
-    ($($(#[$doc:meta])* $name:ident: $($line:literal)*;)*) => {$(
-        $(#[$doc])*
-        fn $name() -> &'static [u8] {
-            let (start, end): (*const u8, *const u8);
-            // SAFETY: the code is jumped over; it is read only, as part of the kernel's text.
-            unsafe {
-                core::arch::asm!(
-                    "lea {start}, [rip + 2f]",
-                    "lea {end}, [rip + 3f]",
-                    "jmp 3f",
-                    "2:",
-                    $($line,)*
-                    "3:",
-                    start = out(reg) start,
-                    end = out(reg) end,
-                );
-                core::slice::from_raw_parts(start, end.offset_from_unsigned(start))
-            }
-        }
-    )*};
-}
-
-programs! {
+crate::programs! {
     /// `getpid`
     asks: "mov r12d, 1000" "91: mov eax, 39" "syscall" "dec r12d" "jnz 91b"
         "xor edi, edi" "mov eax, 60" "syscall";

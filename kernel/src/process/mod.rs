@@ -15,12 +15,14 @@
 //! | `usage` | the page faults of a process |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
+//! | `assembled` | programs of a few instructions, for tests and benchmarks |
 //!
 //! What must always hold: the process that runs is not in the table, but in the
 //! hands of the loop, and its place stays free. The space of the one that ran last
 //! is loaded, and those of all others are kept in the table. A process that has
 //! ended holds no memory but its entry.
 
+mod assembled;
 pub mod calls;
 pub mod descriptors;
 mod family;
