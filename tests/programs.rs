@@ -25,15 +25,13 @@ use kernel::{interrupts, spaces};
 use memory::Space;
 use memory::space::{BytesRefusal, WantedPage};
 use session::Session;
-use spin::Once;
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
 
 /// The bytes of a program of the archive.
 fn program(name: &str) -> &'static [u8] {
-    static INTERRUPTS: Once = Once::new();
-    INTERRUPTS.call_once(interrupts::init);
+    interrupts::init();
     let archive = files::archive().expect("the runner packed it");
     match archive.find(name).expect("the programs are in it").kind {
         Kind::File(contents) => contents,

@@ -5,7 +5,6 @@ use kernel::process::{Heap, Id, KERNEL, Processes};
 use kernel::{interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
-use spin::Once;
 use x86_64::VirtAddr;
 
 use crate::common::{PAGE, pages_at};
@@ -19,8 +18,7 @@ const PAGES: u64 = 4;
 /// A space with a program's code, whose last byte is at the end of a page if it
 /// is to `end` there, and memory of its own.
 fn space_of(code: &[u8], start: u64) -> Space {
-    static INTERRUPTS: Once = Once::new();
-    INTERRUPTS.call_once(interrupts::init);
+    interrupts::init();
     let mut space = spaces::create().expect("a frame for its root");
     let page = VirtAddr::new(start).align_down(PAGE);
     let memory = spaces::memory();

@@ -10,7 +10,6 @@ use kernel::process::{Ending, Heap, KERNEL, Processes};
 use kernel::{interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
-use spin::Once;
 use x86_64::VirtAddr;
 
 const CODE: u64 = 0x40_0000;
@@ -187,8 +186,7 @@ fn player() -> &'static [u8] {
 
 /// A space with the player and its script.
 fn space_of(steps: &[Step]) -> Space {
-    static INTERRUPTS: Once = Once::new();
-    INTERRUPTS.call_once(interrupts::init);
+    interrupts::init();
     let mut space = spaces::create().expect("a frame for its root");
     let memory = spaces::memory();
     let requests = [

@@ -10,8 +10,8 @@
 //! 8259 controllers serve, which are masked otherwise.
 //!
 //! What must always hold: interrupts are on in two places, while the kernel
-//! waits for input and while a program runs in ring 3, and nowhere else. So no handler ever meets a held lock, and
-//! the fault path is never interrupted.
+//! waits for input and while a program runs in ring 3, and nowhere else. So no
+//! handler ever meets a held lock, and the fault path is never interrupted.
 
 mod acpi;
 mod io_apic;
@@ -57,18 +57,21 @@ enum RouteError {
     NoInput(u8),
 }
 
-/// Routes the lines to their vectors, and lets the serial port raise its own.
+/// Routes the lines to their vectors, and lets the serial port raise its own; not
+/// again when that is done.
 ///
 /// Interrupts stay off: [`console::input`] turns them on while it waits.
 pub fn init() {
-    pic::mask_all();
-    let controller = by_apic().unwrap_or_else(|error| {
-        log::warn!("serial line: by the 8259, since there is no way by APIC: {error:?}");
-        pic::unmask(&VECTORS);
-        Controller::Pic
+    CONTROLLER.call_once(|| {
+        pic::mask_all();
+        let controller = by_apic().unwrap_or_else(|error| {
+            log::warn!("serial line: by the 8259, since there is no way by APIC: {error:?}");
+            pic::unmask(&VECTORS);
+            Controller::Pic
+        });
+        console::input::start();
+        controller
     });
-    CONTROLLER.call_once(|| controller);
-    console::input::start();
 }
 
 /// Routes the lines through the I/O APIC to the local one.

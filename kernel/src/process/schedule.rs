@@ -19,7 +19,7 @@ use memory::{Fault, Refusal, Space};
 use crate::console::input;
 use crate::cpu::ring3::{Left, enter};
 use crate::fault::{self, Reason};
-use crate::interrupts::pit;
+use crate::interrupts::{self, pit};
 use crate::{report, spaces};
 
 impl Processes {
@@ -38,6 +38,8 @@ impl Processes {
             calls::trace::start();
         }
         self.terminal = Terminal::new();
+        // Without a way to its vector the timer would be taken for an exception.
+        interrupts::init();
         pit::start();
         let ending = self.run_until_ended(foreground);
         pit::stop();
