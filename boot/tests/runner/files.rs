@@ -7,12 +7,13 @@ use crate::kernels::{Run, kernel, outside, run, test_kernel};
 use crate::monitor::answer;
 
 /// The programs that every archive has, in the folder `bin`.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "bomb",
     "first-touch",
     "forks",
     "hello",
     "lazy",
+    "player",
     "share",
     "stack",
     "wild",
