@@ -16,12 +16,13 @@
 
 mod frames;
 mod object_bytes;
+mod object_pages;
 mod objects;
 mod owners;
 mod sharing;
 mod supply;
 
-pub(crate) use objects::{Held, PageRefusal};
+pub(crate) use object_pages::{Held, PageRefusal};
 pub(crate) use owners::{Met, Owners};
 pub(crate) use sharing::ShareError;
 pub(crate) use supply::{Fill, Private, Removed};

@@ -18,7 +18,9 @@ use core::fmt;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use memory::frames::OutOfFrames;
-use memory::object::{CreateError, Object, ObjectBytesRefusal, ObjectId, ObjectKind, ProvideError};
+use memory::object::{
+    CreateError, Object, ObjectBytesError, ObjectBytesRefusal, ObjectId, ObjectKind, ProvideError,
+};
 use memory::space::WantedPage;
 use spin::{Mutex, MutexGuard};
 
@@ -45,6 +47,8 @@ pub enum CacheError {
     Object(CreateError),
     /// There is no frame for a page.
     OutOfFrames,
+    /// Bytes of a page that is there cannot be read.
+    Bytes(ObjectBytesError),
     /// No file has this page.
     NoSuchPage(WantedPage),
     /// The cache is being changed.
@@ -59,6 +63,7 @@ impl fmt::Display for CacheError {
             Self::Heap(error) => write!(f, "no room on the heap for a file: {error}"),
             Self::Object(error) => error.fmt(f),
             Self::OutOfFrames => OutOfFrames.fmt(f),
+            Self::Bytes(error) => error.fmt(f),
             Self::NoSuchPage(wanted) => {
                 write!(f, "no file has page {} of {}", wanted.page, wanted.object)
             }
@@ -145,7 +150,7 @@ pub fn read_bytes(
             ObjectBytesRefusal::Absent { page } => {
                 read(&mut FILES.lock(), WantedPage { object, page })?;
             }
-            _ => return Err(CacheError::OutOfFrames),
+            _ => return Err(CacheError::Bytes(error)),
         }
     }
 }

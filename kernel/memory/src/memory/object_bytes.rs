@@ -4,8 +4,7 @@
 //! What must always hold: a page is held while its bytes move, and no lock is.
 #![allow(unsafe_code)]
 
-use super::objects::PageRefusal;
-use super::{Held, Memory};
+use super::{Held, Memory, PageRefusal};
 use crate::frames::{FrameKind, OutOfFrames};
 use crate::object::{ObjectBytesError, ObjectBytesRefusal, ObjectId, ObjectKind, ProvideError};
 use crate::paging::LeafSize;
