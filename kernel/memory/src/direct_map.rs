@@ -10,7 +10,8 @@
 //! [`Frame`] are not, since no translation and no reference leads to it.
 #![allow(unsafe_code)]
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU8, AtomicU64};
 
 use x86_64::structures::paging::PageSize;
 use x86_64::{PhysAddr, VirtAddr};
@@ -103,8 +104,8 @@ impl DirectMap {
     pub(crate) unsafe fn read(self, from: PhysAddr, into: &mut [u8]) {
         let pointer = self.pointer::<u8>(from.as_u64());
         for (index, byte) in into.iter_mut().enumerate() {
-            // SAFETY: as the caller vouches; volatile, since the bytes may change.
-            *byte = unsafe { pointer.add(index).read_volatile() };
+            // SAFETY: as the caller vouches; atomic, since the bytes may change.
+            *byte = unsafe { AtomicU8::from_ptr(pointer.add(index)).load(Relaxed) };
         }
     }
 
@@ -117,8 +118,8 @@ impl DirectMap {
     pub(crate) unsafe fn write(self, to: PhysAddr, from: &[u8]) {
         let pointer = self.pointer::<u8>(to.as_u64());
         for (index, byte) in from.iter().enumerate() {
-            // SAFETY: as the caller vouches.
-            unsafe { pointer.add(index).write_volatile(*byte) };
+            // SAFETY: as the caller vouches; atomic, since others may look.
+            unsafe { AtomicU8::from_ptr(pointer.add(index)).store(*byte, Relaxed) };
         }
     }
 }

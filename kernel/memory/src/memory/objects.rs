@@ -15,7 +15,7 @@ use crate::paging::{NoTable, Sparse, Table};
 
 impl Memory {
     /// Makes an object of so many pages, none of which is there. It takes no frame
-    /// but for its record, a table for 64 of them.
+    /// but for its record: a table for 64 of them, and the tables above that.
     ///
     /// # Errors
     ///

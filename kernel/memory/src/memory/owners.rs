@@ -12,7 +12,8 @@
 //! ```
 //!
 //! What must always hold: a frame has a counter as long as a leaf says that it
-//! is shared, and the counter says how many such leaves there are; it is checked
+//! is shared, or an object has it as a page, and the counter says how many such
+//! leaves and objects there are, and holds of a page that is in use; it is checked
 //! and never wraps; a table without a counter in use is not kept.
 
 use core::ops::Range;

@@ -44,8 +44,8 @@ impl Memory {
         self.lock().owners_of(frame.align_down(4096_u64))
     }
 
-    /// Names every shared frame to `see`, with how many leaves share it, under the
-    /// lock: it must be quick, and touch nothing that could fault.
+    /// Names every shared frame to `see`, with how many leaves and objects share it,
+    /// under the lock: it must be quick, and touch nothing that could fault.
     pub fn shared_frames(&self, mut see: impl FnMut(PhysFrame, u32)) {
         let shared = &mut *self.lock();
         shared.owners.each(|index, owners| {
@@ -135,7 +135,7 @@ impl Memory {
 }
 
 impl Shared {
-    /// How many leaves share a frame.
+    /// How many leaves and objects share a frame.
     pub(super) fn owners_of(&mut self, frame: PhysAddr) -> u32 {
         let counter = self.counter(frame);
         counter.map_or(0, |counter| counter.owners())
@@ -192,8 +192,9 @@ impl Shared {
     ///
     /// # Safety
     ///
-    /// A leaf that shared it was taken out of the tables, and the processor has
-    /// forgotten it.
+    /// The owner is no more: a leaf that shared it was taken out of the tables, and
+    /// the processor has forgotten it; or an object, or whoever held it as a page of
+    /// one, has given it up.
     #[inline(always)]
     pub(super) unsafe fn drop_owner(&mut self, frame: PhysAddr) -> bool {
         let Some(counter) = self.counter(frame) else {

@@ -78,7 +78,8 @@ pub enum ResizeError {
         /// Pages that were asked for.
         pages: u64,
     },
-    /// A page behind the new end is mapped: whoever maps it discards it first.
+    /// A page behind the new end is mapped, and whoever maps it discards it first;
+    /// or its bytes are copied at this moment.
     Mapped {
         /// The page.
         page: u64,

@@ -142,11 +142,11 @@ impl Sparse {
         Ok(())
     }
 
-    /// Gives the tables on the way to a word back that hold nothing but 0.
+    /// Gives the tables on the way to a word back that hold nothing but 0. No
+    /// table leads to an index past the last word.
     pub(crate) fn trim(&mut self, index: u64, frames: &mut Frames) {
-        let Some(cursor) = &mut self.cursor else {
-            return;
-        };
+        let cursor = self.cursor.as_mut().filter(|_| index < Self::CAPACITY);
+        let Some(cursor) = cursor else { return };
         cursor.seek(place(index));
         while let Some(table) = cursor.prune() {
             // SAFETY: nothing points to it any more; no processor walks it.

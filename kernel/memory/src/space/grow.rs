@@ -12,6 +12,11 @@ use super::Half;
 use super::range::NothingHolds;
 use super::region::{Backing, Region};
 use crate::memory::Memory;
+use crate::object::MOST_PAGES;
+use crate::paging::LeafSize;
+
+/// Bytes of a page.
+const PAGE: u64 = LeafSize::Size4KiB.bytes();
 
 /// Why [`Space::grow`](super::Space::grow) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,11 @@ pub enum GrowError {
         base: VirtAddr,
         /// Its backing.
         backing: Backing,
+    },
+    /// It would map pages that no object can have.
+    NoSuchPages {
+        /// The number of the first page that is to come.
+        first: u64,
     },
     /// The half ends before the allocation would.
     OutsideHalf {
@@ -70,6 +80,10 @@ impl fmt::Display for GrowError {
                 "the region at {:#x} has {backing} backing and does not grow: only demand, zero, object and guard regions do",
                 base.as_u64()
             ),
+            Self::NoSuchPages { first } => write!(
+                f,
+                "the pages from {first} on reach past the end of any object"
+            ),
             Self::OutsideHalf { limit } => {
                 write!(f, "the half ends at {limit:#x}, before the region would")
             }
@@ -100,6 +114,15 @@ impl Half {
             backing @ (Backing::Immediate | Backing::Device(..) | Backing::Fixed) => {
                 let base = last.base;
                 return Err(GrowError::NotLazy { base, backing });
+            }
+        }
+        if let Backing::Object {
+            offset_in_pages, ..
+        } = last.backing
+        {
+            let first = offset_in_pages + last.size / PAGE;
+            if by / PAGE > MOST_PAGES.saturating_sub(first) {
+                return Err(GrowError::NoSuchPages { first });
             }
         }
         let (_, limit) = self.bounds(last.backing);

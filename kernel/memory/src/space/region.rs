@@ -211,7 +211,7 @@ impl Region {
             && self.source == next.source
             && self.offset + self.size == next.offset
             && self.rights == next.rights
-            && self.backing.advanced(self.size) == next.backing
+            && self.backing.leads_to(next.backing, self.size)
     }
 }
 
@@ -230,6 +230,18 @@ impl Backing {
                 sharing,
             },
             Self::Immediate | Self::Demand | Self::Zero | Self::Guard | Self::Fixed => self,
+        }
+    }
+
+    /// True if `next` is the same backing `bytes` further on. A device may end
+    /// where physical addresses do, so that there is no further on.
+    fn leads_to(self, next: Self, bytes: u64) -> bool {
+        match (self, next) {
+            (Self::Device(start, cache), Self::Device(next, next_cache)) => {
+                cache == next_cache && next.as_u64().checked_sub(start.as_u64()) == Some(bytes)
+            }
+            (Self::Device(..), _) => false,
+            _ => self.advanced(bytes) == next,
         }
     }
 

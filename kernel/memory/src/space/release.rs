@@ -53,7 +53,7 @@ pub enum DiscardError {
         address: u64,
     },
     /// A region of the range does not get its frames back by faults: only
-    /// demand and zero backing do.
+    /// demand, zero and object backing do.
     NotOnDemand {
         /// The region's base.
         base: VirtAddr,
@@ -87,7 +87,7 @@ impl fmt::Display for DiscardError {
             Self::NoRegion { address } => NothingHolds(*address).fmt(f),
             Self::NotOnDemand { base, backing } => write!(
                 f,
-                "the region at {:#x} has {backing} backing, and its pages do not come back by faults: only those of demand and zero regions do",
+                "the region at {:#x} has {backing} backing, and its pages do not come back by faults: only those of demand, zero and object regions do",
                 base.as_u64()
             ),
             Self::OutOfFrames(shortage) => write!(f, "splitting a large page {shortage}"),

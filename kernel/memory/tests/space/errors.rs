@@ -135,6 +135,10 @@ fn a_range_that_is_freed_or_moved_and_a_growth() {
             "the region at 0x40000000 has immediate backing and does not grow: only demand, zero, object and guard regions do",
         ),
         (
+            &G::NoSuchPages { first: 7 },
+            "the pages from 7 on reach past the end of any object",
+        ),
+        (
             &G::OutsideHalf { limit: HALF },
             "the half ends at 0x800000000000, before the region would",
         ),
@@ -187,7 +191,7 @@ fn giving_back() {
         ),
         (
             &DiscardError::NotOnDemand { base: AT, backing },
-            "the region at 0x40000000 has guard backing, and its pages do not come back by faults: only those of demand and zero regions do",
+            "the region at 0x40000000 has guard backing, and its pages do not come back by faults: only those of demand, zero and object regions do",
         ),
         (
             &DiscardError::OutOfFrames(SHORTAGE),

@@ -1,11 +1,12 @@
 //! Joining neighbours: what is alike becomes one allocation, and nothing else does.
 
 use faultline_memory::object::{ObjectKind, Sharing};
-use faultline_memory::paging::LeafSize;
+use faultline_memory::paging::{Cache, LeafSize};
 use faultline_memory::space::{Backing, Request, Rights};
+use x86_64::PhysAddr;
 
 use super::objects::{BASE, backing, map};
-use crate::common::machine::Machine;
+use crate::common::machine::{Machine, PHYSICAL_END};
 use crate::common::operations::{LOW, PAGE, at};
 
 /// Two pages on demand from page `first` on, but for what `change` makes of that.
@@ -106,4 +107,15 @@ fn mappings_of_an_object_are_one_if_its_pages_follow_each_other() {
     machine.free(LOW, BASE);
     machine.free(LOW, BASE + 4 * PAGE);
     machine.memory.release_object(object);
+}
+
+#[test]
+fn a_device_at_the_top_of_physical_memory_joins_nothing() {
+    let mut machine = Machine::new();
+    let start = PhysAddr::new(PHYSICAL_END - 2 * PAGE);
+    let device = Backing::Device(start, Cache::Uncached);
+    machine.allocate(LOW, Request::new(2 * PAGE, device).placement(at(BASE)));
+    two_pages(&mut machine, 2, |request| request);
+    machine.join(0, BASE, 4 * PAGE);
+    assert_eq!(regions(&mut machine), [(0, 2), (2, 2)]);
 }

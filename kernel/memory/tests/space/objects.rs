@@ -1,8 +1,10 @@
 //! Objects in spaces: what a touch of a page that is there, or not there, becomes
 //! through shared and private mappings.
 
-use faultline_memory::object::{Object, ObjectId, ObjectKind, ObjectStatus, Sharing};
-use faultline_memory::space::{Backing, BytesRefusal, Request, Rights};
+use faultline_memory::object::{
+    MOST_PAGES, Object, ObjectId, ObjectKind, ObjectStatus, ProvideError, Sharing,
+};
+use faultline_memory::space::{Backing, BytesRefusal, GrowError, Request, Rights};
 use faultline_memory::{Outcome, Refusal};
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -322,4 +324,34 @@ fn a_hole_and_a_move_keep_each_page_and_each_region_of_the_object_counted() {
         }
         assert_eq!(machine.counts().shared, 0);
     }
+}
+
+#[test]
+fn a_page_past_the_end_is_refused_whatever_its_number() {
+    let machine = Machine::new();
+    let memory = &machine.memory;
+    let object = memory.create_object(ObjectKind::File, 1).expect("frames");
+    memory.provide_bytes(object.id(), 0, b"x").expect("absent");
+    for page in [1, 1 << 36, 1 << 52, u64::MAX] {
+        let refused = memory.provide_bytes(object.id(), page, b"");
+        assert_eq!(refused, Err(ProvideError::PastEnd { page }));
+    }
+    memory.release_object(object);
+}
+
+#[test]
+fn a_mapping_does_not_grow_past_the_pages_that_an_object_can_have() {
+    let mut machine = Machine::new();
+    let object = machine.memory.create_object(ObjectKind::File, 1);
+    let object = object.expect("frames");
+    let backing = Backing::Object {
+        object: object.id(),
+        offset_in_pages: MOST_PAGES - 2,
+        sharing: Sharing::Private,
+    };
+    machine.allocate(LOW, Request::new(PAGE, backing).placement(at(BASE)));
+    machine.grow(0, BASE, PAGE);
+    let refused = machine.try_grow(0, BASE, PAGE);
+    assert_eq!(refused, Err(GrowError::NoSuchPages { first: MOST_PAGES }));
+    machine.memory.release_object(object);
 }

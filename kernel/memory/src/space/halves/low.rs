@@ -61,7 +61,8 @@ impl Space {
         self.0.free(base, memory)
     }
 
-    /// Gives back the frames behind whole pages of demand and zero regions;
+    /// Gives back the frames behind whole pages of demand and zero regions, and
+    /// unmaps those of objects, whose private copies go;
     /// the regions stay, and the next access faults anew. Returns how many
     /// private frames (4 KiB) went back.
     ///

@@ -29,8 +29,8 @@ impl Space {
     }
 
     /// Makes the last region of the allocation that begins at `base` larger in
-    /// place, by `by` bytes, and returns that region. Only demand, zero and
-    /// guard regions grow. Never needs memory.
+    /// place, by `by` bytes, and returns that region. Only demand, zero, object
+    /// and guard regions grow. Never needs memory.
     ///
     /// # Errors
     ///
