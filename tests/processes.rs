@@ -71,6 +71,32 @@ kernel::programs! {
         "90: mov eax, 60" "syscall"
         "91: mov eax, 57" "syscall" "test eax, eax" "jz 93f" "xor edi, edi" "jmp 90b"
         "93: mov eax, 24" "syscall" "mov eax, 110" "syscall" "test eax, eax" "jnz 93b" "xor edi, edi" "jmp 90b";
+    /// Has a child that is ended by its own child, which is the kernel's from then
+    /// on, and waits until that is gone.
+    ends_its_parent:
+        "mov eax, 39" "syscall" "mov ebp, eax"
+        "mov eax, 57" "syscall" "test eax, eax" "jz 91f"
+        "mov edi, eax" "xor esi, esi" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall"
+        "lea ebx, [ebp + 2]" "mov r12d, 100"
+        "92: mov eax, 24" "syscall" "mov edi, ebx" "xor esi, esi" "mov eax, 62" "syscall"
+        "cmp rax, -3" "je 95f" "dec r12d" "jnz 92b"
+        "mov edi, 1" "jmp 90f"
+        "95: xor edi, edi"
+        "90: mov eax, 60" "syscall"
+        "91: mov eax, 57" "syscall" "test eax, eax" "jz 93f"
+        "94: mov eax, 24" "syscall" "jmp 94b"
+        "93: mov eax, 110" "syscall" "mov edi, eax" "mov esi, 9" "mov eax, 62" "syscall"
+        "mov eax, 110" "syscall" "test eax, eax" "jz 95b"
+        "96: mov eax, 24" "syscall" "jmp 96b";
+    /// Passes lists of arguments that begin at the end of all numbers.
+    wild_lists:
+        "lea rdi, [rip + 91f]" "mov rsi, -1" "xor edx, edx" "mov eax, 59" "syscall"
+        "mov edi, 1" "cmp rax, -14" "jne 90f"
+        "lea rdi, [rip + 91f]" "xor esi, esi" "mov rdx, -8" "mov eax, 59" "syscall"
+        "mov edi, 2" "cmp rax, -14" "jne 90f"
+        "xor edi, edi"
+        "90: mov eax, 60" "syscall"
+        "91: .asciz \"/bin/hello\"";
     /// Ends a child by each of three signals; and what else is asked of `kill`.
     kills:
         "mov r13d, 9" "call 91f" "mov r13d, 15" "call 91f" "mov r13d, 6" "call 91f"
@@ -265,6 +291,16 @@ fn a_parent_that_asks_for_nobody_is_told_so_and_does_not_wait() {
 #[test_case]
 fn an_orphan_is_the_kernels_which_waits_for_it() {
     assert_eq!(run(orphan()), Ending::Exited(0));
+}
+
+#[test_case]
+fn who_ends_its_parent_is_an_orphan_too() {
+    assert_eq!(run(ends_its_parent()), Ending::Exited(0));
+}
+
+#[test_case]
+fn a_list_at_the_end_of_all_numbers_is_a_bad_address() {
+    assert_eq!(run(wild_lists()), Ending::Exited(0));
 }
 
 #[test_case]

@@ -9,8 +9,8 @@
 //! each that was opened or run. A part that begins where a file does counts as a
 //! file of its own, which ends earlier: its last page is filled up with zeroes.
 //! What must always hold: a page is read only when it is needed, and no lock of
-//! `memory` is held meanwhile. Files that nobody maps are the first to go when
-//! frames are short. In the book: chapter 13, `docs/13-loading-on-demand.md`.
+//! `memory` is held meanwhile. Files that nobody maps are the first to go when a
+//! page fault or the cache itself is short of frames. In the book: chapter 13, `docs/13-loading-on-demand.md`.
 
 use core::error::Error;
 use core::fmt;
@@ -141,16 +141,22 @@ pub fn read_bytes(
     let rest = (contents.len() as u64).saturating_sub(offset) as usize;
     let count = into.len().min(rest);
     let into = &mut into[..count];
-    let object = object_of(contents)?;
+    let (mut object, mut is_second) = (object_of(contents)?, false);
     loop {
         let Err(error) = spaces::memory().read_object(object, offset, into) else {
             return Ok(into.len());
         };
-        match error.refusal {
-            ObjectBytesRefusal::Absent { page } => {
-                read(&mut FILES.lock(), WantedPage { object, page })?;
+        let ObjectBytesRefusal::Absent { page } = error.refusal else {
+            return Err(CacheError::Bytes(error));
+        };
+        let page_read = read(&mut FILES.lock(), WantedPage { object, page });
+        match page_read {
+            // Frames were short, and this file was let go with the others.
+            Err(CacheError::NoSuchPage(_)) if !is_second => {
+                is_second = true;
+                object = object_of(contents)?;
             }
-            _ => return Err(CacheError::Bytes(error)),
+            other => other?,
         }
     }
 }
@@ -205,5 +211,25 @@ impl CachedFile {
     /// Whether it is the file of these bytes: at this place, and of this length.
     fn is(&self, contents: &[u8]) -> bool {
         core::ptr::eq(self.contents, contents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test_case]
+    fn a_file_that_nobody_maps_gives_its_own_pages_for_those_that_are_read() {
+        static CONTENTS: [u8; 3 * PAGE as usize] = [7; 3 * PAGE as usize];
+        let mut byte = [0];
+        assert_eq!(read_bytes(&CONTENTS, 0, &mut byte), Ok(1));
+        let memory = spaces::memory();
+        let limit = memory.counts().limit;
+        memory.set_limit(Some(0));
+        let read = read_bytes(&CONTENTS, PAGE, &mut byte);
+        memory.set_limit(limit);
+        assert_eq!((read, byte), (Ok(1), [7]));
+        assert_eq!(pages_of(&CONTENTS), 1);
+        assert!(let_go());
     }
 }

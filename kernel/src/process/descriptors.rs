@@ -333,6 +333,9 @@ mod tests {
         assert_eq!(memory.resize(4095), Ok(()));
         let pages = |memory: &memory::Memory| memory.object(object).map(|it| it.pages);
         assert_eq!(pages(spaces::memory()), Some(1));
+        // Behind the end, where a mapping can write.
+        let behind = spaces::memory().write_object(object, 4095, &[7]);
+        assert_eq!(behind, Ok(()));
         assert_eq!(memory.resize(3 << 20), Ok(()));
         assert_eq!(file.read_at(4092, &mut bytes), Ok(6));
         assert_eq!(bytes, [0, 0, 1, 0, 0, 0]);

@@ -71,12 +71,14 @@ impl SharedMemory {
         let memory = spaces::memory();
         memory.resize_object(self.id, size.div_ceil(PAGE))?;
         let before = self.size.swap(size, Relaxed);
-        let page = size / PAGE;
+        let end = size.min(before);
+        let page = end / PAGE;
         let is_there = memory.object_page(self.id, page).is_some();
-        if size < before && !size.is_multiple_of(PAGE) && is_there {
-            // The rest of the last page is seen again if it grows.
+        if size != before && !end.is_multiple_of(PAGE) && is_there {
+            // What lies in the last page behind the end: what was in the file there
+            // before, or what a mapping has written.
             const ZEROES: [u8; 256] = [0; 256];
-            let mut here = size;
+            let mut here = end;
             while here < (page + 1) * PAGE {
                 let count = ((page + 1) * PAGE - here).min(ZEROES.len() as u64);
                 // The page is there and this is its owner, so nothing is short.

@@ -86,11 +86,14 @@ fn strings(list: u64, room: &mut u64) -> Result<Vec<Vec<u8>>, Errno> {
     if list == 0 {
         return Ok(strings);
     }
-    for place in (list..).step_by(ADDRESS as usize) {
+    let mut place = list;
+    loop {
         let address = read_value::<u64>(place)?;
         if address == 0 {
-            break;
+            return Ok(strings);
         }
+        // It could be read, so this is no further than the end of the low half.
+        place += ADDRESS;
         let string = read_string(address, LONGEST_STRING).map_err(|error| match error {
             StringError::TooLong => Errno::TOO_BIG,
             other => other.into(),
@@ -100,7 +103,6 @@ fn strings(list: u64, room: &mut u64) -> Result<Vec<Vec<u8>>, Errno> {
         strings.try_reserve(1).map_err(|_| Errno::NO_MEMORY)?;
         strings.push(string);
     }
-    Ok(strings)
 }
 
 fn slices(strings: &[Vec<u8>]) -> Result<Vec<&[u8]>, Errno> {

@@ -5,7 +5,7 @@ use memory::Space;
 use x86_64::VirtAddr;
 
 use super::super::family::ForkRefusal;
-use super::super::{Ending, Id, Process, Processes, Signal, State, user};
+use super::super::{Ending, Id, KERNEL, Process, Processes, Signal, SpawnError, State, user};
 use super::Errno;
 use crate::cpu::ring3::{Context, END};
 use crate::spaces;
@@ -13,8 +13,10 @@ use crate::spaces;
 impl From<ForkRefusal> for Errno {
     fn from(refusal: ForkRefusal) -> Self {
         match refusal {
-            ForkRefusal::Process(_) => Self::TRY_AGAIN,
-            ForkRefusal::Space(_) => Self::NO_MEMORY,
+            ForkRefusal::Process(SpawnError::TooMany) => Self::TRY_AGAIN,
+            ForkRefusal::Process(SpawnError::OutOfMemory(_)) | ForkRefusal::Space(_) => {
+                Self::NO_MEMORY
+            }
         }
     }
 }
@@ -172,6 +174,10 @@ fn send(process: &mut Process, others: &mut Processes, id: u64, signal: u64) -> 
         process.state = State::Ended(ending);
     } else {
         others.end(id, ending);
+        // It is not in its place, where the orphans were looked for.
+        if process.parent == id {
+            process.parent = KERNEL;
+        }
     }
     Ok(0)
 }

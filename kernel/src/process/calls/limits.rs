@@ -1,7 +1,7 @@
 //! How much of what a process may use.
 
 use super::super::load::STACK_SIZE;
-use super::super::{MOST_PROCESSES, Process, user};
+use super::super::{MOST_PROCESSES, Process, descriptors, user};
 use super::Errno;
 
 /// As much as there is.
@@ -12,6 +12,7 @@ const INFINITY: u64 = u64::MAX;
 const STACK: u64 = 3;
 const CORE: u64 = 4;
 const PROCESSES: u64 = 6;
+const FILES: u64 = 7;
 const COUNT: u64 = 16;
 
 /// `prlimit64(process, resource, new, old)`: the process itself alone. A limit of
@@ -30,6 +31,7 @@ fn limit(resource: u64, new: u64, old: u64) -> Result<u64, Errno> {
         STACK => STACK_SIZE,
         CORE => 0,
         PROCESSES => MOST_PROCESSES as u64,
+        FILES => descriptors::MOST as u64,
         0..COUNT => INFINITY,
         _ => return Err(Errno::INVALID),
     };

@@ -63,80 +63,92 @@ use super::{Process, Processes};
 
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
 mod number {
-    pub(super) const READ: u64 = 0;
-    pub(super) const WRITE: u64 = 1;
-    pub(super) const OPEN: u64 = 2;
-    pub(super) const CLOSE: u64 = 3;
-    pub(super) const STAT: u64 = 4;
-    pub(super) const FSTAT: u64 = 5;
-    pub(super) const LSTAT: u64 = 6;
-    pub(super) const POLL: u64 = 7;
-    pub(super) const LSEEK: u64 = 8;
-    pub(super) const MMAP: u64 = 9;
-    pub(super) const MPROTECT: u64 = 10;
-    pub(super) const MUNMAP: u64 = 11;
-    pub(super) const BRK: u64 = 12;
-    pub(super) const RT_SIGACTION: u64 = 13;
-    pub(super) const RT_SIGPROCMASK: u64 = 14;
-    pub(super) const IOCTL: u64 = 16;
-    pub(super) const PREAD64: u64 = 17;
-    pub(super) const PWRITE64: u64 = 18;
-    pub(super) const READV: u64 = 19;
-    pub(super) const WRITEV: u64 = 20;
-    pub(super) const ACCESS: u64 = 21;
-    pub(super) const SCHED_YIELD: u64 = 24;
-    pub(super) const MREMAP: u64 = 25;
-    pub(super) const MSYNC: u64 = 26;
-    pub(super) const MINCORE: u64 = 27;
-    pub(super) const MADVISE: u64 = 28;
-    pub(super) const DUP: u64 = 32;
-    pub(super) const DUP2: u64 = 33;
-    pub(super) const GETPID: u64 = 39;
-    pub(super) const CLONE: u64 = 56;
-    pub(super) const FORK: u64 = 57;
-    pub(super) const VFORK: u64 = 58;
-    pub(super) const EXECVE: u64 = 59;
-    pub(super) const EXIT: u64 = 60;
-    pub(super) const WAIT4: u64 = 61;
-    pub(super) const KILL: u64 = 62;
-    pub(super) const UNAME: u64 = 63;
-    pub(super) const FCNTL: u64 = 72;
-    pub(super) const FTRUNCATE: u64 = 77;
-    pub(super) const GETCWD: u64 = 79;
-    pub(super) const CHDIR: u64 = 80;
-    pub(super) const FCHDIR: u64 = 81;
-    pub(super) const READLINK: u64 = 89;
-    pub(super) const UMASK: u64 = 95;
-    pub(super) const GETRLIMIT: u64 = 97;
-    pub(super) const GETRUSAGE: u64 = 98;
-    pub(super) const GETUID: u64 = 102;
-    pub(super) const GETGID: u64 = 104;
-    pub(super) const GETEUID: u64 = 107;
-    pub(super) const GETEGID: u64 = 108;
-    pub(super) const GETPPID: u64 = 110;
-    pub(super) const GETPGRP: u64 = 111;
-    pub(super) const GETPGID: u64 = 121;
-    pub(super) const GETSID: u64 = 124;
-    pub(super) const SIGALTSTACK: u64 = 131;
-    pub(super) const PRCTL: u64 = 157;
-    pub(super) const ARCH_PRCTL: u64 = 158;
-    pub(super) const SETRLIMIT: u64 = 160;
-    pub(super) const GETTID: u64 = 186;
-    pub(super) const TKILL: u64 = 200;
-    pub(super) const GETDENTS64: u64 = 217;
-    pub(super) const SET_TID_ADDRESS: u64 = 218;
-    pub(super) const CLOCK_GETTIME: u64 = 228;
-    pub(super) const EXIT_GROUP: u64 = 231;
-    pub(super) const TGKILL: u64 = 234;
-    pub(super) const OPENAT: u64 = 257;
-    pub(super) const NEWFSTATAT: u64 = 262;
-    pub(super) const READLINKAT: u64 = 267;
-    pub(super) const FACCESSAT: u64 = 269;
-    pub(super) const SET_ROBUST_LIST: u64 = 273;
-    pub(super) const DUP3: u64 = 292;
-    pub(super) const PRLIMIT64: u64 = 302;
-    pub(super) const GETRANDOM: u64 = 318;
-    pub(super) const MEMFD_CREATE: u64 = 319;
+    macro_rules! numbers {
+        ($($name:ident = $number:literal)*) => {
+            $(pub(super) const $name: u64 = $number;)*
+
+            /// All of them.
+            #[cfg(test)]
+            pub(super) const ALL: &[u64] = &[$($number),*];
+        };
+    }
+
+    numbers! {
+        READ = 0
+        WRITE = 1
+        OPEN = 2
+        CLOSE = 3
+        STAT = 4
+        FSTAT = 5
+        LSTAT = 6
+        POLL = 7
+        LSEEK = 8
+        MMAP = 9
+        MPROTECT = 10
+        MUNMAP = 11
+        BRK = 12
+        RT_SIGACTION = 13
+        RT_SIGPROCMASK = 14
+        IOCTL = 16
+        PREAD64 = 17
+        PWRITE64 = 18
+        READV = 19
+        WRITEV = 20
+        ACCESS = 21
+        SCHED_YIELD = 24
+        MREMAP = 25
+        MSYNC = 26
+        MINCORE = 27
+        MADVISE = 28
+        DUP = 32
+        DUP2 = 33
+        GETPID = 39
+        CLONE = 56
+        FORK = 57
+        VFORK = 58
+        EXECVE = 59
+        EXIT = 60
+        WAIT4 = 61
+        KILL = 62
+        UNAME = 63
+        FCNTL = 72
+        FTRUNCATE = 77
+        GETCWD = 79
+        CHDIR = 80
+        FCHDIR = 81
+        READLINK = 89
+        UMASK = 95
+        GETRLIMIT = 97
+        GETRUSAGE = 98
+        GETUID = 102
+        GETGID = 104
+        GETEUID = 107
+        GETEGID = 108
+        GETPPID = 110
+        GETPGRP = 111
+        GETPGID = 121
+        GETSID = 124
+        SIGALTSTACK = 131
+        PRCTL = 157
+        ARCH_PRCTL = 158
+        SETRLIMIT = 160
+        GETTID = 186
+        TKILL = 200
+        GETDENTS64 = 217
+        SET_TID_ADDRESS = 218
+        CLOCK_GETTIME = 228
+        EXIT_GROUP = 231
+        TGKILL = 234
+        OPENAT = 257
+        NEWFSTATAT = 262
+        READLINKAT = 267
+        FACCESSAT = 269
+        SET_ROBUST_LIST = 273
+        DUP3 = 292
+        PRLIMIT64 = 302
+        GETRANDOM = 318
+        MEMFD_CREATE = 319
+    }
 }
 
 /// Makes the system call of a process, and gives it its result.

@@ -39,7 +39,7 @@ pub(super) fn poll(process: &mut Process, others: &mut Processes) -> Result<u64,
         if waits < 0 {
             return Ok(wait_for_input(process, others));
         }
-        // Only so short that nobody else has a turn meanwhile.
+        // Nobody else has a turn meanwhile.
         if u128::from(tsc::now() - start) >= passed || input::check().is_err() {
             return Ok(0);
         }

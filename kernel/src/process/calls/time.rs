@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::{Process, user};
 use super::Errno;
+use crate::console::input;
 use crate::cpu::tsc;
 use crate::interrupts::pit;
 
@@ -32,7 +33,8 @@ pub(super) fn clock_gettime(process: &Process) -> Result<u64, Errno> {
 pub(super) fn getrandom(process: &Process) -> Result<u64, Errno> {
     let [bytes, count, ..] = process.arguments();
     let mut written = 0;
-    while written < count {
+    // Nobody waits for the rest after Ctrl-C.
+    while written < count && (written == 0 || input::check().is_ok()) {
         let part = random().to_le_bytes();
         let wanted = (count - written).min(part.len() as u64) as usize;
         let place = bytes.checked_add(written).ok_or(Errno::BAD_ADDRESS)?;

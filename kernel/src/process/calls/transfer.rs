@@ -227,7 +227,8 @@ fn in_chunks(
         match work(done, range.address + done, &mut buffer[..wanted]) {
             Ok(went) => {
                 done += went as u64;
-                if went < wanted || done == range.count {
+                // Nobody waits for the rest after Ctrl-C.
+                if went < wanted || done == range.count || input::check().is_err() {
                     return Ok(done);
                 }
             }

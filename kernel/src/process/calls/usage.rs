@@ -1,4 +1,4 @@
-//! What a process has used, and what it may use.
+//! What a process has used.
 
 use super::super::{Process, Processes, Usage, user};
 use super::Errno;
