@@ -13,7 +13,7 @@ use super::FLAGS_ALWAYS;
 use crate::cpu::descriptors::segments;
 use crate::cpu::exception::ExceptionContext;
 
-/// Every register of a program but the [extended ones](super::extended).
+/// Every register of a program but the [extended ones](crate::cpu::extended).
 #[derive(Debug, Clone)]
 #[repr(C)]
 pub struct Context {
