@@ -133,35 +133,40 @@ kernel::programs! {
         "mov esi, 0x400000" "mov ecx, 256"
         "91: mov al, [rsi]" "add rsi, 4096" "dec ecx" "jnz 91b"
         "92: mov eax, 24" "syscall" "jmp 92b";
+    /// Ends with bits 32 to 39 of the address where it lies.
+    where_it_lies:
+        "lea rdi, [rip]" "shr rdi, 32" "mov eax, 60" "syscall";
     /// Takes a few turns and ends.
     some_turns:
         "mov r12d, 8" "91: mov eax, 24" "syscall" "dec r12d" "jnz 91b"
         "xor edi, edi" "mov eax, 60" "syscall";
 }
 
-/// Pages of the image of [`large_program`].
-const LARGE: u64 = 256;
+/// The types of an ELF file: one with addresses of its own, and one without.
+const FIXED: u8 = 2;
+const POSITION_INDEPENDENT: u8 = 3;
 
-/// A program of 1 MiB, all of it in one segment that is read and executed.
-fn large_program() -> &'static [u8] {
-    const START: u64 = 0x40_0000;
+/// The file of a program that begins at `start` and is all in one segment, to be
+/// read and executed.
+fn image(kind: u8, start: u64, pages: u64, code: &[u8]) -> &'static [u8] {
     const CODE: usize = header(1);
-    let size = LARGE * PAGE;
+    let size = pages * PAGE;
     let mut file = alloc::vec![0; size as usize];
-    file[..20].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0");
     let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
-    put(20, &1_u32.to_le_bytes());
-    put(24, &(START + CODE as u64).to_le_bytes());
+    // 64 bits, little-endian, for x86-64 (62).
+    put(0, b"\x7fELF\x02\x01\x01");
+    put(16, &[kind, 0, 62, 0, 1]);
+    put(24, &(start + CODE as u64).to_le_bytes());
     put(32, &(header(0) as u64).to_le_bytes());
     // Sizes and counts: 64 for this header, 56 for the one of the segment.
     put(52, &[64, 0, 56, 0, 1, 0]);
     // A segment to load, to be read and executed.
     put(header(0), &[1, 0, 0, 0, 5]);
-    put(header(0) + 16, &START.to_le_bytes());
+    put(header(0) + 16, &start.to_le_bytes());
     put(header(0) + 32, &size.to_le_bytes());
     put(header(0) + 40, &size.to_le_bytes());
     put(header(0) + 48, &PAGE.to_le_bytes());
-    put(CODE, reads_its_image());
+    put(CODE, code);
     Box::leak(file.into_boxed_slice())
 }
 
@@ -189,8 +194,9 @@ fn held() -> [u64; 4] {
 
 #[test_case]
 fn a_thousand_processes_of_one_program_hold_its_image_of_1_mib_once() {
+    const LARGE: u64 = 256;
     interrupts::init();
-    let file = large_program();
+    let file = image(FIXED, 0x40_0000, LARGE, reads_its_image());
     cache::let_go();
     let before = held();
     let mut processes = Processes::new();
@@ -209,6 +215,13 @@ fn a_thousand_processes_of_one_program_hold_its_image_of_1_mib_once() {
     assert_eq!(cache::pages_of(file), LARGE);
     cache::let_go();
     assert_eq!(held(), before);
+}
+
+#[test_case]
+fn a_program_without_an_address_of_its_own_runs_where_linux_would_put_it() {
+    let [fixed, moved] = [(FIXED, 0x40_0000), (POSITION_INDEPENDENT, 0)]
+        .map(|(kind, start)| run(image(kind, start, 1, where_it_lies())).ending);
+    assert_eq!((fixed, moved), (Ending::Exited(0), Ending::Exited(0x55)));
 }
 
 #[test_case]
