@@ -1,5 +1,5 @@
 //! Programs that know nothing of Faultline print the same there as on the Linux of this
-//! machine: one in C, and the commands of BusyBox. A machine without a C compiler, or
+//! machine: two in C, and the commands of BusyBox. A machine without a C compiler, or
 //! without BusyBox, skips its test and says so.
 
 use std::fs::{self, Permissions};
@@ -128,18 +128,28 @@ fn compare(folder: &Path, programs: &[String]) {
     }
 }
 
-#[test]
-fn calls_about_files_return_what_they_return_on_linux() {
+/// Compiles a program in C with `how` it is to be linked, runs it on both sides, and compares.
+fn compare_in_c(name: &str, how: &str) {
     let folder = folder();
-    let source = workspace().join("boot/tests/runner/linux/files.c");
+    let source = workspace().join(format!("boot/tests/runner/linux/{name}.c"));
     let mut compiler = Command::new("gcc");
     compiler
-        .args(["-static", "-O1", "-w", "-o"])
-        .arg(folder.path().join("files"));
+        .args([how, "-O1", "-w", "-o"])
+        .arg(folder.path().join(name));
     match compiler.arg(source).status() {
-        Ok(status) if status.success() => compare(folder.path(), &["files".to_owned()]),
-        result => eprintln!("skipped: gcc -static does not work here: {result:?}"),
+        Ok(status) if status.success() => compare(folder.path(), &[name.to_owned()]),
+        result => eprintln!("skipped: gcc {how} does not work here: {result:?}"),
     }
+}
+
+#[test]
+fn calls_about_files_return_what_they_return_on_linux() {
+    compare_in_c("files", "-static");
+}
+
+#[test]
+fn a_static_pie_relocates_itself_and_its_closed_tables_stay_closed() {
+    compare_in_c("pie", "-static-pie");
 }
 
 #[test]

@@ -6,7 +6,6 @@ use memory::fault::Cause;
 use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
-use super::look::Half;
 use super::output::Output;
 use crate::account::words;
 use crate::{heap as kernel_heap, spaces};
@@ -115,11 +114,7 @@ pub(super) fn heap<'a>(
         Some(word) => return Err(Error::NotOneOf("[trim]", word, "trim")),
     };
     let usage = kernel_heap::usage();
-    let resident: u64 = Half::Kernel.look(|half| {
-        let regions = half.regions();
-        let regions = regions.filter(|region| region.label == kernel_heap::LABEL);
-        regions.map(|region| half.resident(&region).private).sum()
-    });
+    let resident = kernel_heap::resident();
     let reserved = spaces::memory().counts().kept_back;
     writeln!(
         out,

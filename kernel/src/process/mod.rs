@@ -15,6 +15,7 @@
 //! | `usage` | the page faults of a process |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
+//! | `watch` | who looks on while processes run |
 //! | `assembled` | programs of a few instructions, for tests and benchmarks |
 //!
 //! What must always hold: the process that runs is not in the table, but in the
@@ -36,6 +37,7 @@ mod terminal;
 mod truncate;
 mod usage;
 pub mod user;
+pub mod watch;
 
 use alloc::collections::VecDeque;
 use memory::Space;
@@ -93,6 +95,13 @@ pub struct Process {
 }
 
 impl Process {
+    /// The number of the system call that it makes, and what that has returned
+    /// when it was made.
+    #[must_use]
+    pub const fn call(&self) -> u64 {
+        self.context.call()
+    }
+
     /// What it passed to the system call that it makes.
     const fn arguments(&self) -> [u64; 6] {
         self.context.arguments()

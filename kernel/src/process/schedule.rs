@@ -12,7 +12,9 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
+use super::calls::trace::Trace;
 use super::terminal::Terminal;
+use super::watch::{Unwatched, Watch};
 use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
 use memory::{Fault, Refusal, Space};
 
@@ -34,14 +36,19 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
-        if self.is_traced {
-            calls::trace::start();
+        match self.is_traced {
+            true => self.run_watched(foreground, &mut Trace::start()),
+            false => self.run_watched(foreground, &mut Unwatched),
         }
+    }
+
+    /// The same, while somebody looks on.
+    pub fn run_watched(&mut self, foreground: Id, watch: &mut impl Watch) -> Option<Summary> {
         self.terminal = Terminal::new();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
-        let ending = self.run_until_ended(foreground);
+        let ending = self.run_until_ended(foreground, watch);
         pit::stop();
         self.load_home();
         let process = self.get(foreground)?;
@@ -54,7 +61,7 @@ impl Processes {
         summary
     }
 
-    fn run_until_ended(&mut self, foreground: Id) -> Option<Ending> {
+    fn run_until_ended(&mut self, foreground: Id, watch: &mut impl Watch) -> Option<Ending> {
         loop {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
@@ -62,9 +69,13 @@ impl Processes {
             // Some child of those that wait is always ready.
             let mut process = self.table.take(self.ready.pop_front()?)?;
             self.load(&mut process);
-            self.turn(&mut process, foreground);
+            self.turn(&mut process, foreground, watch);
             match process.state {
-                State::Ended(_) => self.bury(process),
+                State::Ended(_) => {
+                    let id = process.id;
+                    self.bury(process);
+                    watch.ended(id);
+                }
                 State::Running | State::Ready => {
                     self.ready.push_back(process.id);
                     self.table.put(process);
@@ -75,14 +86,17 @@ impl Processes {
     }
 
     /// Lets the process that is loaded run, until it does not any more.
-    fn turn(&mut self, process: &mut Process, foreground: Id) {
+    fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut impl Watch) {
         while process.state == State::Running {
-            match enter(&mut process.context) {
+            let left = enter(&mut process.context);
+            watch.left(process, left);
+            match left {
                 Left::SystemCall => calls::call(process, self),
                 Left::Timer => self.next_turn(process, foreground),
                 Left::PageFault(fault) => process.kill(why(&fault)),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
+            watch.handled(process);
         }
     }
 

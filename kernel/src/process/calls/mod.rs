@@ -62,10 +62,10 @@ use heapless::LinearMap;
 use super::{Process, Processes};
 
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
-mod number {
+pub(crate) mod number {
     macro_rules! numbers {
         ($($name:ident = $number:literal)*) => {
-            $(pub(super) const $name: u64 = $number;)*
+            $(pub(crate) const $name: u64 = $number;)*
 
             /// All of them.
             #[cfg(test)]
@@ -155,7 +155,6 @@ mod number {
 #[inline]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let number = process.context.call();
-    let traced = others.is_traced.then(|| trace::begin(process));
     let result = match number {
         number::READ => transfer::read(process, others),
         number::WRITE => transfer::write(process),
@@ -235,9 +234,6 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
-    if let Some(call) = traced {
-        trace::end(process, &call, result);
-    }
     process.context.set_result(result);
 }
 

@@ -3,8 +3,10 @@
 
 use core::fmt;
 
-use super::super::{Process, State};
+use super::super::watch::Watch;
+use super::super::{Id, Process, State};
 use crate::account::words::Traced;
+use crate::cpu::ring3::Left;
 use crate::{println, spaces};
 
 /// Name and count of the arguments of each call, by number.
@@ -94,35 +96,51 @@ const CALLS: [(u64, &str, usize); 83] = [
     (439, "faccessat2", 4),
 ];
 
-/// Forgets the faults that came before, and that nobody has looked at.
-pub(in super::super) fn start() {
-    while spaces::memory().next_event().is_some() {}
+/// Prints what processes do.
+#[derive(Debug)]
+pub(in super::super) struct Trace {
+    /// The system call that is made.
+    call: Option<Call>,
+}
+
+impl Trace {
+    /// Forgets the faults that came before, and that nobody has looked at.
+    pub(in super::super) fn start() -> Self {
+        while spaces::memory().next_event().is_some() {}
+        Self { call: None }
+    }
+}
+
+impl Watch for Trace {
+    #[cold]
+    fn left(&mut self, process: &Process, why: Left) {
+        print_faults(process);
+        let is_call = why == Left::SystemCall;
+        self.call = is_call.then(|| Call(process.context.call(), process.arguments()));
+    }
+
+    #[cold]
+    fn handled(&mut self, process: &Process) {
+        print_faults(process);
+        let Some(call) = self.call.take() else {
+            return;
+        };
+        let (id, result) = (process.id, process.context.call());
+        match process.state {
+            // It will be made again: its result is its own number.
+            State::Waiting => {}
+            State::Ready if result == call.0 => {}
+            State::Ended(_) => println!("process={id} {call} = ?"),
+            _ => println!("process={id} {call} = {}", Outcome(result)),
+        }
+    }
+
+    fn ended(&mut self, _: Id) {}
 }
 
 /// A call and its arguments: `wait4(-1, 0x500000, 0, 0)`.
-pub(super) struct Call(u64, [u64; 6]);
-
-/// Prints the faults of a process before its call.
-#[cold]
-pub(super) fn begin(process: &Process) -> Call {
-    print_faults(process);
-    Call(process.context.call(), process.arguments())
-}
-
-/// Prints a call that a process has made, and the faults that came of it.
-#[cold]
-pub(super) fn end(process: &Process, call: &Call, result: u64) {
-    print_faults(process);
-    let Process { id, state, .. } = *process;
-    // It will be made again: its result is its own number.
-    if state == State::Waiting || state == State::Ready && result == call.0 {
-        return;
-    }
-    match state {
-        State::Ended(_) => println!("process={id} {call} = ?"),
-        _ => println!("process={id} {call} = {}", Outcome(result)),
-    }
-}
+#[derive(Debug)]
+struct Call(u64, [u64; 6]);
 
 /// Those that the kernel took for it included.
 fn print_faults(process: &Process) {
