@@ -13,11 +13,15 @@ extern crate alloc;
 mod common;
 mod program;
 
+use alloc::vec::Vec;
+
 use common::{counts, set_limit};
 use kernel::account::meter::measure;
 use kernel::console::input;
-use kernel::heap;
-use kernel::process::{Ending, Processes, Signal, State};
+use kernel::cpu::ring3::Left;
+use kernel::process::watch::Watch;
+use kernel::process::{Ending, Id, Process, Processes, Signal, State};
+use kernel::{heap, spaces};
 use program::{audit, spawn};
 
 kernel::test_kernel!(test_main);
@@ -252,6 +256,13 @@ kernel::programs! {
         "mov eax, 57" "syscall" "test eax, eax" "jz 91f"
         "mov edi, eax" "xor esi, esi" "xor edx, edx" "xor r10d, r10d" "mov eax, 61" "syscall"
         "91: pause" "jmp 91b";
+    /// Has a child that writes to a page and spins; writes to another page, and
+    /// counts for a good many turns without a system call.
+    both_write_and_spin:
+        "mov eax, 57" "syscall" "test eax, eax" "jz 91f"
+        "mov byte ptr [0x501000], 1" "mov ecx, 100000000" "92: dec ecx" "jnz 92b"
+        "xor edi, edi" "mov eax, 60" "syscall"
+        "91: mov byte ptr [0x502000], 1" "93: pause" "jmp 93b";
     /// Has two children that spin, and ends.
     leaves_children:
         "mov eax, 57" "syscall" "test eax, eax" "jz 91f"
@@ -357,7 +368,7 @@ fn a_fork_shares_every_frame() {
     let pair = spawn(&mut processes, pair());
     let alone = spawn(&mut processes, some_turns());
     assert_eq!(processes.run(alone), Some(Ending::Exited(0)));
-    let family: alloc::vec::Vec<_> = processes.iter().map(|process| process.id).collect();
+    let family: Vec<_> = processes.iter().map(|process| process.id).collect();
     assert_eq!(family, [pair, alone + 1]);
     assert!(processes.iter().all(|process| process.leader == pair));
     // One page of code and three that were written to.
@@ -408,6 +419,46 @@ fn a_fork_costs_the_same_while_a_thousand_processes_wait() {
     let (ending, among) = measure(|| processes.run(id));
     assert_eq!(ending, Some(Ending::Exited(0)));
     assert_eq!(alone.cost, among.cost);
+}
+
+/// The addresses of page faults that a process had taken when it was looked at.
+struct Seen(Vec<(Id, u64)>);
+
+impl Seen {
+    fn look(&mut self, process: &Process) {
+        while let Some(event) = spaces::memory().next_event() {
+            self.0.push((process.id, event.fault.address.as_u64()));
+        }
+    }
+}
+
+impl Watch for Seen {
+    fn left(&mut self, process: &Process, _: Left) {
+        self.look(process);
+    }
+
+    fn handled(&mut self, process: &Process) {
+        self.look(process);
+    }
+
+    fn ended(&mut self, _: Id) {}
+}
+
+#[test_case]
+fn a_fault_is_seen_with_the_process_that_took_it_when_the_timer_ends_its_turn() {
+    let mut processes = Processes::new();
+    let parent = spawn(&mut processes, both_write_and_spin());
+    let mut seen = Seen(Vec::new());
+    while spaces::memory().next_event().is_some() {}
+    let summary = processes.run_watched(parent, &mut seen);
+    let ending = summary.map(|summary| summary.ending);
+    assert_eq!(ending, Some(Ending::Exited(0)));
+    let who = |address| {
+        let mut found = seen.0.iter().filter(|(_, seen)| *seen == address);
+        (found.next().map(|(id, _)| *id), found.next())
+    };
+    assert_eq!(who(0x50_1000), (Some(parent), None));
+    assert_eq!(who(0x50_2000), (Some(parent + 1), None));
 }
 
 #[test_case]

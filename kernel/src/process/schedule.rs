@@ -38,12 +38,17 @@ impl Processes {
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
         match self.is_traced {
             true => self.run_watched(foreground, &mut Trace::start()),
-            false => self.run_watched(foreground, &mut Unwatched),
+            false => self.run_for(foreground, &mut Unwatched),
         }
     }
 
     /// The same, while somebody looks on.
-    pub fn run_watched(&mut self, foreground: Id, watch: &mut impl Watch) -> Option<Summary> {
+    pub fn run_watched(&mut self, foreground: Id, watch: &mut dyn Watch) -> Option<Summary> {
+        self.run_for(foreground, watch)
+    }
+
+    /// The same, for one kind of onlookers: nobody costs nothing.
+    fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Option<Summary> {
         self.terminal = Terminal::new();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
@@ -61,7 +66,11 @@ impl Processes {
         summary
     }
 
-    fn run_until_ended(&mut self, foreground: Id, watch: &mut impl Watch) -> Option<Ending> {
+    fn run_until_ended<W: Watch + ?Sized>(
+        &mut self,
+        foreground: Id,
+        watch: &mut W,
+    ) -> Option<Ending> {
         loop {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
@@ -86,7 +95,7 @@ impl Processes {
     }
 
     /// Lets the process that is loaded run, until it does not any more.
-    fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut impl Watch) {
+    fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut (impl Watch + ?Sized)) {
         while process.state == State::Running {
             let left = enter(&mut process.context);
             watch.left(process, left);

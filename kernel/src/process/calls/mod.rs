@@ -152,7 +152,7 @@ pub(crate) mod number {
 }
 
 /// Makes the system call of a process, and gives it its result.
-#[inline]
+#[inline(always)]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let number = process.context.call();
     let result = match number {
