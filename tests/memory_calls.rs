@@ -153,6 +153,30 @@ fn a_memfd_is_mapped_shared_to_be_written_and_private_to_be_copied() {
 }
 
 #[test_case]
+fn what_map_fixed_would_replace_stays_when_the_new_mapping_is_refused() {
+    let open = (MEMFD_CREATE, [ANSWERS, 0, 0, 0, 0, 0], 3);
+    let instead = |rights, offset, result| {
+        let passed = [HERE, 2 * PAGE, rights, SHARED | FIXED, 3, offset];
+        (MMAP, passed, result)
+    };
+    play(&[
+        open,
+        (FTRUNCATE, [3, 2 * PAGE, 0, 0, 0, 0], OK),
+        mmap_file(THERE, 2, 3, 0, SHARED | FIXED, THERE as i64),
+        map(HERE, 2, RW, OWN),
+        write(HERE, 5),
+        write(HERE + PAGE, 6),
+        // It is written there, so that it is not executed here.
+        instead(RX, 0, EACCES),
+        read(HERE, 5),
+        instead(R, PAGE.wrapping_neg(), EOVERFLOW),
+        read(HERE + PAGE, 6),
+        instead(R, PAGE, HERE as i64),
+        read(HERE, 0),
+    ]);
+}
+
+#[test_case]
 fn what_may_not_be_accessed_keeps_what_it_holds() {
     let mut steps = Vec::from([
         map(HERE, 4, RW, OWN),
