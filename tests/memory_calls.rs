@@ -345,6 +345,17 @@ fn mremap_refuses_what_linux_refuses() {
         remap(HERE, 2, 2, TO, page(1), EINVAL),
         remap(HERE, 1, 1, TO, 0xf000, EPERM),
         remap((1 << 48) + HERE, 1, 1, 0, 0, EFAULT),
+        // What changes its size on the way is one mapping.
+        remap(HERE, 8, 5, TO, THERE, EFAULT),
+        remap(HERE, 8, 4, TO, THERE, THERE as i64),
+        mincore(page(5), PAGE, ANSWERS, ENOMEM),
+        map(HERE, 8, RW, OWN),
+        munmap(page(4), PAGE, OK),
+        // What does not may be several, with the gaps between them.
+        remap(HERE, 8, 8, TO, THERE, THERE as i64),
+        mincore(THERE + 4 * PAGE, PAGE, ANSWERS, ENOMEM),
+        remap(THERE + 4 * PAGE, 4, 4, TO, HERE, EFAULT),
+        remap(THERE, 8, 8, TO, HERE, HERE as i64),
         // A mapping whose parts have different rights is two.
         mprotect(page(1), PAGE, R, OK),
         remap(HERE, 2, 3, MAY_MOVE, 0, EFAULT),

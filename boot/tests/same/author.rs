@@ -302,8 +302,17 @@ impl Author {
             .random
             .one_of(&[0, MAY_MOVE, MAY_MOVE | FIXED, MAY_MOVE | FIXED]);
         let overlaps = first < to + new && to < first + old;
+        let mapping = if flags & FIXED == 0 {
+            run[0].mapping
+        } else {
+            // Whether Linux takes it for one mapping with what lies beside it then is its
+            // own matter, too.
+            self.mappings += 1;
+            self.mappings
+        };
         let units: Vec<Unit> = (0..new)
             .map(|index| Unit {
+                mapping,
                 index: run[0].index + index,
                 object: run[0].object.map(|(object, unit)| (object, unit + index)),
                 ..run[0]
