@@ -72,7 +72,7 @@ impl Half {
                     PageRefusal::OutOfFrames | PageRefusal::TooManyOwners => {
                         Outcome::Refused(Refusal::OutOfFrames)
                     }
-                    PageRefusal::Gone | PageRefusal::AlreadyThere => {
+                    PageRefusal::Gone | PageRefusal::AlreadyThere | PageRefusal::NotCounted => {
                         Outcome::Refused(Refusal::NotBacked)
                     }
                 };
