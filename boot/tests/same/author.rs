@@ -265,7 +265,15 @@ impl Author {
 
     fn advise(&mut self, process: &Process) -> String {
         const DO_NOT_NEED: usize = 4;
+        const POPULATE_READ: usize = 22;
+        const POPULATE_WRITE: usize = 23;
         let (first, count) = self.mapped(process);
+        // How often pages that were shared fault after that differs: see `main.rs`.
+        let populate = if self.born > 1 && self.kind != Kind::Dense {
+            POPULATE_READ
+        } else {
+            POPULATE_WRITE
+        };
         let has_objects = process.arena[first..first + count]
             .iter()
             .flatten()
@@ -273,7 +281,8 @@ impl Author {
         let advice = if self.kind == Kind::Sparse && has_objects {
             DO_NOT_NEED
         } else {
-            self.random.one_of(&[DO_NOT_NEED, DO_NOT_NEED, 22, 23, 0])
+            let choices = [DO_NOT_NEED, DO_NOT_NEED, POPULATE_READ, populate, 0];
+            self.random.one_of(&choices)
         };
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "h1", "-4096"]);
         let length = self.length(count);
