@@ -153,6 +153,30 @@ fn a_memfd_is_mapped_shared_to_be_written_and_private_to_be_copied() {
 }
 
 #[test_case]
+fn what_map_fixed_would_replace_stays_when_the_new_mapping_is_refused() {
+    let open = (MEMFD_CREATE, [ANSWERS, 0, 0, 0, 0, 0], 3);
+    let instead = |rights, offset, result| {
+        let passed = [HERE, 2 * PAGE, rights, SHARED | FIXED, 3, offset];
+        (MMAP, passed, result)
+    };
+    play(&[
+        open,
+        (FTRUNCATE, [3, 2 * PAGE, 0, 0, 0, 0], OK),
+        mmap_file(THERE, 2, 3, 0, SHARED | FIXED, THERE as i64),
+        map(HERE, 2, RW, OWN),
+        write(HERE, 5),
+        write(HERE + PAGE, 6),
+        // It is written there, so that it is not executed here.
+        instead(RX, 0, EACCES),
+        read(HERE, 5),
+        instead(R, PAGE.wrapping_neg(), EOVERFLOW),
+        read(HERE + PAGE, 6),
+        instead(R, PAGE, HERE as i64),
+        read(HERE, 0),
+    ]);
+}
+
+#[test_case]
 fn what_may_not_be_accessed_keeps_what_it_holds() {
     let mut steps = Vec::from([
         map(HERE, 4, RW, OWN),
@@ -321,6 +345,17 @@ fn mremap_refuses_what_linux_refuses() {
         remap(HERE, 2, 2, TO, page(1), EINVAL),
         remap(HERE, 1, 1, TO, 0xf000, EPERM),
         remap((1 << 48) + HERE, 1, 1, 0, 0, EFAULT),
+        // What changes its size on the way is one mapping.
+        remap(HERE, 8, 5, TO, THERE, EFAULT),
+        remap(HERE, 8, 4, TO, THERE, THERE as i64),
+        mincore(page(5), PAGE, ANSWERS, ENOMEM),
+        map(HERE, 8, RW, OWN),
+        munmap(page(4), PAGE, OK),
+        // What does not may be several, with the gaps between them.
+        remap(HERE, 8, 8, TO, THERE, THERE as i64),
+        mincore(THERE + 4 * PAGE, PAGE, ANSWERS, ENOMEM),
+        remap(THERE + 4 * PAGE, 4, 4, TO, HERE, EFAULT),
+        remap(THERE, 8, 8, TO, HERE, HERE as i64),
         // A mapping whose parts have different rights is two.
         mprotect(page(1), PAGE, R, OK),
         remap(HERE, 2, 3, MAY_MOVE, 0, EFAULT),

@@ -265,7 +265,15 @@ impl Author {
 
     fn advise(&mut self, process: &Process) -> String {
         const DO_NOT_NEED: usize = 4;
+        const POPULATE_READ: usize = 22;
+        const POPULATE_WRITE: usize = 23;
         let (first, count) = self.mapped(process);
+        // How often pages that were shared fault after that differs: see `main.rs`.
+        let populate = if self.born > 1 && self.kind != Kind::Dense {
+            POPULATE_READ
+        } else {
+            POPULATE_WRITE
+        };
         let has_objects = process.arena[first..first + count]
             .iter()
             .flatten()
@@ -273,7 +281,8 @@ impl Author {
         let advice = if self.kind == Kind::Sparse && has_objects {
             DO_NOT_NEED
         } else {
-            self.random.one_of(&[DO_NOT_NEED, DO_NOT_NEED, 22, 23, 0])
+            let choices = [DO_NOT_NEED, DO_NOT_NEED, POPULATE_READ, populate, 0];
+            self.random.one_of(&choices)
         };
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "h1", "-4096"]);
         let length = self.length(count);
@@ -302,8 +311,17 @@ impl Author {
             .random
             .one_of(&[0, MAY_MOVE, MAY_MOVE | FIXED, MAY_MOVE | FIXED]);
         let overlaps = first < to + new && to < first + old;
+        let mapping = if flags & FIXED == 0 {
+            run[0].mapping
+        } else {
+            // Whether Linux takes it for one mapping with what lies beside it then is its
+            // own matter, too.
+            self.mappings += 1;
+            self.mappings
+        };
         let units: Vec<Unit> = (0..new)
             .map(|index| Unit {
+                mapping,
                 index: run[0].index + index,
                 object: run[0].object.map(|(object, unit)| (object, unit + index)),
                 ..run[0]

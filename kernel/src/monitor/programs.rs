@@ -81,6 +81,7 @@ impl fmt::Display for Ended {
             Ending::Exited(status) => write!(f, "exited={status}"),
             Ending::BadAccess(_) => f.write_str("bad_access"),
             Ending::PastEnd(_) => f.write_str("past_end"),
+            Ending::Unreadable(_) => f.write_str("unreadable"),
             Ending::OutOfFrames(_) => f.write_str("out_of_frames"),
             Ending::Exception(_) => f.write_str("exception"),
             Ending::Signalled(signal) => write!(f, "{signal}"),

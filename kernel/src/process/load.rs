@@ -38,8 +38,8 @@ pub const STACK_SIZE: u64 = 8 << 20;
 /// Bytes below the stack where every access is refused, so that an overflow meets
 /// nothing else.
 pub const STACK_GUARD: u64 = 1 << 20;
-/// Bytes of the stack that arguments and environment may have.
-const MOST_ARGUMENTS: u64 = STACK_SIZE / 4;
+/// Bytes of the stack that arguments and environment may have, with their addresses.
+pub const MOST_ARGUMENTS: u64 = STACK_SIZE / 4;
 
 /// Where a program's segments may lie.
 const ROOM: Room = Room {

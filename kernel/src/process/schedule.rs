@@ -170,6 +170,7 @@ fn why(fault: &Fault) -> Ending {
     match fault::reason_of(fault) {
         Some(Reason::Space(Refusal::PastEnd)) => Ending::PastEnd(fault.address),
         Some(Reason::Space(Refusal::OutOfFrames)) => Ending::OutOfFrames(fault.address),
+        Some(Reason::Blocked) => Ending::Unreadable(fault.address),
         _ => Ending::BadAccess(fault.address),
     }
 }

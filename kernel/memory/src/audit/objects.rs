@@ -28,7 +28,7 @@ impl Auditor<'_> {
             let pages = self.objects.pages_of(&record);
             self.tables_of_words(pages.root(), broken)?;
             self.pages(object, &record)?;
-            next = self.objects.from(object.0 + 1);
+            next = self.objects.from(object.number() + 1);
         }
         Ok(())
     }

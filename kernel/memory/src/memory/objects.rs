@@ -43,15 +43,22 @@ impl Memory {
 
     /// Gives the handle of an object back. The object goes with its frames if no
     /// region holds it, or else with the last that does.
+    ///
+    /// # Panics
+    ///
+    /// If another `Memory` made it.
     pub fn release_object(&self, object: Object) {
         let Object(id) = object;
         let mut shared = self.lock();
-        if let Some(mut record) = shared.objects.get(id) {
-            record.has_handle = false;
-            shared.objects.put(id, &record);
-            if record.is_unheld() {
-                shared.end_object(id, record);
-            }
+        // It lasts as long as its handle.
+        let Some(mut record) = shared.objects.get(id) else {
+            drop(shared);
+            panic!("an object goes back to the `Memory` that made it");
+        };
+        record.has_handle = false;
+        shared.objects.put(id, &record);
+        if record.is_unheld() {
+            shared.end_object(id, record);
         }
     }
 
@@ -153,7 +160,10 @@ impl Shared {
 
     /// Gives back an object that nothing holds, and its pages.
     fn end_object(&mut self, object: ObjectId, record: Record) {
-        self.drop_pages(&mut self.objects.pages_of(&record), 0);
+        let mut pages = self.objects.pages_of(&record);
+        self.drop_pages(&mut pages, 0);
+        // Somebody may be about to put a page there, with some of its tables made.
+        pages.clear(&mut self.frames);
         self.objects.remove(object, &mut self.frames);
     }
 

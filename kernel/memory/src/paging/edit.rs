@@ -74,7 +74,8 @@ impl Cursor {
     }
 
     /// Links `table`, which is empty, in place of the large leaf stood on, and
-    /// moves into it: 512 smaller leaves map what it mapped, with the same flags.
+    /// moves into it: 512 smaller leaves map what it mapped, with the same flags, and
+    /// what the processor noted in the large one until this moment.
     pub(crate) fn split(&mut self, table: Table) {
         let (leaf, Some(size)) = (self.entry(), self.leaf()) else {
             unreachable!("a leaf is split");
@@ -85,7 +86,13 @@ impl Cursor {
             let start = leaf.leaf_address(size) + index as u64 * part.bytes();
             place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
         }
-        self.replace(Entry::table(table.address(), 512, self.is_low()));
+        let old = self.replace(Entry::table(table.address(), 512, self.is_low()));
+        let noted = old.bits() & !leaf.bits();
+        if noted != 0 {
+            for place in table.entries() {
+                place.fetch_or(noted, Relaxed);
+            }
+        }
         self.enter(table);
     }
 

@@ -160,6 +160,23 @@ impl Sparse {
         }
     }
 
+    /// Gives all tables back. All words are 0.
+    pub(crate) fn clear(&mut self, frames: &mut Frames) {
+        let mut index = 0;
+        while index < Self::CAPACITY
+            && let Some(cursor) = &mut self.cursor
+        {
+            cursor.seek(place(index));
+            let next = cursor.next_start() / place(1);
+            if cursor.level() == 4 {
+                index = next;
+            } else {
+                self.trim(index, frames);
+            }
+        }
+        self.trim(0, frames);
+    }
+
     /// The first word other than 0 from `index` on, with its index.
     pub(crate) fn next(&mut self, mut index: u64) -> Option<(u64, u64)> {
         let cursor = self.cursor.as_mut()?;

@@ -42,6 +42,12 @@ pub enum ForkError {
         /// Where it starts.
         frame: PhysAddr,
     },
+    /// The owners of a frame cannot be counted: it is none that is managed here, or
+    /// lies above 256 TiB.
+    NotCounted {
+        /// Where it starts.
+        frame: PhysAddr,
+    },
 }
 
 impl fmt::Display for ForkError {
@@ -52,6 +58,10 @@ impl fmt::Display for ForkError {
                 f,
                 "the frame {frame:#x} has {} owners already, and more cannot be counted",
                 u32::MAX
+            ),
+            Self::NotCounted { frame } => write!(
+                f,
+                "the owners of the frame {frame:#x} cannot be counted: it is not managed here, or too high"
             ),
         }
     }
@@ -199,6 +209,7 @@ impl Half {
                 ForkError::OutOfFrames(memory.shortage(self.copy_needs(memory)))
             }
             ShareError::TooManyOwners(frame) => ForkError::TooManyOwners { frame },
+            ShareError::NotCounted(frame) => ForkError::NotCounted { frame },
         }
     }
 

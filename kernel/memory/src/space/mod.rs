@@ -13,8 +13,8 @@
 //! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
 //! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
-//! | `cut`, `free_range`, `move_range`, `grow`, `join` | free a range over several regions, move pages to other addresses, make an allocation larger, or one of two |
-//! | `object` | maps pages of objects, and counts the regions of each |
+//! | `cut`, `free_range`, `replace`, `move_range`, `grow`, `join` | free a range over several regions, and put another there; move pages to other addresses, make an allocation larger, or one of two |
+//! | `object`, `hold` | map pages of objects, and count the regions of each |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
 //! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
@@ -35,6 +35,7 @@ mod fork;
 mod free_range;
 mod grow;
 mod halves;
+mod hold;
 mod join;
 mod large;
 mod look;
@@ -48,6 +49,7 @@ mod range;
 mod region;
 pub(crate) mod regions;
 mod release;
+mod replace;
 mod request;
 mod reserve;
 mod resolve;

@@ -245,6 +245,15 @@ impl Backing {
         }
     }
 
+    /// True if nothing stands behind it until it is touched, and what does then is
+    /// the space's, or an object's.
+    pub(super) const fn is_lazy(self) -> bool {
+        match self {
+            Self::Demand | Self::Zero | Self::Object { .. } | Self::Guard => true,
+            Self::Immediate | Self::Device(..) | Self::Fixed => false,
+        }
+    }
+
     /// True if the leaves under this backing are the space's to make and remove.
     #[must_use]
     pub const fn is_managed(self) -> bool {

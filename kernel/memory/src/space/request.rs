@@ -147,6 +147,12 @@ pub enum AllocateError {
     },
     /// There is no gap of that size within the bounds.
     NoRoom,
+    /// Only what holds nothing until it is touched is put in the place of
+    /// something else: demand, zero, object and guard regions.
+    NotLazy {
+        /// The backing.
+        backing: Backing,
+    },
     /// A fixed region needs [`Placement::At`]: it is where it is.
     FixedNeedsAddress,
     /// The level 4 slot of this address was not given to the kernel half.
@@ -222,6 +228,10 @@ impl fmt::Display for AllocateError {
                 write!(f, "the region at {:#x} is in the way", base.as_u64())
             }
             Self::NoRoom => write!(f, "there is no gap of that size within the bounds"),
+            Self::NotLazy { backing } => write!(
+                f,
+                "a region with {backing} backing is not put in the place of another: only demand, zero, object and guard regions are"
+            ),
             Self::FixedNeedsAddress => write!(f, "a fixed region needs an address"),
             Self::NoSlot { address } => write!(
                 f,

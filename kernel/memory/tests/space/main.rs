@@ -32,6 +32,7 @@ mod protect;
 mod queries;
 mod refusals;
 mod release;
+mod replace;
 mod reserve;
 mod rows;
 mod spaces;
