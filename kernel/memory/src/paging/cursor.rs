@@ -81,6 +81,16 @@ impl Cursor {
         (self.address & !(span - 1)).saturating_add(span)
     }
 
+    /// The first address behind what the entry stood on spans, without unused
+    /// entries that follow it in its table.
+    pub(crate) fn next_in_use(&self) -> u64 {
+        let behind = index_in(self.address, self.level) + 1;
+        let unused = |place: &&AtomicU64| place.load(Relaxed) == Entry::UNUSED.bits();
+        let skipped = self.here[behind..].iter().take_while(unused).count() as u64;
+        self.next_start()
+            .saturating_add(skipped * span_of(self.level))
+    }
+
     /// The entry stood on.
     #[inline]
     pub(crate) fn entry(&self) -> Entry {
