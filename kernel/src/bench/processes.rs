@@ -54,6 +54,7 @@ crate::programs! {
     /// waited for.
     runs_hello: "lea rdi, [rip + 95f]" "xor esi, esi" "mov eax, 319" "syscall"
         "mov edi, eax" "mov esi, 1" "mov eax, 33" "syscall"
+        "mov edi, 1" "mov esi, 0x10000" "mov eax, 77" "syscall"
         "push 0" "lea rax, [rip + 95f]" "push rax"
         "mov r12d, 1000"
         "91: mov eax, 57" "syscall" "test eax, eax" "jz 92f"

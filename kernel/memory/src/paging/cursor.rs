@@ -81,14 +81,16 @@ impl Cursor {
         (self.address & !(span - 1)).saturating_add(span)
     }
 
-    /// The first address behind what the entry stood on spans, without unused
-    /// entries that follow it in its table.
-    pub(crate) fn next_in_use(&self) -> u64 {
-        let behind = index_in(self.address, self.level) + 1;
-        let unused = |place: &&AtomicU64| place.load(Relaxed) == Entry::UNUSED.bits();
-        let skipped = self.here[behind..].iter().take_while(unused).count() as u64;
-        self.next_start()
-            .saturating_add(skipped * span_of(self.level))
+    /// The first address behind what the entry stood on spans, without the unused
+    /// entries that follow it in its table and begin before `end`.
+    pub(crate) fn next_in_use(&self, end: u64) -> u64 {
+        let (next, span) = (self.next_start(), span_of(self.level));
+        let behind = &self.here[index_in(self.address, self.level) + 1..];
+        let most = end.saturating_sub(next).div_ceil(span) as usize;
+        let behind = &behind[..behind.len().min(most)];
+        let in_use = |place: &AtomicU64| place.load(Relaxed) != Entry::UNUSED.bits();
+        let unused = behind.iter().position(in_use).unwrap_or(behind.len());
+        next.saturating_add(unused as u64 * span)
     }
 
     /// The entry stood on.

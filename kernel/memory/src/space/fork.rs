@@ -145,7 +145,7 @@ impl Half {
                     child.cursor.fill_run(count, entry, 0);
                 }
                 EntryKind::Unused => {
-                    address = self.cursor.next_in_use();
+                    address = self.cursor.next_in_use(end);
                     continue;
                 }
                 EntryKind::Table(_) | EntryKind::Unknown(_) => {}
