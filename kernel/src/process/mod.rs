@@ -120,11 +120,13 @@ impl Process {
     /// The frames that it holds, private and shared, unless it is loaded.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.space.as_ref().map_or(0, |space| {
-            let (start, end) = space.window();
-            let resident = space.resident_between(start, end);
-            resident.private + resident.shared
-        })
+        let regions = self.space.iter().flat_map(|space| {
+            let resident = |region| space.resident(&region);
+            space.regions().map(resident)
+        });
+        regions
+            .map(|resident| resident.private + resident.shared)
+            .sum()
     }
 
     /// Looks at how many frames it holds, before it gives them back.

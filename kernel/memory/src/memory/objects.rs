@@ -5,6 +5,8 @@
 //! only when nobody but the object owns its frame, or when the object ends.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use super::{Memory, Shared};
 use crate::frames::OutOfFrames;
 use crate::object::{
@@ -137,14 +139,15 @@ impl Shared {
         let record = self.objects.get(object);
         let mut record = record.ok_or(ResizeError::Gone { object })?;
         let mut array = self.objects.pages_of(&record);
-        let mut next = array.next(pages);
+        let behind = |page| page..record.pages;
+        let mut next = array.next(behind(pages));
         while let Some((page, word)) = next {
             if frame_of(word).is_some_and(|frame| self.owners_of(frame) > 1) {
                 return Err(ResizeError::Mapped { page });
             }
-            next = array.next(page + 1);
+            next = array.next(behind(page + 1));
         }
-        let freed = self.drop_pages(&mut array, pages);
+        let freed = self.drop_pages(&mut array, behind(pages));
         record.note(&array);
         record.pages = pages;
         self.objects.put(object, &record);
@@ -161,18 +164,18 @@ impl Shared {
     /// Gives back an object that nothing holds, and its pages.
     fn end_object(&mut self, object: ObjectId, record: Record) {
         let mut pages = self.objects.pages_of(&record);
-        self.drop_pages(&mut pages, 0);
+        self.drop_pages(&mut pages, 0..record.pages);
         // Somebody may be about to put a page there, with some of its tables made.
         pages.clear(&mut self.frames);
         self.objects.remove(object, &mut self.frames);
     }
 
-    /// Takes the pages from `first` on away from their object. Returns how many
-    /// that were.
-    fn drop_pages(&mut self, array: &mut Sparse, first: u64) -> u64 {
-        let (mut dropped, mut next) = (0, first);
-        while let Some((page, word)) = array.next(next) {
-            next = page + 1;
+    /// Takes those of these pages that are there away from their object. Returns
+    /// how many that were.
+    fn drop_pages(&mut self, array: &mut Sparse, mut pages: Range<u64>) -> u64 {
+        let mut dropped = 0;
+        while let Some((page, word)) = array.next(pages.clone()) {
+            pages.start = page + 1;
             array.set(page, 0);
             array.trim(page, &mut self.frames);
             if let Some(frame) = frame_of(word) {

@@ -122,8 +122,8 @@ impl Cursor {
 
     /// Copies the level 4 entries of the kernel half from one root to another.
     pub(crate) fn share_kernel_half(from: Table, to: Table) {
-        let pairs = from.entries().iter().zip(to.entries());
-        for (from, to) in pairs.skip(256) {
+        let [from, to] = [from, to].map(|root| &root.entries()[256..]);
+        for (from, to) in from.iter().zip(to) {
             to.store(from.load(Relaxed), Relaxed);
         }
     }

@@ -177,15 +177,17 @@ impl Sparse {
         self.trim(0, frames);
     }
 
-    /// The first word other than 0 from `index` on, with its index.
-    pub(crate) fn next(&mut self, mut index: u64) -> Option<(u64, u64)> {
+    /// The first word other than 0 with one of these indices, which may go past the
+    /// last word; with its index.
+    pub(crate) fn next(&mut self, indices: Range<u64>) -> Option<(u64, u64)> {
         let cursor = self.cursor.as_mut()?;
-        while index < Self::CAPACITY {
+        let (mut index, end) = (indices.start, indices.end.min(Self::CAPACITY));
+        while index < end {
             cursor.seek(place(index));
             if cursor.level() == 1 && cursor.entry() != Entry::UNUSED {
                 return Some((index, cursor.entry().bits()));
             }
-            index = cursor.next_start() / place(1);
+            index = cursor.next_in_use(place(end)) / place(1);
         }
         None
     }

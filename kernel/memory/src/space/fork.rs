@@ -154,7 +154,10 @@ impl Half {
                     memory.keep_back(count)?;
                     child.cursor.fill_run(count, entry, 0);
                 }
-                EntryKind::Unused => count = self.cursor.run_before(end, 0),
+                EntryKind::Unused => {
+                    address = self.cursor.next_in_use(end);
+                    continue;
+                }
                 EntryKind::Table(_) | EntryKind::Unknown(_) => {}
             }
             address = self.cursor.next_start() + (count - 1) * page;

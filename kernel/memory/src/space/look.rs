@@ -228,7 +228,7 @@ impl Iterator for Leaves<'_> {
         while self.next < self.end {
             self.cursor.seek(self.next);
             let page = self.next;
-            self.next = self.cursor.next_start();
+            self.next = self.cursor.next_in_use(self.end);
             if let EntryKind::Leaf(_, size) = self.cursor.kind() {
                 return Some(Leaf {
                     page: VirtAddr::new_truncate(page & !(size.bytes() - 1)),

@@ -186,7 +186,9 @@ impl Half {
         while address < end {
             self.cursor.seek(address);
             let mut next = self.cursor.next_start();
-            if self.cursor.level() == 1 {
+            if self.cursor.entry() == Entry::UNUSED {
+                next = self.cursor.next_in_use(end);
+            } else if self.cursor.level() == 1 {
                 let count = self.cursor.row_before(end);
                 self.cursor.clear_row(count, |old, address| {
                     reserved += take_out(old, address, LeafSize::Size4KiB, zero, batch);

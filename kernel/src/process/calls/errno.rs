@@ -2,7 +2,7 @@
 
 /// An error number; the program sees it negated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Errno(u16);
+pub struct Errno(u64);
 
 impl Errno {
     /// EPERM: not allowed.
@@ -62,13 +62,13 @@ impl Errno {
 
     /// The number.
     #[must_use]
-    pub const fn number(self) -> u16 {
+    pub const fn number(self) -> u64 {
         self.0
     }
 
     /// What the program finds in RAX.
     #[must_use]
     pub const fn as_result(self) -> u64 {
-        (self.0 as u64).wrapping_neg()
+        self.0.wrapping_neg()
     }
 }

@@ -13,7 +13,6 @@ use super::super::user::{StringError, read_string, read_value};
 use super::super::{Process, Processes};
 use super::files::resolve;
 use super::{Errno, Heap};
-use crate::cpu::extended;
 use crate::spaces;
 
 /// Bytes of one argument at most, without the 0 at its end (Linux: MAX_ARG_STRLEN).
@@ -49,9 +48,8 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
     let arguments = strings(arguments, &mut room)?;
     let environment = strings(environment, &mut room)?;
     let (arguments, environment) = (slices(&arguments)?, slices(&environment)?);
-    let extended = extended::State::new().map_err(|_| Errno::NO_MEMORY)?;
     let loaded = load(contents, &path, &arguments, &environment)?;
-    process.become_program(file.name, loaded, extended);
+    process.become_program(file.name, loaded);
     others.release_parent(process);
     Ok(0)
 }
@@ -59,7 +57,7 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
 impl Process {
     /// Gives it another program. Descriptors stay open, but for those that are to
     /// be closed then.
-    fn become_program(&mut self, name: &'static str, loaded: Loaded, extended: extended::State) {
+    fn become_program(&mut self, name: &'static str, loaded: Loaded) {
         self.space = Some(spaces::load(loaded.space));
         self.note_frames();
         if let Some(old) = self.space.take() {
@@ -68,7 +66,7 @@ impl Process {
         self.program = name;
         self.context = loaded.context;
         self.context.load_segments();
-        self.extended = extended;
+        self.extended.reset();
         self.extended.load();
         self.heap = Heap::behind(loaded.heap);
         self.descriptors.exec();

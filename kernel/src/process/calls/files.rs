@@ -36,7 +36,8 @@ impl From<StringError> for Errno {
 
 /// The archive; programs find an empty one if it is damaged.
 pub(super) fn archive() -> &'static Archive<'static> {
-    files::archive().unwrap_or(&Archive::EMPTY)
+    static EMPTY: Archive<'static> = Archive::EMPTY;
+    files::archive().unwrap_or(&EMPTY)
 }
 
 /// The one path that leads out of the archive: to the file that the program is in.
