@@ -218,7 +218,7 @@ fn a_thousand_processes_of_one_program_hold_its_image_of_1_mib_once() {
 }
 
 #[test_case]
-fn a_program_without_an_address_of_its_own_runs_where_linux_would_put_it() {
+fn a_program_without_an_address_of_its_own_runs_where_the_kernel_puts_it() {
     let [fixed, moved] = [(FIXED, 0x40_0000), (POSITION_INDEPENDENT, 0)]
         .map(|(kind, start)| run(image(kind, start, 1, where_it_lies())).ending);
     assert_eq!((fixed, moved), (Ending::Exited(0), Ending::Exited(0x55)));

@@ -13,6 +13,7 @@ mod common;
 use alloc::vec::Vec;
 use common::{NOTHING, PAGE, audit, cost, counts, physical, set_limit, zero_frame};
 use kernel::account::meter::Cost;
+use kernel::console::input::{self, Cancelled};
 use kernel::heap;
 use kernel::process::Ending;
 use kernel::tour::faults::{Faults, Kind};
@@ -398,6 +399,20 @@ fn every_tour_needs_no_more_frames_than_it_says_and_gives_them_all_back() {
         heap::trim();
         assert_eq!(counts(), before, "{}", tour.name);
         audit();
+    }
+}
+
+#[test_case]
+fn ctrl_c_ends_the_program_of_a_tour_and_nothing_is_left_of_it() {
+    for run in [load::run, fork::run] {
+        assert_eq!(run(), Ok(()));
+        heap::trim();
+        let before = counts();
+        input::type_ahead(0x03);
+        assert_eq!(run(), Err(Cancelled));
+        assert_eq!(input::try_read(), Some(0x03));
+        heap::trim();
+        assert_eq!(counts(), before);
     }
 }
 

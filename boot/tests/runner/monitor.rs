@@ -188,7 +188,7 @@ fn a_tour_of_a_program_finds_it_in_the_archive_and_its_sentences_fit_in_76_colum
             .map(str::trim_end)
             .filter(|line| line.starts_with('#'))
             .collect();
-        let ending = format!("# {program} has exited with status 0");
+        let ending = format!("# {program} has ended (exited with status 0)");
         assert!(
             told.iter().any(|line| line.starts_with(&ending)),
             "{tour:?}"

@@ -169,7 +169,7 @@ impl Story {
             ..
         } = self;
         say!(
-            "forks has {}. Of {} to shared pages {copies} copied the page, since its frame had \
+            "forks has ended ({}). Of {} to shared pages {copies} copied the page, since its frame had \
              other owners, and {taken_over} did not, since the process had become the last one. \
              The {} themselves copied nothing.",
             played.summary.ending,

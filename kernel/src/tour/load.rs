@@ -81,7 +81,7 @@ impl Story {
         } = self.shown;
         println!("#");
         say!(
-            "lazy has {}, after {}. At the end {} had memory: {private} in frames of its own, \
+            "lazy has ended ({}), after {}. At the end {} had memory: {private} in frames of its own, \
              {shared} in frames of the file, {zero} in the frame of zeroes.",
             played.summary.ending,
             Count(played.summary.used.faults(), "fault"),

@@ -7,6 +7,7 @@ pub mod example;
 pub mod faults;
 pub mod fork;
 pub mod load;
+mod onlooker;
 pub mod policies;
 pub mod program;
 mod say;
