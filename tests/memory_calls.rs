@@ -465,6 +465,21 @@ fn madvise_does_what_can_be_done_and_tells_of_gaps_in_the_end() {
 }
 
 #[test_case]
+fn advice_about_large_pages_is_taken_and_changes_nothing() {
+    const NO_HUGE: u64 = 15;
+    let without = play(&[map(HERE, 512, RW, OWN)]);
+    for advice in [HUGE, NO_HUGE] {
+        let mut steps = Vec::from([
+            map(HERE, 512, RW, OWN),
+            madvise(HERE, 512 * PAGE, advice, OK),
+            write(HERE + PAGE, 1),
+        ]);
+        steps.extend(resident(HERE, &[0, 1, 0]));
+        assert_eq!(play(&steps) - without, 1);
+    }
+}
+
+#[test_case]
 fn mincore_and_msync_check_what_they_are_passed() {
     play(&[
         map(HERE, 4, RW, OWN),
