@@ -177,6 +177,64 @@ fn what_map_fixed_would_replace_stays_when_the_new_mapping_is_refused() {
 }
 
 #[test_case]
+fn a_mapping_with_map_growsdown_grows_to_where_it_is_touched_below() {
+    let page = |number: u64| HERE + number * PAGE;
+    let top = 4096;
+    let growing = map(page(top), 2, RW, OWN | GROWS_DOWN);
+    let mut steps = Vec::from([growing, write(page(top - 1), 5), write(page(top - 4), 6)]);
+    steps.extend(resident(page(top - 4), &[1, 0, 0, 1, 0, 0]));
+    steps.extend([
+        // It is one mapping.
+        mremap(
+            page(top - 4),
+            6 * PAGE,
+            7 * PAGE,
+            0,
+            0,
+            page(top - 4) as i64,
+        ),
+        mincore(page(top - 5), PAGE, ANSWERS, ENOMEM),
+        // The kernel's accesses let it grow, too.
+        mincore(page(top), PAGE, page(top - 6), OK),
+        read(page(top - 6), 0),
+        // 8 MiB are the most, with the 3 pages above.
+        write(page(top + 3 - 2048), 7),
+        read(page(top - 4), 6),
+    ]);
+    play(&steps);
+    steps.push(write(page(top + 3 - 2049), 7));
+    play_and_die(&steps, page(top + 3 - 2049));
+}
+
+#[test_case]
+fn a_mapping_does_not_grow_near_to_what_may_be_accessed_and_one_without_the_flag_not_at_all() {
+    let page = |number: u64| HERE + number * PAGE;
+    let growing = |rights, flags| map(page(300), 2, rights, OWN | flags);
+    let below = |rights, flags| map(HERE, 1, rights, OWN | flags);
+    let near = [growing(RW, GROWS_DOWN), below(R, 0), write(page(257), 1)];
+    play(&near);
+    let too_near = [&near[..], &[write(page(256), 1)]].concat();
+    play_and_die(&too_near, page(256));
+    for below in [below(NONE, 0), below(R, GROWS_DOWN)] {
+        play(&[growing(RW, GROWS_DOWN), below, write(page(1), 1)]);
+    }
+    // As near, nothing is placed unless it must be there.
+    play(&[
+        growing(RW, GROWS_DOWN),
+        mmap(page(43), PAGE, RW, OWN, page(43) as i64),
+        mmap(page(44), PAGE, RW, OWN, (TOP - PAGE) as i64),
+        mmap(page(44), PAGE, RW, OWN | NO_REPLACE, page(44) as i64),
+    ]);
+    play(&[
+        mmap(0, PAGE, RW, OWN | GROWS_DOWN, (TOP - PAGE) as i64),
+        mmap(0, PAGE, RW, OWN, (TOP - 258 * PAGE) as i64),
+    ]);
+    // What grows has the rights of the mapping.
+    play_and_die(&[growing(R, GROWS_DOWN), write(page(299), 1)], page(299));
+    play_and_die(&[growing(RW, 0), write(page(299), 1)], page(299));
+}
+
+#[test_case]
 fn what_may_not_be_accessed_keeps_what_it_holds() {
     let mut steps = Vec::from([
         map(HERE, 4, RW, OWN),
@@ -404,6 +462,21 @@ fn madvise_does_what_can_be_done_and_tells_of_gaps_in_the_end() {
         madvise(HERE, PAGE, POPULATE_WRITE, EINVAL),
     ]);
     play(&steps);
+}
+
+#[test_case]
+fn advice_about_large_pages_is_taken_and_changes_nothing() {
+    const NO_HUGE: u64 = 15;
+    let without = play(&[map(HERE, 512, RW, OWN)]);
+    for advice in [HUGE, NO_HUGE] {
+        let mut steps = Vec::from([
+            map(HERE, 512, RW, OWN),
+            madvise(HERE, 512 * PAGE, advice, OK),
+            write(HERE + PAGE, 1),
+        ]);
+        steps.extend(resident(HERE, &[0, 1, 0]));
+        assert_eq!(play(&steps) - without, 1);
+    }
 }
 
 #[test_case]

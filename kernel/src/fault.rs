@@ -20,7 +20,7 @@ use x86_64::VirtAddr;
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
 use crate::files::cache::{self, CacheError};
-use crate::spaces;
+use crate::{growing, spaces};
 
 /// Faults in the low half that the log has, and that were not resolved.
 static UNRESOLVED: AtomicU64 = AtomicU64::new(0);
@@ -70,6 +70,7 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
         Some(Outcome::Spurious) => spurious(context),
         Some(Outcome::Blocked) => blocked(context),
         Some(Outcome::Refused(Refusal::OutOfFrames)) => short_of_frames(context),
+        Some(Outcome::Refused(Refusal::NoRegion)) => no_region(context),
         Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
         None => refuse(context, Reason::Locked),
     }
@@ -103,6 +104,18 @@ fn short_of_frames(context: &PageFaultContext) -> Answer {
         }
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
+}
+
+/// Tries the access again if the mapping above it grows down to it.
+#[cold]
+#[inline(never)]
+fn no_region(context: &PageFaultContext) -> Answer {
+    let address = context.fault.address;
+    if spaces::is_kernels(address) || !growing::grow_down_to(address) {
+        return refuse(context, Reason::Space(Refusal::NoRegion));
+    }
+    count_unresolved(context);
+    Answer::Resolved
 }
 
 /// Resolves the fault that a program's access would take, without the access. It

@@ -22,6 +22,7 @@ const PRIVATE: usize = 2;
 const SHARED: usize = 1;
 const FIXED: usize = 0x10;
 const ANONYMOUS: usize = 0x20;
+const GROWS_DOWN: usize = 0x100;
 const NO_RESERVE: usize = 0x4000;
 const POPULATE: usize = 0x8000;
 const NO_REPLACE: usize = 0x10_0000;
@@ -188,6 +189,10 @@ impl Author {
         if rights & 2 != 0 && !neighbours && self.random.once_in(8) {
             flags |= POPULATE;
         }
+        let grows_down = object.is_none() && self.random.once_in(8);
+        if grows_down {
+            flags |= GROWS_DOWN;
+        }
         self.mappings += 1;
         let (descriptor, offset, backing) = match object {
             Some((index, offset)) if index < process.objects.len() => {
@@ -209,6 +214,7 @@ impl Author {
                 mapping: self.mappings,
                 index,
                 rights,
+                grows_down,
                 object: backing.map(|(object, offset)| (object, offset + index)),
             })
             .collect();

@@ -18,7 +18,7 @@
 //! | when it merges neighbouring mappings is its own matter | it always does | seen by `mremap` alone |
 //! | where a mapping goes that may lie anywhere | elsewhere | an address is no promise |
 //! | MADV_FREE, MADV_WILLNEED, MADV_HUGEPAGE depend on the system's settings | hints | |
-//! | a MAP_GROWSDOWN mapping grows when it is touched below | it does not | only stacks need it, and theirs is mapped in full |
+//! | the process's own stack grows | it is mapped in full | nobody but `mincore` can tell |
 //!
 //! On another host than Linux there is nothing to compare with.
 #![cfg(target_os = "linux")]

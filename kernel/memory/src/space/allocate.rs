@@ -209,6 +209,7 @@ impl Half {
             page_size,
             fault_around: request.fault_around,
             user: request.user,
+            grows_down: request.grows_down,
             label: request.label,
             faults: 0,
             source: self.next_source,

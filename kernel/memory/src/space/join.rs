@@ -62,4 +62,5 @@ fn are_alike(region: &Region, next: &Region) -> bool {
         && region.continues_in(&joined)
         && (region.page_size, region.fault_around) == (next.page_size, next.fault_around)
         && (region.user, region.label) == (next.user, next.label)
+        && region.grows_down == next.grows_down
 }

@@ -39,6 +39,7 @@ pub struct Request {
     pub(super) page_size: Option<LeafSize>,
     pub(super) fault_around: u16,
     pub(super) user: bool,
+    pub(super) grows_down: bool,
     pub(super) placement: Placement,
     pub(super) label: &'static str,
 }
@@ -55,6 +56,7 @@ impl Request {
             page_size: None,
             fault_around: 1,
             user: false,
+            grows_down: false,
             placement: Placement::Anywhere,
             label: "",
         }
@@ -96,6 +98,17 @@ impl Request {
     #[must_use]
     pub const fn user(self) -> Self {
         Self { user: true, ..self }
+    }
+
+    /// Notes that it is to grow when it is touched below; see [`Region::grows_down`].
+    ///
+    /// [`Region::grows_down`]: super::Region::grows_down
+    #[must_use]
+    pub const fn grows_down(self) -> Self {
+        Self {
+            grows_down: true,
+            ..self
+        }
     }
 
     /// Where it is to lie.

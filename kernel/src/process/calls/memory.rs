@@ -3,8 +3,8 @@
 //! With MAP_POPULATE every page is touched at once, and is like any other then.
 //! What MAP_FIXED replaces goes only when nothing is missing any more for what is to
 //! come. Nothing is writable and executable at once: where Linux allows that, EACCES
-//! is returned here. MAP_NORESERVE, MAP_STACK and MAP_GROWSDOWN change nothing: no
-//! memory is set aside for a mapping, and one does not grow by being touched below.
+//! is returned here. MAP_NORESERVE and MAP_STACK change nothing: no memory is set
+//! aside for a mapping.
 
 use bitflags::bitflags;
 use memory::Access;
@@ -92,6 +92,11 @@ pub(super) fn mmap(process: &mut Process) -> Result<u64, Errno> {
             .placement(Placement::At(base))
             .label("mapping")
             .user();
+        let request = if flags.contains(Flags::GROWS_DOWN) {
+            request.grows_down()
+        } else {
+            request
+        };
         if is_fixed {
             space.replace(base, request, memory)?;
         } else {
