@@ -86,8 +86,11 @@ impl Cursor {
     #[inline(never)]
     pub(crate) fn next_in_use(&self, end: u64) -> u64 {
         let (next, span) = (self.next_start(), span_of(self.level));
-        let behind = &self.here[index_in(self.address, self.level) + 1..];
         let most = (end.saturating_sub(next) >> span.trailing_zeros()) as usize;
+        if most == 0 {
+            return next;
+        }
+        let behind = &self.here[index_in(self.address, self.level) + 1..];
         next.saturating_add(unused_before(&behind[..behind.len().min(most)]) as u64 * span)
     }
 
