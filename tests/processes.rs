@@ -274,7 +274,7 @@ kernel::programs! {
 /// Runs a program alone. All frames and numbers are back then, and what the heap
 /// took for the processes is, too.
 fn run(code: &[u8]) -> Ending {
-    // The devices of the interrupts are mapped when the first process is made.
+    // Devices are mapped, and files are listed, when the first process is made.
     spawn(&mut Processes::new(), code);
     heap::trim();
     let before = counts();

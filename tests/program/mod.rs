@@ -2,7 +2,7 @@
 
 use kernel::cpu::ring3::Context;
 use kernel::process::{Heap, Id, KERNEL, Processes};
-use kernel::{interrupts, spaces};
+use kernel::{files, interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
 use x86_64::VirtAddr;
@@ -17,7 +17,9 @@ const PAGES: u64 = 4;
 
 /// A space with a program's code, and memory of its own.
 pub fn space_of(code: &[u8], start: u64) -> Space {
+    // What is made once and stays.
     interrupts::init();
+    files::archive().expect("an archive, or none");
     let mut space = spaces::create().expect("a frame for its root");
     let page = VirtAddr::new(start).align_down(PAGE);
     let memory = spaces::memory();

@@ -82,12 +82,15 @@ impl Cursor {
     }
 
     /// The first address behind what the entry stood on spans, without the unused
-    /// entries that follow it in its table and begin before `end`.
+    /// entries that follow it in its table and lie below `end`.
     #[inline(never)]
     pub(crate) fn next_in_use(&self, end: u64) -> u64 {
         let (next, span) = (self.next_start(), span_of(self.level));
+        let most = (end.saturating_sub(next) >> span.trailing_zeros()) as usize;
+        if most == 0 {
+            return next;
+        }
         let behind = &self.here[index_in(self.address, self.level) + 1..];
-        let most = end.saturating_sub(next).div_ceil(span) as usize;
         next.saturating_add(unused_before(&behind[..behind.len().min(most)]) as u64 * span)
     }
 

@@ -120,6 +120,7 @@ impl Sparse {
 
     /// Links one table of those that are missing on the way to a word. It comes
     /// back if none is.
+    #[inline(never)]
     pub(crate) fn link(&mut self, index: u64, table: Table) -> Option<Table> {
         let Some(cursor) = &mut self.cursor else {
             self.cursor = Some(Cursor::new(self.direct_map, table, 4, place(index)));
@@ -134,6 +135,7 @@ impl Sparse {
     }
 
     /// Sees to it that a word has its tables, with the one that is at hand.
+    #[inline]
     pub(crate) fn reach(&mut self, index: u64, spare: &mut Option<Table>) -> Result<(), NoTable> {
         while self.word(index).is_err() {
             let table = spare.take().ok_or(NoTable)?;

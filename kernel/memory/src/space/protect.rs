@@ -168,11 +168,13 @@ impl Half {
         end: u64,
         rights: Rights,
     ) -> impl Iterator<Item = Region> + '_ {
-        let first = self.regions.find(start).map(|record| record.region);
-        let next = |region: &Region| Some(self.regions.find(region.end())?.region);
-        core::iter::successors(first, next)
-            .take_while(move |region| region.base.as_u64() < end)
-            .map(move |region| Region { rights, ..region })
+        let mut address = start;
+        core::iter::from_fn(move || {
+            let here = Some(address).filter(|here| *here < end)?;
+            let region = self.regions.find(here)?.region;
+            address = region.end();
+            Some(Region { rights, ..region })
+        })
     }
 
     /// True if a region holds `address` and does not begin there.
