@@ -205,8 +205,8 @@ pub static COMMANDS: [Command; 29] = [
     Command {
         name: "run",
         usage: "run <file> [argument...]",
-        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it. faults= are its own, frames= the most that it held at once",
-        example: "run hello",
+        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it. frames= is the most that it held at once, faults= are those that were resolved, by outcome behind that. Both are its own, without those of its children. An argument with blanks stands in quotes",
+        example: "run hello 'two words'",
         run: programs::run,
     },
     Command {

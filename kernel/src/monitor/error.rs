@@ -5,6 +5,7 @@ use core::fmt;
 use archive::ArchiveError;
 use line::LONGEST;
 use line::number::NumberError;
+use line::words::Unclosed;
 use memory::frames::{OutOfFrames, Shortage};
 use memory::space::{AllocateError, DiscardError, ForkError, FreeError, ProtectError};
 use memory::words::Count;
@@ -26,6 +27,8 @@ pub enum Error<'a> {
     TooLong(u64),
     /// The line holds this byte.
     Garbage(u8),
+    /// The line has a quote that is not closed.
+    Unclosed(Unclosed),
     /// No command has this name; the second one is the nearest that does.
     UnknownCommand(&'a str, &'static str),
     /// This argument is missing from a command of that usage.
@@ -109,6 +112,7 @@ impl From<Cancelled> for Error<'_> {
 }
 
 from!(
+    Unclosed => Unclosed,
     AllocateError => Allocate,
     FreeError => Free,
     ProtectError => Protect,
@@ -130,6 +134,7 @@ impl fmt::Display for Error<'_> {
                 f,
                 "the line holds the byte {byte:#04x}: commands are printable ASCII"
             ),
+            Self::Unclosed(error) => error.fmt(f),
             Self::UnknownCommand(name, nearest) => write!(
                 f,
                 "there is no command {}: did you mean `{nearest}`? `help` lists all",

@@ -38,6 +38,8 @@ impl Processes {
             calls::trace::start();
         }
         self.terminal = Terminal::new();
+        self.foreground = foreground;
+        self.by_outcome = usage::Counts::default();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
@@ -48,6 +50,7 @@ impl Processes {
         let summary = ending.map(|ending| Summary {
             ending,
             used: process.used,
+            by_outcome: self.by_outcome,
             most_frames: process.most_frames,
         });
         self.end_family(foreground);
