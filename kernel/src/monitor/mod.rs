@@ -24,6 +24,7 @@ mod frames;
 mod ledger;
 mod look;
 mod nearest;
+mod objects;
 pub mod output;
 mod picture;
 mod programs;
@@ -43,12 +44,14 @@ use error::Error;
 use ledger::Ledger;
 use line::words::Words;
 use line::{Editor, Input};
+use objects::Objects;
 use output::Output;
 use spaces::Spaces;
 
 /// What lives on from command to command.
 pub struct Monitor {
     spaces: Spaces,
+    objects: Objects,
     processes: Processes,
     /// Whether each fault is printed.
     is_traced: bool,
@@ -62,6 +65,7 @@ impl Monitor {
     pub const fn new() -> Self {
         Self {
             spaces: Spaces::new(),
+            objects: Objects::new(),
             processes: Processes::new(),
             is_traced: false,
             ending: None,

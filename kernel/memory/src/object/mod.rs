@@ -35,6 +35,14 @@ pub const MOST_PAGES: u64 = crate::paging::Sparse::CAPACITY;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId(pub(crate) u64);
 
+impl ObjectId {
+    /// The number, from 0 on.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// An object, held: it lasts until [`Memory::release_object`] and the end of the
 /// last region of it.
 ///

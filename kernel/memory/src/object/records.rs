@@ -192,7 +192,7 @@ impl Objects {
 
     /// The first object from this name on.
     pub(crate) fn from(&mut self, name: u64) -> Option<(ObjectId, Record)> {
-        let (index, _) = self.records.next(name * WORDS)?;
+        let (index, _) = self.records.next(name.checked_mul(WORDS)?)?;
         let object = ObjectId(index / WORDS);
         Some((object, self.get(object)?))
     }
