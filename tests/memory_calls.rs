@@ -16,6 +16,8 @@ mod script;
 use alloc::vec::Vec;
 
 use common::PAGE;
+use kernel::process::Summary;
+use memory::Outcome;
 use script::*;
 
 kernel::test_kernel!(test_main);
@@ -67,6 +69,29 @@ fn mappings_are_placed_from_the_top_down_and_at_free_hints() {
         mmap(LIMIT, PAGE, RW, OWN, page(10)),
         mmap(LIMIT - PAGE, PAGE, RW, OWN, (LIMIT - PAGE) as i64),
     ]);
+}
+
+#[test_case]
+fn a_process_is_told_its_most_frames_and_its_faults_by_outcome() {
+    let touched = |pages: u64| (0..pages).map(|page| write(HERE + page * PAGE, 1));
+    let mut steps = Vec::from([map(HERE, 8, RW, OWN)]);
+    let alone = play_and_sum_up(&steps);
+    steps.extend(touched(6));
+    steps.extend([read(HERE + 6 * PAGE, 0), read(HERE + 7 * PAGE, 0)]);
+    steps.extend([write(HERE + 7 * PAGE, 1), munmap(HERE, 8 * PAGE, OK)]);
+    steps.push(map(HERE, 8, RW, OWN));
+    steps.extend(touched(3));
+    let used = play_and_sum_up(&steps);
+    // Seven at once, three of them a second time. The page of zeroes is nobody's.
+    assert_eq!(used.most_frames, alone.most_frames + 7);
+    let more = |outcome: Outcome| {
+        let of = |used: &Summary| used.by_outcome[outcome.index()];
+        of(&used) - of(&alone)
+    };
+    assert_eq!(more(Outcome::ZeroWrite), 9);
+    assert_eq!(more(Outcome::ZeroRead), 2);
+    assert_eq!(more(Outcome::PrivateCopy), 1);
+    assert_eq!(used.used.faults() - alone.used.faults(), 12);
 }
 
 #[test_case]

@@ -403,9 +403,17 @@ fn a_thousand_children_are_made_killed_and_reaped() {
 #[test_case]
 fn a_fork_costs_the_same_while_a_thousand_processes_wait() {
     let mut processes = Processes::new();
-    let alone = spawn(&mut processes, fork_exit_wait());
-    let (ending, alone) = measure(|| processes.run(alone));
-    assert_eq!(ending, Some(Ending::Exited(0)));
+    // A second time, when the heap has the room that it takes.
+    let cost = |processes: &mut Processes| {
+        let costs = [(); 2].map(|()| {
+            let id = spawn(processes, fork_exit_wait());
+            let (ending, measured) = measure(|| processes.run(id));
+            assert_eq!(ending, Some(Ending::Exited(0)));
+            measured.cost
+        });
+        costs[1]
+    };
+    let alone = cost(&mut processes);
     spawn(&mut processes, chain());
     while processes.iter().count() <= 1000 {
         let id = spawn(&mut processes, some_turns());
@@ -415,10 +423,7 @@ fn a_fork_costs_the_same_while_a_thousand_processes_wait() {
         .iter()
         .filter(|process| process.state == State::Waiting);
     assert_eq!(waiting.count(), 1000);
-    let id = spawn(&mut processes, fork_exit_wait());
-    let (ending, among) = measure(|| processes.run(id));
-    assert_eq!(ending, Some(Ending::Exited(0)));
-    assert_eq!(alone.cost, among.cost);
+    assert_eq!(alone, cost(&mut processes));
 }
 
 /// The addresses of page faults that a process had taken when it was looked at.

@@ -23,8 +23,8 @@ use kernel::files::{self, cache};
 use kernel::process::load::{STACK_END, load};
 use kernel::process::{Ending, Processes, Summary};
 use kernel::{heap, interrupts, spaces};
-use memory::Space;
 use memory::space::{BytesRefusal, WantedPage};
+use memory::{Outcome, Space};
 use program::{audit, spawn};
 use session::Session;
 use x86_64::VirtAddr;
@@ -399,6 +399,18 @@ fn run_tells_how_a_program_ended_and_what_it_held() {
     let session = Session::script(&["run hello", "run bin/hello a", "ps", "audit"]);
     assert_eq!(session.number(0, "exited"), 0);
     assert_eq!(session.cost(0), (hello.used.faults(), hello.most_frames));
+    for (outcome, name) in [
+        (Outcome::ObjectMapped, "object_mapped"),
+        (Outcome::PrivateCopy, "private_copy"),
+        (Outcome::ZeroWrite, "zero_write"),
+    ] {
+        let count = hello.by_outcome[outcome.index()];
+        assert!(count > 0 && session.number(0, name) == count, "{name}");
+    }
+    assert!(
+        !session.answer(0).contains("blocked="),
+        "it was read before"
+    );
     assert_eq!(session.number(1, "exited"), 0);
     assert_eq!(session.answer(2), "processes=0");
     assert_eq!(session.field(3, "audit"), "ok");
@@ -406,7 +418,7 @@ fn run_tells_how_a_program_ended_and_what_it_held() {
 
 #[test_case]
 fn what_is_no_file_is_not_run() {
-    let session = Session::script(&["run", "run nothing", "run bin", "ps all"]);
+    let session = Session::script(&["run", "run nothing", "run bin", "ps all", "run 'a b"]);
     session.fails(0, "<file> is missing: run <file> [argument...]");
     session.fails(
         1,
@@ -414,6 +426,7 @@ fn what_is_no_file_is_not_run() {
     );
     session.fails(2, "the archive has no file `bin`");
     session.fails(3, "one word too many");
+    session.fails(4, "a ' is opened and not closed");
 }
 
 #[test_case]

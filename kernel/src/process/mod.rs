@@ -40,13 +40,13 @@ pub mod user;
 pub mod watch;
 
 use alloc::collections::VecDeque;
-use memory::Space;
+use memory::{Outcome, Space};
 
 pub use calls::Heap;
 pub use family::ForkRefusal;
 pub use signal::{Ending, Signal};
 pub use table::{MOST_PROCESSES, SpawnError};
-pub use usage::Usage;
+pub use usage::{Counts, Usage};
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
@@ -76,7 +76,7 @@ pub struct Process {
     pub program: &'static str,
     /// What it does.
     pub state: State,
-    /// The frames that it held when it ended, or ran another program; the most.
+    /// The most frames that it held at once, in the spaces that it had before.
     most_frames: u64,
     /// Its page faults, up to when it was loaded last.
     used: Usage,
@@ -120,18 +120,15 @@ impl Process {
     /// The frames that it holds, private and shared, unless it is loaded.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        let regions = self.space.iter().flat_map(|space| {
-            let resident = |region| space.resident(&region);
-            space.regions().map(resident)
-        });
-        regions
-            .map(|resident| resident.private + resident.shared)
-            .sum()
+        let space = self.space.as_ref();
+        space.map_or(0, |space| space.resident_frames())
     }
 
-    /// Looks at how many frames it holds, before it gives them back.
+    /// Looks at how many frames it held at most, before its space goes.
     pub(in crate::process) fn note_frames(&mut self) {
-        self.most_frames = self.most_frames.max(self.frames());
+        let space = self.space.as_ref();
+        let most = space.map_or(0, |space| space.most_resident_frames());
+        self.most_frames = self.most_frames.max(most);
     }
 }
 
@@ -157,8 +154,11 @@ pub struct Summary {
     pub ending: Ending,
     /// Its page faults.
     pub used: Usage,
-    /// The most frames that it held, as far as was looked: when it ended, and
-    /// when it ran another program.
+    /// The same, and those that were refused, by outcome. One that waited for a page
+    /// of a file came twice.
+    pub by_outcome: Counts,
+    /// The most frames that it held at once, private and shared. Its children are
+    /// not counted.
     pub most_frames: u64,
 }
 
@@ -175,6 +175,9 @@ pub struct Processes {
     home: Option<Space>,
     /// The faults there had been when that was loaded.
     faults: usage::Reading,
+    /// The one that was started to be waited for, and its faults.
+    foreground: Id,
+    by_outcome: Counts,
     /// Whether system calls are printed, with the faults between them.
     pub is_traced: bool,
     /// System calls that do not exist, by number.
@@ -199,6 +202,8 @@ impl Processes {
             running: KERNEL,
             home: None,
             faults: usage::Reading::NONE,
+            foreground: KERNEL,
+            by_outcome: [0; Outcome::COUNT],
             is_traced: false,
             unknown: calls::Unknown::new(),
             terminal: Terminal::new(),

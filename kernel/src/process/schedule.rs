@@ -50,6 +50,8 @@ impl Processes {
     /// The same, for one kind of onlookers: nobody costs nothing.
     fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Option<Summary> {
         self.terminal = Terminal::new();
+        self.foreground = foreground;
+        self.by_outcome = usage::Counts::default();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
@@ -60,6 +62,7 @@ impl Processes {
         let summary = ending.map(|ending| Summary {
             ending,
             used: process.used,
+            by_outcome: self.by_outcome,
             most_frames: process.most_frames,
         });
         self.end_family(foreground);

@@ -124,6 +124,7 @@ impl fmt::Display for Counter {
             Self::Shared => "shared frames",
             Self::Zero => "zero frames",
             Self::Borrowed => "borrowed frames",
+            Self::Resident => "resident frames",
             Self::Refused => "frames refused when given back",
         })
     }

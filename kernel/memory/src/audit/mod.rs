@@ -183,6 +183,7 @@ impl<'a> Audit<'a> {
             objects: objects.look(),
             direct_map: self.direct_map,
             executes_outside: false,
+            resident: 0,
             report: Report::default(),
         };
         let kernel: &Half = self.kernel;
@@ -201,11 +202,13 @@ impl<'a> Audit<'a> {
             auditor.foreign_tables(kernel)?;
         }
         if auditor.executes_outside {
-            outside::check(self.memory, frames, halves, self.whole)?;
+            outside::check(self.memory, frames, halves.clone(), self.whole)?;
         }
         auditor.zero_frame()?;
         auditor.owner_counts(owners)?;
         auditor.counters(self.held, borrowed)?;
+        let resident = halves.map(Half::resident_frames).sum();
+        auditor.equal(Counter::Resident, resident, auditor.resident)?;
         Ok(auditor.report)
     }
 }
@@ -219,6 +222,8 @@ struct Auditor<'a> {
     direct_map: VirtAddr,
     /// Whether a leaf allows to execute memory that is not managed.
     executes_outside: bool,
+    /// Frames behind private and shared leaves, as often as they are mapped.
+    resident: u64,
     report: Report,
 }
 

@@ -68,11 +68,31 @@ impl Memory {
     #[must_use]
     pub fn object(&self, object: ObjectId) -> Option<ObjectStatus> {
         let record = self.lock().objects.get(object)?;
-        Some(ObjectStatus {
-            kind: record.kind,
-            pages: record.pages,
-            regions: record.regions,
-        })
+        Some(status_of(&record))
+    }
+
+    /// The first object with this number or a higher one: the way to look at all
+    /// of them.
+    #[must_use]
+    pub fn object_from(&self, number: u64) -> Option<(ObjectId, ObjectStatus)> {
+        let (object, record) = self.lock().objects.from(number)?;
+        Some((object, status_of(&record)))
+    }
+
+    /// How many pages of an object are there. Costs a walk over them.
+    #[must_use]
+    pub fn pages_held(&self, object: ObjectId) -> u64 {
+        let mut shared = self.lock();
+        let Some(record) = shared.objects.get(object) else {
+            return 0;
+        };
+        let mut array = shared.objects.pages_of(&record);
+        let (mut held, mut rest) = (0, 0..record.pages);
+        while let Some((page, _)) = array.next(rest.clone()) {
+            held += 1;
+            rest.start = page + 1;
+        }
+        held
     }
 
     /// Gives an object another number of pages. Those behind the new end go.
@@ -120,6 +140,14 @@ impl Memory {
             self.free_frame(unsafe { table.into_frame() });
         }
         Ok(done)
+    }
+}
+
+fn status_of(record: &Record) -> ObjectStatus {
+    ObjectStatus {
+        kind: record.kind,
+        pages: record.pages,
+        regions: record.regions,
     }
 }
 

@@ -56,8 +56,9 @@ impl ObjectId {
         Self((zero_seen.as_u64() >> 12) << 33 | number)
     }
 
-    /// Its number.
-    pub(crate) const fn number(self) -> u64 {
+    /// Its number, from 0 on.
+    #[must_use]
+    pub const fn number(self) -> u64 {
         self.0 % Self::NUMBERS
     }
 }

@@ -204,7 +204,9 @@ impl Objects {
 
     /// The first object from this number on.
     pub(crate) fn from(&mut self, number: u64) -> Option<(ObjectId, Record)> {
-        let (index, _) = self.records.next(number * WORDS..Sparse::CAPACITY)?;
+        let (index, _) = self
+            .records
+            .next(number.checked_mul(WORDS)?..Sparse::CAPACITY)?;
         let object = self.name(index / WORDS);
         Some((object, self.get(object)?))
     }

@@ -80,6 +80,7 @@ impl Half {
         Cursor::share_kernel_half(self.cursor.root(), root);
         let mut child = Self::low(root, memory);
         child.next_source = self.next_source;
+        child.resident = self.resident;
         match self.copy_to(&mut child, memory) {
             Ok(()) => {
                 self.share_leaves(&mut child, memory);

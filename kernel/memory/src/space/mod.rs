@@ -91,6 +91,10 @@ pub struct Half {
     window: (u64, u64),
     /// What the next allocation is called; see [`Region`].
     next_source: u64,
+    /// Frames of 4 KiB behind private and shared leaves.
+    resident: u64,
+    /// The most that these were when the last of them went.
+    most_resident: u64,
     /// The zero frame of the [`Memory`] that this half was made from.
     zero: PhysFrame,
     /// Where that memory sees it, by which it is known from any other.
@@ -128,6 +132,11 @@ impl Half {
 
     pub(crate) fn records_mut(&mut self) -> &mut Regions {
         &mut self.regions
+    }
+
+    /// Counts a resident frame that no leaf maps.
+    pub(crate) fn miscount_resident(&mut self) {
+        self.resident += 1;
     }
 
     /// Unmaps a range, and loses what was there.

@@ -55,7 +55,7 @@ impl Half {
             Ok((content, outcome)) => {
                 cursor.fill_small(content.leaf(SMALL, record.rights, fault.is_write()));
                 log(Some(record), fault, memory, outcome, content.start());
-                done(record, cursor, memory);
+                self.resident += 1 + done(record, cursor, memory);
                 outcome
             }
             Err(refusal) => {

@@ -261,6 +261,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         Counter::Zero,
         Counter::Borrowed,
         Counter::Refused,
+        Counter::Resident,
     ]
     .map(count);
     let words = [
@@ -276,6 +277,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         "zero frames: the counter says 7, and the audit found 6",
         "borrowed frames: the counter says 7, and the audit found 6",
         "frames refused when given back: the counter says 7, and the audit found 6",
+        "resident frames: the counter says 7, and the audit found 6",
     ];
     assert_words("invariant 1 is broken: ", broken, words);
 }
