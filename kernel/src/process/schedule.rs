@@ -13,7 +13,7 @@
 //! another process runs than the last one.
 
 use super::terminal::Terminal;
-use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
+use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
 use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
@@ -38,6 +38,7 @@ impl Processes {
             calls::trace::start();
         }
         self.terminal = Terminal::new();
+        descriptors::open_console_anew();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
