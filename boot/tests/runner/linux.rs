@@ -44,6 +44,12 @@ false || echo no
 x=5; echo $((x * 7))
 sort fruit
 cat none; echo status $?
+cat fruit | wc
+cat numbers numbers | sort -n | uniq -c | tail -n 2
+yes | head -n 3
+x=$(cat fruit | grep -c e); echo $x
+echo one two | while read a b; do echo $b $a; done
+(exit 3) | true; echo $?
 exit 7
 ";
 

@@ -6,6 +6,7 @@
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
 //! | `descriptors` | the open files of a process, by number |
 //! | `open_file` | an open file: what it is, and where it is read next |
+//! | `pipe` | bytes from one open file to another |
 //! | `shared_memory` | an object that is open, with a size in bytes |
 //! | `terminal` | the console as a terminal: its modes, and what was typed |
 //! | `truncate` | shared memory that becomes shorter |
@@ -29,6 +30,7 @@ pub mod descriptors;
 mod family;
 pub mod load;
 pub mod open_file;
+pub mod pipe;
 pub mod schedule;
 pub mod shared_memory;
 mod signal;
@@ -92,6 +94,8 @@ pub struct Process {
     heap: Heap,
     /// Its open files.
     pub descriptors: Descriptors,
+    /// What the call that it makes has done, if it makes it again.
+    again: calls::Again,
 }
 
 impl Process {

@@ -15,7 +15,7 @@
 use super::calls::trace::Trace;
 use super::terminal::Terminal;
 use super::watch::{Unwatched, Watch};
-use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
+use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
 use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
@@ -52,6 +52,7 @@ impl Processes {
         self.terminal = Terminal::new();
         self.foreground = foreground;
         self.by_outcome = usage::Counts::default();
+        descriptors::open_console_anew();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();

@@ -32,6 +32,8 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// An access that is not allowed.
     pub const SEGMENTATION: Self = Self(11);
+    /// A pipe was written that nobody reads.
+    pub const PIPE: Self = Self(13);
     /// The end, asked for.
     pub const TERMINATE: Self = Self(15);
 

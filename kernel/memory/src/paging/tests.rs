@@ -137,7 +137,9 @@ fn what_another_processor_notes_while_a_leaf_is_split_is_noted_in_all_parts() {
         let (place, parts) = (cursor.place(), table.entries());
         let is_written = std::thread::scope(|scope| {
             let writes = scope.spawn(|| {
-                while parts[0].load(Relaxed) == 0 {}
+                while parts[0].load(Relaxed) == 0 {
+                    core::hint::spin_loop();
+                }
                 // As a processor does: only while the entry is the leaf.
                 let noted = place.compare_exchange(large.bits(), written, Relaxed, Relaxed);
                 noted.is_ok()

@@ -12,6 +12,9 @@ use crate::common::snapshot::Snapshot;
 
 const BASE: u64 = 0x4000_0000;
 
+/// Regions that there are, those that there are afterwards, and the private frames.
+type Case<'a> = (&'a [(u64, u64)], &'a [(u64, u64, Backing)], u64);
+
 /// First page, pages and backing of each region.
 fn regions(machine: &mut Machine) -> Vec<(u64, u64, Backing)> {
     let regions = machine.space(0).regions();
@@ -37,7 +40,7 @@ fn machine_with(parts: &[(u64, u64)]) -> Machine {
 #[test]
 fn what_lies_in_the_range_goes_and_what_lies_around_it_stays() {
     use Backing::{Demand, Zero};
-    let cases: [(&[(u64, u64)], &[(u64, u64, Backing)], u64); 8] = [
+    let cases: [Case<'_>; 8] = [
         (&[], &[(4, 4, Zero)], 0),
         (
             &[(0, 10)],

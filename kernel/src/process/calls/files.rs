@@ -162,7 +162,7 @@ const FROM_END: u64 = 2;
 pub(super) fn lseek(process: &Process) -> Result<u64, Errno> {
     let [descriptor, offset, from, ..] = process.arguments();
     let file = process.descriptors.get(descriptor)?;
-    if let File::Console = file.file() {
+    if !file.has_position() {
         return Err(Errno::NO_POSITION);
     }
     let base = match from {

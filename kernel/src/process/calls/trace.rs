@@ -10,7 +10,7 @@ use crate::cpu::ring3::Left;
 use crate::{println, spaces};
 
 /// Name and count of the arguments of each call, by number.
-const CALLS: [(u64, &str, usize); 83] = [
+const CALLS: [(u64, &str, usize); 85] = [
     (0, "read", 3),
     (1, "write", 3),
     (2, "open", 3),
@@ -32,6 +32,7 @@ const CALLS: [(u64, &str, usize); 83] = [
     (19, "readv", 3),
     (20, "writev", 3),
     (21, "access", 2),
+    (22, "pipe", 1),
     (24, "sched_yield", 0),
     (25, "mremap", 5),
     (26, "msync", 3),
@@ -89,6 +90,7 @@ const CALLS: [(u64, &str, usize); 83] = [
     (269, "faccessat", 3),
     (273, "set_robust_list", 2),
     (292, "dup3", 3),
+    (293, "pipe2", 2),
     (302, "prlimit64", 4),
     (318, "getrandom", 3),
     (319, "memfd_create", 2),
