@@ -18,6 +18,7 @@ use kernel::account::meter::measure;
 use kernel::console::input;
 use kernel::heap;
 use kernel::process::{Ending, Processes, Signal, State};
+use kernel::spaces;
 use program::{audit, spawn};
 
 kernel::test_kernel!(test_main);
@@ -424,6 +425,29 @@ fn ctrl_c_ends_the_whole_family() {
     assert_eq!(input::try_read(), Some(0x03));
     assert_eq!(processes.iter().count(), 0);
     audit(&processes);
+}
+
+#[test_case]
+fn who_watches_sees_the_program_that_runs_at_the_end_of_its_turn() {
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, waits_for_spinning());
+    let regions = || spaces::current(|space, _| space.region_count());
+    let before = regions();
+    input::type_ahead(0x03);
+    let mut seen = None;
+    let summary = processes.run_and_watch(id, &mut |processes| {
+        assert!(
+            seen.is_none(),
+            "Ctrl-C came with the first turn that was over"
+        );
+        // That of the monitor is kept meanwhile.
+        seen = Some((regions() > before, processes.spaces().count() >= 1));
+    });
+    let ending = summary.map(|summary| summary.ending);
+    assert_eq!(ending, Some(Ending::Cancelled));
+    assert_eq!(input::try_read(), Some(0x03));
+    assert_eq!(seen, Some((true, true)));
+    assert_eq!(regions(), before);
 }
 
 #[test_case]

@@ -11,11 +11,15 @@ use super::error::Error;
 use super::files;
 use super::output::{Output, Word};
 use crate::account::words::Outcomes;
-use crate::console;
+use crate::interrupts::pit;
 use crate::process::{Ending, State, Summary};
+use crate::{console, dashboard};
 
 /// The most words that a line has.
 const MOST_WORDS: usize = LONGEST / 2 + 1;
+
+/// Turns after which the dashboard shows a program that runs: a quarter of a second.
+const TURNS: u64 = pit::FREQUENCY / 4;
 
 /// `run <file> [argument...]`
 pub(super) fn run<'a>(
@@ -42,7 +46,13 @@ pub(super) fn run<'a>(
     let processes = &mut monitor.processes;
     let started = processes.start(file.name, contents, &words, &[]);
     let id = started.map_err(|error| Error::Start(file.name, error))?;
-    let summary = processes.run_and_sum_up(id);
+    let (spaces, mut turns) = (&monitor.spaces, 0);
+    let summary = processes.run_and_watch(id, &mut |processes| {
+        if turns % TURNS == 0 {
+            dashboard::refresh(spaces.others().into_iter().chain(processes.spaces()));
+        }
+        turns += 1;
+    });
     if console::column() > 0 {
         // The last line of the program has no end.
         console::print(format_args!("\n"));

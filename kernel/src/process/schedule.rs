@@ -22,6 +22,9 @@ use crate::fault::{self, Reason};
 use crate::interrupts::{self, pit};
 use crate::{report, spaces};
 
+/// Who looks on while processes run.
+pub type Watch<'a> = dyn FnMut(&Processes) + 'a;
+
 impl Processes {
     /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
     /// it. Its descendants that still live are killed then, all of them are taken
@@ -34,6 +37,12 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
+        self.run_and_watch(foreground, &mut |_| {})
+    }
+
+    /// The same. `watch` looks on whenever the timer ends a turn: the space of the
+    /// process that had it is loaded then.
+    pub fn run_and_watch(&mut self, foreground: Id, watch: &mut Watch<'_>) -> Option<Summary> {
         if self.is_traced {
             calls::trace::start();
         }
@@ -43,7 +52,7 @@ impl Processes {
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
-        let ending = self.run_until_ended(foreground);
+        let ending = self.run_until_ended(foreground, watch);
         pit::stop();
         self.load_home();
         let process = self.get(foreground)?;
@@ -57,7 +66,7 @@ impl Processes {
         summary
     }
 
-    fn run_until_ended(&mut self, foreground: Id) -> Option<Ending> {
+    fn run_until_ended(&mut self, foreground: Id, watch: &mut Watch<'_>) -> Option<Ending> {
         loop {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
@@ -65,7 +74,7 @@ impl Processes {
             // Some child of those that wait is always ready.
             let mut process = self.table.take(self.ready.pop_front()?)?;
             self.load(&mut process);
-            self.turn(&mut process, foreground);
+            self.turn(&mut process, foreground, watch);
             match process.state {
                 State::Ended(_) => self.bury(process),
                 State::Running | State::Ready => {
@@ -78,11 +87,14 @@ impl Processes {
     }
 
     /// Lets the process that is loaded run, until it does not any more.
-    fn turn(&mut self, process: &mut Process, foreground: Id) {
+    fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut Watch<'_>) {
         while process.state == State::Running {
             match enter(&mut process.context) {
                 Left::SystemCall => calls::call(process, self),
-                Left::Timer => self.next_turn(process, foreground),
+                Left::Timer => {
+                    self.next_turn(process, foreground);
+                    watch(self);
+                }
                 Left::PageFault(fault) => process.kill(why(&fault)),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
