@@ -144,7 +144,7 @@ pub static COMMANDS: [Command; 32] = [
         name: "regions",
         usage: "regions [space]",
         does: "lists the regions of the current space, then those of the kernel half; or those of the space of that number alone",
-        example: "regions 1",
+        example: "regions 0",
         run: look::regions,
     },
     Command {
