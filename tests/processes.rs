@@ -571,6 +571,43 @@ fn ctrl_c_ends_the_whole_family() {
     audit(&processes);
 }
 
+/// Notes at the end of each turn how many regions the loaded space has, and how many
+/// spaces are kept.
+struct Turns(Vec<(u64, usize)>);
+
+impl Watch for Turns {
+    fn left(&mut self, _: &Process, _: Left) {}
+
+    fn handled(&mut self, _: &Process) {}
+
+    fn turn_over(&mut self, processes: &Processes) {
+        let regions = spaces::current(|space, _| space.region_count());
+        self.0.push((regions, processes.spaces().count()));
+    }
+}
+
+#[test_case]
+fn who_watches_sees_the_program_that_runs_at_the_end_of_its_turn() {
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, waits_for_spinning());
+    let regions = || spaces::current(|space, _| space.region_count());
+    let before = regions();
+    input::type_ahead(0x03);
+    let mut turns = Turns(Vec::new());
+    let summary = processes.run_watched(id, &mut turns);
+    let ending = summary.map(|summary| summary.ending);
+    assert_eq!(ending, Some(Ending::Cancelled));
+    assert_eq!(input::try_read(), Some(0x03));
+    // Ctrl-C came with the first turn that was over.
+    let Turns(seen) = turns;
+    let [(with_it, kept)] = seen[..] else {
+        panic!("{seen:?}");
+    };
+    // That of the monitor is kept meanwhile.
+    assert!(with_it > before && kept >= 1, "{with_it} {kept}");
+    assert_eq!(regions(), before);
+}
+
 #[test_case]
 fn children_are_killed_when_the_one_in_the_foreground_has_ended() {
     assert_eq!(run(leaves_children()), Ending::Exited(3));

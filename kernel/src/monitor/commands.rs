@@ -142,9 +142,9 @@ pub static COMMANDS: [Command; 32] = [
     },
     Command {
         name: "regions",
-        usage: "regions",
-        does: "lists the regions of the current space, then those of the kernel half",
-        example: "regions",
+        usage: "regions [space]",
+        does: "lists the regions of the current space, then those of the kernel half; or those of the space of that number alone",
+        example: "regions 0",
         run: look::regions,
     },
     Command {

@@ -77,7 +77,7 @@ impl Monitor {
     pub fn run(&mut self, source: &mut dyn FnMut() -> u8, out: &mut Output<'_>) -> u8 {
         let mut editor = Editor::new();
         loop {
-            dashboard::refresh(&self.spaces.others());
+            dashboard::refresh(self.spaces.others());
             let result = match editor.read(source, out) {
                 Input::End => return 0,
                 Input::Line(line) => self.execute(line, out),

@@ -10,12 +10,19 @@ use super::arguments::{Arguments, add_meant};
 use super::error::Error;
 use super::files;
 use super::output::{Output, Word};
+use super::spaces::Spaces;
 use crate::account::words::Outcomes;
-use crate::console;
-use crate::process::{Ending, State, Summary};
+use crate::cpu::ring3::Left;
+use crate::interrupts::pit;
+use crate::process::watch::Watch;
+use crate::process::{Ending, Process, Processes, State, Summary, Trace};
+use crate::{console, dashboard};
 
 /// The most words that a line has.
 const MOST_WORDS: usize = LONGEST / 2 + 1;
+
+/// Turns after which the dashboard shows a program that runs: a quarter of a second.
+const TURNS: u64 = pit::FREQUENCY / 4;
 
 /// `run <file> [argument...]`
 pub(super) fn run<'a>(
@@ -42,7 +49,12 @@ pub(super) fn run<'a>(
     let processes = &mut monitor.processes;
     let started = processes.start(file.name, contents, &words, &[]);
     let id = started.map_err(|error| Error::Start(file.name, error))?;
-    let summary = processes.run_and_sum_up(id);
+    let mut onlooker = Onlooker {
+        spaces: &monitor.spaces,
+        turns: 0,
+        trace: monitor.is_traced.then(Trace::start),
+    };
+    let summary = processes.run_watched(id, &mut onlooker);
     if console::column() > 0 {
         // The last line of the program has no end.
         console::print(format_args!("\n"));
@@ -66,6 +78,37 @@ pub(super) fn run<'a>(
         used.faults()
     ));
     Ok(())
+}
+
+/// Shows a program while it runs: on the dashboard, and its calls if that is wanted.
+struct Onlooker<'a> {
+    /// Those that are not of processes.
+    spaces: &'a Spaces,
+    /// Turns that were over.
+    turns: u64,
+    trace: Option<Trace>,
+}
+
+impl Watch for Onlooker<'_> {
+    fn left(&mut self, process: &Process, why: Left) {
+        if let Some(trace) = &mut self.trace {
+            trace.left(process, why);
+        }
+    }
+
+    fn handled(&mut self, process: &Process) {
+        if let Some(trace) = &mut self.trace {
+            trace.handled(process);
+        }
+    }
+
+    fn turn_over(&mut self, processes: &Processes) {
+        if self.turns.is_multiple_of(TURNS) {
+            let others = self.spaces.others().into_iter();
+            dashboard::refresh(others.chain(processes.spaces()));
+        }
+        self.turns += 1;
+    }
 }
 
 /// How a program ended, as fields.

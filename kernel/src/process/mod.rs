@@ -45,6 +45,7 @@ use alloc::collections::VecDeque;
 use memory::{Outcome, Space};
 
 pub use calls::Heap;
+pub use calls::trace::Trace;
 pub use family::ForkRefusal;
 pub use signal::{Ending, Signal};
 pub use table::{MOST_PROCESSES, SpawnError};
@@ -182,8 +183,6 @@ pub struct Processes {
     /// The one that was started to be waited for, and its faults.
     foreground: Id,
     by_outcome: Counts,
-    /// Whether system calls are printed, with the faults between them.
-    pub is_traced: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
     /// What was typed for them, and how they want it.
@@ -208,7 +207,6 @@ impl Processes {
             faults: usage::Reading::NONE,
             foreground: KERNEL,
             by_outcome: [0; Outcome::COUNT],
-            is_traced: false,
             unknown: calls::Unknown::new(),
             terminal: Terminal::new(),
         }

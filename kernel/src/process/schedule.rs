@@ -12,7 +12,6 @@
 //! of the timer. Space, segments and extended registers are loaded only when
 //! another process runs than the last one.
 
-use super::calls::trace::Trace;
 use super::terminal::Terminal;
 use super::watch::{Unwatched, Watch};
 use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
@@ -36,10 +35,7 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
-        match self.is_traced {
-            true => self.run_watched(foreground, &mut Trace::start()),
-            false => self.run_for(foreground, &mut Unwatched),
-        }
+        self.run_for(foreground, &mut Unwatched)
     }
 
     /// The same, while somebody looks on.
@@ -105,7 +101,10 @@ impl Processes {
             watch.left(process, left);
             match left {
                 Left::SystemCall => calls::call(process, self),
-                Left::Timer => self.next_turn(process, foreground),
+                Left::Timer => {
+                    self.next_turn(process, foreground);
+                    watch.turn_over(self);
+                }
                 Left::PageFault(fault) => process.kill(why(&fault)),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }

@@ -97,9 +97,13 @@ impl Processes {
     /// or since it was loaded.
     pub(super) fn settle(&mut self, process: &mut Process) {
         // Most turns go by without a fault.
-        if fault::all() == self.faults.all {
-            return;
+        if fault::all() != self.faults.all {
+            self.add_faults(process);
         }
+    }
+
+    #[inline(never)]
+    fn add_faults(&mut self, process: &mut Process) {
         let now = Reading::take();
         let counts = now.since(&self.faults);
         self.faults = now;

@@ -1,5 +1,5 @@
-//! Who looks on while processes run: a trace of their calls, or a tour that tells
-//! what happens to them.
+//! Who looks on while processes run: the monitor with its dashboard, a trace of
+//! their calls, or a tour that tells what happens to them.
 //!
 //! ```text
 //!   enter ─> left ─> what it has left for is done ─> handled ─> enter ...
@@ -11,7 +11,7 @@
 //! `handled` and the next `left`, no other process runs. So the faults that have
 //! come since then are its own.
 
-use super::{Id, Process};
+use super::{Id, Process, Processes};
 use crate::cpu::ring3::Left;
 
 /// Somebody who looks on.
@@ -22,8 +22,12 @@ pub trait Watch {
     /// What it has left for was done. The result of a system call is in its registers.
     fn handled(&mut self, process: &Process);
 
+    /// The timer has ended a turn. The space of the process that had it is loaded
+    /// still.
+    fn turn_over(&mut self, _: &Processes) {}
+
     /// A process that has ended by itself has given its memory back.
-    fn ended(&mut self, id: Id);
+    fn ended(&mut self, _: Id) {}
 }
 
 /// Nobody.
@@ -36,7 +40,4 @@ impl Watch for Unwatched {
 
     #[inline]
     fn handled(&mut self, _: &Process) {}
-
-    #[inline]
-    fn ended(&mut self, _: Id) {}
 }

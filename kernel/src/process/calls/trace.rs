@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::super::watch::Watch;
-use super::super::{Id, Process, State};
+use super::super::{Process, State};
 use crate::account::words::Traced;
 use crate::cpu::ring3::Left;
 use crate::{println, spaces};
@@ -100,14 +100,15 @@ const CALLS: [(u64, &str, usize); 85] = [
 
 /// Prints what processes do.
 #[derive(Debug)]
-pub(in super::super) struct Trace {
+pub struct Trace {
     /// The system call that is made.
     call: Option<Call>,
 }
 
 impl Trace {
     /// Forgets the faults that came before, and that nobody has looked at.
-    pub(in super::super) fn start() -> Self {
+    #[must_use]
+    pub fn start() -> Self {
         while spaces::memory().next_event().is_some() {}
         Self { call: None }
     }
@@ -136,8 +137,6 @@ impl Watch for Trace {
             _ => println!("process={id} {call} = {}", Outcome(result)),
         }
     }
-
-    fn ended(&mut self, _: Id) {}
 }
 
 /// A call and its arguments: `wait4(-1, 0x500000, 0, 0)`.
