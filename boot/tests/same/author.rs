@@ -316,6 +316,12 @@ impl Author {
         let flags = self
             .random
             .one_of(&[0, MAY_MOVE, MAY_MOVE | FIXED, MAY_MOVE | FIXED]);
+        // What would grow past the end of the arena may do so, or move.
+        let new = if flags & FIXED == 0 {
+            new.min(self.kind.units() - first)
+        } else {
+            new
+        };
         let overlaps = first < to + new && to < first + old;
         let mapping = if flags & FIXED == 0 {
             run[0].mapping

@@ -4,17 +4,15 @@
 //! What must always hold: a call that is not made again leaves nothing of itself
 //! behind.
 
+use core::num::NonZero;
+
 use super::super::{Process, Processes, State};
 use crate::console::input;
 
-/// What a call has done that is made again.
+/// What a call notes that is made again: how many bytes went, or when it was made
+/// first, in milliseconds. It is small, since every process has one.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in super::super) struct Again {
-    /// Bytes that went.
-    pub(super) done: u64,
-    /// When it was made first.
-    pub(super) since: Option<u64>,
-}
+pub(in super::super) struct Again(pub(super) Option<NonZero<u32>>);
 
 /// Has a process make its call again, after the others had their turns, or after the
 /// next interrupt if there are none that could run.

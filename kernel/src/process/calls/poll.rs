@@ -1,6 +1,7 @@
 //! `poll`: which of several open files can be read or written.
 
 use core::mem;
+use core::num::NonZero;
 
 use super::super::open_file::File;
 use super::super::pipe::{Reader, TOGETHER, Writer};
@@ -33,17 +34,20 @@ pub(super) fn poll(process: &mut Process, others: &mut Processes) -> Result<u64,
     if count > MOST {
         return Err(Errno::INVALID);
     }
-    let Again { since, .. } = mem::take(&mut process.again);
-    let start = since.unwrap_or_else(tsc::now);
+    let Again(since) = mem::take(&mut process.again);
+    let per_millisecond = (pit::tsc_frequency() / 1000).max(1);
+    // Of 49 days, which is longer than anybody can wait here.
+    let now = (tsc::now() / per_millisecond) as u32;
+    let start = since.or(NonZero::new(now)).unwrap_or(NonZero::<u32>::MIN);
     let ready = ask(process, others, questions, count)?;
     let is_over = || {
-        let passed = u128::from(milliseconds as u32) * u128::from(pit::tsc_frequency()) / 1000;
-        milliseconds as i32 >= 0 && u128::from(tsc::now() - start) >= passed
+        let milliseconds = milliseconds as u32;
+        milliseconds.cast_signed() >= 0 && now.wrapping_sub(start.get()) >= milliseconds
     };
     if ready > 0 || is_over() {
         return Ok(ready);
     }
-    process.again.since = Some(start);
+    process.again = Again(Some(start));
     Ok(again(process, others))
 }
 

@@ -6,11 +6,12 @@
 
 use alloc::vec::Vec;
 use core::mem;
+use core::num::NonZero;
 
 use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags};
 use super::super::{Ending, Process, Processes, Signal, State, user};
 use super::Errno;
-use super::again::again;
+use super::again::{Again, again};
 use super::pipes::{self, Put};
 use crate::console::{self, input};
 use crate::cpu::access::{read_program, write_program};
@@ -123,7 +124,8 @@ fn write_ranges(
     descriptor: u64,
     ranges: &[Range],
 ) -> Result<u64, Errno> {
-    let before = mem::take(&mut process.again).done;
+    let Again(before) = mem::take(&mut process.again);
+    let before = before.map_or(0, |bytes| bytes.get().into());
     let file = opened(process, descriptor, Direction::Write)?;
     let File::Writer(writer) = file.file() else {
         return at_position(file, ranges, Direction::Write);
@@ -132,7 +134,8 @@ fn write_ranges(
     match pipes::write(writer, ranges, before) {
         Ok(Put::All(done)) => Ok(done),
         Ok(Put::Part(done)) if waits => {
-            process.again.done = done;
+            // One call moves fewer than 2 GiB.
+            process.again = Again(NonZero::new(done as u32));
             Ok(again(process, others))
         }
         Ok(Put::Part(0)) => Err(Errno::TRY_AGAIN),
