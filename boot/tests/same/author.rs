@@ -218,7 +218,8 @@ impl Author {
                 object: backing.map(|(object, offset)| (object, offset + index)),
             })
             .collect();
-        if flags & FIXED != 0 || process.is_free(first, count) {
+        let may_lie_there = flags & NO_REPLACE != 0 || !process.is_below_growing(first + count);
+        if flags & FIXED != 0 || process.is_free(first, count) && may_lie_there {
             process.map(first, &units);
         } else if flags & NO_REPLACE == 0 {
             process.elsewhere = units;

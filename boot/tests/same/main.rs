@@ -13,6 +13,7 @@
 //! | a read maps the neighbours of an object's page | it maps one page | Linux' number of neighbours is a setting |
 //! | a fork copies no page table of a shared mapping, nor of one in which nothing was written | it copies all | a child would only fault once more |
 //! | MADV_POPULATE_WRITE gives the last owner of a page its right to write back, and the next write may fault once more | it does not | the processor still has the page as read-only, which Linux leaves to that fault |
+//! | what is copied from an object over itself, through a mapping of it, goes byte by byte | by chunks | how a copy overlaps itself is nobody's promise |
 //! | a write from a bad address into an object can move its end, and leave a page of zeroes | it changes nothing | an accident of Linux |
 //! | before 6.17 `mremap` refuses a range of several mappings | it moves them as later versions do | |
 //! | when it merges neighbouring mappings is its own matter | it always does | seen by `mremap` alone |

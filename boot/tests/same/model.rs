@@ -57,6 +57,13 @@ impl Process {
             && !self.arena[..below].iter().flatten().any(is_accessible)
     }
 
+    /// Whether the next mapping from a unit of the arena on grows down: then nothing is
+    /// placed there by a hint.
+    pub(crate) fn is_below_growing(&self, end: usize) -> bool {
+        let next = self.arena[end..].iter().flatten().next();
+        next.is_some_and(|next| next.grows_down)
+    }
+
     /// Maps units of the arena.
     pub(crate) fn map(&mut self, first: usize, units: &[Unit]) {
         for (place, unit) in self.arena[first..].iter_mut().zip(units) {

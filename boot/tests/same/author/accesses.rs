@@ -32,8 +32,14 @@ impl Author {
         }
         let (first, _) = self.mapped(process);
         let mut place = format!("p{first}");
+        let units = (byte + length).div_ceil(4096 * self.kind.unit()).max(1);
+        let end = (first + units).min(process.arena.len());
+        let is_itself = |unit: &Unit| unit.object.is_some_and(|(other, _)| other == object);
+        if process.arena[first..end].iter().flatten().any(is_itself) {
+            // Bytes that are copied over themselves: see `main.rs`.
+            return String::new();
+        }
         if name.ends_with("write") || name == "pwrite64" {
-            let units = (byte + length).div_ceil(4096 * self.kind.unit()).max(1);
             let from = process.arena.get(first..first + units);
             let can = |unit: &Option<Unit>| unit.is_some_and(|unit| self.can_touch(&unit, "get"));
             if !from.is_some_and(|from| from.iter().all(can)) {
