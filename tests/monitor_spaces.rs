@@ -117,7 +117,7 @@ fn the_regions_of_a_space_are_listed_without_switching_to_it() {
     let guard = "region=0x2000 end=0x4000 rights=none backing=guard";
     assert_eq!((here(5, 2), here(5, 4)), (Some(guard), None));
     session.fails(6, "there is no space 7");
-    session.fails(7, "[space]: `all` is no number");
+    session.fails(7, "[space|process=N]: `all` is no number");
     session.fails(8, "`1` is one word too many");
     free_all();
 }
