@@ -15,7 +15,7 @@ use crate::account::words::Outcomes;
 use crate::cpu::ring3::Left;
 use crate::interrupts::pit;
 use crate::process::watch::Watch;
-use crate::process::{Ending, Halt, Id, Process, Processes, State, Summary, Trace};
+use crate::process::{Ending, Id, Process, Processes, State, Summary, Trace};
 use crate::{console, dashboard};
 
 /// The most words that a line has.
@@ -73,23 +73,23 @@ fn in_foreground<'a>(monitor: &mut Monitor, id: Id, out: &mut Output<'_>) -> Res
         turns: 0,
         trace: monitor.is_traced.then(Trace::start),
     };
-    let halt = monitor.processes.run_watched(id, &mut onlooker);
+    let summary = monitor.processes.run_watched(id, &mut onlooker);
     if console::column() > 0 {
         // The last line of the program has no end.
         console::print(format_args!("\n"));
     }
-    let Summary {
+    let Some(Summary {
         ending,
         used,
         by_outcome,
         most_frames,
-    } = match halt {
-        Halt::Ended(summary) => summary,
-        Halt::Stopped => {
-            writeln!(out, "stopped={id}");
-            return Ok(());
+    }) = summary
+    else {
+        if monitor.processes.stopped().is_none() {
+            return Err(Error::Stuck);
         }
-        Halt::Stuck => return Err(Error::Stuck),
+        writeln!(out, "stopped={id}");
+        return Ok(());
     };
     let outcomes = Outcomes {
         counts: by_outcome,

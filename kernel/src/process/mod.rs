@@ -173,28 +173,6 @@ pub struct Summary {
     pub most_frames: u64,
 }
 
-/// How it came that nobody runs any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Halt {
-    /// The program in the foreground has ended, and all that descend from it with it.
-    Ended(Summary),
-    /// Ctrl-Z has stopped it: it can go on, and so can all that descend from it.
-    Stopped,
-    /// There was none, or it waited for what nobody would do, and was ended.
-    Stuck,
-}
-
-impl Halt {
-    /// What the program has used, if it has ended.
-    #[must_use]
-    pub fn summary(self) -> Option<Summary> {
-        match self {
-            Self::Ended(summary) => Some(summary),
-            Self::Stopped | Self::Stuck => None,
-        }
-    }
-}
-
 /// All processes there are.
 #[derive(Debug)]
 pub struct Processes {

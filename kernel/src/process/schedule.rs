@@ -35,17 +35,18 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
-        self.run_for(foreground, &mut Unwatched).summary()
+        self.run_for(foreground, &mut Unwatched)
     }
 
-    /// The same, while somebody looks on, who may let Ctrl-Z stop them. What was
-    /// stopped goes on.
-    pub fn run_watched(&mut self, foreground: Id, watch: &mut dyn Watch) -> Halt {
+    /// The same, while somebody looks on, who may let Ctrl-Z stop them: `None`, and
+    /// [`stopped`](Self::stopped) names the one in the foreground, which goes on the
+    /// next time.
+    pub fn run_watched(&mut self, foreground: Id, watch: &mut dyn Watch) -> Option<Summary> {
         self.run_for(foreground, watch)
     }
 
     /// The same, for one kind of onlookers: nobody costs nothing.
-    fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Halt {
+    fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Option<Summary> {
         if self.stopped() != Some(foreground) {
             self.terminal = Terminal::new();
             self.foreground = foreground;
@@ -61,19 +62,17 @@ impl Processes {
         pit::stop();
         self.load_home();
         if self.is_stopped {
-            return Halt::Stopped;
+            return None;
         }
-        let summary = self.get(foreground).zip(ending);
-        let halt = summary.map_or(Halt::Stuck, |(process, ending)| {
-            Halt::Ended(Summary {
-                ending,
-                used: process.used,
-                by_outcome: self.by_outcome,
-                most_frames: process.most_frames,
-            })
+        let process = self.get(foreground)?;
+        let summary = ending.map(|ending| Summary {
+            ending,
+            used: process.used,
+            by_outcome: self.by_outcome,
+            most_frames: process.most_frames,
         });
         self.end_family(foreground);
-        halt
+        summary
     }
 
     /// How the one in the foreground has ended, if it has.

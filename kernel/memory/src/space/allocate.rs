@@ -155,6 +155,7 @@ impl Half {
     }
 
     /// The region that is asked for, still without a place.
+    #[inline]
     pub(super) fn checked(
         &self,
         request: &Request,
@@ -264,6 +265,7 @@ impl Half {
     }
 
     /// Checks that a region may lie at `base`, whatever lies there.
+    #[inline]
     pub(super) fn check_place(
         &self,
         backing: Backing,
