@@ -184,6 +184,13 @@ impl<'a> Marks<'a> {
         }
     }
 
+    /// Whether the frame with this index was claimed as a page's, and has one owner.
+    pub(super) fn is_private(&mut self, index: u64) -> bool {
+        let is_pages =
+            index < self.frames.indices() && self.get(index) & OWNER == Owner::Private as u64;
+        is_pages && self.met.at(index).is_none()
+    }
+
     fn get(&self, index: u64) -> u64 {
         let word = self.words[(index / FRAMES_PER_WORD) as usize];
         word >> (index % FRAMES_PER_WORD * 4) & 0xf

@@ -20,6 +20,7 @@ use super::owners::Counter;
 use super::{Memory, Owners, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
 use crate::paging::{LeafSize, NoTable, Sparse, Table};
+use crate::slot::Slot;
 
 /// Why memory cannot be shared once more. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum ShareError {
     OutOfFrames,
     /// This frame has as many owners as can be counted.
     TooManyOwners(PhysAddr),
+    /// This slot has as many owners as can be counted.
+    TooManySlotOwners(Slot),
 }
 
 impl From<OutOfFrames> for ShareError {
@@ -164,6 +167,7 @@ impl Shared {
         Owners::rows(indices).try_for_each(|row| self.owners.share(row))?;
         let (before, after) = (FrameKind::Private, FrameKind::Shared);
         self.frames.reclassify_mapped(frames, before, after);
+        self.forget_notes(start, frames);
         Ok(Ok(()))
     }
 

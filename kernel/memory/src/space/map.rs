@@ -13,7 +13,7 @@ use super::{Content, Half};
 use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
 use crate::memory::{Memory, Removed};
-use crate::paging::{Cursor, Entry, LeafSize};
+use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 
 /// Where the memory of a region that is mapped from the start comes from.
 #[derive(Clone, Copy)]
@@ -275,8 +275,8 @@ fn take_out(
     zero: PhysFrame,
     batch: &mut FlushBatch<'_>,
 ) -> u64 {
-    if old == Entry::RESERVED {
-        return 1;
+    if !old.is_leaf_or_table() {
+        return take_out_absent(old, batch);
     }
     batch.page(address);
     let removed = match Content::of(old, size, zero) {
@@ -289,6 +289,21 @@ fn take_out(
     // its share of it, and its page is in the batch.
     unsafe { batch.remove(removed) };
     0
+}
+
+/// The same for an entry that is software's own.
+#[cold]
+fn take_out_absent(old: Entry, batch: &mut FlushBatch<'_>) -> u64 {
+    match old.kind(LeafSize::Size4KiB.level()) {
+        EntryKind::Reserved => 1,
+        EntryKind::Swapped(slot) => {
+            // SAFETY: the entry that named the slot was taken out of the tables; no
+            // translation led to it.
+            unsafe { batch.remove(Removed::Slots(slot, 1)) };
+            0
+        }
+        EntryKind::Unused | EntryKind::Leaf(..) | EntryKind::Table(_) | EntryKind::Unknown(_) => 0,
+    }
 }
 
 /// Takes the tables that have no entry in use out, from the one stood in up.

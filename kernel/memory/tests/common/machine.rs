@@ -5,14 +5,16 @@
 //! What must hold at each of them is checked here: one fault is enough for one
 //! access, and no translation leads to a frame that is not in use.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use faultline_memory::frames::State;
 use faultline_memory::memory_map::{Kind, Region as MapRegion};
 use faultline_memory::object::ProvideError;
-use faultline_memory::space::WantedPage;
-use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
+use faultline_memory::policy::Policy;
+use faultline_memory::space::{EvictError, Eviction, Hand, SwapInError, WantedPage};
+use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Slot, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::processors::{Processors, Wire};
@@ -57,6 +59,42 @@ pub struct Machine {
     /// it was blocked.
     pub outcomes: Vec<Outcome>,
     pub bytes: Arc<SimulatedMemory>,
+    pub disk: Disk,
+}
+
+/// The disk that pages go to. A slot that was never written cannot be read.
+#[derive(Default)]
+pub struct Disk {
+    slots: HashMap<Slot, [u8; 4096]>,
+    /// True if it fails whatever is asked of it.
+    pub is_broken: bool,
+    /// Requests so far, those that failed included.
+    pub writes: u64,
+    pub reads: u64,
+}
+
+/// The disk failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed;
+
+impl Disk {
+    pub fn write(&mut self, slot: Slot, bytes: &[u8; 4096]) -> Result<(), Failed> {
+        self.writes += 1;
+        if self.is_broken {
+            return Err(Failed);
+        }
+        self.slots.insert(slot, *bytes);
+        Ok(())
+    }
+
+    pub fn read(&mut self, slot: Slot, bytes: &mut [u8; 4096]) -> Result<(), Failed> {
+        self.reads += 1;
+        if self.is_broken {
+            return Err(Failed);
+        }
+        *bytes = self.slots[&slot];
+        Ok(())
+    }
 }
 
 /// What every byte of a page of a file is, as long as nobody writes.
@@ -132,6 +170,7 @@ impl Machine {
             loaded: [None; PROCESSORS],
             outcomes: Vec::new(),
             bytes: memory,
+            disk: Disk::default(),
         };
         let space = machine.new_space();
         (0..PROCESSORS).for_each(|processor| machine.load(processor, Some(space)));
@@ -225,10 +264,43 @@ impl Machine {
         }
     }
 
-    /// Reads the page of a file that an access waits for, as a kernel does: each
-    /// byte of it is [`file_byte`].
+    /// Evicts a page of a space, with no lock of `memory` held while the disk works.
+    pub fn try_evict(
+        &mut self,
+        index: usize,
+        hand: &mut Hand,
+        policy: &mut dyn Policy,
+    ) -> Result<Eviction, EvictError<Failed>> {
+        let space = self.spaces[index].as_mut().expect("a space that exists");
+        let (memory, disk) = (&self.memory, &mut self.disk);
+        space.evict(hand, policy, memory, |slot, bytes| {
+            assert!(!memory.is_locked(), "locked while the disk works");
+            disk.write(slot, bytes)
+        })
+    }
+
+    /// Brings a page of a space back from its slot.
+    pub fn try_swap_in(&mut self, index: usize, address: u64) -> Result<Slot, SwapInError<Failed>> {
+        let space = self.spaces[index].as_mut().expect("a space that exists");
+        let (memory, disk) = (&self.memory, &mut self.disk);
+        space.swap_in(VirtAddr::new(address), memory, |slot, bytes| {
+            assert!(!memory.is_locked(), "locked while the disk works");
+            disk.read(slot, bytes)
+        })
+    }
+
+    /// Gets the page that an access waits for, as a kernel does: from its slot, or
+    /// from a file, of which each byte is [`file_byte`].
     fn read_in(&mut self, processor: usize, address: u64) -> Result<(), Refusal> {
-        let index = self.loaded[processor].expect("objects are mapped in low halves");
+        let index = self.loaded[processor].expect("low halves have objects and slots");
+        let is_in_slot = self.space(index).wanted_slot(VirtAddr::new(address));
+        if is_in_slot.is_some() {
+            return match self.try_swap_in(index, address) {
+                Ok(_) => Ok(()),
+                Err(SwapInError::OutOfFrames(_)) => Err(Refusal::OutOfFrames),
+                Err(error) => panic!("{error:?}"),
+            };
+        }
         let wanted = self.space(index).wanted_page(VirtAddr::new(address));
         let WantedPage { object, page } = wanted.expect("a region of a file");
         let bytes = [file_byte(page); 4096];
