@@ -37,10 +37,12 @@ pub enum Eviction {
     /// A page of a file is mapped here no more. It stays in memory: it is the
     /// object's.
     Unmapped(WantedPage),
-    /// The hand came to the end of the space, and begins anew. After one lap, or
-    /// after a few with a policy that looks at pages several times, that says that
-    /// nothing can go.
-    EndOfLap,
+    /// The hand came to the end of the space, and begins anew.
+    EndOfLap {
+        /// Pages of this lap that could go, those that went included. After a lap
+        /// with 0 of them nothing can.
+        candidates: u64,
+    },
 }
 
 /// Why a page did not go. It is as it was then, and so are all slots.
@@ -81,15 +83,15 @@ impl Half {
         self.check(memory);
         let mut batch = FlushBatch::new(self.scope, memory);
         let evicted = match self.next_victim(hand, policy, &mut batch) {
-            None => Ok(Eviction::EndOfLap),
-            Some(Victim::ToSlot(removed)) => {
+            Err(candidates) => Ok(Eviction::EndOfLap { candidates }),
+            Ok(Victim::ToSlot(removed)) => {
                 let moved = self.move_to_slot(removed, &mut batch, write);
                 moved.map(|slot| match slot {
                     SlotFor::New(slot) => Eviction::Written(slot),
                     SlotFor::Saved(slot) => Eviction::Saved(slot),
                 })
             }
-            Some(Victim::Mapping(wanted, removed)) => {
+            Ok(Victim::Mapping(wanted, removed)) => {
                 self.cursor.replace(Entry::UNUSED);
                 batch.page(self.cursor.address());
                 // SAFETY: the leaf had this share, was taken out of the tables, and its

@@ -29,6 +29,8 @@ pub struct Hand {
     /// The first address that was not passed in this lap.
     pub(super) address: u64,
     pub(super) laps: u64,
+    /// Pages of this lap that could go.
+    pub(super) candidates: u64,
 }
 
 impl Hand {
@@ -55,14 +57,14 @@ pub(super) enum Victim {
 }
 
 impl Half {
-    /// Goes on to the next page that the policy takes, and stands on it. `None` at
-    /// the end of the lap.
+    /// Goes on to the next page that the policy takes, and stands on it. At the end of
+    /// the lap it says how many could have gone.
     pub(super) fn next_victim<P: Policy + ?Sized>(
         &mut self,
         hand: &mut Hand,
         policy: &mut P,
         batch: &mut FlushBatch<'_>,
-    ) -> Option<Victim> {
+    ) -> Result<Victim, u64> {
         while let Some(region) = self.region_from(hand.address) {
             let end = region.end();
             let mut address = hand.address.max(region.base.as_u64());
@@ -70,6 +72,7 @@ impl Half {
                 self.cursor.seek(address);
                 let next = self.cursor.next_start();
                 if let Some(victim) = self.victim_here(&region, batch.memory()) {
+                    hand.candidates += 1;
                     let flags = self.cursor.entry().flags();
                     let choice = policy.choose(&Candidate {
                         is_accessed: flags.contains(Entry::ACCESSED),
@@ -79,7 +82,7 @@ impl Half {
                     match choice {
                         Choice::Take => {
                             hand.address = next;
-                            return Some(victim);
+                            return Ok(victim);
                         }
                         Choice::Age if flags.contains(Entry::ACCESSED) => {
                             self.cursor.clear_accessed();
@@ -94,7 +97,7 @@ impl Half {
         }
         hand.address = 0;
         hand.laps += 1;
-        None
+        Err(core::mem::take(&mut hand.candidates))
     }
 
     /// The region that holds an address, or else the next one.

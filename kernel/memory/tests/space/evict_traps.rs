@@ -242,7 +242,7 @@ fn a_shared_page_that_was_aged_is_written_by_its_last_owner() {
     machine.write(BASE, 2).expect("writable");
     let mut hand = Hand::default();
     let lap = machine.try_evict(child, &mut hand, &mut Clock);
-    assert_eq!(lap, Ok(Eviction::EndOfLap));
+    assert_eq!(lap, Ok(Eviction::EndOfLap { candidates: 1 }));
     machine.write_on(1, BASE, 3).expect("writable");
     assert_eq!(machine.outcome(), Some(Outcome::TakenOver));
     machine.check();
