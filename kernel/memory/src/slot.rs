@@ -51,8 +51,8 @@ pub struct SlotCounts {
     pub writes_saved: u64,
 }
 
-/// Why [`Memory::set_slots`](crate::Memory::set_slots) refused. No slot has come
-/// or gone then.
+/// Why [`Memory::set_slots`](crate::Memory::set_slots) refused. There are as many slots
+/// as before then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SetSlotsError {

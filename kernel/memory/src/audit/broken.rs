@@ -368,8 +368,8 @@ pub enum SlotDefect {
     },
     /// There are not so many slots.
     PastEnd,
-    /// It is noted for a frame that is not a private page's.
-    NotPrivate {
+    /// It is noted for a frame that is no page's.
+    NoPage {
         /// The frame.
         frame: PhysAddr,
     },

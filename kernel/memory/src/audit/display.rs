@@ -292,11 +292,8 @@ impl fmt::Display for SlotDefect {
                 write!(f, "{says} owners by its count, and the audit found {found}")
             }
             Self::PastEnd => f.write_str("used, though there are not so many slots"),
-            Self::NotPrivate { frame } => {
-                write!(
-                    f,
-                    "noted for the frame {frame:#x}, which is no private page"
-                )
+            Self::NoPage { frame } => {
+                write!(f, "noted for the frame {frame:#x}, which is no page's")
             }
         }
     }

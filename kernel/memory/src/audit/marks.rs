@@ -184,11 +184,9 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// Whether the frame with this index was claimed as a page's, and has one owner.
-    pub(super) fn is_private(&mut self, index: u64) -> bool {
-        let is_pages =
-            index < self.frames.indices() && self.get(index) & OWNER == Owner::Private as u64;
-        is_pages && self.met.at(index).is_none()
+    /// Whether the frame with this index was claimed as a page's.
+    pub(super) fn is_pages(&self, index: u64) -> bool {
+        index < self.frames.indices() && self.get(index) & OWNER == Owner::Private as u64
     }
 
     fn get(&self, index: u64) -> u64 {

@@ -1,5 +1,5 @@
 //! The audit of slots: each has as many owners as entries and notes name it, and
-//! only private pages have notes.
+//! only frames of pages have notes.
 
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -45,18 +45,17 @@ impl Auditor<'_> {
         self.require(is_counted, Broken::Slot { slot, defect })
     }
 
-    /// Each note is that of a private page, and each slot has as many owners as
+    /// Each note is that of a page, and each slot has as many owners as
     /// name it.
     pub(super) fn slot_owners(&mut self, slots: &Slots) -> Result<(), Broken> {
         let counts = slots.counts();
         let mut saved = 0;
         for (index, slot) in slots.notes() {
             saved += 1;
-            let defect = SlotDefect::NotPrivate {
-                frame: self.frame_of_index(index),
-            };
-            let is_private = self.marks.is_private(index);
-            self.require(is_private, Broken::Slot { slot, defect })?;
+            let frame = self.frame_of_index(index);
+            let defect = SlotDefect::NoPage { frame };
+            let is_pages = self.marks.is_pages(index);
+            self.require(is_pages, Broken::Slot { slot, defect })?;
             self.name(slot)?;
         }
         self.equal(Counter::SavedPages, counts.saved, saved)?;

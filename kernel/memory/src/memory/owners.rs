@@ -162,7 +162,7 @@ impl Met {
 
     /// The owners that are counted of a frame, and those met; `None` if it has no
     /// counter.
-    pub(crate) fn at(&mut self, index: u64) -> Option<(u32, u32)> {
+    fn at(&mut self, index: u64) -> Option<(u32, u32)> {
         let word = self.0.get(index);
         (word as u32 > 0).then_some((word as u32, (word >> 32) as u32))
     }

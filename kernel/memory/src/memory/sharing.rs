@@ -167,7 +167,6 @@ impl Shared {
         Owners::rows(indices).try_for_each(|row| self.owners.share(row))?;
         let (before, after) = (FrameKind::Private, FrameKind::Shared);
         self.frames.reclassify_mapped(frames, before, after);
-        self.forget_notes(start, frames);
         Ok(Ok(()))
     }
 
@@ -210,6 +209,7 @@ impl Shared {
                 if counter.set(0) {
                     self.trim_counters(frame, 1);
                 }
+                self.forget_notes(frame, 1);
                 let frame = PhysFrame::<Size4KiB>::containing_address(frame);
                 // SAFETY: it was the last owner, as the caller vouches.
                 let frame = unsafe { Frame::from_entry(frame, FrameKind::Shared) };

@@ -5,12 +5,13 @@
 //!   leaf ──evict──> Swapped(slot) ──swap_in──> leaf, and a note: frame -> slot
 //!    ^                 │ fork: one owner more        │ evict, not written since:
 //!    │                 └─────────────────────────<───┘ the same slot, no write
-//!    └── written since, shared by a fork, or freed: the note goes
+//!    └── written since, or shared: another slot
 //! ```
 //!
 //! What must always hold: a slot has as many owners as entries and notes name it,
-//! and one without is free. A frame with a note is private, and holds what its
-//! slot holds unless its leaf is DIRTY. For each table that the counts lack a frame is
+//! and one without is free. A frame with a note is a page's, and the note goes with
+//! it; it holds what its slot holds as long as its leaf is private and not DIRTY (one
+//! that was shared is made private by a write). For each table that the counts lack a frame is
 //! kept back, so that eviction never waits for one; a note that finds no table
 //! is not made.
 #![allow(unsafe_code)]
@@ -62,7 +63,8 @@ const fn most_tables(slots: u64) -> u64 {
 
 impl Memory {
     /// Says how many slots there are: pages that the disk has room for. It keeps
-    /// back one frame for every 512 of them, and a few more.
+    /// back one frame for every 512 of them, and a few more. Pages in memory that still
+    /// have a slot lose it.
     ///
     /// # Errors
     ///
@@ -72,7 +74,9 @@ impl Memory {
             return Err(SetSlotsError::TooMany { slots });
         }
         let shared = &mut *self.lock();
-        while shared.forget_a_note() {}
+        while let Some((index, _)) = shared.slots.notes.next(0) {
+            shared.forget_note(index);
+        }
         let SlotCounts { used, total, .. } = shared.slots.counts;
         if used > 0 {
             return Err(SetSlotsError::InUse { used });
@@ -221,6 +225,16 @@ impl Slots {
         behind.or_else(|| self.owners.first_unowned(0..next))
     }
 
+    /// A note of a slot that nothing else names.
+    fn find_spare_note(&mut self) -> Option<(u64, Slot)> {
+        let Self { owners, notes, .. } = self;
+        let mut is_spare = |slot: Slot| {
+            let counter = owners.counter(slot.0);
+            counter.is_ok_and(|counter| counter.owners() == 1)
+        };
+        all(notes).find(|(_, slot)| is_spare(*slot))
+    }
+
     // --- audits -----------------------------------------------------------------
 
     /// What it says of itself.
@@ -245,27 +259,33 @@ impl Slots {
 
     /// The notes, by the index of a frame.
     pub(crate) fn notes(&self) -> impl Iterator<Item = (u64, Slot)> {
-        let mut notes = self.notes.clone();
-        let mut from = 0;
-        core::iter::from_fn(move || {
-            let (index, word) = notes.next(from)?;
-            from = index + 1;
-            Some((index, Slot(word - 1)))
-        })
+        all(&self.notes)
     }
+}
+
+/// All notes of an array.
+fn all(notes: &Sparse) -> impl Iterator<Item = (u64, Slot)> + use<> {
+    let (mut notes, mut from) = (notes.clone(), 0);
+    core::iter::from_fn(move || {
+        let (index, word) = notes.next(from)?;
+        from = index + 1;
+        Some((index, Slot(word - 1)))
+    })
 }
 
 impl Shared {
     /// Takes a free slot. With none left, a page in memory loses the one that it
     /// still has.
     fn take_slot(&mut self, spare: &mut Option<Table>) -> Result<Result<Slot, NoSlot>, NoTable> {
-        let free = loop {
-            if let Some(free) = self.slots.find_free() {
-                break free;
-            }
-            if !self.forget_a_note() {
-                return Ok(Err(NoSlot));
-            }
+        let free = match self.slots.find_free() {
+            Some(free) => free,
+            None => match self.slots.find_spare_note() {
+                Some((index, slot)) => {
+                    self.forget_note(index);
+                    slot.0
+                }
+                None => return Ok(Err(NoSlot)),
+            },
         };
         self.slots.owners.reach(free, spare)?;
         self.slots.owners.counter(free)?.set(1);
@@ -324,7 +344,7 @@ impl Shared {
         Some(slot)
     }
 
-    /// Takes the slots from frames that are freed or shared.
+    /// Takes the slots from frames that are freed.
     #[inline]
     pub(super) fn forget_notes(&mut self, start: PhysAddr, frames: u64) {
         if self.slots.counts.saved > 0 {
@@ -336,23 +356,17 @@ impl Shared {
     #[inline(never)]
     fn forget_notes_of(&mut self, start: PhysAddr, frames: u64) {
         for frame in frames_from(start, frames) {
-            if let Some(index) = self.frames.index_of(frame)
-                && let Some(slot) = self.remove_note(index)
-            {
-                self.drop_slot(slot);
+            if let Some(index) = self.frames.index_of(frame) {
+                self.forget_note(index);
             }
         }
     }
 
-    /// Takes the slot from a frame that has one. Returns false if none has.
-    fn forget_a_note(&mut self) -> bool {
-        let Some((index, _)) = self.slots.notes.next(0) else {
-            return false;
-        };
+    /// Takes the slot from a frame, if it has one.
+    fn forget_note(&mut self, index: u64) {
         if let Some(slot) = self.remove_note(index) {
             self.drop_slot(slot);
         }
-        true
     }
 
     fn remove_note(&mut self, index: u64) -> Option<Slot> {

@@ -23,7 +23,7 @@ use super::map::prune;
 use super::{Half, WantedPage};
 use crate::flush::FlushBatch;
 use crate::memory::{Memory, NoSlot, Removed, SlotFor};
-use crate::paging::Entry;
+use crate::paging::{Entry, LeafSize};
 use crate::policy::Policy;
 use crate::slot::Slot;
 
@@ -45,7 +45,8 @@ pub enum Eviction {
     },
 }
 
-/// Why a page did not go. It is as it was then, and so are all slots.
+/// Why a page did not go. It is as it was then, and so is every slot that an entry
+/// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EvictError<E> {
@@ -115,8 +116,11 @@ impl Half {
         let memory = batch.memory();
         let old = self.cursor.replace(Entry::UNUSED);
         batch.page(self.cursor.address());
-        let frame = old.leaf_address(crate::paging::LeafSize::Size4KiB);
-        let moved = match memory.slot_for(frame, old.flags().contains(Entry::DIRTY)) {
+        let frame = old.leaf_address(LeafSize::Size4KiB);
+        // What was shared may have been written through another leaf.
+        let is_shared = old.flags().contains(Entry::SHARED);
+        let is_dirty = is_shared || old.flags().contains(Entry::DIRTY);
+        let moved = match memory.slot_for(frame, is_dirty) {
             Err(NoSlot) => Err(EvictError::NoSlot),
             Ok(SlotFor::New(slot)) => {
                 batch.flush();

@@ -5,18 +5,17 @@
 //! What must hold at each of them is checked here: one fault is enough for one
 //! access, and no translation leads to a frame that is not in use.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use faultline_memory::frames::State;
 use faultline_memory::memory_map::{Kind, Region as MapRegion};
 use faultline_memory::object::ProvideError;
-use faultline_memory::policy::Policy;
-use faultline_memory::space::{EvictError, Eviction, Hand, SwapInError, WantedPage};
-use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Slot, Space};
+use faultline_memory::space::{SwapInError, WantedPage};
+use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
+use super::evict::Disk;
 use super::processors::{Processors, Wire};
 use super::simulated_memory::SimulatedMemory;
 use super::translation::UPPER;
@@ -60,41 +59,6 @@ pub struct Machine {
     pub outcomes: Vec<Outcome>,
     pub bytes: Arc<SimulatedMemory>,
     pub disk: Disk,
-}
-
-/// The disk that pages go to. A slot that was never written cannot be read.
-#[derive(Default)]
-pub struct Disk {
-    slots: HashMap<Slot, [u8; 4096]>,
-    /// True if it fails whatever is asked of it.
-    pub is_broken: bool,
-    /// Requests so far, those that failed included.
-    pub writes: u64,
-    pub reads: u64,
-}
-
-/// The disk failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failed;
-
-impl Disk {
-    pub fn write(&mut self, slot: Slot, bytes: &[u8; 4096]) -> Result<(), Failed> {
-        self.writes += 1;
-        if self.is_broken {
-            return Err(Failed);
-        }
-        self.slots.insert(slot, *bytes);
-        Ok(())
-    }
-
-    pub fn read(&mut self, slot: Slot, bytes: &mut [u8; 4096]) -> Result<(), Failed> {
-        self.reads += 1;
-        if self.is_broken {
-            return Err(Failed);
-        }
-        *bytes = self.slots[&slot];
-        Ok(())
-    }
 }
 
 /// What every byte of a page of a file is, as long as nobody writes.
@@ -262,31 +226,6 @@ impl Machine {
                 self.read_in(processor, address)?;
             }
         }
-    }
-
-    /// Evicts a page of a space, with no lock of `memory` held while the disk works.
-    pub fn try_evict(
-        &mut self,
-        index: usize,
-        hand: &mut Hand,
-        policy: &mut dyn Policy,
-    ) -> Result<Eviction, EvictError<Failed>> {
-        let space = self.spaces[index].as_mut().expect("a space that exists");
-        let (memory, disk) = (&self.memory, &mut self.disk);
-        space.evict(hand, policy, memory, |slot, bytes| {
-            assert!(!memory.is_locked(), "locked while the disk works");
-            disk.write(slot, bytes)
-        })
-    }
-
-    /// Brings a page of a space back from its slot.
-    pub fn try_swap_in(&mut self, index: usize, address: u64) -> Result<Slot, SwapInError<Failed>> {
-        let space = self.spaces[index].as_mut().expect("a space that exists");
-        let (memory, disk) = (&self.memory, &mut self.disk);
-        space.swap_in(VirtAddr::new(address), memory, |slot, bytes| {
-            assert!(!memory.is_locked(), "locked while the disk works");
-            disk.read(slot, bytes)
-        })
     }
 
     /// Gets the page that an access waits for, as a kernel does: from its slot, or

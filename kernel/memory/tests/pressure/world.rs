@@ -8,7 +8,8 @@ use faultline_memory::space::{Backing, EvictError, Eviction, Hand, Request, Righ
 use faultline_memory::{Access, Refusal};
 use x86_64::VirtAddr;
 
-use super::common::machine::{Failed, Machine, PROCESSORS, file_byte};
+use super::common::evict::Failed;
+use super::common::machine::{Machine, PROCESSORS, file_byte};
 use super::common::operations::{PAGE, at};
 
 /// Spaces at a time.

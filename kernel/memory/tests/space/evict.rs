@@ -3,13 +3,14 @@
 
 use faultline_memory::object::{ObjectKind, Sharing};
 use faultline_memory::paging::{EntryKind, LeafSize};
-use faultline_memory::policy::{Candidate, Choice, Clock, EnhancedSecondChance, Policy, Random};
+use faultline_memory::policy::{Clock, EnhancedSecondChance, Random};
 use faultline_memory::slot::SlotCounts;
 use faultline_memory::space::{Backing, BytesRefusal, Eviction, Hand, Request, Resident, Rights};
 use faultline_memory::{Access, Outcome, Refusal, Slot};
 use x86_64::VirtAddr;
 
 use super::objects::{map, mapped};
+use crate::common::evict::First;
 use crate::common::machine::{Machine, file_byte};
 use crate::common::operations::{BIG, LOW, PAGE, at};
 use crate::common::processors::Flushed;
@@ -33,16 +34,6 @@ pub(crate) fn written(pages: u64, slots: u64) -> Machine {
         machine.write(BASE + page * PAGE, byte).expect("writable");
     }
     machine
-}
-
-/// Takes whatever it meets. A processor of the bench sets ACCESSED again as soon as it
-/// is cleared, by a speculative walk: so would one of metal that uses the page.
-pub(crate) struct First;
-
-impl Policy for First {
-    fn choose(&mut self, _: &Candidate) -> Choice {
-        Choice::Take
-    }
 }
 
 /// Evicts the next page of a space.

@@ -7,8 +7,9 @@ use faultline_memory::space::{Backing, EvictError, Eviction, Hand, Request, Righ
 use faultline_memory::{Outcome, Slot};
 use x86_64::VirtAddr;
 
-use super::evict::{BASE, First, byte_of, evict, evict_all, written};
-use crate::common::machine::{Failed, Machine};
+use super::evict::{BASE, byte_of, evict, evict_all, written};
+use crate::common::evict::{Failed, First};
+use crate::common::machine::Machine;
 use crate::common::operations::{LOW, PAGE, at};
 use crate::common::snapshot::Snapshot;
 
@@ -249,18 +250,54 @@ fn a_shared_page_that_was_aged_is_written_by_its_last_owner() {
 }
 
 #[test]
-fn a_fork_takes_the_slot_from_a_page_that_still_had_it() {
+fn a_page_that_was_shared_is_written_whatever_slot_it_has() {
     let mut machine = written(1, 8);
     evict_all(&mut machine, 0);
     machine.read(BASE).expect("readable");
-    assert_eq!(machine.memory.slots().saved, 1);
     let child = machine.fork(0);
-    let slots = machine.memory.slots();
-    assert_eq!((slots.saved, slots.used), (0, 0));
     machine.load(1, Some(child));
     machine.write(BASE, 2).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::SharedCopy));
+    let slots = machine.memory.slots();
+    assert_eq!((slots.saved, slots.used), (1, 1));
     assert_eq!(evict_all(&mut machine, child), 1);
+    let slots = machine.memory.slots();
+    assert_eq!((slots.saved, slots.used, slots.written), (0, 1, 2));
     assert_eq!(machine.read_on(1, BASE), Ok(1));
+    // Taken over by a write, it is dirty.
+    let other = machine.fork(child);
+    machine.load(1, LOW);
+    machine.destroy(child);
+    machine.load(1, Some(other));
+    machine.write_on(1, BASE, 3).expect("writable");
+    assert_eq!(machine.outcome(), Some(Outcome::TakenOver));
+    assert_eq!(evict_all(&mut machine, other), 1);
+    assert_eq!(machine.memory.slots().written, 3);
+    assert_eq!(machine.read_on(1, BASE), Ok(3));
+}
+
+#[test]
+fn a_fork_that_fails_takes_no_slot_from_a_page_that_still_has_it() {
+    let mut machine = written(3, 8);
+    evict_all(&mut machine, 0);
+    for page in 0..3 {
+        machine.read(BASE + page * PAGE).expect("readable");
+    }
+    let slots = machine.memory.slots();
+    assert_eq!(slots.saved, 3);
+    let mut left = 0;
+    loop {
+        machine.limit(left);
+        let before = Snapshot::of(&machine);
+        if machine.try_fork(0).is_ok() {
+            break;
+        }
+        before.assert_unchanged(&Snapshot::of(&machine), "a fork that failed");
+        assert_eq!(machine.memory.slots(), slots);
+        left += 1;
+    }
+    assert!(left > 3, "root, tables, counters and records");
+    assert_eq!(machine.memory.slots(), slots);
 }
 
 #[test]

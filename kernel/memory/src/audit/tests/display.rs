@@ -324,7 +324,7 @@ fn a_slot_is_named_with_what_is_wrong() {
         Defect::Free,
         Defect::Owners { says: 2, found: 1 },
         Defect::PastEnd,
-        Defect::NotPrivate {
+        Defect::NoPage {
             frame: PhysAddr::new(0x7000),
         },
     ]
@@ -336,7 +336,7 @@ fn a_slot_is_named_with_what_is_wrong() {
         "named, but free",
         "2 owners by its count, and the audit found 1",
         "used, though there are not so many slots",
-        "noted for the frame 0x7000, which is no private page",
+        "noted for the frame 0x7000, which is no page's",
     ];
     assert_words("invariant 6 is broken: slot 9: ", broken, words);
 }

@@ -101,27 +101,17 @@ fn a_slot_behind_the_last_is_not_used() {
 }
 
 #[test]
-fn only_a_private_page_still_has_a_slot() {
+fn only_a_frame_of_a_page_still_has_a_slot() {
     let (mut machine, low, [_, second]) = swapped();
     let other = machine.frame_at(low, LOW + PAGE) + PAGE;
     let table = machine.entry(low, LOW, 2).get().table_address();
     for frame in [other, table] {
         machine.memory.spoil_note(frame, second);
-        let defect = SlotDefect::NotPrivate { frame };
+        let defect = SlotDefect::NoPage { frame };
         assert_eq!(machine.broken(), broken(second, defect));
         machine.memory.spoil_note_away(frame);
     }
-    machine.memory.spoil_slot(second, 1);
     assert!(machine.audit().is_ok());
-    // A frame that two share is written by neither, and still: a fork takes the note.
-    let frame = machine.frame_at(low, LOW + PAGE);
-    let (space, memory) = machine.space(low);
-    let child = space.fork(memory).expect("frames");
-    machine.spaces.push(child);
-    assert!(machine.audit().is_ok());
-    machine.memory.spoil_note(frame, second);
-    let defect = SlotDefect::NotPrivate { frame };
-    assert_eq!(machine.broken(), broken(second, defect));
 }
 
 #[test]
