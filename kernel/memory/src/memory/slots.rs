@@ -74,9 +74,7 @@ impl Memory {
             return Err(SetSlotsError::TooMany { slots });
         }
         let shared = &mut *self.lock();
-        while let Some((index, _)) = shared.slots.notes.next(0) {
-            shared.forget_note(index);
-        }
+        shared.forget_all_notes();
         let SlotCounts { used, total, .. } = shared.slots.counts;
         if used > 0 {
             return Err(SetSlotsError::InUse { used });
@@ -92,6 +90,13 @@ impl Memory {
         shared.slots.counts.total = slots;
         shared.slots.next = 0;
         Ok(())
+    }
+
+    /// Takes the slots from all pages in memory that still have the one they came
+    /// from, and gives back the tables that say which it is: for whoever finds
+    /// no page that could go. Returns how many pages that were.
+    pub fn forget_saved(&self) -> u64 {
+        self.lock().forget_all_notes()
     }
 
     /// How the slots are used.
@@ -360,6 +365,15 @@ impl Shared {
                 self.forget_note(index);
             }
         }
+    }
+
+    /// Takes the slots from all frames that have one. Returns how many.
+    fn forget_all_notes(&mut self) -> u64 {
+        let saved = self.slots.counts.saved;
+        while let Some((index, _)) = self.slots.notes.next(0) {
+            self.forget_note(index);
+        }
+        saved
     }
 
     /// Takes the slot from a frame, if it has one.

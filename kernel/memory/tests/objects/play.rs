@@ -92,7 +92,6 @@ impl World {
         for (what, times) in [
             ("written to a slot", slots.written),
             ("read from a slot", slots.read),
-            ("saved a write", slots.writes_saved),
         ] {
             *self.seen.entry(what.into()).or_default() += times;
         }

@@ -75,9 +75,9 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Protect(space, page, pages, rights)
         }),
         3 => target().prop_map(|(space, page, pages)| Step::Discard(space, page, pages)),
-        4 => (number(), 1..8_u64).prop_map(|(space, pages)| Step::Evict(space, pages)),
-        2 => number().prop_map(Step::Fork),
-        1 => number().prop_map(Step::Destroy),
+        3 => (number(), 1..8_u64).prop_map(|(space, pages)| Step::Evict(space, pages)),
+        4 => number().prop_map(Step::Fork),
+        2 => number().prop_map(Step::Destroy),
         2 => proptest::option::of(0..12_u64).prop_map(Step::Limit),
     ]
 }

@@ -300,7 +300,8 @@ impl World {
                 break;
             }
         }
-        false
+        self.machine.memory.forget_saved() > 0
+            && self.machine.memory.frames(|frames| frames.can_allocate(1))
     }
 
     fn discard(&mut self, space: usize, part: Part, page: u64) {

@@ -403,6 +403,25 @@ fn a_zero_page_that_was_written_comes_back_as_its_own() {
 }
 
 #[test]
+fn pages_that_still_have_a_slot_lose_it_and_its_tables_go() {
+    let mut machine = written(3, 8);
+    evict_all(&mut machine, 0);
+    let tables = machine.counts().tables;
+    for page in 0..2 {
+        machine.read(BASE + page * PAGE).expect("readable");
+    }
+    assert_eq!(machine.counts().tables, tables + 4);
+    assert_eq!(machine.memory.forget_saved(), 2);
+    assert_eq!(machine.counts().tables, tables);
+    let slots = machine.memory.slots();
+    assert_eq!((slots.used, slots.saved), (1, 0));
+    machine.check();
+    assert_eq!(machine.memory.forget_saved(), 0);
+    assert_eq!(evict_all(&mut machine, 0), 2);
+    assert_eq!(machine.disk.writes, 5, "both are written again");
+}
+
+#[test]
 fn slots_that_cannot_be_counted_are_refused() {
     let machine = Machine::new();
     let most = faultline_memory::slot::MOST_SLOTS;
