@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 mod frames;
+mod notes;
 mod object_bytes;
 mod object_pages;
 mod objects;

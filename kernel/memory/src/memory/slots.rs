@@ -1,25 +1,19 @@
-//! Slots, taken and given back: how many owners each has, and which pages in
-//! memory still have one.
+//! Slots, taken and given back: how many owners each has.
 //!
 //! ```text
-//!   leaf ──evict──> Swapped(slot) ──swap_in──> leaf, and a note: frame -> slot
-//!    ^                 │ fork: one owner more        │ evict, not written since:
-//!    │                 └─────────────────────────<───┘ the same slot, no write
-//!    └── written since, or shared: another slot
+//!  free ──take_slot──> 1 owner ──add_slot_owners (a fork)──> 2 ──> ...
+//!    ^                    │ drop_slot
+//!    └────────────────────┘
 //! ```
 //!
-//! What must always hold: a slot has as many owners as entries and notes name it,
-//! and one without is free. A frame with a note is a page's, and the note goes with
-//! it; it holds what its slot holds as long as its leaf is private and not DIRTY (one
-//! that was shared is made private by a write). For each table that the counts lack a frame is
-//! kept back, so that eviction never waits for one; a note that finds no table
-//! is not made.
+//! What must always hold: a slot has as many owners as entries and notes (`notes`)
+//! name it, and one without is free. For each table that the counts lack a frame is
+//! kept back, so that a page can be evicted when no frame is left.
 #![allow(unsafe_code)]
 
 use x86_64::PhysAddr;
 
-use super::sharing::frames_from;
-use super::{Memory, Met, Owners, ShareError, Shared};
+use super::{Memory, Met, Owners, ShareError, Shared, notes};
 use crate::direct_map::DirectMap;
 use crate::frames::OutOfFrames;
 use crate::paging::{NoTable, Sparse, Table};
@@ -28,10 +22,10 @@ use crate::slot::{MOST_SLOTS, SetSlotsError, Slot, SlotCounts};
 /// All slots of a memory.
 pub(crate) struct Slots {
     /// The owners of each slot.
-    owners: Owners,
+    pub(super) owners: Owners,
     /// By the index of a frame: 1 more than the number of the slot that it came from.
-    notes: Sparse,
-    counts: SlotCounts,
+    pub(super) notes: Sparse,
+    pub(super) counts: SlotCounts,
     /// Where the search for a free one goes on.
     next: u64,
 }
@@ -92,13 +86,6 @@ impl Memory {
         Ok(())
     }
 
-    /// Takes the slots from all pages in memory that still have the one they came
-    /// from, and gives back the tables that say which it is: for whoever finds
-    /// no page that could go. Returns how many pages that were.
-    pub fn forget_saved(&self) -> u64 {
-        self.lock().forget_all_notes()
-    }
-
     /// How the slots are used.
     #[must_use]
     pub fn slots(&self) -> SlotCounts {
@@ -148,22 +135,6 @@ impl Memory {
         self.lock().slots.counts.written += 1;
     }
 
-    /// Counts a page that was read from a slot to this frame, which gets the slot
-    /// from the entry that named it.
-    pub(crate) fn note(&self, frame: PhysAddr, slot: Slot) {
-        let noted = self.with_tables(|shared, spare| shared.add_note(frame, slot, spare));
-        let mut shared = self.lock();
-        shared.slots.counts.read += 1;
-        match noted {
-            Ok(true) => {}
-            Ok(false) => shared.drop_slot(slot),
-            Err(OutOfFrames) => {
-                shared.trim_notes(frame);
-                shared.drop_slot(slot);
-            }
-        }
-    }
-
     /// Counts one owner more of each of these slots, which follow each other: of
     /// all or of none.
     pub(crate) fn add_slot_owners(&self, first: Slot, count: u64) -> Result<(), ShareError> {
@@ -188,19 +159,6 @@ impl Memory {
         let mut shared = self.lock();
         let counter = shared.slots.owners.counter(slot.0);
         counter.expect("it is used").set(owners);
-    }
-
-    /// Says that a frame still has a slot.
-    pub(crate) fn spoil_note(&self, frame: PhysAddr, slot: Slot) {
-        let noted = self.with_tables(|shared, spare| shared.add_note(frame, slot, spare));
-        assert_eq!(noted, Ok(true));
-    }
-
-    /// Says that a frame has no slot.
-    pub(crate) fn spoil_note_away(&self, frame: PhysAddr) {
-        let shared = &mut *self.lock();
-        let index = shared.frames.index_of(frame).expect("a frame");
-        shared.remove_note(index).expect("it had one");
     }
 
     /// Changes what is counted.
@@ -230,16 +188,6 @@ impl Slots {
         behind.or_else(|| self.owners.first_unowned(0..next))
     }
 
-    /// A note of a slot that nothing else names.
-    fn find_spare_note(&mut self) -> Option<(u64, Slot)> {
-        let Self { owners, notes, .. } = self;
-        let mut is_spare = |slot: Slot| {
-            let counter = owners.counter(slot.0);
-            counter.is_ok_and(|counter| counter.owners() == 1)
-        };
-        all(notes).find(|(_, slot)| is_spare(*slot))
-    }
-
     // --- audits -----------------------------------------------------------------
 
     /// What it says of itself.
@@ -264,18 +212,8 @@ impl Slots {
 
     /// The notes, by the index of a frame.
     pub(crate) fn notes(&self) -> impl Iterator<Item = (u64, Slot)> {
-        all(&self.notes)
+        notes::all(&self.notes)
     }
-}
-
-/// All notes of an array.
-fn all(notes: &Sparse) -> impl Iterator<Item = (u64, Slot)> + use<> {
-    let (mut notes, mut from) = (notes.clone(), 0);
-    core::iter::from_fn(move || {
-        let (index, word) = notes.next(from)?;
-        from = index + 1;
-        Some((index, Slot(word - 1)))
-    })
 }
 
 impl Shared {
@@ -317,85 +255,5 @@ impl Shared {
     fn keep_back_again(&mut self, frames: u64) {
         let kept = self.frames.reserve(frames);
         kept.expect("they are free, and a limit has risen by as many");
-    }
-
-    // --- notes --------------------------------------------------------------------
-
-    /// Notes the slot of a frame. Returns false for one that has no place among
-    /// the notes.
-    fn add_note(
-        &mut self,
-        frame: PhysAddr,
-        slot: Slot,
-        spare: &mut Option<Table>,
-    ) -> Result<bool, NoTable> {
-        let Some(indices) = self.countable(frame, 1) else {
-            return Ok(false);
-        };
-        self.slots.notes.reach(indices.start, spare)?;
-        self.slots.notes.set(indices.start, slot.0 + 1);
-        self.slots.counts.saved += 1;
-        Ok(true)
-    }
-
-    /// Takes the slot that a frame still has, for the entry of its page.
-    fn take_note(&mut self, frame: PhysAddr) -> Option<Slot> {
-        if self.slots.counts.saved == 0 {
-            return None;
-        }
-        let index = self.frames.index_of(frame)?;
-        let slot = self.remove_note(index)?;
-        self.slots.counts.writes_saved += 1;
-        Some(slot)
-    }
-
-    /// Takes the slots from frames that are freed.
-    #[inline]
-    pub(super) fn forget_notes(&mut self, start: PhysAddr, frames: u64) {
-        if self.slots.counts.saved > 0 {
-            self.forget_notes_of(start, frames);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn forget_notes_of(&mut self, start: PhysAddr, frames: u64) {
-        for frame in frames_from(start, frames) {
-            if let Some(index) = self.frames.index_of(frame) {
-                self.forget_note(index);
-            }
-        }
-    }
-
-    /// Takes the slots from all frames that have one. Returns how many.
-    fn forget_all_notes(&mut self) -> u64 {
-        let saved = self.slots.counts.saved;
-        while let Some((index, _)) = self.slots.notes.next(0) {
-            self.forget_note(index);
-        }
-        saved
-    }
-
-    /// Takes the slot from a frame, if it has one.
-    fn forget_note(&mut self, index: u64) {
-        if let Some(slot) = self.remove_note(index) {
-            self.drop_slot(slot);
-        }
-    }
-
-    fn remove_note(&mut self, index: u64) -> Option<Slot> {
-        let word = self.slots.notes.word(index).ok()?;
-        let number = word.bits.checked_sub(1)?;
-        self.slots.counts.saved -= 1;
-        if word.set(0) {
-            self.slots.notes.trim(index, &mut self.frames);
-        }
-        Some(Slot(number))
-    }
-
-    fn trim_notes(&mut self, frame: PhysAddr) {
-        if let Some(index) = self.frames.index_of(frame) {
-            self.slots.notes.trim(index, &mut self.frames);
-        }
     }
 }

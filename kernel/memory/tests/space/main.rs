@@ -14,6 +14,7 @@ mod change_errors;
 mod demand;
 mod errors;
 mod evict;
+mod evict_forks;
 mod evict_traps;
 mod failing;
 mod fault_log;
