@@ -109,8 +109,8 @@
 //! refuse for one more reason. What a kernel has to answer is not, so that its
 //! `match` needs no `_` and the compiler names what is new: [`Outcome`] and
 //! [`Refusal`], [`Backing`](space::Backing), [`EntryKind`](paging::EntryKind),
-//! [`Content`](space::Content), [`FrameKind`](frames::FrameKind). A new one of
-//! these comes with a new major version.
+//! [`Content`](space::Content), [`FrameKind`](frames::FrameKind),
+//! [`Eviction`](space::Eviction). A new one of these comes with a new major version.
 #![no_std]
 #![deny(unsafe_code)]
 #![deny(missing_docs)]

@@ -1,5 +1,6 @@
 //! Eviction on a machine: the disk that pages go to, a policy that takes whatever it
-//! meets, and both operations, with no lock held while the disk works.
+//! meets, and both operations. While the disk works no lock is held, and no processor
+//! can write to the page that goes.
 
 use std::collections::HashMap;
 
@@ -64,9 +65,11 @@ impl Machine {
         policy: &mut dyn Policy,
     ) -> Result<Eviction, EvictError<Failed>> {
         let space = self.spaces[index].as_mut().expect("a space that exists");
-        let (memory, disk) = (&self.memory, &mut self.disk);
+        let (memory, disk, processors) = (&self.memory, &mut self.disk, &self.processors);
         space.evict(hand, policy, memory, |slot, bytes| {
             assert!(!memory.is_locked(), "locked while the disk works");
+            let stale = processors.lock().expect("no panic before").stale();
+            assert_eq!(stale, None, "a processor could still write to the page");
             disk.write(slot, bytes)
         })
     }

@@ -50,7 +50,7 @@ pub const PHYSICAL_END: u64 = 1 << FEATURES.physical_bits;
 /// A machine; `spaces[i]` is the low half that `load(_, Some(i))` loads.
 pub struct Machine {
     pub memory: Memory,
-    processors: Arc<Mutex<Processors>>,
+    pub(super) processors: Arc<Mutex<Processors>>,
     pub kernel: KernelHalf,
     pub spaces: Vec<Option<Space>>,
     loaded: [Option<usize>; PROCESSORS],

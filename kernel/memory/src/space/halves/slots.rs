@@ -10,11 +10,12 @@ use crate::slot::Slot;
 
 impl Space {
     /// Evicts one page: the next one from the hand on that could go and that the
-    /// policy takes. `write` writes the bytes of the page to a slot; it is not asked
-    /// where the slot holds them already.
+    /// policy takes. `write` writes the bytes of the page to a slot; it is not called
+    /// if a slot holds them already, or if they are a file's. It may take its time: no
+    /// lock is held but what guards the space. Never needs memory.
     ///
-    /// Pages stay that are large, that are an object's in shared memory, that others own as well, that belong
-    /// to immediate regions or to such that allow no access.
+    /// These stay: large pages, pages that others own as well, those of shared memory,
+    /// of immediate regions, and of regions that allow no access.
     ///
     /// # Errors
     ///
