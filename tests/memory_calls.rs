@@ -16,6 +16,8 @@ mod script;
 use alloc::vec::Vec;
 
 use common::PAGE;
+use kernel::process::Summary;
+use memory::Outcome;
 use script::*;
 
 kernel::test_kernel!(test_main);
@@ -67,6 +69,29 @@ fn mappings_are_placed_from_the_top_down_and_at_free_hints() {
         mmap(LIMIT, PAGE, RW, OWN, page(10)),
         mmap(LIMIT - PAGE, PAGE, RW, OWN, (LIMIT - PAGE) as i64),
     ]);
+}
+
+#[test_case]
+fn a_process_is_told_its_most_frames_and_its_faults_by_outcome() {
+    let touched = |pages: u64| (0..pages).map(|page| write(HERE + page * PAGE, 1));
+    let mut steps = Vec::from([map(HERE, 8, RW, OWN)]);
+    let alone = play_and_sum_up(&steps);
+    steps.extend(touched(6));
+    steps.extend([read(HERE + 6 * PAGE, 0), read(HERE + 7 * PAGE, 0)]);
+    steps.extend([write(HERE + 7 * PAGE, 1), munmap(HERE, 8 * PAGE, OK)]);
+    steps.push(map(HERE, 8, RW, OWN));
+    steps.extend(touched(3));
+    let used = play_and_sum_up(&steps);
+    // Seven at once, three of them a second time. The page of zeroes is nobody's.
+    assert_eq!(used.most_frames, alone.most_frames + 7);
+    let more = |outcome: Outcome| {
+        let of = |used: &Summary| used.by_outcome[outcome.index()];
+        of(&used) - of(&alone)
+    };
+    assert_eq!(more(Outcome::ZeroWrite), 9);
+    assert_eq!(more(Outcome::ZeroRead), 2);
+    assert_eq!(more(Outcome::PrivateCopy), 1);
+    assert_eq!(used.used.faults() - alone.used.faults(), 12);
 }
 
 #[test_case]
@@ -150,6 +175,88 @@ fn a_memfd_is_mapped_shared_to_be_written_and_private_to_be_copied() {
     steps.extend(resident(HERE, &[1]));
     steps.push(read(HERE + 2 * PAGE, 0));
     play_past_the_end(&steps, HERE + 2 * PAGE);
+}
+
+#[test_case]
+fn what_map_fixed_would_replace_stays_when_the_new_mapping_is_refused() {
+    let open = (MEMFD_CREATE, [ANSWERS, 0, 0, 0, 0, 0], 3);
+    let instead = |rights, offset, result| {
+        let passed = [HERE, 2 * PAGE, rights, SHARED | FIXED, 3, offset];
+        (MMAP, passed, result)
+    };
+    play(&[
+        open,
+        (FTRUNCATE, [3, 2 * PAGE, 0, 0, 0, 0], OK),
+        mmap_file(THERE, 2, 3, 0, SHARED | FIXED, THERE as i64),
+        map(HERE, 2, RW, OWN),
+        write(HERE, 5),
+        write(HERE + PAGE, 6),
+        // It is written there, so that it is not executed here.
+        instead(RX, 0, EACCES),
+        read(HERE, 5),
+        instead(R, PAGE.wrapping_neg(), EOVERFLOW),
+        read(HERE + PAGE, 6),
+        instead(R, PAGE, HERE as i64),
+        read(HERE, 0),
+    ]);
+}
+
+#[test_case]
+fn a_mapping_with_map_growsdown_grows_to_where_it_is_touched_below() {
+    let page = |number: u64| HERE + number * PAGE;
+    let top = 4096;
+    let growing = map(page(top), 2, RW, OWN | GROWS_DOWN);
+    let mut steps = Vec::from([growing, write(page(top - 1), 5), write(page(top - 4), 6)]);
+    steps.extend(resident(page(top - 4), &[1, 0, 0, 1, 0, 0]));
+    steps.extend([
+        // It is one mapping.
+        mremap(
+            page(top - 4),
+            6 * PAGE,
+            7 * PAGE,
+            0,
+            0,
+            page(top - 4) as i64,
+        ),
+        mincore(page(top - 5), PAGE, ANSWERS, ENOMEM),
+        // The kernel's accesses let it grow, too.
+        mincore(page(top), PAGE, page(top - 6), OK),
+        read(page(top - 6), 0),
+        // 8 MiB are the most, with the 3 pages above.
+        write(page(top + 3 - 2048), 7),
+        read(page(top - 4), 6),
+    ]);
+    play(&steps);
+    steps.push(write(page(top + 3 - 2049), 7));
+    play_and_die(&steps, page(top + 3 - 2049));
+}
+
+#[test_case]
+fn a_mapping_does_not_grow_near_to_what_may_be_accessed_and_one_without_the_flag_not_at_all() {
+    let page = |number: u64| HERE + number * PAGE;
+    let growing = |rights, flags| map(page(300), 2, rights, OWN | flags);
+    let below = |rights, flags| map(HERE, 1, rights, OWN | flags);
+    let near = [growing(RW, GROWS_DOWN), below(R, 0), write(page(257), 1)];
+    play(&near);
+    let too_near = [&near[..], &[write(page(256), 1)]].concat();
+    play_and_die(&too_near, page(256));
+    for below in [below(NONE, 0), below(R, GROWS_DOWN)] {
+        play(&[growing(RW, GROWS_DOWN), below, write(page(1), 1)]);
+    }
+    // As near, nothing is placed unless it must be there.
+    play(&[
+        growing(RW, GROWS_DOWN),
+        mmap(page(43), PAGE, RW, OWN, page(43) as i64),
+        mmap(page(44), PAGE, RW, OWN, (TOP - PAGE) as i64),
+        mmap(page(44), PAGE, RW, OWN | NO_REPLACE, page(44) as i64),
+    ]);
+    play(&[
+        mmap(0, PAGE, RW, OWN | GROWS_DOWN, (TOP - PAGE) as i64),
+        mmap(0, PAGE, RW, OWN, (TOP - 258 * PAGE) as i64),
+    ]);
+    // What grows has the rights of the mapping.
+    play_and_die(&[growing(R, GROWS_DOWN), write(page(299), 1)], page(299));
+    play_and_die(&[growing(RW, 0), write(page(299), 1)], page(299));
 }
 
 #[test_case]
@@ -321,6 +428,17 @@ fn mremap_refuses_what_linux_refuses() {
         remap(HERE, 2, 2, TO, page(1), EINVAL),
         remap(HERE, 1, 1, TO, 0xf000, EPERM),
         remap((1 << 48) + HERE, 1, 1, 0, 0, EFAULT),
+        // What changes its size on the way is one mapping.
+        remap(HERE, 8, 5, TO, THERE, EFAULT),
+        remap(HERE, 8, 4, TO, THERE, THERE as i64),
+        mincore(page(5), PAGE, ANSWERS, ENOMEM),
+        map(HERE, 8, RW, OWN),
+        munmap(page(4), PAGE, OK),
+        // What does not may be several, with the gaps between them.
+        remap(HERE, 8, 8, TO, THERE, THERE as i64),
+        mincore(THERE + 4 * PAGE, PAGE, ANSWERS, ENOMEM),
+        remap(THERE + 4 * PAGE, 4, 4, TO, HERE, EFAULT),
+        remap(THERE, 8, 8, TO, HERE, HERE as i64),
         // A mapping whose parts have different rights is two.
         mprotect(page(1), PAGE, R, OK),
         remap(HERE, 2, 3, MAY_MOVE, 0, EFAULT),
@@ -369,6 +487,21 @@ fn madvise_does_what_can_be_done_and_tells_of_gaps_in_the_end() {
         madvise(HERE, PAGE, POPULATE_WRITE, EINVAL),
     ]);
     play(&steps);
+}
+
+#[test_case]
+fn advice_about_large_pages_is_taken_and_changes_nothing() {
+    const NO_HUGE: u64 = 15;
+    let without = play(&[map(HERE, 512, RW, OWN)]);
+    for advice in [HUGE, NO_HUGE] {
+        let mut steps = Vec::from([
+            map(HERE, 512, RW, OWN),
+            madvise(HERE, 512 * PAGE, advice, OK),
+            write(HERE + PAGE, 1),
+        ]);
+        steps.extend(resident(HERE, &[0, 1, 0]));
+        assert_eq!(play(&steps) - without, 1);
+    }
 }
 
 #[test_case]

@@ -95,6 +95,34 @@ fn space_says_what_is_wrong() {
 }
 
 #[test_case]
+fn the_regions_of_a_space_are_listed_without_switching_to_it() {
+    let session = Session::script(&[
+        "alloc demand 4K",
+        "space fork",
+        "guard 8K",
+        "write 0x1000 1",
+        "regions 1",
+        "regions 0",
+        "regions 7",
+        "regions all",
+        "regions 0 1",
+    ]);
+    let here = |index: usize, line: usize| session.answer(index).lines().nth(line);
+    let untouched = "  page=4K resident=0 shared=0 zero=0 borrowed=0 faults=0";
+    let demand = "region=0x1000 end=0x2000 rights=rw backing=demand";
+    assert_eq!((here(4, 0), here(4, 1)), (Some(demand), Some(untouched)));
+    assert_eq!(here(4, 2), None, "nothing of the kernel half");
+    let touched = "  page=4K resident=1 shared=0 zero=0 borrowed=0 faults=1";
+    assert_eq!((here(5, 0), here(5, 1)), (Some(demand), Some(touched)));
+    let guard = "region=0x2000 end=0x4000 rights=none backing=guard";
+    assert_eq!((here(5, 2), here(5, 4)), (Some(guard), None));
+    session.fails(6, "there is no space 7");
+    session.fails(7, "[space]: `all` is no number");
+    session.fails(8, "`1` is one word too many");
+    free_all();
+}
+
+#[test_case]
 fn a_fork_shares_pages_until_the_child_writes_and_the_parent_takes_over() {
     let script = [
         "alloc demand 16K",       // 0

@@ -9,6 +9,7 @@
 extern crate alloc;
 
 mod common;
+mod program;
 #[path = "common/session.rs"]
 mod session;
 
@@ -21,16 +22,17 @@ use kernel::console::input;
 use kernel::files::{self, cache};
 use kernel::process::load::{STACK_END, load};
 use kernel::process::{Ending, Processes, Summary};
-use kernel::{interrupts, spaces};
-use memory::Space;
+use kernel::{heap, interrupts, spaces};
 use memory::space::{BytesRefusal, WantedPage};
+use memory::{Outcome, Space};
+use program::{audit, spawn};
 use session::Session;
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
 
 /// The bytes of a program of the archive.
-fn program(name: &str) -> &'static [u8] {
+fn file_of(name: &str) -> &'static [u8] {
     interrupts::init();
     let archive = files::archive().expect("the runner packed it");
     match archive.find(name).expect("the programs are in it").kind {
@@ -51,7 +53,7 @@ const fn header(index: usize) -> usize {
 
 /// A copy of a program that is kept for ever, changed.
 fn changed(name: &str, change: impl FnOnce(&mut [u8])) -> &'static [u8] {
-    let mut copy = program(name).to_vec().into_boxed_slice();
+    let mut copy = file_of(name).to_vec().into_boxed_slice();
     change(&mut copy);
     Box::leak(copy)
 }
@@ -70,11 +72,6 @@ fn beginning_with(code: &[u8]) -> &'static [u8] {
         let place = place.expect("a segment holds it");
         file[place..place + code.len()].copy_from_slice(code);
     })
-}
-
-/// Audits all memory while these processes are there.
-fn audit(processes: &Processes) {
-    spaces::audit(processes.spaces()).expect("every invariant holds");
 }
 
 /// Runs a program alone. All its frames are back then, but for the page cache's.
@@ -98,7 +95,7 @@ fn refusal(contents: &'static [u8]) -> String {
 
 #[test_case]
 fn a_program_that_was_started_has_its_arguments_and_no_page_of_its_file() {
-    let hello = program("bin/hello");
+    let hello = file_of("bin/hello");
     cache::let_go();
     let mut processes = Processes::new();
     let id = processes.start("bin/hello", hello, &[b"hello"], &[]);
@@ -112,7 +109,7 @@ fn a_program_that_was_started_has_its_arguments_and_no_page_of_its_file() {
 
 #[test_case]
 fn a_page_is_read_once_however_often_a_program_runs() {
-    let hello = program("bin/hello");
+    let hello = file_of("bin/hello");
     cache::let_go();
     let first = run(hello);
     assert_eq!(first.ending, Ending::Exited(0));
@@ -130,25 +127,106 @@ fn a_page_is_read_once_however_often_a_program_runs() {
     );
 }
 
-#[test_case]
-fn two_processes_of_one_program_hold_its_image_once() {
-    let hello = program("bin/hello");
-    run(hello);
-    let before = counts();
-    let mut processes = Processes::new();
-    let ids = [(); 20].map(|()| {
-        let id = processes.start("bin/hello", hello, &[b"hello"], &[]);
-        id.expect("it can be loaded")
-    });
-    for id in ids {
-        assert_eq!(counts().shared, before.shared);
+kernel::programs! {
+    /// Reads a byte of each page of an image of 1 MiB, and takes turns from then on.
+    reads_its_image:
+        "mov esi, 0x400000" "mov ecx, 256"
+        "91: mov al, [rsi]" "add rsi, 4096" "dec ecx" "jnz 91b"
+        "92: mov eax, 24" "syscall" "jmp 92b";
+    /// Ends with bits 32 to 39 of the address where it lies.
+    where_it_lies:
+        "lea rdi, [rip]" "shr rdi, 32" "mov eax, 60" "syscall";
+    /// Takes a few turns and ends.
+    some_turns:
+        "mov r12d, 8" "91: mov eax, 24" "syscall" "dec r12d" "jnz 91b"
+        "xor edi, edi" "mov eax, 60" "syscall";
+}
+
+/// The types of an ELF file: one with addresses of its own, and one without.
+const FIXED: u8 = 2;
+const POSITION_INDEPENDENT: u8 = 3;
+
+/// The file of a program that begins at `start` and is all in one segment, to be
+/// read and executed.
+fn image(kind: u8, start: u64, pages: u64, code: &[u8]) -> &'static [u8] {
+    const CODE: usize = header(1);
+    let size = pages * PAGE;
+    let mut file = alloc::vec![0; size as usize];
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    // 64 bits, little-endian, for x86-64 (62).
+    put(0, b"\x7fELF\x02\x01\x01");
+    put(16, &[kind, 0, 62, 0, 1]);
+    put(24, &(start + CODE as u64).to_le_bytes());
+    put(32, &(header(0) as u64).to_le_bytes());
+    // Sizes and counts: 64 for this header, 56 for the one of the segment.
+    put(52, &[64, 0, 56, 0, 1, 0]);
+    // A segment to load, to be read and executed.
+    put(header(0), &[1, 0, 0, 0, 5]);
+    put(header(0) + 16, &start.to_le_bytes());
+    put(header(0) + 32, &size.to_le_bytes());
+    put(header(0) + 40, &size.to_le_bytes());
+    put(header(0) + 48, &PAGE.to_le_bytes());
+    put(CODE, code);
+    Box::leak(file.into_boxed_slice())
+}
+
+/// Adds so many processes of a program, and lets them run until each has touched `pages` of it.
+fn add(processes: &mut Processes, contents: &'static [u8], count: usize, pages: u64) {
+    for _ in 0..count {
+        let started = processes.start("large", contents, &[b"large"], &[]);
+        started.expect("it can be loaded");
+    }
+    while processes
+        .iter()
+        .any(|process| process.used().faults() < pages)
+    {
+        let id = spawn(processes, some_turns());
         assert_eq!(processes.run(id), Some(Ending::Exited(0)));
     }
 }
 
+/// Private and shared frames, tables, and records of regions; without the kernel's heap.
+fn held() -> [u64; 4] {
+    let counts = counts();
+    let private = counts.private - heap::resident();
+    [private, counts.shared, counts.tables, counts.kernel]
+}
+
+#[test_case]
+fn a_thousand_processes_of_one_program_hold_its_image_of_1_mib_once() {
+    const LARGE: u64 = 256;
+    interrupts::init();
+    let file = image(FIXED, 0x40_0000, LARGE, reads_its_image());
+    cache::let_go();
+    let before = held();
+    let mut processes = Processes::new();
+    add(&mut processes, file, 1, LARGE);
+    let one = held();
+    // The end of the stack, and the image.
+    assert_eq!([one[0] - before[0], one[1] - before[1]], [1, LARGE]);
+    add(&mut processes, file, 999, LARGE);
+    assert_eq!(processes.iter().count(), 1000);
+    let all = held();
+    let more: [u64; 4] = core::array::from_fn(|index| all[index] - one[index]);
+    // A root, and three tables each on the way to the image and to the stack.
+    assert_eq!(more, [999, 0, 999 * 7, 999]);
+    audit(&processes);
+    drop(processes);
+    assert_eq!(cache::pages_of(file), LARGE);
+    cache::let_go();
+    assert_eq!(held(), before);
+}
+
+#[test_case]
+fn a_program_without_an_address_of_its_own_runs_where_the_kernel_puts_it() {
+    let [fixed, moved] = [(FIXED, 0x40_0000), (POSITION_INDEPENDENT, 0)]
+        .map(|(kind, start)| run(image(kind, start, 1, where_it_lies())).ending);
+    assert_eq!((fixed, moved), (Ending::Exited(0), Ending::Exited(0x55)));
+}
+
 #[test_case]
 fn files_that_nobody_maps_give_their_frames_back() {
-    let hello = program("bin/hello");
+    let hello = file_of("bin/hello");
     cache::let_go();
     let before = counts();
     run(hello);
@@ -164,7 +242,7 @@ fn files_that_nobody_maps_give_their_frames_back() {
 
 #[test_case]
 fn the_page_cache_makes_room_for_a_program_when_frames_are_short() {
-    let (hello, lazy) = (program("bin/hello"), program("bin/lazy"));
+    let (hello, lazy) = (file_of("bin/hello"), file_of("bin/lazy"));
     for limit in 0..100 {
         cache::let_go();
         run(lazy);
@@ -226,7 +304,7 @@ fn what_lies_behind_the_bytes_of_a_segment_is_zero_although_the_file_goes_on() {
 
 #[test_case]
 fn the_stack_ends_with_the_path_and_grows_into_zeroes() {
-    let hello = program("bin/hello");
+    let hello = file_of("bin/hello");
     let loaded = load(hello, b"bin/hello", &[b"one"], &[]).expect("it can be loaded");
     let mut space = loaded.space;
     let mut end = [0xff; 18];
@@ -248,7 +326,7 @@ fn a_file_that_is_no_program_is_refused_with_what_is_wrong() {
         "this is no program: an ELF file begins with the bytes 7f 45 4c 46"
     );
     assert_eq!(
-        refusal(&program("bin/hello")[..50]),
+        refusal(&file_of("bin/hello")[..50]),
         "the file ends after 50 bytes, within its ELF header, which has 64"
     );
     let foreign = changed("bin/hello", |file| file[18] = 0xb7);
@@ -260,25 +338,25 @@ fn a_file_that_is_no_program_is_refused_with_what_is_wrong() {
         (0..8).map(header).for_each(|at| file[at + 4] |= 7);
     });
     assert!(refusal(everything).contains("is both writable and executable"));
-    let truncated = &program("bin/hello")[..4096];
+    let truncated = &file_of("bin/hello")[..4096];
     assert!(refusal(truncated).contains("but the file has only 4096"));
 }
 
 #[test_case]
 fn arguments_that_do_not_fit_on_the_stack_are_refused() {
     let long = alloc::vec![b'x'; 3 << 20];
-    let before = counts();
-    let error = load(program("bin/hello"), b"hello", &[&long], &[]).expect_err("too much");
+    let before = held();
+    let error = load(file_of("bin/hello"), b"hello", &[&long], &[]).expect_err("too much");
     assert!(
         error.to_string().contains("they may take 2097152"),
         "{error}"
     );
-    assert_eq!(counts().private, before.private);
+    assert_eq!(held()[0], before[0]);
 }
 
 #[test_case]
 fn without_frames_nothing_is_loaded_and_nothing_is_left() {
-    let hello = program("bin/hello");
+    let hello = file_of("bin/hello");
     for limit in 0..40 {
         cache::let_go();
         let before = counts();
@@ -302,7 +380,7 @@ fn without_frames_nothing_is_loaded_and_nothing_is_left() {
 #[test_case]
 fn ctrl_c_kills_a_program_that_spins() {
     let spin = beginning_with(&[0xeb, 0xfe]);
-    program("bin/hello");
+    file_of("bin/hello");
     input::type_ahead(0x03);
     assert_eq!(run(spin).ending, Ending::Cancelled);
     assert_eq!(input::try_read(), Some(0x03));
@@ -317,10 +395,22 @@ fn a_wrong_access_kills_the_program_and_not_the_machine() {
 
 #[test_case]
 fn run_tells_how_a_program_ended_and_what_it_held() {
-    let hello = run(program("bin/hello"));
+    let hello = run(file_of("bin/hello"));
     let session = Session::script(&["run hello", "run bin/hello a", "ps", "audit"]);
     assert_eq!(session.number(0, "exited"), 0);
     assert_eq!(session.cost(0), (hello.used.faults(), hello.most_frames));
+    for (outcome, name) in [
+        (Outcome::ObjectMapped, "object_mapped"),
+        (Outcome::PrivateCopy, "private_copy"),
+        (Outcome::ZeroWrite, "zero_write"),
+    ] {
+        let count = hello.by_outcome[outcome.index()];
+        assert!(count > 0 && session.number(0, name) == count, "{name}");
+    }
+    assert!(
+        !session.answer(0).contains("blocked="),
+        "it was read before"
+    );
     assert_eq!(session.number(1, "exited"), 0);
     assert_eq!(session.answer(2), "processes=0");
     assert_eq!(session.field(3, "audit"), "ok");
@@ -328,7 +418,7 @@ fn run_tells_how_a_program_ended_and_what_it_held() {
 
 #[test_case]
 fn what_is_no_file_is_not_run() {
-    let session = Session::script(&["run", "run nothing", "run bin", "ps all"]);
+    let session = Session::script(&["run", "run nothing", "run bin", "ps all", "run 'a b"]);
     session.fails(0, "<file> is missing: run <file> [argument...]");
     session.fails(
         1,
@@ -336,6 +426,7 @@ fn what_is_no_file_is_not_run() {
     );
     session.fails(2, "the archive has no file `bin`");
     session.fails(3, "one word too many");
+    session.fails(4, "a ' is opened and not closed");
 }
 
 #[test_case]
@@ -343,7 +434,7 @@ fn files_shows_the_pages_in_the_page_cache() {
     cache::let_go();
     let session = Session::script(&["files", "run hello", "files"]);
     assert!(session.answer(0).contains(" cached=0\nfile=bin/lazy "));
-    let cached = cache::pages_of(program("bin/hello"));
+    let cached = cache::pages_of(file_of("bin/hello"));
     let last = session.answer(2).lines().last().expect("it lists files");
     assert!(
         last.ends_with(&alloc::format!(" cached={cached}")),

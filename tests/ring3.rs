@@ -14,14 +14,17 @@ extern crate alloc;
 mod common;
 mod program;
 
-use common::{PAGE, counts};
+use common::{PAGE, counts, pages_at};
 use kernel::account::meter::measure;
 use kernel::console::input;
 use kernel::cpu::ring3::END;
 use kernel::cpu::vector::Vector;
-use kernel::process::{Ending, KERNEL, Processes};
+use kernel::process::{Ending, KERNEL, Processes, Signal};
+use kernel::spaces;
 use memory::Outcome;
-use program::{CODE, DATA, audit, spawn, spawn_at};
+use memory::object::{ObjectKind, Sharing};
+use memory::space::Backing;
+use program::{CODE, DATA, audit, space_of, spawn, spawn_at, spawn_in};
 use x86_64::VirtAddr;
 
 kernel::test_kernel!(test_main);
@@ -105,6 +108,12 @@ kernel::programs! {
         "pushfq" "pop rax" "and eax, 0x44000"
         "mov edi, 1" "cmp eax, 0x44000" "jne 90f"
         "xor edi, edi"
+        "90: mov eax, 60" "syscall";
+    /// Has a page made physical that cannot be read, and reads it.
+    unreadable:
+        "mov edi, 0x700000" "mov esi, 4096" "mov edx, 22" "mov eax, 28" "syscall"
+        "mov edi, 1" "cmp rax, -14" "jne 90f"
+        "mov al, [0x700000]"
         "90: mov eax, 60" "syscall";
     /// A system call with a stack pointer that is no address.
     no_stack:
@@ -243,8 +252,36 @@ fn a_call_that_does_not_exist_is_refused_and_counted_by_number() {
 #[test_case]
 fn every_register_survives_a_system_call_and_a_page_fault() {
     assert_eq!(run(registers()), Ending::Exited(0));
-    assert_eq!(run(odd_flags()), Ending::Exited(0));
     assert_eq!(run(no_stack()), Ending::Exited(0));
+}
+
+/// The stubs' handlers check that AC is clear in the kernel.
+#[test_case]
+fn a_program_that_sets_ac_keeps_it_and_does_not_let_the_kernel_at_its_pages() {
+    assert_eq!(run(odd_flags()), Ending::Exited(0));
+}
+
+#[test_case]
+fn a_page_of_a_file_that_cannot_be_read_is_efault_to_madvise_and_sigbus_to_an_access() {
+    const FILE: u64 = 0x70_0000;
+    let memory = spaces::memory();
+    // The page cache knows no file of it.
+    let object = memory.create_object(ObjectKind::File, 1).expect("a frame");
+    let backing = Backing::Object {
+        object: object.id(),
+        offset_in_pages: 0,
+        sharing: Sharing::Private,
+    };
+    let mut space = space_of(unreadable(), CODE);
+    let mapped = space.allocate(pages_at(FILE, 1, backing).user(), memory);
+    mapped.expect("nothing lies there");
+    let mut processes = Processes::new();
+    let id = spawn_in(&mut processes, space, CODE);
+    let ending = processes.run(id).expect("it is there");
+    assert_eq!(ending, Ending::Unreadable(VirtAddr::new(FILE)));
+    assert_eq!(ending.signal(), Some(Signal::BUS));
+    memory.release_object(object);
+    audit(&processes);
 }
 
 #[test_case]

@@ -11,13 +11,18 @@ extern crate alloc;
 mod common;
 
 use alloc::vec::Vec;
-use common::{NOTHING, audit, cost, counts, physical, set_limit, zero_frame};
+use common::{NOTHING, PAGE, audit, cost, counts, physical, set_limit, zero_frame};
 use kernel::account::meter::Cost;
+use kernel::console::input::{self, Cancelled};
+use kernel::heap;
+use kernel::process::Ending;
+use kernel::tour::faults::{Faults, Kind};
 use kernel::tour::policies::trial::{Policy, Trial, Workload};
+use kernel::tour::program::{Played, Step as ProgramStep, play};
 use kernel::tour::scenario::{Scenario, Step};
-use kernel::tour::{TOURS, straddle, zero};
+use kernel::tour::{TOURS, fork, load, straddle, zero};
 use memory::Outcome;
-use memory::space::Resident;
+use memory::space::{Backing, Region, Resident};
 
 kernel::test_kernel!(test_main);
 
@@ -232,15 +237,182 @@ fn without_a_free_large_page_small_ones_stand_in_and_are_counted() {
     );
 }
 
+/// A program that was played, and what was told of it.
+#[derive(Default)]
+struct Told {
+    regions: Vec<Region>,
+    /// What was there before the first instruction, and pages of the file that were read then.
+    loaded: (Resident, u64),
+    faults: Vec<Faults>,
+    /// What the pages of a parent showed, and what the fork took.
+    forks: Vec<(Resident, Cost)>,
+    /// What the pages of a process showed, and what came back.
+    ends: Vec<(Resident, Cost)>,
+}
+
+impl Told {
+    fn of(name: &'static str, words: &[&str]) -> (Self, Played) {
+        let mut told = Self::default();
+        let played = play(name, words, &mut |step| match *step {
+            ProgramStep::Loaded { space, pages_read } => {
+                let (start, end) = space.window();
+                told.loaded = (space.resident_between(start, end), pages_read);
+                told.regions = space.regions().collect();
+            }
+            ProgramStep::Faults(faults) => told.faults.push(faults),
+            ProgramStep::Forked { shown, cost, .. } => told.forks.push((shown, cost)),
+            ProgramStep::Ended { shown, cost, .. } => told.ends.push((shown, cost)),
+        });
+        let played = played.expect("the archive has the program");
+        assert_eq!(played.summary.ending, Ending::Exited(0));
+        let count = told
+            .faults
+            .last()
+            .map_or(0, |last| last.number + last.count - 1);
+        assert_eq!(count, told.count(|_| true), "they are numbered");
+        audit();
+        (told, played)
+    }
+
+    /// How many faults are such.
+    fn count(&self, is_such: impl Fn(&Faults) -> bool) -> u64 {
+        let such = self.faults.iter().filter(|faults| is_such(faults));
+        such.map(|faults| faults.count).sum()
+    }
+
+    fn of_kind(&self, kind: Kind) -> u64 {
+        self.count(|faults| faults.kind == kind)
+    }
+
+    /// Those of this kind within the first 64 pages of a region.
+    fn within(&self, region: &Region, kind: Kind) -> u64 {
+        let start = region.base.as_u64();
+        let pages = start..start + 64 * PAGE;
+        let is_within = |faults: &Faults| pages.contains(&faults.first.fault.address.as_u64());
+        self.count(|faults| faults.kind == kind && is_within(faults))
+    }
+
+    /// Frames that faults took for pages of a process's own.
+    fn frames(&self) -> u64 {
+        let own = [Kind::New, Kind::OwnZeroes, Kind::Copied, Kind::FileCopied];
+        self.count(|faults| own.contains(&faults.kind))
+    }
+}
+
+#[test_case]
+fn of_a_program_only_what_it_touches_is_read_copied_and_zeroed() {
+    let (told, played) = Told::of(load::PROGRAM, &load::WORDS);
+    assert_eq!(told.loaded, (resident(1, 0), 0));
+    let has_64 = |region: &&Region| region.size / PAGE >= 64 && region.label == "data";
+    let mut large = told.regions.iter().filter(has_64);
+    let (data, bss) = (large.next().unwrap(), large.next().unwrap());
+    assert!(matches!(data.backing, Backing::Object { .. }), "{data:?}");
+    assert_eq!(bss.backing, Backing::Zero);
+    let kinds = [
+        Kind::Zeroes,
+        Kind::OwnZeroes,
+        Kind::New,
+        Kind::File,
+        Kind::Copied,
+        Kind::FileCopied,
+    ];
+    assert_eq!(
+        kinds.map(|kind| told.within(bss, kind)),
+        [1, 1, 63, 0, 0, 0]
+    );
+    // Page 16 was copied as it was read from the file, and page 0 came twice.
+    let of_data = kinds.map(|kind| told.within(data, kind));
+    assert_eq!(of_data, [0, 0, 0, 64, 1, 1]);
+    let used = played.summary.used;
+    assert_eq!(used.faults(), told.count(|_| true));
+    assert_eq!(used.major, told.count(|faults| faults.was_read));
+    // The page where the bytes of the data end is read twice if other bytes in it are needed:
+    // the data has zeroes there.
+    assert!((used.major - 1..=used.major).contains(&played.pages_read));
+    assert!(played.pages_read < played.file_pages, "{played:?}");
+    // One frame was there before, and the copy of page 0 was forgotten.
+    let [(shown, cost)] = told.ends[..] else {
+        panic!("{:?}", told.ends);
+    };
+    assert_eq!(shown.private, 1 + told.frames() - 1);
+    assert_eq!(cost.frames, -shown.private.cast_signed());
+    assert_eq!(
+        shown.shared,
+        told.of_kind(Kind::File) - told.of_kind(Kind::Copied)
+    );
+}
+
+#[test_case]
+fn a_fork_copies_nothing_and_each_write_to_a_shared_page_copies_or_takes_over() {
+    let (told, _) = Told::of(fork::PROGRAM, &fork::WORDS);
+    assert_eq!(told.forks.len(), 3);
+    for (shown, cost) in &told.forks {
+        assert_eq!(
+            (shown.private, cost.frames, cost.tables, cost.records),
+            (0, 0, 8, 1)
+        );
+    }
+    let count = |process, place, kind| {
+        told.count(|faults| (faults.process, faults.place(), faults.kind) == (process, place, kind))
+    };
+    let first = told.faults[0].process;
+    let family = [first, first + 1, first + 2, first + 3];
+    let in_mapping = |kind| family.map(|process| count(process, "mapping", kind));
+    assert_eq!(in_mapping(Kind::New), [5, 1, 0, 0]);
+    assert_eq!(in_mapping(Kind::Copied), [0, 2, 3, 2]);
+    assert_eq!(in_mapping(Kind::TakenOver), [4, 1, 0, 0]);
+    // Both sides of each fork write to five pages of the stack, in whichever order.
+    let in_stack = |kind| family.map(|process| count(process, "stack", kind));
+    assert_eq!(in_stack(Kind::Copied).iter().sum::<u64>(), 15);
+    assert_eq!(in_stack(Kind::TakenOver).iter().sum::<u64>(), 15);
+    // What was taken comes back, with the frame that was there before.
+    assert_eq!(told.ends.len(), 4);
+    let back: i64 = told.ends.iter().map(|(_, cost)| -cost.frames).sum();
+    assert_eq!(back, 1 + told.frames().cast_signed());
+}
+
+#[test_case]
+fn a_program_of_a_tour_ends_well_with_the_frames_that_its_tour_asks_for() {
+    for (name, program, words) in [
+        ("load", load::PROGRAM, &load::WORDS[..]),
+        ("fork", fork::PROGRAM, &fork::WORDS),
+    ] {
+        let tour = kernel::tour::find(name).expect("it is in the table");
+        set_limit(Some(tour.frames));
+        let played = play(program, words, &mut |_| ()).expect("the archive has it");
+        set_limit(None);
+        assert_eq!(played.summary.ending, Ending::Exited(0), "{name}");
+        assert_eq!(played.free_after, played.free_before, "{name}");
+    }
+}
+
 #[test_case]
 fn every_tour_needs_no_more_frames_than_it_says_and_gives_them_all_back() {
     for tour in &TOURS {
+        // What the kernel needs for itself is there from the first time on.
+        assert_eq!((tour.run)(), Ok(()));
+        heap::trim();
         let before = counts();
         set_limit(Some(tour.frames));
         assert_eq!((tour.run)(), Ok(()));
         set_limit(None);
+        heap::trim();
         assert_eq!(counts(), before, "{}", tour.name);
         audit();
+    }
+}
+
+#[test_case]
+fn ctrl_c_ends_the_program_of_a_tour_and_nothing_is_left_of_it() {
+    for run in [load::run, fork::run] {
+        assert_eq!(run(), Ok(()));
+        heap::trim();
+        let before = counts();
+        input::type_ahead(0x03);
+        assert_eq!(run(), Err(Cancelled));
+        assert_eq!(input::try_read(), Some(0x03));
+        heap::trim();
+        assert_eq!(counts(), before);
     }
 }
 
@@ -251,5 +423,5 @@ fn every_tour_is_found_by_its_name_and_by_no_other() {
         assert_eq!(found.shows, tour.shows);
     }
     assert!(kernel::tour::find("").is_none());
-    assert_eq!(TOURS.len(), 4);
+    assert_eq!(TOURS.len(), 6);
 }

@@ -8,7 +8,6 @@
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use memory::frames::Shortage;
 use memory::space::{Half, Region};
@@ -20,13 +19,7 @@ use x86_64::VirtAddr;
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
 use crate::files::cache::{self, CacheError};
-use crate::spaces;
-
-/// Faults in the low half that the log has, and that were not resolved.
-static UNRESOLVED: AtomicU64 = AtomicU64::new(0);
-
-/// Pages of files that were read because a fault waited for them.
-static READ: AtomicU64 = AtomicU64::new(0);
+use crate::{growing, spaces};
 
 /// The last fault that was refused, and why.
 static REFUSED: Mutex<Option<(Fault, Reason)>> = Mutex::new(None);
@@ -70,6 +63,7 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
         Some(Outcome::Spurious) => spurious(context),
         Some(Outcome::Blocked) => blocked(context),
         Some(Outcome::Refused(Refusal::OutOfFrames)) => short_of_frames(context),
+        Some(Outcome::Refused(Refusal::NoRegion)) => no_region(context),
         Some(Outcome::Refused(refusal)) => refuse(context, Reason::Space(refusal)),
         None => refuse(context, Reason::Locked),
     }
@@ -83,10 +77,7 @@ fn blocked(context: &PageFaultContext) -> Answer {
     let address = context.fault.address;
     let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
     match wanted.map(cache::read_page) {
-        Some(Ok(())) => {
-            READ.fetch_add(1, Ordering::Relaxed);
-            Answer::Resolved
-        }
+        Some(Ok(())) => Answer::Resolved,
         Some(Err(CacheError::OutOfFrames)) => refuse(context, Reason::Space(Refusal::OutOfFrames)),
         Some(Err(_)) | None => refuse(context, Reason::Blocked),
     }
@@ -97,12 +88,20 @@ fn blocked(context: &PageFaultContext) -> Answer {
 #[inline(never)]
 fn short_of_frames(context: &PageFaultContext) -> Answer {
     match cache::let_go() {
-        true => {
-            count_unresolved(context);
-            Answer::Resolved
-        }
+        true => Answer::Resolved,
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
+}
+
+/// Tries the access again if the mapping above it grows down to it.
+#[cold]
+#[inline(never)]
+fn no_region(context: &PageFaultContext) -> Answer {
+    let address = context.fault.address;
+    if spaces::is_kernels(address) || !growing::grow_down_to(address) {
+        return refuse(context, Reason::Space(Refusal::NoRegion));
+    }
+    Answer::Resolved
 }
 
 /// Resolves the fault that a program's access would take, without the access. It
@@ -119,17 +118,13 @@ pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
             Outcome::Blocked => {
                 let wanted = spaces::current(|space, _| space.wanted_page(fault.address));
                 match wanted.map(cache::read_page) {
-                    Some(Ok(())) => {
-                        READ.fetch_add(1, Ordering::Relaxed);
-                        continue;
-                    }
+                    Some(Ok(())) => continue,
                     Some(Err(CacheError::OutOfFrames)) => Refusal::OutOfFrames,
                     Some(Err(_)) | None => Refusal::NotBacked,
                 }
             }
             _ => return Ok(()),
         };
-        UNRESOLVED.fetch_add(1, Ordering::Relaxed);
         if refusal != Refusal::OutOfFrames || !cache::let_go() {
             return Err(refusal);
         }
@@ -149,24 +144,22 @@ fn spurious(context: &PageFaultContext) -> Answer {
     Answer::Resolved
 }
 
-/// Faults in the low half, whatever space was loaded, that were resolved: those of
-/// programs. One that waits for a page of a file counts twice, since it comes again.
+/// All faults since the start.
 #[must_use]
-pub fn resolved_in_low_half() -> u64 {
-    let all = spaces::memory().fault_log(|log| log.faults());
-    all - spaces::faults_in_kernel_half() - UNRESOLVED.load(Ordering::Relaxed)
+pub fn all() -> u64 {
+    spaces::memory().fault_log(|log| log.faults())
 }
 
-/// How many of them waited for a page of a file that had to be read.
+/// Faults in the low half, whatever space was loaded: those of programs. By
+/// outcome, in the order of [`Outcome::ALL`]; one that waits for a page of a file
+/// counts twice, since it comes again.
 #[must_use]
-pub fn pages_read() -> u64 {
-    READ.load(Ordering::Relaxed)
-}
-
-fn count_unresolved(context: &PageFaultContext) {
-    if !spaces::is_kernels(context.fault.address) {
-        UNRESOLVED.fetch_add(1, Ordering::Relaxed);
+pub fn in_low_half() -> [u64; Outcome::COUNT] {
+    let mut counts = spaces::memory().fault_log(|log| log.counts());
+    for (count, kernels) in counts.iter_mut().zip(spaces::faults_in_kernel_half()) {
+        *count -= kernels;
     }
+    counts
 }
 
 /// Refuses a fault, for this reason unless it came while another one, in
@@ -178,11 +171,6 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
         Some(_) => Reason::Nested,
         None => reason,
     };
-    // The log has these, and no other refusals.
-    let is_logged = matches!(reason, Reason::Space(_) | Reason::Blocked);
-    if is_logged {
-        count_unresolved(context);
-    }
     if let Some(mut refused) = REFUSED.try_lock() {
         *refused = Some((context.fault, reason));
     }

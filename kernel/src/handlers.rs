@@ -6,6 +6,7 @@ use crate::cpu::exception::{ExceptionContext, PageFaultContext};
 use crate::cpu::ring3;
 use crate::cpu::vector::Vector;
 use crate::{fault, interrupts, report};
+use x86_64::registers::rflags::{self, RFlags};
 
 /// The stubs of this kernel, for [`cpu::init`](crate::cpu::init).
 pub static STUBS: Stubs = Stubs::calling::<Kernel>();
@@ -21,10 +22,12 @@ const MACHINES: [Vector; 3] = [Vector::NMI, Vector::DOUBLE_FAULT, Vector::MACHIN
 // same routine. After the timer's interrupt the context is as it was, too.
 unsafe impl Handlers for Kernel {
     extern "sysv64" fn page_fault(context: &PageFaultContext) -> Answer {
+        debug_assert!(is_kept_out());
         fault::page_fault(context)
     }
 
     extern "sysv64" fn exception(context: &mut ExceptionContext) {
+        debug_assert!(is_kept_out());
         if context.is_timer() {
             interrupts::timer();
             if !context.is_programs() {
@@ -40,6 +43,12 @@ unsafe impl Handlers for Kernel {
     }
 
     extern "sysv64" fn serial_interrupt() {
+        debug_assert!(is_kept_out());
         interrupts::serial();
     }
+}
+
+/// True if AC is clear, so that SMAP keeps the kernel out of the pages of programs.
+fn is_kept_out() -> bool {
+    !rflags::read().contains(RFlags::ALIGNMENT_CHECK)
 }

@@ -51,6 +51,7 @@ pub mod dashboard;
 pub mod exit;
 pub mod fault;
 pub mod files;
+pub mod growing;
 pub mod handlers;
 pub mod heap;
 pub mod image;

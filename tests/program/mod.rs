@@ -2,7 +2,7 @@
 
 use kernel::cpu::ring3::Context;
 use kernel::process::{Heap, Id, KERNEL, Processes};
-use kernel::{interrupts, spaces};
+use kernel::{files, interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
 use x86_64::VirtAddr;
@@ -15,10 +15,11 @@ pub const DATA: u64 = 0x50_0000;
 const STACK: u64 = 0x60_0000;
 const PAGES: u64 = 4;
 
-/// A space with a program's code, whose last byte is at the end of a page if it
-/// is to `end` there, and memory of its own.
-fn space_of(code: &[u8], start: u64) -> Space {
+/// A space with a program's code, and memory of its own.
+pub fn space_of(code: &[u8], start: u64) -> Space {
+    // What is made once and stays.
     interrupts::init();
+    files::archive().expect("an archive, or none");
     let mut space = spaces::create().expect("a frame for its root");
     let page = VirtAddr::new(start).align_down(PAGE);
     let memory = spaces::memory();
@@ -41,13 +42,18 @@ fn space_of(code: &[u8], start: u64) -> Space {
     space
 }
 
-/// A process with a program that starts at `start`.
-pub fn spawn_at(processes: &mut Processes, code: &[u8], start: u64) -> Id {
+/// A process with a program that starts at `start` in this space.
+pub fn spawn_in(processes: &mut Processes, space: Space, start: u64) -> Id {
     let context = Context::new(VirtAddr::new(start), VirtAddr::new(STACK + PAGES * PAGE));
     let heap = Heap::behind(VirtAddr::new(STACK + PAGES * PAGE));
     processes
-        .spawn(KERNEL, space_of(code, start), context, heap)
+        .spawn(KERNEL, space, context, heap)
         .expect("room for a process")
+}
+
+/// A process with a program that starts at `start`.
+pub fn spawn_at(processes: &mut Processes, code: &[u8], start: u64) -> Id {
+    spawn_in(processes, space_of(code, start), start)
 }
 
 /// A process with a program at its usual place.

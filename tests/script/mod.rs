@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::common::{PAGE, counts, pages_at};
 use kernel::account::meter::measure;
 use kernel::cpu::ring3::{Context, END};
-use kernel::process::{Ending, Heap, KERNEL, Processes};
+use kernel::process::{Ending, Heap, KERNEL, Processes, Summary};
 use kernel::{interrupts, spaces};
 use memory::Space;
 use memory::space::{Backing, Rights};
@@ -217,10 +217,18 @@ fn space_of(steps: &[Step]) -> Space {
     space
 }
 
-/// Plays a script. All frames are back then. Returns the faults that it took.
-fn play_to(steps: &[Step], expected: Ending) -> u64 {
+/// What a script took.
+struct Played {
+    /// Page faults of the whole machine.
+    faults: u64,
+    /// What it has used itself.
+    summary: Summary,
+}
+
+/// Plays a script. All frames are back then.
+fn play_to(steps: &[Step], expected: Ending) -> Played {
     let mut processes = Processes::new();
-    let mut faults = 0;
+    let mut played = None;
     let mut left = Vec::new();
     // The heap keeps the pages that the first runs have touched.
     for _ in 0..3 {
@@ -228,21 +236,29 @@ fn play_to(steps: &[Step], expected: Ending) -> u64 {
         let heap = Heap::behind(VirtAddr::new(HEAP - 100));
         let id = processes.spawn(KERNEL, space_of(steps), context, heap);
         let id = id.expect("room for a process");
-        let (ending, measured) = measure(|| processes.run(id));
-        if let Some(Ending::Exited(number @ 1..)) = ending {
+        let (summary, measured) = measure(|| processes.run_and_sum_up(id));
+        let summary = summary.expect("it was spawned");
+        if let Ending::Exited(number @ 1..) = summary.ending {
             panic!("step {number}: {:?}", steps[usize::from(number) - 1]);
         }
-        assert_eq!(ending, Some(expected));
-        faults = measured.cost.faults;
+        assert_eq!(summary.ending, expected);
+        let faults = measured.cost.faults;
+        played = Some(Played { faults, summary });
         left.push(counts());
     }
     assert_eq!(left[1], left[2]);
     spaces::audit(processes.spaces()).expect("every invariant holds");
-    faults
+    played.expect("it was played")
 }
 
+/// Plays a script. Returns the faults that it took.
 pub fn play(steps: &[Step]) -> u64 {
-    play_to(steps, Ending::Exited(0))
+    play_to(steps, Ending::Exited(0)).faults
+}
+
+/// Plays a script. Returns what it has used.
+pub fn play_and_sum_up(steps: &[Step]) -> Summary {
+    play_to(steps, Ending::Exited(0)).summary
 }
 
 /// The process is killed by its last step, behind the end of what it maps there.

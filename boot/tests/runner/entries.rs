@@ -72,3 +72,29 @@ fn every_kernel_that_is_left_out_is_started_by_the_runners_own_tests() {
         assert!(started.iter().any(|call| sources.contains(call)), "{name}");
     }
 }
+
+#[test]
+fn what_editors_run_checks_every_package_once() {
+    let read = |path: &str| -> toml::Table {
+        let manifest = fs::read_to_string(workspace().join(path).join("Cargo.toml")).unwrap();
+        manifest.parse().unwrap()
+    };
+    let root = read("");
+    let members = root["workspace"]["members"].as_array().unwrap().iter();
+    let mut packages: Vec<_> = members
+        .map(|path| {
+            let manifest = read(path.as_str().unwrap());
+            manifest["package"]["name"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let script = fs::read_to_string(workspace().join("boot/check")).unwrap();
+    let calls = script.lines().filter(|line| line.starts_with("check -p "));
+    let words: Vec<_> = calls.flat_map(str::split_whitespace).collect();
+    let mut checked: Vec<_> = words
+        .windows(2)
+        .filter_map(|pair| (pair[0] == "-p").then(|| pair[1].to_owned()))
+        .collect();
+    packages.sort();
+    checked.sort();
+    assert_eq!(checked, packages);
+}

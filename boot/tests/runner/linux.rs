@@ -1,6 +1,7 @@
 //! Programs that know nothing of Faultline print the same there as on the Linux of this
-//! machine: one in C, and the commands of BusyBox. A machine without a C compiler, or
-//! without BusyBox, skips its test and says so.
+//! machine: three in C, and the commands of BusyBox, which is fetched where it is not
+//! installed. A machine without a C compiler, or that cannot have BusyBox, skips its test
+//! and says so.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Seek};
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 use crate::common::workspace;
 use crate::kernels::{kernel, run};
 
-/// Where BusyBox has to be, linked statically.
+/// Where BusyBox is, linked statically, if it is installed.
 const BUSYBOX: &str = "/usr/bin/busybox";
 
 /// Commands of BusyBox, each run in the folder on both sides.
@@ -43,6 +44,12 @@ false || echo no
 x=5; echo $((x * 7))
 sort fruit
 cat none; echo status $?
+cat fruit | wc
+cat numbers numbers | sort -n | uniq -c | tail -n 2
+yes | head -n 3
+x=$(cat fruit | grep -c e); echo $x
+echo one two | while read a b; do echo $b $a; done
+(exit 3) | true; echo $?
 exit 7
 ";
 
@@ -128,25 +135,52 @@ fn compare(folder: &Path, programs: &[String]) {
     }
 }
 
-#[test]
-fn calls_about_files_return_what_they_return_on_linux() {
+/// Compiles a program in C with `how` it is to be linked, runs it on both sides, and compares.
+fn compare_in_c(name: &str, how: &str) {
     let folder = folder();
-    let source = workspace().join("boot/tests/runner/linux/files.c");
+    let source = workspace().join(format!("boot/tests/runner/linux/{name}.c"));
     let mut compiler = Command::new("gcc");
     compiler
-        .args(["-static", "-O1", "-w", "-o"])
-        .arg(folder.path().join("files"));
+        .args([how, "-O1", "-w", "-o"])
+        .arg(folder.path().join(name));
     match compiler.arg(source).status() {
-        Ok(status) if status.success() => compare(folder.path(), &["files".to_owned()]),
-        result => eprintln!("skipped: gcc -static does not work here: {result:?}"),
+        Ok(status) if status.success() => compare(folder.path(), &[name.to_owned()]),
+        result => eprintln!("skipped: gcc {how} does not work here: {result:?}"),
     }
+}
+
+#[test]
+fn calls_about_files_return_what_they_return_on_linux() {
+    compare_in_c("files", "-static");
+}
+
+#[test]
+fn a_static_pie_relocates_itself_and_its_closed_tables_stay_closed() {
+    compare_in_c("pie", "-static-pie");
+}
+
+/// Takes BusyBox out of Debian's package, which is not installed.
+fn fetch_busybox(to: &Path) -> io::Result<()> {
+    const SCRIPT: &str =
+        "apt-get -qq download busybox-static && dpkg-deb --extract busybox-static_*.deb .";
+    let folder = tempfile::tempdir()?;
+    let mut fetch = Command::new("sh");
+    fetch.args(["-c", SCRIPT]).current_dir(&folder);
+    let fetched = fetch.stdin(Stdio::null()).output()?;
+    if !fetched.status.success() {
+        let words = String::from_utf8_lossy(&fetched.stderr).into_owned();
+        return Err(io::Error::other(words));
+    }
+    fs::copy(folder.path().join("bin/busybox"), to).map(drop)
 }
 
 #[test]
 fn commands_of_busybox_print_what_they_print_on_linux() {
     let folder = folder();
-    if let Err(error) = fs::copy(BUSYBOX, folder.path().join("bin/busybox")) {
-        eprintln!("skipped: no {BUSYBOX}: {error}");
+    let busybox = folder.path().join("bin/busybox");
+    let installed = fs::copy(BUSYBOX, &busybox).map(drop);
+    if let Err(error) = installed.or_else(|_| fetch_busybox(&busybox)) {
+        eprintln!("skipped: BusyBox is not installed, and cannot be fetched: {error}");
         return;
     }
     let programs = COMMANDS.map(|command| format!("bin/busybox {command}"));

@@ -169,10 +169,45 @@ fn a_named_tour_is_given_before_the_prompt_and_an_unknown_name_is_an_error_that_
             "  straddle",
             "  zero",
             "  policies",
+            "  load",
+            "  fork",
         ]
     );
     assert!(!unknown.guest.contains("#PF"), "a tour ran: {unknown:?}");
     assert!(!unknown.guest.contains("\n> "), "{unknown:?}");
+}
+
+#[test]
+fn a_tour_of_a_program_finds_it_in_the_archive_and_its_sentences_fit_in_76_columns() {
+    for (name, program) in [("load", "lazy"), ("fork", "forks")] {
+        let tour = run(kernel(), &["--headless", "--tour", name]);
+        assert_eq!(tour.status, Some(0), "{tour:?}");
+        let told: Vec<_> = tour
+            .guest
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| line.starts_with('#'))
+            .collect();
+        let ending = format!("# {program} has ended (exited with status 0)");
+        assert!(
+            told.iter().any(|line| line.starts_with(&ending)),
+            "{tour:?}"
+        );
+        let long = told.iter().find(|line| line.len() > 76);
+        assert_eq!(long, None, "{tour:?}");
+        let free = told.last().expect("something is told");
+        let counts: Vec<_> = free
+            .split(|letter: char| !letter.is_ascii_digit())
+            .collect();
+        let counts: Vec<_> = counts
+            .into_iter()
+            .filter(|digits| !digits.is_empty())
+            .collect();
+        assert!(
+            matches!(counts[..], [before, after] if before == after),
+            "{free}"
+        );
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ const PRIVATE: usize = 2;
 const SHARED: usize = 1;
 const FIXED: usize = 0x10;
 const ANONYMOUS: usize = 0x20;
+const GROWS_DOWN: usize = 0x100;
 const NO_RESERVE: usize = 0x4000;
 const POPULATE: usize = 0x8000;
 const NO_REPLACE: usize = 0x10_0000;
@@ -188,6 +189,10 @@ impl Author {
         if rights & 2 != 0 && !neighbours && self.random.once_in(8) {
             flags |= POPULATE;
         }
+        let grows_down = object.is_none() && self.random.once_in(8);
+        if grows_down {
+            flags |= GROWS_DOWN;
+        }
         self.mappings += 1;
         let (descriptor, offset, backing) = match object {
             Some((index, offset)) if index < process.objects.len() => {
@@ -209,6 +214,7 @@ impl Author {
                 mapping: self.mappings,
                 index,
                 rights,
+                grows_down,
                 object: backing.map(|(object, offset)| (object, offset + index)),
             })
             .collect();
@@ -265,7 +271,15 @@ impl Author {
 
     fn advise(&mut self, process: &Process) -> String {
         const DO_NOT_NEED: usize = 4;
+        const POPULATE_READ: usize = 22;
+        const POPULATE_WRITE: usize = 23;
         let (first, count) = self.mapped(process);
+        // How often pages that were shared fault after that differs: see `main.rs`.
+        let populate = if self.born > 1 && self.kind != Kind::Dense {
+            POPULATE_READ
+        } else {
+            POPULATE_WRITE
+        };
         let has_objects = process.arena[first..first + count]
             .iter()
             .flatten()
@@ -273,7 +287,8 @@ impl Author {
         let advice = if self.kind == Kind::Sparse && has_objects {
             DO_NOT_NEED
         } else {
-            self.random.one_of(&[DO_NOT_NEED, DO_NOT_NEED, 22, 23, 0])
+            let choices = [DO_NOT_NEED, DO_NOT_NEED, POPULATE_READ, populate, 0];
+            self.random.one_of(&choices)
         };
         let place = self.or_wrong(format!("p{first}"), &["p3+1", "h1", "-4096"]);
         let length = self.length(count);
@@ -301,9 +316,24 @@ impl Author {
         let flags = self
             .random
             .one_of(&[0, MAY_MOVE, MAY_MOVE | FIXED, MAY_MOVE | FIXED]);
+        // What would grow past the end of the arena may do so, or move.
+        let new = if flags & FIXED == 0 {
+            new.min(self.kind.units() - first)
+        } else {
+            new
+        };
         let overlaps = first < to + new && to < first + old;
+        let mapping = if flags & FIXED == 0 {
+            run[0].mapping
+        } else {
+            // Whether Linux takes it for one mapping with what lies beside it then is its
+            // own matter, too.
+            self.mappings += 1;
+            self.mappings
+        };
         let units: Vec<Unit> = (0..new)
             .map(|index| Unit {
+                mapping,
                 index: run[0].index + index,
                 object: run[0].object.map(|(object, unit)| (object, unit + index)),
                 ..run[0]

@@ -12,12 +12,13 @@
 //! | PROT_WRITE alone is not read by MADV_POPULATE_READ (EINVAL) | it is | the processor knows no such pages, and no access tells |
 //! | a read maps the neighbours of an object's page | it maps one page | Linux' number of neighbours is a setting |
 //! | a fork copies no page table of a shared mapping, nor of one in which nothing was written | it copies all | a child would only fault once more |
+//! | MADV_POPULATE_WRITE gives the last owner of a page its right to write back, and the next write may fault once more | it does not | the processor still has the page as read-only, which Linux leaves to that fault |
 //! | a write from a bad address into an object can move its end, and leave a page of zeroes | it changes nothing | an accident of Linux |
 //! | before 6.17 `mremap` refuses a range of several mappings | it moves them as later versions do | |
 //! | when it merges neighbouring mappings is its own matter | it always does | seen by `mremap` alone |
 //! | where a mapping goes that may lie anywhere | elsewhere | an address is no promise |
 //! | MADV_FREE, MADV_WILLNEED, MADV_HUGEPAGE depend on the system's settings | hints | |
-//! | a MAP_GROWSDOWN mapping grows when it is touched below | it does not | only stacks need it, and theirs is mapped in full |
+//! | the process's own stack grows | it is mapped in full | nobody but `mincore` can tell |
 //!
 //! On another host than Linux there is nothing to compare with.
 #![cfg(target_os = "linux")]

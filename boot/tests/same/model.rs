@@ -11,6 +11,7 @@ pub(crate) struct Unit {
     pub(crate) index: usize,
     /// As `mmap` is told.
     pub(crate) rights: usize,
+    pub(crate) grows_down: bool,
     /// The object, and the unit of it.
     pub(crate) object: Option<(usize, usize)>,
 }
@@ -41,6 +42,19 @@ impl Process {
     pub(crate) fn is_free(&self, first: usize, count: usize) -> bool {
         let range = self.arena.get(first..first + count);
         range.is_some_and(|range| range.iter().all(Option::is_none))
+    }
+
+    /// Whether the mapping that begins with a unit of the arena grows by one unit when
+    /// that is touched.
+    pub(crate) fn can_grow_down(&self, first: usize) -> bool {
+        let Some(below) = first.checked_sub(1) else {
+            return false;
+        };
+        let grows = |unit: &Unit| unit.grows_down;
+        let is_accessible = |unit: &Unit| unit.rights != 0 && !unit.grows_down;
+        self.arena[first].as_ref().is_some_and(grows)
+            && self.arena[below].is_none()
+            && !self.arena[..below].iter().flatten().any(is_accessible)
     }
 
     /// Maps units of the arena.

@@ -17,6 +17,8 @@ pub enum ArchiveError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// The heap has no room for the list of its entries.
+    OutOfMemory,
 }
 
 /// What is wrong with an entry.
@@ -44,6 +46,7 @@ impl fmt::Display for ArchiveError {
                 f,
                 "the archive of files is damaged: in the header at block {block}, {fault}"
             ),
+            Self::OutOfMemory => f.write_str("no room on the heap for the list of files"),
         }
     }
 }

@@ -4,15 +4,19 @@
 //! header "bin"  header "bin/hello"  bytes of bin/hello, 512-aligned  header ...  two blocks of zeroes
 //! ```
 //!
-//! [`Archive::new`] checks all of it once; nothing that an archive says of its
-//! lengths is believed before. What always holds of one that was let through:
-//! names are relative paths of printable UTF-8 without `.`, `..` or empty parts,
-//! and no two entries have the same one, since they ascend. It takes nothing
-//! from a heap, so the list can be read when there is no memory left.
+//! [`Archive::new`] checks all of it once, and lists the entries; nothing that an
+//! archive says of its lengths is believed before. What always holds of one that was
+//! let through: names are relative paths of printable UTF-8 without `.`, `..` or empty
+//! parts, and no two entries have the same one, since they ascend.
 #![no_std]
+
+extern crate alloc;
 
 mod error;
 mod path;
+
+use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use tar_no_std::{PosixHeader, TarArchiveRef, TypeFlag};
 
@@ -25,8 +29,7 @@ const BLOCK: usize = 512;
 /// All entries, by name.
 #[derive(Debug, Clone)]
 pub struct Archive<'a> {
-    /// What was checked; `None` holds nothing.
-    tar: Option<TarArchiveRef<'a>>,
+    entries: Vec<Entry<'a>>,
     bytes: &'a [u8],
 }
 
@@ -55,7 +58,7 @@ pub enum Kind<'a> {
 impl<'a> Archive<'a> {
     /// The archive without an entry.
     pub const EMPTY: Self = Self {
-        tar: None,
+        entries: Vec::new(),
         bytes: &[],
     };
 
@@ -66,37 +69,52 @@ impl<'a> Archive<'a> {
     /// See [`ArchiveError`].
     pub fn new(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
         let tar = TarArchiveRef::new(bytes).map_err(ArchiveError::Tar)?;
-        let mut last = "";
+        let mut entries: Vec<Entry<'_>> = Vec::new();
         for (block, header) in tar.headers() {
             let wrong = |fault| ArchiveError::Entry { block, fault };
             let entry = entry(bytes, block, header).map_err(wrong)?;
-            if entry.name <= last {
+            if entries.last().is_some_and(|last| entry.name <= last.name) {
                 return Err(wrong(Fault::Order));
             }
-            last = entry.name;
+            let room = entries.try_reserve(1);
+            room.map_err(|_| ArchiveError::OutOfMemory)?;
+            entries.push(entry);
         }
-        let tar = Some(tar);
-        Ok(Self { tar, bytes })
+        Ok(Self { entries, bytes })
     }
 
     /// All entries, by name, a folder before what lies in it.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
-        let bytes = self.bytes;
-        let headers = self.tar.as_ref().map(TarArchiveRef::headers);
-        // `new` has let every header through.
-        let headers = headers.into_iter().flatten();
-        headers.filter_map(move |(block, header)| entry(bytes, block, header).ok())
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
+        self.entries.iter().copied()
     }
 
     /// The entry of this name, which no link is followed for.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Entry<'a>> {
-        self.entries().find(|entry| entry.name == name)
+        self.find_by(|entry| entry.name.cmp(name))
     }
 
     /// What lies directly in a folder, by name; the root is called "".
-    pub fn children<'b>(&self, folder: &'b str) -> impl Iterator<Item = Entry<'a>> + use<'a, 'b> {
+    pub fn children(&self, folder: &str) -> impl Iterator<Item = Entry<'a>> {
         self.entries().filter(move |entry| entry.folder() == folder)
+    }
+
+    /// What lies directly in a folder under this name.
+    fn child(&self, folder: Entry<'_>, name: &[u8]) -> Option<Entry<'a>> {
+        let slash = if folder == Entry::ROOT { "" } else { "/" };
+        let parts = [folder.name.as_bytes(), slash.as_bytes(), name];
+        self.find_by(|entry| {
+            entry
+                .name
+                .bytes()
+                .cmp(parts.iter().copied().flatten().copied())
+        })
+    }
+
+    /// The entry that `order` calls equal, after all that it calls less.
+    fn find_by(&self, order: impl FnMut(&Entry<'a>) -> Ordering) -> Option<Entry<'a>> {
+        let index = self.entries.binary_search_by(order);
+        index.ok().map(|index| self.entries[index])
     }
 }
 

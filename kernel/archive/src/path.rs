@@ -126,11 +126,7 @@ impl<'a> Archive<'a> {
             b"." => Ok(folder),
             b".." => Ok(self.parent(folder)),
             _ if part.len() > LONGEST_PART => Err(PathError::TooLong),
-            _ => {
-                let mut children = self.children(folder.name);
-                let child = children.find(|child| child.last_part().as_bytes() == part);
-                child.ok_or(PathError::NoEntry)
-            }
+            _ => self.child(folder, part).ok_or(PathError::NoEntry),
         }
     }
 

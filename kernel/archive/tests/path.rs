@@ -4,10 +4,12 @@ use archive::{Archive, Entry, Kind, LastLink, PathError};
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
 
-/// An archive with folders `a` and `a/b`, files `a/file` and `a/b/deep`, and links.
+/// An archive with folders `a` and `a/b`, files `a/file` and `a/b/deep`, and links;
+/// and with a file whose name stands between the folder `a` and what lies in it.
 fn example() -> Vec<u8> {
     let entries = [
         ("a", EntryType::Directory, ""),
+        ("a-file", EntryType::Regular, ""),
         ("a/b", EntryType::Directory, ""),
         ("a/b/deep", EntryType::Regular, ""),
         ("a/b/up", EntryType::Symlink, "../file"),
@@ -58,6 +60,7 @@ fn dots_and_doubled_slashes_are_walked() {
     ] {
         assert_eq!(follow(path), name("a/file"), "{path}");
     }
+    assert_eq!(follow("a/../a-file"), name("a-file"));
     for path in ["/", ".", "..", "/a/..", "a/b/../.."] {
         assert_eq!(follow(path), name(""), "{path}");
     }
@@ -105,7 +108,7 @@ fn every_entry_has_a_number_of_its_own() {
     let mut numbers: Vec<_> = archive.entries().map(|it| archive.number_of(it)).collect();
     numbers.push(archive.number_of(Entry::ROOT));
     numbers.sort_unstable();
-    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert!(numbers.into_iter().eq(1..=10));
 }
 
 proptest! {

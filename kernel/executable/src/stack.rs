@@ -139,16 +139,16 @@ impl Start<'_> {
         let random = at - self.random.len() as u64;
         put(random, &self.random)?;
 
-        // The words, from the last to the first.
-        at = rsp + words * WORD;
+        // The words: the pairs at once, the others from the last to the first.
+        let auxiliary = self.auxiliary(executable, path, random);
+        let auxiliary = auxiliary.map(|pair| pair.map(u64::to_le_bytes));
+        let auxiliary = auxiliary.as_flattened().as_flattened();
+        at = rsp + words * WORD - auxiliary.len() as u64;
+        put(at, auxiliary)?;
         let mut push = |word: u64| {
             at -= WORD;
             put(at, &word.to_le_bytes())
         };
-        for (key, value) in self.auxiliary(executable, path, random).into_iter().rev() {
-            push(value)?;
-            push(key)?;
-        }
         let mut string = path;
         for list in [self.environment, self.arguments] {
             push(0)?;
@@ -164,35 +164,30 @@ impl Start<'_> {
     }
 
     /// The auxiliary vector.
-    fn auxiliary(
-        &self,
-        executable: &Executable,
-        path: u64,
-        random: u64,
-    ) -> [(u64, u64); AUXILIARY] {
+    fn auxiliary(&self, executable: &Executable, path: u64, random: u64) -> [[u64; 2]; AUXILIARY] {
         [
             // Where the program headers are, for thread-local storage and for a
             // program that relocates itself; 0 if no segment brings them along.
-            (key::PHDR, executable.headers.unwrap_or(0)),
-            (key::PHENT, PROGRAM_HEADER),
-            (key::PHNUM, executable.header_count.into()),
-            (key::PAGESZ, crate::PAGE),
+            [key::PHDR, executable.headers.unwrap_or(0)],
+            [key::PHENT, PROGRAM_HEADER],
+            [key::PHNUM, executable.header_count.into()],
+            [key::PAGESZ, crate::PAGE],
             // A dynamic linker would lie there.
-            (key::BASE, 0),
-            (key::FLAGS, 0),
-            (key::ENTRY, executable.entry),
+            [key::BASE, 0],
+            [key::FLAGS, 0],
+            [key::ENTRY, executable.entry],
             // There is one user, who may do everything, and no program runs with
             // other rights than those of whoever started it.
-            (key::UID, 0),
-            (key::EUID, 0),
-            (key::GID, 0),
-            (key::EGID, 0),
-            (key::SECURE, 0),
-            (key::HWCAP, self.hardware.into()),
-            (key::CLKTCK, TICKS),
-            (key::RANDOM, random),
-            (key::EXECFN, path),
-            (key::NULL, 0),
+            [key::UID, 0],
+            [key::EUID, 0],
+            [key::GID, 0],
+            [key::EGID, 0],
+            [key::SECURE, 0],
+            [key::HWCAP, self.hardware.into()],
+            [key::CLKTCK, TICKS],
+            [key::RANDOM, random],
+            [key::EXECFN, path],
+            [key::NULL, 0],
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! A typed line: from bytes to keys, from keys to a line, and the numbers on it.
+//! A typed line: from bytes to keys, from keys to a line, and the words and numbers on it.
 //!
 //! ```text
 //! bytes ─ keys ─> editor ─> line ─> what was entered
@@ -19,6 +19,7 @@ mod history;
 pub mod keys;
 mod line;
 pub mod number;
+pub mod words;
 
 pub use cooked::{Cooked, LONGEST as LONGEST_INPUT, Modes};
 pub use editor::{Editor, Input};

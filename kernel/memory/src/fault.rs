@@ -205,7 +205,8 @@ pub enum Refusal {
 }
 
 impl Outcome {
-    pub(crate) const COUNT: usize = 21;
+    /// How many outcomes there are.
+    pub const COUNT: usize = 21;
 
     /// Every outcome there is, in the order in which they are listed.
     pub const ALL: [Self; Self::COUNT] = [
@@ -234,7 +235,8 @@ impl Outcome {
 
     /// The place of this outcome in [`Self::ALL`].
     #[inline(always)]
-    pub(crate) const fn index(self) -> usize {
+    #[must_use]
+    pub const fn index(self) -> usize {
         match self {
             Self::Demand => 0,
             Self::ZeroRead => 1,

@@ -53,8 +53,10 @@ impl Event {
 
 /// Counts of faults by outcome and cause, and the last events.
 pub struct FaultLog {
-    /// Faults by outcome, and by the low bits of the error code, which tell the cause.
-    counts: [[u64; CODES]; Outcome::COUNT],
+    /// Faults by outcome, in the order of [`Outcome::ALL`].
+    by_outcome: [u64; Outcome::COUNT],
+    /// Faults by the low bits of the error code, which tell the cause.
+    by_code: [u64; CODES],
     /// Events written, since the start.
     written: u64,
     /// Events taken out or lost, since the start.
@@ -69,7 +71,8 @@ impl FaultLog {
     /// A log without a fault, which keeps its events in `ring`.
     pub(crate) fn new(ring: &'static mut [Event; RING]) -> Self {
         Self {
-            counts: [[0; CODES]; Outcome::COUNT],
+            by_outcome: [0; Outcome::COUNT],
+            by_code: [0; CODES],
             written: 0,
             taken: 0,
             lost: 0,
@@ -86,7 +89,8 @@ impl FaultLog {
             region,
             frame,
         } = resolved;
-        self.counts[outcome.index()][fault.code.bits() as usize % CODES] += 1;
+        self.by_outcome[outcome.index()] += 1;
+        self.by_code[fault.code.bits() as usize % CODES] += 1;
         let event = Self::index(self.written);
         self.written += 1;
         self.ring[event] = Event {
@@ -100,7 +104,13 @@ impl FaultLog {
     /// Faults that ended so, since the start.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {
-        self.counts[outcome.index()].iter().sum()
+        self.by_outcome[outcome.index()]
+    }
+
+    /// The same of every outcome, in the order of [`Outcome::ALL`].
+    #[must_use]
+    pub fn counts(&self) -> [u64; Outcome::COUNT] {
+        self.by_outcome
     }
 
     /// Faults that the processor raised for this cause, since the start.
@@ -109,9 +119,7 @@ impl FaultLog {
         let codes = (0..CODES).filter(|code| {
             Cause::of(PageFaultErrorCode::from_bits_truncate(*code as u64)) == cause
         });
-        codes
-            .map(|code| self.counts.iter().map(|by_code| by_code[code]).sum::<u64>())
-            .sum()
+        codes.map(|code| self.by_code[code]).sum()
     }
 
     /// All faults since the start, refused and spurious ones included.

@@ -70,6 +70,7 @@ impl<'a> FlushBatch<'a> {
     ///
     /// The leaf owned it, or that share of it, and was taken out of the tables,
     /// and [`Self::page`] was called for it.
+    #[inline]
     pub(crate) unsafe fn remove(&mut self, removed: Removed) {
         if let Some(before) = self.removed.last_mut()
             && before.extend(removed)

@@ -177,16 +177,17 @@ impl Memory {
             .allocate::<Size4KiB>(FrameKind::Zero)
             .map_err(|OutOfFrames| NewMemoryError::OutOfFrames)?;
         direct_map.zero(&zero);
+        let zero_seen = direct_map.address_of(zero.start());
         Ok(Self {
             direct_map,
             features,
-            zero_seen: direct_map.address_of(zero.start()),
+            zero_seen,
             zero: zero.into_entry(),
             tlb,
             shared: SpinMutex::new(Shared {
                 frames,
                 owners: Owners::new(direct_map),
-                objects: Objects::new(direct_map),
+                objects: Objects::new(direct_map, zero_seen),
                 slots: Slots::new(direct_map),
                 log: FaultLog::new(ring),
                 borrowed: 0,

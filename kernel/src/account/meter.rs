@@ -93,8 +93,8 @@ fn drain() -> Option<Event> {
 }
 
 /// The counters at one moment.
-#[derive(Clone, Copy)]
-struct Reading {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
     faults: u64,
     pages: u64,
     tables: u64,
@@ -102,7 +102,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let memory = spaces::memory();
         let counts = memory.counts();
         Self {
@@ -113,7 +113,8 @@ impl Reading {
         }
     }
 
-    fn since(self, before: Self) -> Cost {
+    /// What has changed.
+    pub(crate) fn since(self, before: Self) -> Cost {
         Cost {
             faults: self.faults - before.faults,
             frames: self.pages.cast_signed() - before.pages.cast_signed(),

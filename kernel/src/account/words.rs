@@ -46,6 +46,26 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
+/// Faults by outcome, those of them that `is_shown` picks.
+pub(crate) struct Outcomes<F> {
+    /// In the order of [`Outcome::ALL`].
+    pub(crate) counts: [u64; Outcome::COUNT],
+    pub(crate) is_shown: F,
+}
+
+impl<F: Fn(Outcome, u64) -> bool> fmt::Display for Outcomes<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (kind, count) in Outcome::ALL.into_iter().zip(self.counts) {
+            if (self.is_shown)(kind, count) {
+                write!(f, "{separator}{}={count}", outcome(kind))?;
+                separator = " ";
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A fault, and all that is known of it, as a trace shows it.
 pub(crate) struct Traced<'a>(pub(crate) &'a Event);
 

@@ -21,6 +21,7 @@ mod many;
 mod operations;
 mod place;
 mod processes;
+mod ring3;
 mod screen;
 
 use alloc::vec::Vec;
@@ -52,6 +53,7 @@ pub fn run() -> Result<(), Cancelled> {
     forks::run(&bench)?;
     // Last of these: children leave the free frames scattered.
     processes::run(&bench);
+    ring3::run(&bench)?;
     if part != Some("memory") {
         screen::run(&bench)?;
     }
@@ -83,8 +85,16 @@ impl Bench {
             empty: 0,
             unit: unit(),
         };
-        let empty = (0..16).map(|_| bench.time(|| ())).min().unwrap_or(0);
-        Self { empty, ..bench }
+        bench.without(|| ())
+    }
+
+    /// The same, but takes off what `work` costs as well.
+    fn without(&self, mut work: impl FnMut()) -> Self {
+        let cost = (0..16).map(|_| self.time(&mut work)).min().unwrap_or(0);
+        Self {
+            empty: self.empty + cost,
+            ..*self
+        }
     }
 
     /// What `operation` costs, once.

@@ -12,6 +12,7 @@ pub mod input;
 mod log;
 mod screen;
 mod serial;
+mod text;
 
 pub use canvas::{CHARACTER_HEIGHT, CHARACTER_WIDTH, Canvas, INK, PAPER};
 pub use framebuffer::Framebuffer;
@@ -25,10 +26,13 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 use serial::Serial;
 use spin::Mutex;
+use text::Text;
 
 struct Console {
     serial: Serial,
     screen: Screen,
+    /// The text in what comes in bytes.
+    text: Text,
     /// Characters since the last line end.
     column: usize,
 }
@@ -36,6 +40,7 @@ struct Console {
 static CONSOLE: Mutex<Console> = Mutex::new(Console {
     serial: Serial::new(),
     screen: Screen::new(),
+    text: Text::new(),
     column: 0,
 });
 
@@ -49,12 +54,7 @@ impl Console {
 
     fn print_bytes(&mut self, bytes: &[u8]) {
         self.serial.write(bytes);
-        for chunk in bytes.utf8_chunks() {
-            self.screen.write(chunk.valid());
-            if !chunk.invalid().is_empty() {
-                self.screen.write("\u{fffd}");
-            }
-        }
+        self.text.take(bytes, |text| self.screen.write(text));
         self.count(bytes);
         self.screen.draw_rest();
     }

@@ -20,6 +20,7 @@
 
 use super::exception::{ExceptionContext, PageFaultContext};
 use super::idt::TIMER_VECTOR;
+use super::ring3::FLAGS_ALWAYS;
 use super::vector::Vector;
 use core::arch::naked_asm;
 use x86_64::VirtAddr;
@@ -179,6 +180,18 @@ unsafe extern "sysv64" fn with_code<H: Handlers, const VECTOR: u8>() {
     )
 }
 
+/// Gives the flags the values that the kernel wants, with interrupts off, whatever
+/// the interrupted code has done to them. DF is clear, as Rust expects it; so is AC,
+/// which a program may set, and which lets the kernel at a program's pages (Intel
+/// SDM vol. 3A, 4.6). POPFQ does it on processors without SMAP, too, which have no
+/// CLAC. A stub that uses it names [`FLAGS_ALWAYS`] as `flags`.
+macro_rules! kernel_flags {
+    () => {
+        "push {flags}
+        popfq"
+    };
+}
+
 /// The common way, from the vector number to IRETQ. The stack at the call:
 ///
 /// ```text
@@ -211,7 +224,7 @@ unsafe extern "sysv64" fn all_registers<H: Handlers>() {
         "push rax",
         "mov rdi, rsp",
         "sub rsp, 8",
-        "cld",
+        kernel_flags!(),
         "call {exception}",
         ".globl exception_reported",
         "exception_reported:",
@@ -233,6 +246,7 @@ unsafe extern "sysv64" fn all_registers<H: Handlers>() {
         "pop rax",
         "add rsp, 16", // vector, error code
         "iretq",
+        flags = const FLAGS_ALWAYS,
         exception = sym H::exception,
     )
 }
@@ -280,7 +294,7 @@ unsafe extern "sysv64" fn page_fault<H: Handlers>() {
         "push r10",
         "push r11",
         "mov rdi, rsp",
-        "cld",
+        kernel_flags!(),
         "call {page_fault}",
         ".globl page_fault_answered",
         "page_fault_answered:",
@@ -294,6 +308,7 @@ unsafe extern "sysv64" fn page_fault<H: Handlers>() {
         "add rsp, 8", // cr2
         "push {vector}",
         "jmp {all_registers}",
+        flags = const FLAGS_ALWAYS,
         page_fault = sym H::page_fault,
         vector = const Vector::PAGE_FAULT.number(),
         all_registers = sym all_registers::<H>,
@@ -321,11 +336,12 @@ unsafe extern "sysv64" fn serial_interrupt<H: Handlers>() {
         "push r10",
         "push r11",
         "sub rsp, 8",
-        "cld",
+        kernel_flags!(),
         "call {serial}",
         "add rsp, 8",
         restore!(),
         "iretq",
+        flags = const FLAGS_ALWAYS,
         serial = sym H::serial_interrupt,
     )
 }

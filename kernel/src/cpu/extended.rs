@@ -101,11 +101,18 @@ impl State {
         let mut lines = Vec::new();
         lines.try_reserve_exact(count)?;
         lines.resize(count, Line([0; 64]));
+        let mut state = Self(lines);
+        state.reset();
+        Ok(state)
+    }
+
+    /// Makes it the registers as a program finds them when it starts.
+    pub fn reset(&mut self) {
+        self.0.fill(Line([0; 64]));
         // Zeroes mean "initial" to XRSTOR, but for MXCSR; FXRSTOR wants both.
-        let first = &mut lines[0].0;
+        let first = &mut self.0[0].0;
         first[X87_CONTROL.0..][..2].copy_from_slice(&X87_CONTROL.1);
         first[MXCSR.0..][..4].copy_from_slice(&MXCSR.1);
-        Ok(Self(lines))
     }
 
     /// Keeps what the registers hold.

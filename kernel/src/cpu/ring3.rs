@@ -62,7 +62,7 @@ enum Way {
 }
 
 /// The bit of RFLAGS that is always set.
-const FLAGS_ALWAYS: u64 = 1 << 1;
+pub(super) const FLAGS_ALWAYS: u64 = 1 << 1;
 
 /// The stack pointer of the program, for the first instructions of a system call.
 #[repr(transparent)]
@@ -152,14 +152,11 @@ fn interrupted(context: &mut Context, way: u64) -> Left {
 pub(crate) unsafe fn leave(context: &ExceptionContext) -> ! {
     debug_assert!(context.is_programs());
     // SAFETY: as the caller vouches, `go` has left its frame at RSP0, with the
-    // context of the program to copy to. Another set of flags makes AC and NT
-    // the kernel's own again.
+    // context of the program to copy to.
     unsafe {
         asm!(
             "mov rsp, [rip + {task} + {rsp0}]",
             "pop rdi",
-            "push {flags}",
-            "popfq",
             "mov ecx, {words}",
             "rep movsq",
             "mov eax, {interrupted}",
@@ -168,7 +165,6 @@ pub(crate) unsafe fn leave(context: &ExceptionContext) -> ! {
             "ret",
             task = sym TASK_STATE,
             rsp0 = const RSP0,
-            flags = const FLAGS_ALWAYS,
             words = const size_of::<ExceptionContext>() / 8,
             interrupted = const Way::Interrupted as u64,
             in("rsi") core::ptr::from_ref(context),
@@ -296,8 +292,7 @@ unsafe extern "sysv64" fn system_call() {
         "mov [rdi + {rcx}], rcx",
         "mov [rdi + {rflags}], r11",
         "mov [rdi + {r11}], r11",
-        "pop rcx",
-        "mov [rdi + {rdi}], rcx",
+        "pop [rdi + {rdi}]",
         "mov rcx, [rip + {stack_pointer}]",
         "mov [rdi + {rsp}], rcx",
         "mov [rdi + {rax}], rax",

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`refresh`] is called when something has just been done: after a command,
-//! after a step of a tour. So drawing costs a fault nothing, and while memory's
+//! after a step of a tour, and some times a second while a program runs. So drawing costs a fault nothing, and while memory's
 //! locks are held nothing is drawn or formatted. What must always hold: video
 //! memory is written where something has changed and never read; nothing is
 //! taken from the heap; without a screen a refresh is one look at a flag.
@@ -62,7 +62,7 @@ pub fn init() {
     });
     drop(dashboard);
     IS_ON.store(has_room == Some(true), Relaxed);
-    refresh(&[]);
+    refresh([]);
 }
 
 /// Whether there is a screen with room for the dashboard, and [`init`] has found it.
@@ -73,7 +73,7 @@ pub fn is_on() -> bool {
 
 /// Shows memory as it is now. `others` are the spaces that are not loaded, as far
 /// as the caller knows of any.
-pub fn refresh(others: &[&Space]) {
+pub fn refresh<'a>(others: impl IntoIterator<Item = &'a Space>) {
     if !is_on() {
         return;
     }

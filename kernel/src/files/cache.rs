@@ -165,15 +165,18 @@ pub fn read_bytes(
 #[must_use]
 pub fn pages_of(contents: &[u8]) -> u64 {
     let files = FILES.lock();
-    let pages = |file: &CachedFile| {
-        let memory = spaces::memory();
-        let all = 0..(file.contents.len() as u64).div_ceil(PAGE);
-        all.filter(|page| memory.object_page(file.object.id(), *page).is_some())
-            .count() as u64
-    };
+    let pages = |file: &CachedFile| spaces::memory().pages_held(file.object.id());
     // The parts of a file that end earlier are pages of it, too.
     let is_part = |file: &&CachedFile| file.contents.as_ptr() == contents.as_ptr();
     files.iter().filter(is_part).map(pages).sum()
+}
+
+/// The bytes of the file that this is the object of.
+#[must_use]
+pub fn contents_of(object: ObjectId) -> Option<&'static [u8]> {
+    let files = FILES.lock();
+    let index = files.binary_search_by_key(&object, |file| file.object.id());
+    index.ok().map(|index| files[index].contents)
 }
 
 /// Gives back the pages of all files that nobody maps. Returns whether there were any.

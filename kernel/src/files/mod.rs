@@ -12,19 +12,19 @@ use spin::Once;
 
 use crate::{boot, spaces};
 
-static ARCHIVE: Once<Result<Archive<'static>, ArchiveError>> = Once::new();
+static ARCHIVE: Once<Archive<'static>> = Once::new();
 
 /// The archive, empty if the runner packed none. It is checked when it is first asked for.
 ///
 /// # Errors
 ///
-/// See [`ArchiveError`]: it is damaged.
+/// See [`ArchiveError`]: it is damaged, or there is no room for a list of its entries.
 ///
 /// # Panics
 ///
 /// Before [`spaces::init`].
 pub fn archive() -> Result<&'static Archive<'static>, ArchiveError> {
-    let archive = ARCHIVE.call_once(|| match &boot::info().archive {
+    ARCHIVE.try_call_once(|| match &boot::info().archive {
         None => Ok(Archive::EMPTY),
         Some(range) => {
             let start = spaces::memory().direct_map().address_of(range.start);
@@ -33,6 +33,5 @@ pub fn archive() -> Result<&'static Archive<'static>, ArchiveError> {
             // back, and maps them nowhere writable.
             Archive::new(unsafe { core::slice::from_raw_parts(start.as_ptr(), length) })
         }
-    });
-    archive.as_ref().map_err(|error| *error)
+    })
 }

@@ -69,6 +69,16 @@ pub fn usage() -> Usage {
     with_heap(|heap| heap.usage())
 }
 
+/// The frames (4 KiB) that the heap holds.
+#[must_use]
+pub fn resident() -> u64 {
+    spaces::kernel_half(|kernel, _| {
+        let regions = kernel.regions();
+        let heap = regions.filter(|region| region.label == LABEL);
+        heap.map(|region| kernel.resident(&region).private).sum()
+    })
+}
+
 /// Gives back every page of the heap that nothing lies in. Returns how many
 /// frames (4 KiB) that were.
 pub fn trim() -> usize {

@@ -1,6 +1,8 @@
-//! The words behind a command's name, taken one by one.
+//! The words behind a command's name, taken one by one, as they were typed.
 
+use heapless::String;
 use line::number::{self, NumberError};
+use line::words::{Words, unquoted};
 use x86_64::VirtAddr;
 
 use super::error::Error;
@@ -9,11 +11,11 @@ use super::error::Error;
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
     usage: &'static str,
-    words: core::str::SplitAsciiWhitespace<'a>,
+    words: Words<'a>,
 }
 
 impl<'a> Arguments<'a> {
-    pub(super) fn new(usage: &'static str, words: core::str::SplitAsciiWhitespace<'a>) -> Self {
+    pub(super) fn new(usage: &'static str, words: Words<'a>) -> Self {
         Self { usage, words }
     }
 
@@ -106,6 +108,13 @@ pub(super) fn read<'a>(
     parse: fn(&str) -> Result<u64, NumberError>,
 ) -> Result<u64, Error<'a>> {
     parse(word).map_err(|error| Error::Number(what, word, error))
+}
+
+/// Adds what a word of a line means to `text`, which has room for the line.
+pub(super) fn add_meant<const N: usize>(word: &str, text: &mut String<N>) {
+    for character in unquoted(word) {
+        let _ = text.push(character);
+    }
 }
 
 fn to_byte(word: &str) -> Result<u8, Error<'_>> {

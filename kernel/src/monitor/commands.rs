@@ -6,7 +6,8 @@ use super::error::Error;
 use super::nearest::{LONGEST, nearest};
 use super::output::Output;
 use super::{
-    Monitor, accesses, control, demos, files, frames, look, picture, programs, regions, spaces,
+    Monitor, accesses, control, demos, files, frames, look, objects, picture, programs, regions,
+    spaces,
 };
 
 /// The work of a command.
@@ -47,7 +48,7 @@ const _: () = {
 };
 
 /// All commands, in the order in which `help` lists them.
-pub static COMMANDS: [Command; 29] = [
+pub static COMMANDS: [Command; 32] = [
     Command {
         name: "help",
         usage: "help [command]",
@@ -141,9 +142,9 @@ pub static COMMANDS: [Command; 29] = [
     },
     Command {
         name: "regions",
-        usage: "regions",
-        does: "lists the regions of the current space, then those of the kernel half",
-        example: "regions",
+        usage: "regions [space]",
+        does: "lists the regions of the current space, then those of the kernel half; or those of the space of that number alone",
+        example: "regions 0",
         run: look::regions,
     },
     Command {
@@ -189,6 +190,27 @@ pub static COMMANDS: [Command; 29] = [
         run: spaces::space,
     },
     Command {
+        name: "object",
+        usage: "object <size | free n>",
+        does: "makes shared memory of that size, still without a page and not mapped; or gives one back that no region maps",
+        example: "object 16K",
+        run: objects::object,
+    },
+    Command {
+        name: "objects",
+        usage: "objects",
+        does: "lists shared memory and the files in use: pages, how many of them are there, regions that map them",
+        example: "objects",
+        run: objects::objects,
+    },
+    Command {
+        name: "attach",
+        usage: "attach <object|file> [private] [rights=r|rw|rx] [offset=N] [size=N]",
+        does: "maps an object, by its number, or a file of the archive into the current space; with private the first write to a page copies it. Without rights= it may be written, but for a file that is shared; behind the object's end every access is refused",
+        example: "attach hello private",
+        run: objects::attach,
+    },
+    Command {
         name: "map",
         usage: "map <physical|virtual>",
         does: "draws physical memory by state, or the current space by region",
@@ -205,8 +227,8 @@ pub static COMMANDS: [Command; 29] = [
     Command {
         name: "run",
         usage: "run <file> [argument...]",
-        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it. faults= are its own, frames= the most that it held at once",
-        example: "run hello",
+        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it. frames= is the most that it held at once, faults= are those that were resolved, by outcome behind that. Both are its own, without those of its children. An argument with blanks stands in quotes",
+        example: "run hello 'two words'",
         run: programs::run,
     },
     Command {

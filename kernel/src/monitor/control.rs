@@ -21,7 +21,6 @@ pub(super) fn trace<'a>(
     let is_on = arguments.choice("<on|off>", &[("on", true), ("off", false)], "on and off")?;
     arguments.end()?;
     monitor.is_traced = is_on;
-    monitor.processes.is_traced = is_on;
     writeln!(out, "trace={}", if is_on { "on" } else { "off" });
     Ok(())
 }

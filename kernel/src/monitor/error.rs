@@ -5,7 +5,9 @@ use core::fmt;
 use archive::ArchiveError;
 use line::LONGEST;
 use line::number::NumberError;
+use line::words::Unclosed;
 use memory::frames::{OutOfFrames, Shortage};
+use memory::object::CreateError;
 use memory::space::{AllocateError, DiscardError, ForkError, FreeError, ProtectError};
 use memory::words::Count;
 use x86_64::VirtAddr;
@@ -14,6 +16,7 @@ use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
+use crate::files::cache::CacheError;
 use crate::process::load::StartError;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
@@ -26,6 +29,8 @@ pub enum Error<'a> {
     TooLong(u64),
     /// The line holds this byte.
     Garbage(u8),
+    /// The line has a quote that is not closed.
+    Unclosed(Unclosed),
     /// No command has this name; the second one is the nearest that does.
     UnknownCommand(&'a str, &'static str),
     /// This argument is missing from a command of that usage.
@@ -70,6 +75,22 @@ pub enum Error<'a> {
     NoSpace(u64),
     /// The space of this number is the one that is loaded.
     CurrentSpace(u64),
+    /// `object <size>`.
+    Create(CreateError),
+    /// There are so many objects, as many as may be made.
+    TooManyObjects(usize),
+    /// There is no object of this number.
+    NoObject(u64),
+    /// The object of this number was not made here.
+    ForeignObject(u64),
+    /// So many regions map the object of this number.
+    MappedObject(u64, u64),
+    /// The file of this name is to be written to.
+    ReadOnlyFile(&'a str),
+    /// The offset is no page of an object of so many.
+    Offset(u64, u64),
+    /// The page cache.
+    Cache(CacheError),
     /// `audit`.
     Audit(AuditError),
     /// The archive of files.
@@ -109,12 +130,15 @@ impl From<Cancelled> for Error<'_> {
 }
 
 from!(
+    Unclosed => Unclosed,
     AllocateError => Allocate,
     FreeError => Free,
     ProtectError => Protect,
     DiscardError => Discard,
     OutOfFrames => SpaceFrames,
     ForkError => Fork,
+    CreateError => Create,
+    CacheError => Cache,
     AuditError => Audit,
     ArchiveError => Archive
 );
@@ -130,6 +154,7 @@ impl fmt::Display for Error<'_> {
                 f,
                 "the line holds the byte {byte:#04x}: commands are printable ASCII"
             ),
+            Self::Unclosed(error) => error.fmt(f),
             Self::UnknownCommand(name, nearest) => write!(
                 f,
                 "there is no command {}: did you mean `{nearest}`? `help` lists all",
@@ -204,6 +229,36 @@ impl fmt::Display for Error<'_> {
                 f,
                 "space {number} is the current one: switch to another before it is freed"
             ),
+            Self::Create(error) => error.fmt(f),
+            Self::TooManyObjects(most) => write!(
+                f,
+                "{most} objects were made, and no more may be: `object free <n>` makes room"
+            ),
+            Self::NoObject(number) => write!(
+                f,
+                "there is no object {number}: `objects` lists those there are"
+            ),
+            Self::ForeignObject(number) => write!(
+                f,
+                "object {number} was not made by `object`: it goes with the last who uses it, or when frames are short"
+            ),
+            Self::MappedObject(number, regions) => write!(
+                f,
+                "object {number} has {}: free those first",
+                Count(*regions, "mapping")
+            ),
+            Self::ReadOnlyFile(word) => write!(
+                f,
+                "nobody writes to the file {}: rights=r or rx are right, or `private`, which copies what is written to",
+                Quoted(word)
+            ),
+            Self::Offset(offset, pages) => write!(
+                f,
+                "offset=: {} is no page of what is attached: a multiple of 4K is right, below the end of its {}",
+                Address(*offset),
+                Count(*pages, "page")
+            ),
+            Self::Cache(error) => error.fmt(f),
             Self::Audit(AuditError::Memory(error)) => {
                 write!(f, "there is no memory for the notes of the audit: {error}")
             }

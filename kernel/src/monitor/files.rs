@@ -1,13 +1,18 @@
 //! `files`: what the archive of files holds.
 
-use archive::Kind;
+use archive::{Entry, Kind};
+use heapless::String;
+use line::LONGEST;
 
 use super::Monitor;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, add_meant};
 use super::error::Error;
 use super::output::{Output, Word};
 use crate::console::input;
 use crate::files::{self, cache};
+
+/// The folder where a file is looked for that is named without one.
+const PROGRAMS: &str = "bin/";
 
 /// `files`
 pub(super) fn files<'a>(
@@ -37,4 +42,22 @@ pub(super) fn files<'a>(
     }
     writeln!(out, "files={count} bytes={bytes} cached={cached}");
     Ok(())
+}
+
+/// The file of this name in the archive, or the program.
+pub(super) fn find<'a>(word: &'a str) -> Result<(Entry<'static>, &'static [u8]), Error<'a>> {
+    let archive = files::archive()?;
+    let mut program = String::<{ PROGRAMS.len() + LONGEST }>::new();
+    // There is room for both.
+    let _ = program.push_str(PROGRAMS);
+    add_meant(word, &mut program);
+    let names = [&program[PROGRAMS.len()..], &program];
+    let mut files = names.into_iter().filter_map(|name| {
+        let entry = archive.find(name)?;
+        match entry.kind {
+            Kind::File(contents) => Some((entry, contents)),
+            Kind::Folder | Kind::Link(_) => None,
+        }
+    });
+    files.next().ok_or(Error::NoFile(word))
 }

@@ -6,9 +6,8 @@ use memory::fault::Cause;
 use super::Monitor;
 use super::arguments::Arguments;
 use super::error::Error;
-use super::look::Half;
 use super::output::Output;
-use crate::account::words;
+use crate::account::words::{self, Outcomes};
 use crate::{heap as kernel_heap, spaces};
 
 /// A number, or `off` without one.
@@ -63,11 +62,11 @@ pub(super) fn faults<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     const CAUSES: [Cause; 3] = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
-    let (all, causes, outcomes) = spaces::memory().fault_log(|log| {
+    let (all, causes, counts) = spaces::memory().fault_log(|log| {
         (
             log.faults(),
             CAUSES.map(|cause| log.count_by_cause(cause)),
-            Outcome::ALL.map(|outcome| log.count(outcome)),
+            log.counts(),
         )
     });
     write!(out, "faults={all}");
@@ -76,28 +75,10 @@ pub(super) fn faults<'a>(
     }
     writeln!(out);
     for refused in [false, true] {
-        out.facts(format_args!("{}", Outcomes { outcomes, refused }));
+        let is_shown = |outcome: Outcome, _| matches!(outcome, Outcome::Refused(_)) == refused;
+        out.facts(format_args!("{}", Outcomes { counts, is_shown }));
     }
     Ok(())
-}
-
-/// The counts of those outcomes that were refusals, or of the others.
-struct Outcomes {
-    outcomes: [u64; Outcome::ALL.len()],
-    refused: bool,
-}
-
-impl core::fmt::Display for Outcomes {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let mut separator = "";
-        for (outcome, count) in Outcome::ALL.into_iter().zip(self.outcomes) {
-            if matches!(outcome, Outcome::Refused(_)) == self.refused {
-                write!(f, "{separator}{}={count}", words::outcome(outcome))?;
-                separator = " ";
-            }
-        }
-        Ok(())
-    }
 }
 
 /// `heap [trim]`
@@ -115,11 +96,7 @@ pub(super) fn heap<'a>(
         Some(word) => return Err(Error::NotOneOf("[trim]", word, "trim")),
     };
     let usage = kernel_heap::usage();
-    let resident: u64 = Half::Kernel.look(|half| {
-        let regions = half.regions();
-        let regions = regions.filter(|region| region.label == kernel_heap::LABEL);
-        regions.map(|region| half.resident(&region).private).sum()
-    });
+    let resident = kernel_heap::resident();
     let reserved = spaces::memory().counts().kept_back;
     writeln!(
         out,

@@ -1,11 +1,12 @@
 //! `walk` and `regions`: what is where in virtual memory.
 
+use line::number;
 use memory::paging::{LeafSize, index_at, offset_in_page};
 use memory::space::{Region, Resident, Rights};
 use x86_64::VirtAddr;
 
 use super::Monitor;
-use super::arguments::Arguments;
+use super::arguments::{self, Arguments};
 use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
@@ -37,14 +38,26 @@ pub(super) fn walk<'a>(
     Ok(())
 }
 
-/// `regions`
+/// `regions [space]`
 pub(super) fn regions<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
-    arguments.end()?;
-    for half in [Half::Low, Half::Kernel] {
+    let mut halves = &[Half::Low, Half::Kernel][..];
+    if let Some(word) = arguments.optional() {
+        let number = arguments::read("[space]", word, number::number)?;
+        arguments.end()?;
+        if let Some(space) = monitor.spaces.kept(number)? {
+            for region in space.regions() {
+                input::check()?;
+                line(&region, space.resident(&region), out);
+            }
+            return Ok(());
+        }
+        halves = &[Half::Low];
+    }
+    for half in halves {
         half.for_each(|region, resident| line(region, resident, out))?;
     }
     Ok(())

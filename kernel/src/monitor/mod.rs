@@ -6,7 +6,7 @@
 //!             └───────> output <───┘
 //! ```
 //!
-//! One command a line, `#` begins a comment; the answer, or one line `error: ...` after which nothing
+//! One command a line, of words as [`line::words`] parts them; the answer, or one line `error: ...` after which nothing
 //! has changed; the prompt again. [`commands`] lists them all. Words and fields
 //! are a public interface: scripts read them.
 //!
@@ -24,6 +24,7 @@ mod frames;
 mod ledger;
 mod look;
 mod nearest;
+mod objects;
 pub mod output;
 mod picture;
 mod programs;
@@ -41,13 +42,16 @@ use arguments::Arguments;
 use core::ops::ControlFlow;
 use error::Error;
 use ledger::Ledger;
+use line::words::Words;
 use line::{Editor, Input};
+use objects::Objects;
 use output::Output;
 use spaces::Spaces;
 
 /// What lives on from command to command.
 pub struct Monitor {
     spaces: Spaces,
+    objects: Objects,
     processes: Processes,
     /// Whether each fault is printed.
     is_traced: bool,
@@ -61,6 +65,7 @@ impl Monitor {
     pub const fn new() -> Self {
         Self {
             spaces: Spaces::new(),
+            objects: Objects::new(),
             processes: Processes::new(),
             is_traced: false,
             ending: None,
@@ -72,7 +77,7 @@ impl Monitor {
     pub fn run(&mut self, source: &mut dyn FnMut() -> u8, out: &mut Output<'_>) -> u8 {
         let mut editor = Editor::new();
         loop {
-            dashboard::refresh(&self.spaces.others());
+            dashboard::refresh(self.spaces.others());
             let result = match editor.read(source, out) {
                 Input::End => return 0,
                 Input::Line(line) => self.execute(line, out),
@@ -97,7 +102,7 @@ impl Monitor {
         line: &'a str,
         out: &mut Output<'_>,
     ) -> Result<ControlFlow<u8>, Error<'a>> {
-        let mut words = without_comment(line).split_ascii_whitespace();
+        let mut words = Words::of(line)?;
         let Some(name) = words.next() else {
             return Ok(ControlFlow::Continue(()));
         };
@@ -113,13 +118,6 @@ impl Monitor {
     fn ledger(&self) -> Ledger {
         Ledger::new(self.is_traced)
     }
-}
-
-/// A line up to the word that begins with `#`, if there is one.
-fn without_comment(line: &str) -> &str {
-    let is_start = |&(at, _): &(usize, &str)| at == 0 || line.as_bytes()[at - 1] == b' ';
-    let comment = line.match_indices('#').find(is_start);
-    comment.map_or(line, |(at, _)| &line[..at])
 }
 
 impl Default for Monitor {

@@ -33,7 +33,7 @@ pub(super) fn map<'a>(
     let is_physical = arguments.choice("<physical|virtual>", &pictures, "physical and virtual")?;
     arguments.end()?;
     if is_physical {
-        blocks::with(&monitor.spaces.others(), |blocks| physical(blocks, out));
+        blocks::with(monitor.spaces.others(), |blocks| physical(blocks, out));
     } else {
         virtual_memory(out)?;
     }

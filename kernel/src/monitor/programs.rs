@@ -2,22 +2,27 @@
 
 use core::fmt;
 
-use archive::{Entry, Kind};
 use heapless::{String, Vec};
 use line::LONGEST;
 
 use super::Monitor;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, add_meant};
 use super::error::Error;
+use super::files;
 use super::output::{Output, Word};
-use crate::process::{Ending, State, Summary};
-use crate::{console, files};
-
-/// The folder where a program is looked for that is named without one.
-const PROGRAMS: &str = "bin/";
+use super::spaces::Spaces;
+use crate::account::words::Outcomes;
+use crate::cpu::ring3::Left;
+use crate::interrupts::pit;
+use crate::process::watch::Watch;
+use crate::process::{Ending, Process, Processes, State, Summary, Trace};
+use crate::{console, dashboard};
 
 /// The most words that a line has.
 const MOST_WORDS: usize = LONGEST / 2 + 1;
+
+/// Turns after which the dashboard shows a program that runs: a quarter of a second.
+const TURNS: u64 = pit::FREQUENCY / 4;
 
 /// `run <file> [argument...]`
 pub(super) fn run<'a>(
@@ -26,14 +31,30 @@ pub(super) fn run<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let word = arguments.word("<file>")?;
-    let (file, contents) = find(word)?;
-    let mut words = Vec::<&[u8], MOST_WORDS>::new();
+    let (file, contents) = files::find(word)?;
+    // A line has room for all of its words, whatever they mean.
+    let (mut text, mut words) = (String::<LONGEST>::new(), Vec::<&[u8], MOST_WORDS>::new());
+    let mut ends = Vec::<usize, MOST_WORDS>::new();
     let typed = core::iter::once(word).chain(core::iter::from_fn(|| arguments.optional()));
-    words.extend(typed.map(str::as_bytes));
+    ends.extend(typed.map(|word| {
+        add_meant(word, &mut text);
+        text.len()
+    }));
+    let mut start = 0;
+    words.extend(ends.iter().map(|&end| {
+        let word = &text.as_bytes()[start..end];
+        start = end;
+        word
+    }));
     let processes = &mut monitor.processes;
     let started = processes.start(file.name, contents, &words, &[]);
     let id = started.map_err(|error| Error::Start(file.name, error))?;
-    let summary = processes.run_and_sum_up(id);
+    let mut onlooker = Onlooker {
+        spaces: &monitor.spaces,
+        turns: 0,
+        trace: monitor.is_traced.then(Trace::start),
+    };
+    let summary = processes.run_watched(id, &mut onlooker);
     if console::column() > 0 {
         // The last line of the program has no end.
         console::print(format_args!("\n"));
@@ -41,32 +62,53 @@ pub(super) fn run<'a>(
     let Some(Summary {
         ending,
         used,
+        by_outcome,
         most_frames,
     }) = summary
     else {
         return Err(Error::Stuck);
     };
-    let faults = used.faults();
-    writeln!(
-        out,
-        "{} faults={faults} frames={most_frames}",
-        Ended(ending)
-    );
+    let outcomes = Outcomes {
+        counts: by_outcome,
+        is_shown: |_, count| count > 0,
+    };
+    out.facts(format_args!(
+        "{} faults={} frames={most_frames} {outcomes}",
+        Ended(ending),
+        used.faults()
+    ));
     Ok(())
 }
 
-/// The file of this name in the archive, or the program.
-fn find<'a>(word: &'a str) -> Result<(Entry<'static>, &'static [u8]), Error<'a>> {
-    let archive = files::archive()?;
-    let mut name = String::<LONGEST>::new();
-    let is_short = name.push_str(PROGRAMS).and_then(|()| name.push_str(word));
-    let program = is_short.ok().and_then(|()| archive.find(&name));
-    let found = [archive.find(word), program].into_iter().flatten();
-    let mut files = found.filter_map(|entry| match entry.kind {
-        Kind::File(contents) => Some((entry, contents)),
-        Kind::Folder | Kind::Link(_) => None,
-    });
-    files.next().ok_or(Error::NoFile(word))
+/// Shows a program while it runs: on the dashboard, and its calls if that is wanted.
+struct Onlooker<'a> {
+    /// Those that are not of processes.
+    spaces: &'a Spaces,
+    /// Turns that were over.
+    turns: u64,
+    trace: Option<Trace>,
+}
+
+impl Watch for Onlooker<'_> {
+    fn left(&mut self, process: &Process, why: Left) {
+        if let Some(trace) = &mut self.trace {
+            trace.left(process, why);
+        }
+    }
+
+    fn handled(&mut self, process: &Process) {
+        if let Some(trace) = &mut self.trace {
+            trace.handled(process);
+        }
+    }
+
+    fn turn_over(&mut self, processes: &Processes) {
+        if self.turns.is_multiple_of(TURNS) {
+            let others = self.spaces.others().into_iter();
+            dashboard::refresh(others.chain(processes.spaces()));
+        }
+        self.turns += 1;
+    }
 }
 
 /// How a program ended, as fields.
@@ -81,6 +123,7 @@ impl fmt::Display for Ended {
             Ending::Exited(status) => write!(f, "exited={status}"),
             Ending::BadAccess(_) => f.write_str("bad_access"),
             Ending::PastEnd(_) => f.write_str("past_end"),
+            Ending::Unreadable(_) => f.write_str("unreadable"),
             Ending::OutOfFrames(_) => f.write_str("out_of_frames"),
             Ending::Exception(_) => f.write_str("exception"),
             Ending::Signalled(signal) => write!(f, "{signal}"),

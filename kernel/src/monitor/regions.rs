@@ -63,7 +63,7 @@ fn pages_around(value: &str) -> Result<u16, Error<'_>> {
     u16::try_from(pages).map_err(|_| Error::OutOfRange("around=", pages, 1, 512))
 }
 
-fn rights_of(value: &str) -> Result<Rights, Error<'_>> {
+pub(super) fn rights_of(value: &str) -> Result<Rights, Error<'_>> {
     find(value, &RIGHTS).ok_or(Error::NotOneOf("rights=", value, RIGHTS_LISTED))
 }
 
@@ -125,7 +125,8 @@ pub(super) fn guard<'a>(
     allocate(Request::new(size, Backing::Guard), out)
 }
 
-fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>> {
+/// Reserves a region in the current space, and tells of it.
+pub(super) fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>> {
     let (region, resident) = spaces::current(|space, memory| {
         let region = space.allocate(request, memory)?;
         let resident = space.resident(&region);

@@ -78,6 +78,15 @@ impl Spaces {
         }
     }
 
+    /// The space of this number, or `None` if it is the one that is loaded.
+    pub(super) fn kept<'a>(&self, number: u64) -> Result<Option<&Space>, Error<'a>> {
+        match self.kept_number(number) {
+            Ok(index) => Ok(self.kept[index].as_ref()),
+            Err(Error::CurrentSpace(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn switch<'a>(&mut self, number: u64) -> Result<(), Error<'a>> {
         let index = match self.kept_number(number) {
             Err(Error::CurrentSpace(_)) => return Ok(()),

@@ -55,7 +55,10 @@ static BLOCKS: Mutex<Blocks> = Mutex::new(Blocks::new());
 /// # Panics
 ///
 /// Before [`spaces::init`].
-pub fn with<R>(others: &[&Space], look: impl FnOnce(&Blocks) -> R) -> R {
+pub fn with<'a, R>(
+    others: impl IntoIterator<Item = &'a Space>,
+    look: impl FnOnce(&Blocks) -> R,
+) -> R {
     let mut blocks = BLOCKS.lock();
     blocks.gather(others);
     look(&blocks)
@@ -90,7 +93,7 @@ impl Blocks {
         self.totals[state as usize]
     }
 
-    fn gather(&mut self, others: &[&Space]) {
+    fn gather<'a>(&mut self, others: impl IntoIterator<Item = &'a Space>) {
         let memory = spaces::memory();
         memory.frames(|frames| self.gather_managed(frames));
         let zero = memory.zero_frame().start_address().as_u64();

@@ -20,6 +20,12 @@ pub const MOST: usize = 1024;
 /// The console, which is open before there is a process.
 static CONSOLE: OpenFile = OpenFile::new(File::Console, OpenFlags::READ_WRITE);
 
+/// Opens the console as it was at first: nobody gets to see what the programs before
+/// have made of it.
+pub(super) fn open_console_anew() {
+    CONSOLE.set_flags(OpenFlags::READ_WRITE);
+}
+
 /// Standard input, output and error: those of a process that the kernel starts.
 const STANDARD: usize = 3;
 

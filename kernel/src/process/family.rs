@@ -18,6 +18,7 @@ use core::fmt;
 use memory::Space;
 use memory::space::ForkError;
 
+use super::calls::Again;
 use super::descriptors::Descriptors;
 use super::table::Room;
 use super::{Ending, Heap, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
@@ -165,6 +166,7 @@ impl Processes {
             space: Some(space),
             descriptors,
             heap,
+            again: Again::default(),
         };
         self.table.add(room, process);
         id

@@ -27,6 +27,7 @@ use super::calls::random;
 use super::{Heap, Id, KERNEL, Processes, SpawnError};
 use crate::cpu::ring3::{Context, END};
 use crate::files::cache::{self, CacheError};
+use crate::growing::{LOWEST, STACK_LIMIT};
 use crate::spaces;
 
 /// Bytes of a page.
@@ -34,16 +35,16 @@ const PAGE: u64 = 4096;
 /// The end of the stack: Linux, too, leaves the last page of the low half out.
 pub const STACK_END: u64 = END - PAGE;
 /// Bytes of the stack.
-pub const STACK_SIZE: u64 = 8 << 20;
+pub const STACK_SIZE: u64 = STACK_LIMIT;
 /// Bytes below the stack where every access is refused, so that an overflow meets
 /// nothing else.
 pub const STACK_GUARD: u64 = 1 << 20;
-/// Bytes of the stack that arguments and environment may have.
-const MOST_ARGUMENTS: u64 = STACK_SIZE / 4;
+/// Bytes of the stack that arguments and environment may have, with their addresses.
+pub const MOST_ARGUMENTS: u64 = STACK_SIZE / 4;
 
 /// Where a program's segments may lie.
 const ROOM: Room = Room {
-    start: 0x1_0000,
+    start: LOWEST,
     end: STACK_END - STACK_SIZE - STACK_GUARD,
     base: 0x5555_5555_4000,
 };

@@ -6,6 +6,7 @@
 //! | `schedule` | who runs: a loop that enters a process, handles why it left, and chooses the next |
 //! | `descriptors` | the open files of a process, by number |
 //! | `open_file` | an open file: what it is, and where it is read next |
+//! | `pipe` | bytes from one open file to another |
 //! | `shared_memory` | an object that is open, with a size in bytes |
 //! | `terminal` | the console as a terminal: its modes, and what was typed |
 //! | `truncate` | shared memory that becomes shorter |
@@ -15,6 +16,7 @@
 //! | `usage` | the page faults of a process |
 //! | `calls` | system calls, with Linux's numbers, arguments and errors |
 //! | `user` | a process's memory, as system calls reach it |
+//! | `watch` | who looks on while processes run |
 //! | `assembled` | programs of a few instructions, for tests and benchmarks |
 //!
 //! What must always hold: the process that runs is not in the table, but in the
@@ -28,6 +30,7 @@ pub mod descriptors;
 mod family;
 pub mod load;
 pub mod open_file;
+pub mod pipe;
 pub mod schedule;
 pub mod shared_memory;
 mod signal;
@@ -36,15 +39,17 @@ mod terminal;
 mod truncate;
 mod usage;
 pub mod user;
+pub mod watch;
 
 use alloc::collections::VecDeque;
-use memory::Space;
+use memory::{Outcome, Space};
 
 pub use calls::Heap;
+pub use calls::trace::Trace;
 pub use family::ForkRefusal;
 pub use signal::{Ending, Signal};
 pub use table::{MOST_PROCESSES, SpawnError};
-pub use usage::Usage;
+pub use usage::{Counts, Usage};
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
@@ -74,7 +79,7 @@ pub struct Process {
     pub program: &'static str,
     /// What it does.
     pub state: State,
-    /// The frames that it held when it ended, or ran another program; the most.
+    /// The most frames that it held at once, in the spaces that it had before.
     most_frames: u64,
     /// Its page faults, up to when it was loaded last.
     used: Usage,
@@ -90,9 +95,18 @@ pub struct Process {
     heap: Heap,
     /// Its open files.
     pub descriptors: Descriptors,
+    /// What the call that it makes has done, if it makes it again.
+    again: calls::Again,
 }
 
 impl Process {
+    /// The number of the system call that it makes, and what that has returned
+    /// when it was made.
+    #[must_use]
+    pub const fn call(&self) -> u64 {
+        self.context.call()
+    }
+
     /// What it passed to the system call that it makes.
     const fn arguments(&self) -> [u64; 6] {
         self.context.arguments()
@@ -111,16 +125,15 @@ impl Process {
     /// The frames that it holds, private and shared, unless it is loaded.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.space.as_ref().map_or(0, |space| {
-            let (start, end) = space.window();
-            let resident = space.resident_between(start, end);
-            resident.private + resident.shared
-        })
+        let space = self.space.as_ref();
+        space.map_or(0, |space| space.resident_frames())
     }
 
-    /// Looks at how many frames it holds, before it gives them back.
+    /// Looks at how many frames it held at most, before its space goes.
     pub(in crate::process) fn note_frames(&mut self) {
-        self.most_frames = self.most_frames.max(self.frames());
+        let space = self.space.as_ref();
+        let most = space.map_or(0, |space| space.most_resident_frames());
+        self.most_frames = self.most_frames.max(most);
     }
 }
 
@@ -146,8 +159,11 @@ pub struct Summary {
     pub ending: Ending,
     /// Its page faults.
     pub used: Usage,
-    /// The most frames that it held, as far as was looked: when it ended, and
-    /// when it ran another program.
+    /// The same, and those that were refused, by outcome. One that waited for a page
+    /// of a file came twice.
+    pub by_outcome: Counts,
+    /// The most frames that it held at once, private and shared. Its children are
+    /// not counted.
     pub most_frames: u64,
 }
 
@@ -164,8 +180,9 @@ pub struct Processes {
     home: Option<Space>,
     /// The faults there had been when that was loaded.
     faults: usage::Reading,
-    /// Whether system calls are printed, with the faults between them.
-    pub is_traced: bool,
+    /// The one that was started to be waited for, and its faults.
+    foreground: Id,
+    by_outcome: Counts,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
     /// What was typed for them, and how they want it.
@@ -188,7 +205,8 @@ impl Processes {
             running: KERNEL,
             home: None,
             faults: usage::Reading::NONE,
-            is_traced: false,
+            foreground: KERNEL,
+            by_outcome: [0; Outcome::COUNT],
             unknown: calls::Unknown::new(),
             terminal: Terminal::new(),
         }

@@ -4,6 +4,7 @@
 //!   descriptors of a process ──┐
 //!   those of its children ─────┼─> open file ─> an entry of the archive
 //!   duplicates ────────────────┘      position     shared memory, by its object
+//!                                                  an end of a pipe
 //!                                                  the console
 //! ```
 //!
@@ -16,6 +17,7 @@ use archive::{Entry, Kind};
 use bitflags::bitflags;
 
 use super::calls::Errno;
+use super::pipe;
 use super::shared_memory::SharedMemory;
 use crate::files::cache;
 
@@ -87,6 +89,10 @@ pub enum File {
     Entry(Entry<'static>),
     /// Memory that several processes may map.
     SharedMemory(SharedMemory),
+    /// The end of a pipe that is read.
+    Reader(pipe::Reader),
+    /// The end of a pipe that is written.
+    Writer(pipe::Writer),
 }
 
 /// An open file.
@@ -127,6 +133,15 @@ impl OpenFile {
         self.flags.store(flags.bits(), Relaxed);
     }
 
+    /// Whether it is read and written at a position: the console and pipes are not.
+    #[must_use]
+    pub const fn has_position(&self) -> bool {
+        match self.file {
+            File::Entry(_) | File::SharedMemory(_) => true,
+            File::Console | File::Reader(_) | File::Writer(_) => false,
+        }
+    }
+
     /// Where it is read or written next, in bytes, or, in a folder, in entries.
     #[must_use]
     pub fn position(&self) -> u64 {
@@ -137,9 +152,9 @@ impl OpenFile {
     ///
     /// # Errors
     ///
-    /// EINVAL: there is no such position; ESPIPE: the console has none.
+    /// EINVAL: there is no such position; ESPIPE: it has none.
     pub fn seek(&self, position: u64) -> Result<(), Errno> {
-        if matches!(self.file, File::Console) {
+        if !self.has_position() {
             return Err(Errno::NO_POSITION);
         }
         if position > LAST_POSITION {
@@ -153,7 +168,7 @@ impl OpenFile {
     #[must_use]
     pub fn size(&self) -> u64 {
         match &self.file {
-            File::Console => 0,
+            File::Console | File::Reader(_) | File::Writer(_) => 0,
             File::Entry(entry) => entry.size() as u64,
             File::SharedMemory(memory) => memory.size(),
         }
@@ -167,7 +182,11 @@ impl OpenFile {
     pub fn folder(&self) -> Result<Entry<'static>, Errno> {
         match self.file {
             File::Entry(entry) if entry.kind == Kind::Folder => Ok(entry),
-            File::Console | File::Entry(_) | File::SharedMemory(_) => Err(Errno::NOT_FOLDER),
+            File::Console
+            | File::Entry(_)
+            | File::SharedMemory(_)
+            | File::Reader(_)
+            | File::Writer(_) => Err(Errno::NOT_FOLDER),
         }
     }
 
@@ -175,11 +194,11 @@ impl OpenFile {
     ///
     /// # Errors
     ///
-    /// EISDIR: a folder has no bytes; ESPIPE: the console has them at no position;
+    /// EISDIR: a folder has no bytes; ESPIPE: it has them at no position;
     /// ENOMEM: there is no frame for a page of the file.
     pub fn read_at(&self, position: u64, into: &mut [u8]) -> Result<usize, Errno> {
         match &self.file {
-            File::Console => Err(Errno::NO_POSITION),
+            File::Console | File::Reader(_) | File::Writer(_) => Err(Errno::NO_POSITION),
             File::Entry(entry) => {
                 let Kind::File(bytes) = entry.kind else {
                     return Err(Errno::IS_FOLDER);
@@ -198,7 +217,7 @@ impl OpenFile {
     /// ENOSPC: there is no frame for the first byte.
     pub fn write_at(&self, position: u64, from: &[u8]) -> Result<usize, Errno> {
         match &self.file {
-            File::Console => Err(Errno::NO_POSITION),
+            File::Console | File::Reader(_) | File::Writer(_) => Err(Errno::NO_POSITION),
             File::Entry(_) => Err(Errno::READ_ONLY),
             File::SharedMemory(memory) => memory.write_at(position, from),
         }

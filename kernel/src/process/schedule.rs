@@ -13,7 +13,8 @@
 //! another process runs than the last one.
 
 use super::terminal::Terminal;
-use super::{Ending, Id, Process, Processes, State, Summary, calls, usage};
+use super::watch::{Unwatched, Watch};
+use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
 use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
@@ -34,27 +35,42 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
-        if self.is_traced {
-            calls::trace::start();
-        }
+        self.run_for(foreground, &mut Unwatched)
+    }
+
+    /// The same, while somebody looks on.
+    pub fn run_watched(&mut self, foreground: Id, watch: &mut dyn Watch) -> Option<Summary> {
+        self.run_for(foreground, watch)
+    }
+
+    /// The same, for one kind of onlookers: nobody costs nothing.
+    fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Option<Summary> {
         self.terminal = Terminal::new();
+        self.foreground = foreground;
+        self.by_outcome = usage::Counts::default();
+        descriptors::open_console_anew();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
-        let ending = self.run_until_ended(foreground);
+        let ending = self.run_until_ended(foreground, watch);
         pit::stop();
         self.load_home();
         let process = self.get(foreground)?;
         let summary = ending.map(|ending| Summary {
             ending,
             used: process.used,
+            by_outcome: self.by_outcome,
             most_frames: process.most_frames,
         });
         self.end_family(foreground);
         summary
     }
 
-    fn run_until_ended(&mut self, foreground: Id) -> Option<Ending> {
+    fn run_until_ended<W: Watch + ?Sized>(
+        &mut self,
+        foreground: Id,
+        watch: &mut W,
+    ) -> Option<Ending> {
         loop {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
@@ -62,9 +78,13 @@ impl Processes {
             // Some child of those that wait is always ready.
             let mut process = self.table.take(self.ready.pop_front()?)?;
             self.load(&mut process);
-            self.turn(&mut process, foreground);
+            self.turn(&mut process, foreground, watch);
             match process.state {
-                State::Ended(_) => self.bury(process),
+                State::Ended(_) => {
+                    let id = process.id;
+                    self.bury(process);
+                    watch.ended(id);
+                }
                 State::Running | State::Ready => {
                     self.ready.push_back(process.id);
                     self.table.put(process);
@@ -75,14 +95,20 @@ impl Processes {
     }
 
     /// Lets the process that is loaded run, until it does not any more.
-    fn turn(&mut self, process: &mut Process, foreground: Id) {
+    fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut (impl Watch + ?Sized)) {
         while process.state == State::Running {
-            match enter(&mut process.context) {
+            let left = enter(&mut process.context);
+            watch.left(process, left);
+            match left {
                 Left::SystemCall => calls::call(process, self),
-                Left::Timer => self.next_turn(process, foreground),
+                Left::Timer => {
+                    self.next_turn(process, foreground);
+                    watch.turn_over(self);
+                }
                 Left::PageFault(fault) => process.kill(why(&fault)),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
+            watch.handled(process);
         }
     }
 
@@ -147,6 +173,7 @@ fn why(fault: &Fault) -> Ending {
     match fault::reason_of(fault) {
         Some(Reason::Space(Refusal::PastEnd)) => Ending::PastEnd(fault.address),
         Some(Reason::Space(Refusal::OutOfFrames)) => Ending::OutOfFrames(fault.address),
+        Some(Reason::Blocked) => Ending::Unreadable(fault.address),
         _ => Ending::BadAccess(fault.address),
     }
 }

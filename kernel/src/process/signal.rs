@@ -32,6 +32,8 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// An access that is not allowed.
     pub const SEGMENTATION: Self = Self(11);
+    /// A pipe was written that nobody reads.
+    pub const PIPE: Self = Self(13);
     /// The end, asked for.
     pub const TERMINATE: Self = Self(15);
 
@@ -78,6 +80,8 @@ pub enum Ending {
     BadAccess(VirtAddr),
     /// It accessed a page behind the end of the object that it had mapped there.
     PastEnd(VirtAddr),
+    /// The page of a file that it accessed could not be read.
+    Unreadable(VirtAddr),
     /// There was no frame for a page that it may access.
     OutOfFrames(VirtAddr),
     /// It raised another exception.
@@ -95,7 +99,7 @@ impl Ending {
         match self {
             Self::Exited(_) => None,
             Self::BadAccess(_) => Some(Signal::SEGMENTATION),
-            Self::PastEnd(_) => Some(Signal::BUS),
+            Self::PastEnd(_) | Self::Unreadable(_) => Some(Signal::BUS),
             // What Linux chooses when memory is out.
             Self::OutOfFrames(_) => Some(Signal::KILL),
             Self::Exception(vector) => Some(Signal::of(*vector)),
@@ -131,6 +135,10 @@ impl fmt::Display for Ending {
                     "killed by an access past the end of an object at {address:#x}"
                 )
             }
+            Self::Unreadable(address) => write!(
+                f,
+                "killed by an access to a page of a file that cannot be read at {address:#x}"
+            ),
             Self::OutOfFrames(address) => {
                 write!(f, "killed for lack of a frame for the page at {address:#x}")
             }

@@ -1,4 +1,5 @@
-//! The page faults of a process.
+//! The page faults of a process; and of the one in the foreground, what became of
+//! each.
 //!
 //! The way of a fault does not know of processes. What is counted there grows
 //! while one of them is loaded, and that is its own: faults that it takes in ring
@@ -6,8 +7,13 @@
 
 use core::ops::{Add, AddAssign};
 
+use memory::Outcome;
+
 use super::{Process, Processes};
 use crate::fault;
+
+/// Page faults by outcome, in the order of [`Outcome::ALL`].
+pub type Counts = [u64; Outcome::COUNT];
 
 /// Page faults that were resolved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,6 +22,27 @@ pub struct Usage {
     pub minor: u64,
     /// Those that waited for a page of a file.
     pub major: u64,
+}
+
+impl Usage {
+    /// All of them.
+    #[must_use]
+    pub const fn faults(self) -> u64 {
+        self.minor + self.major
+    }
+
+    fn of(counts: &Counts) -> Self {
+        let is_resolved =
+            |outcome: &Outcome| !matches!(outcome, Outcome::Blocked | Outcome::Refused(_));
+        let resolved = Outcome::ALL.into_iter().filter(is_resolved);
+        let resolved: u64 = resolved.map(|outcome| counts[outcome.index()]).sum();
+        let major = counts[Outcome::Blocked.index()];
+        Self {
+            // The access that has waited faults a second time. It may be refused then.
+            minor: resolved.saturating_sub(major),
+            major,
+        }
+    }
 }
 
 impl Add for Usage {
@@ -29,47 +56,39 @@ impl Add for Usage {
     }
 }
 
-impl Usage {
-    /// All of them.
-    #[must_use]
-    pub const fn faults(self) -> u64 {
-        self.minor + self.major
-    }
-}
-
 impl AddAssign for Usage {
     fn add_assign(&mut self, more: Self) {
         *self = *self + more;
     }
 }
 
-/// The counter at one moment.
+/// The counters at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
-    resolved: u64,
-    read: u64,
+    /// Faults in either half.
+    all: u64,
+    low_half: Counts,
 }
 
 impl Reading {
     pub(super) const NONE: Self = Self {
-        resolved: 0,
-        read: 0,
+        all: 0,
+        low_half: [0; Outcome::COUNT],
     };
 
     pub(super) fn take() -> Self {
         Self {
-            resolved: fault::resolved_in_low_half(),
-            read: fault::pages_read(),
+            all: fault::all(),
+            low_half: fault::in_low_half(),
         }
     }
 
-    fn since(self, before: Self) -> Usage {
-        let (resolved, major) = (self.resolved - before.resolved, self.read - before.read);
-        Usage {
-            // The access that has waited faults a second time. It may be refused then.
-            minor: resolved.saturating_sub(2 * major),
-            major,
+    fn since(&self, before: &Self) -> Counts {
+        let mut counts = self.low_half;
+        for (count, before) in counts.iter_mut().zip(before.low_half) {
+            *count -= before;
         }
+        counts
     }
 }
 
@@ -77,8 +96,22 @@ impl Processes {
     /// Adds what the process has used that is loaded, since this was done before,
     /// or since it was loaded.
     pub(super) fn settle(&mut self, process: &mut Process) {
+        // Most turns go by without a fault.
+        if fault::all() != self.faults.all {
+            self.add_faults(process);
+        }
+    }
+
+    #[inline(never)]
+    fn add_faults(&mut self, process: &mut Process) {
         let now = Reading::take();
-        process.used += now.since(self.faults);
+        let counts = now.since(&self.faults);
         self.faults = now;
+        process.used += Usage::of(&counts);
+        if process.id == self.foreground {
+            for (count, more) in self.by_outcome.iter_mut().zip(counts) {
+                *count += more;
+            }
+        }
     }
 }

@@ -37,8 +37,8 @@ static CURRENT: Lock<InUse<Space>> = Lock::empty(Rank::Space);
 /// The kernel half.
 static KERNEL: Lock<InUse<KernelHalf>> = Lock::empty(Rank::KernelHalf);
 
-/// Faults in the kernel half that the fault log has.
-static KERNEL_FAULTS: AtomicU64 = AtomicU64::new(0);
+/// Faults in the kernel half that the fault log has, in the order of [`Outcome::ALL`].
+static KERNEL_FAULTS: [AtomicU64; Outcome::COUNT] = [const { AtomicU64::new(0) }; Outcome::COUNT];
 
 /// A half, and what it shares with all others.
 struct InUse<H> {
@@ -148,17 +148,20 @@ pub fn destroy(space: Space) -> u64 {
 pub(crate) fn resolve(context: &PageFaultContext) -> Option<Outcome> {
     if is_kernels(context.fault.address) {
         let outcome = resolve_in(&KERNEL, context, KernelHalf::resolve);
-        KERNEL_FAULTS.fetch_add(u64::from(outcome.is_some()), Ordering::Relaxed);
+        if let Some(outcome) = outcome {
+            KERNEL_FAULTS[outcome.index()].fetch_add(1, Ordering::Relaxed);
+        }
         outcome
     } else {
         resolve_in(&CURRENT, context, Space::resolve)
     }
 }
 
-/// Faults in the kernel half since the start: as many as the fault log has.
-#[must_use]
-pub fn faults_in_kernel_half() -> u64 {
-    KERNEL_FAULTS.load(Ordering::Relaxed)
+/// Faults in the kernel half since the start, by outcome: as many as the fault log has.
+pub(crate) fn faults_in_kernel_half() -> impl Iterator<Item = u64> {
+    KERNEL_FAULTS
+        .iter()
+        .map(|count| count.load(Ordering::Relaxed))
 }
 
 /// The same, in this half.

@@ -4,7 +4,13 @@
 //! [`TOURS`] lists those that people can ask for.
 
 pub mod example;
+pub mod faults;
+pub mod fork;
+pub mod load;
+mod onlooker;
 pub mod policies;
+pub mod program;
+mod say;
 pub mod scenario;
 pub mod stage;
 pub mod straddle;
@@ -28,7 +34,7 @@ pub struct Tour {
 }
 
 /// All of them.
-pub static TOURS: [Tour; 4] = [
+pub static TOURS: [Tour; 6] = [
     Tour {
         name: "example",
         shows: "alloc 5, 10 and 100 bytes under all three backings, in order and with b first",
@@ -52,6 +58,18 @@ pub static TOURS: [Tour; 4] = [
         shows: "frames, faults and time of five ways to back the same work, side by side",
         frames: 80,
         run: policies::run,
+    },
+    Tour {
+        name: "load",
+        shows: "a program whose pages come from its file, each when it is touched",
+        frames: 256,
+        run: load::run,
+    },
+    Tour {
+        name: "fork",
+        shows: "a process that becomes two, and copies no page before somebody writes",
+        frames: 256,
+        run: fork::run,
     },
 ];
 

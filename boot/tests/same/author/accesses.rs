@@ -61,7 +61,7 @@ impl Author {
     }
 
     /// An access to a byte that is there, as far as the author knows.
-    pub(super) fn touch(&mut self, process: &Process) -> String {
+    pub(super) fn touch(&mut self, process: &mut Process) -> String {
         let name = self.random.one_of(&["get", "put", "put"]);
         let byte = self.random.one_of(&[0, 0, 8, 4095]);
         let value = if name == "put" {
@@ -77,6 +77,9 @@ impl Author {
             let unit = self.random.below(process.heap);
             return format!("{name} h{unit}+{byte}{value}");
         }
+        if let Some(unit) = self.grow_down(process, name) {
+            return format!("{name} p{unit}+{byte}{value}");
+        }
         let can = |unit: &Unit| self.can_touch(unit, name);
         let arena = process.arena.iter().enumerate();
         let arena = arena.filter(|(_, unit)| unit.as_ref().is_some_and(can));
@@ -91,5 +94,21 @@ impl Author {
         }
         let place = &places[self.random.below(places.len())];
         format!("{name} {place}+{byte}{value}")
+    }
+
+    /// At times, a unit that a mapping grows down to when it is accessed.
+    fn grow_down(&mut self, process: &mut Process, name: &str) -> Option<usize> {
+        if !self.random.once_in(4) {
+            return None;
+        }
+        let mut places = 1..process.arena.len();
+        let first = places.find(|first| process.can_grow_down(*first))?;
+        let unit = process.arena[first].filter(|unit| self.can_touch(unit, name))?;
+        self.mappings += 1;
+        process.arena[first - 1] = Some(Unit {
+            mapping: self.mappings,
+            ..unit
+        });
+        Some(first - 1)
     }
 }

@@ -166,6 +166,8 @@ pub enum Counter {
     Zero,
     /// Frames behind leaves that map somebody else's memory.
     Borrowed,
+    /// Frames behind private and shared leaves, as often as they are mapped.
+    Resident,
     /// Frames that were given back and not taken.
     Refused,
     /// Slots that are not free.

@@ -129,6 +129,7 @@ impl fmt::Display for Counter {
             Self::Shared => "shared frames",
             Self::Zero => "zero frames",
             Self::Borrowed => "borrowed frames",
+            Self::Resident => "resident frames",
             Self::Refused => "frames refused when given back",
             Self::UsedSlots => "used slots",
             Self::SavedPages => "pages that still have a slot",

@@ -74,6 +74,7 @@ impl Auditor<'_> {
             }
             Backing::Immediate | Backing::Demand | Backing::Zero | Backing::Object { .. } => {
                 self.require(!is_zero, broken(LeafDefect::ZeroFrame))?;
+                self.resident += leaf.size.frames();
                 let owner = if is_shared {
                     Owner::Shared
                 } else {

@@ -190,6 +190,7 @@ impl<'a> Audit<'a> {
             kept_for_slots: 0,
             direct_map: self.direct_map,
             executes_outside: false,
+            resident: 0,
             report: Report::default(),
         };
         let kernel: &Half = self.kernel;
@@ -210,12 +211,14 @@ impl<'a> Audit<'a> {
             auditor.foreign_tables(kernel)?;
         }
         if auditor.executes_outside {
-            outside::check(self.memory, frames, halves, self.whole)?;
+            outside::check(self.memory, frames, halves.clone(), self.whole)?;
         }
         auditor.zero_frame()?;
         auditor.owner_counts(owners)?;
         auditor.slot_owners(slots)?;
         auditor.counters(self.held, borrowed)?;
+        let resident = halves.map(Half::resident_frames).sum();
+        auditor.equal(Counter::Resident, resident, auditor.resident)?;
         Ok(auditor.report)
     }
 }
@@ -233,6 +236,8 @@ struct Auditor<'a> {
     direct_map: VirtAddr,
     /// Whether a leaf allows to execute memory that is not managed.
     executes_outside: bool,
+    /// Frames behind private and shared leaves, as often as they are mapped.
+    resident: u64,
     report: Report,
 }
 

@@ -7,7 +7,7 @@ use super::Auditor;
 use super::broken::{Broken, ObjectDefect};
 use super::marks::{Clash, Owner};
 use crate::object::{Mapping, ObjectId, Record, Use, frame_of};
-use crate::paging::LeafSize;
+use crate::paging::{LeafSize, Sparse};
 use crate::space::Half;
 
 impl Auditor<'_> {
@@ -28,7 +28,7 @@ impl Auditor<'_> {
             let pages = self.objects.pages_of(&record);
             self.tables_of_words(pages.root(), broken)?;
             self.pages(object, &record)?;
-            next = self.objects.from(object.0 + 1);
+            next = self.objects.from(object.number() + 1);
         }
         Ok(())
     }
@@ -63,8 +63,9 @@ impl Auditor<'_> {
     /// Each page that is there lies in the object, in a frame that counts it.
     fn pages(&mut self, object: ObjectId, record: &Record) -> Result<(), Broken> {
         let mut array = self.objects.pages_of(record);
-        let first = array.next(0);
-        let pages = iter::successors(first, |(page, _)| array.next(page + 1));
+        let from = |page| page..Sparse::CAPACITY;
+        let first = array.next(from(0));
+        let pages = iter::successors(first, |(page, _)| array.next(from(page + 1)));
         for (page, word) in pages {
             let broken = |defect| Broken::Object { object, defect };
             let is_inside = page < record.pages;

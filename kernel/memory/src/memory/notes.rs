@@ -81,7 +81,7 @@ impl Slots {
 pub(super) fn all(notes: &Sparse) -> impl Iterator<Item = (u64, Slot)> + use<> {
     let (mut notes, mut from) = (notes.clone(), 0);
     core::iter::from_fn(move || {
-        let (index, word) = notes.next(from)?;
+        let (index, word) = notes.next(from..u64::MAX)?;
         from = index + 1;
         Some((index, Slot(word - 1)))
     })
@@ -137,7 +137,7 @@ impl Shared {
     /// Takes the slots from all frames that have one. Returns how many.
     pub(super) fn forget_all_notes(&mut self) -> u64 {
         let saved = self.slots.counts.saved;
-        while let Some((index, _)) = self.slots.notes.next(0) {
+        while let Some((index, _)) = self.slots.notes.next(0..u64::MAX) {
             self.forget_note(index);
         }
         saved

@@ -114,6 +114,7 @@ fn each_page(
                 PageRefusal::Absent(_) | PageRefusal::AlreadyThere => {
                     ObjectBytesRefusal::Absent { page }
                 }
+                PageRefusal::NotCounted => ObjectBytesRefusal::NotCounted { page },
             },
         })?;
         done = end;

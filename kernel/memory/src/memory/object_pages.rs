@@ -13,7 +13,7 @@
 
 use x86_64::PhysAddr;
 
-use super::{Memory, Shared};
+use super::{Memory, ShareError, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
 use crate::object::{ObjectId, ObjectKind, ProvideError, frame_of, word_of};
 use crate::paging::{LeafSize, NoTable, Sparse, Table};
@@ -31,6 +31,8 @@ pub(crate) enum PageRefusal {
     AlreadyThere,
     OutOfFrames,
     TooManyOwners,
+    /// Its frame is one whose owners cannot be counted.
+    NotCounted,
 }
 
 /// A frame of an object, with an owner more than it had: some leaf's from now on,
@@ -82,6 +84,10 @@ impl Memory {
             Err(PageRefusal::Gone) => ProvideError::Gone { object },
             Err(PageRefusal::PastEnd) => ProvideError::PastEnd { page },
             Err(PageRefusal::AlreadyThere) => ProvideError::AlreadyThere { page },
+            Err(PageRefusal::NotCounted) => ProvideError::NotCounted {
+                frame: frame.start(),
+            },
+            // A page that is not there is none, and its frame has no owner.
             Err(PageRefusal::OutOfFrames | PageRefusal::TooManyOwners | PageRefusal::Absent(_)) => {
                 ProvideError::OutOfFrames
             }
@@ -180,7 +186,13 @@ impl Shared {
     fn hold_page(&mut self, object: ObjectId, page: u64) -> Result<PhysAddr, PageRefusal> {
         let frame = self.page_of(object, page)?;
         let counted = self.add_owners(frame, 1);
-        counted.map_err(|_| PageRefusal::TooManyOwners)?;
+        counted.map_err(|error| match error {
+            ShareError::OutOfFrames => PageRefusal::OutOfFrames,
+            ShareError::TooManyOwners(_) | ShareError::TooManySlotOwners(_) => {
+                PageRefusal::TooManyOwners
+            }
+            ShareError::NotCounted(_) => PageRefusal::NotCounted,
+        })?;
         Ok(frame)
     }
 
@@ -198,7 +210,7 @@ impl Shared {
             Err(refusal) => return Ok(Err(refusal)),
         }
         let Some(counter) = self.countable(frame, 1) else {
-            return Ok(Err(PageRefusal::TooManyOwners));
+            return Ok(Err(PageRefusal::NotCounted));
         };
         self.owners.reach(counter.start, spare)?;
         self.with_pages(object, |pages, _| pages.reach(page, spare))
@@ -232,5 +244,60 @@ impl Shared {
         record.note(&pages);
         self.objects.put(object, &record);
         Some(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec;
+
+    use x86_64::VirtAddr;
+
+    use super::*;
+    use crate::memory::tests::over;
+
+    #[test]
+    fn an_object_that_ends_while_a_page_is_put_there_leaves_no_table() {
+        #[repr(align(4096))]
+        struct Frames(#[expect(dead_code, reason = "used through the offset")] [u8; 64 * 4096]);
+
+        let host = vec![Frames([0; 64 * 4096])].leak();
+        let offset = VirtAddr::new(host.as_mut_ptr().expose_provenance() as u64 - 256 * 4096);
+        // SAFETY: all of it is shown there, and never given back.
+        let memory = unsafe { over(&[(256, 320)], offset) }.expect("enough frames in a row");
+        let before = memory.counts();
+        let mut most = 0;
+        // So many tables are linked, one at each attempt, when the object ends.
+        for linked in 0..=8 {
+            let object = memory.create_object(ObjectKind::SharedMemory, 1 << 30);
+            let object = object.expect("frames");
+            let (id, page) = (object.id(), 1 << 29);
+            let private = memory.new_private(SMALL).expect("a frame");
+            let frame = private.start();
+            let made = memory.counts().tables;
+            for _ in 0..linked {
+                let mut spare = memory.new_table().ok();
+                let mut shared = memory.lock();
+                let room = shared.make_room(id, page, frame, &mut spare);
+                assert_ne!(room, Ok(Err(PageRefusal::Gone)));
+                drop(shared);
+                if let Some(table) = spare {
+                    // SAFETY: it was not linked.
+                    memory.free_frame(unsafe { table.into_frame() });
+                }
+            }
+            most = most.max(memory.counts().tables - made);
+            memory.release_object(object);
+            memory.lock().trim_page(id, page, frame);
+            memory.free_private(private, SMALL);
+            assert_eq!(memory.counts(), before, "{linked} attempts");
+        }
+        assert_eq!(
+            most,
+            4 + 4,
+            "for the page, and for the counter of its frame"
+        );
     }
 }

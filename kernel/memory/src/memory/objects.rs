@@ -5,6 +5,8 @@
 //! only when nobody but the object owns its frame, or when the object ends.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use super::{Memory, Shared};
 use crate::frames::OutOfFrames;
 use crate::object::{
@@ -43,15 +45,22 @@ impl Memory {
 
     /// Gives the handle of an object back. The object goes with its frames if no
     /// region holds it, or else with the last that does.
+    ///
+    /// # Panics
+    ///
+    /// If another `Memory` made it.
     pub fn release_object(&self, object: Object) {
         let Object(id) = object;
         let mut shared = self.lock();
-        if let Some(mut record) = shared.objects.get(id) {
-            record.has_handle = false;
-            shared.objects.put(id, &record);
-            if record.is_unheld() {
-                shared.end_object(id, record);
-            }
+        // It lasts as long as its handle.
+        let Some(mut record) = shared.objects.get(id) else {
+            drop(shared);
+            panic!("an object goes back to the `Memory` that made it");
+        };
+        record.has_handle = false;
+        shared.objects.put(id, &record);
+        if record.is_unheld() {
+            shared.end_object(id, record);
         }
     }
 
@@ -59,11 +68,31 @@ impl Memory {
     #[must_use]
     pub fn object(&self, object: ObjectId) -> Option<ObjectStatus> {
         let record = self.lock().objects.get(object)?;
-        Some(ObjectStatus {
-            kind: record.kind,
-            pages: record.pages,
-            regions: record.regions,
-        })
+        Some(status_of(&record))
+    }
+
+    /// The first object with this number or a higher one: the way to look at all
+    /// of them.
+    #[must_use]
+    pub fn object_from(&self, number: u64) -> Option<(ObjectId, ObjectStatus)> {
+        let (object, record) = self.lock().objects.from(number)?;
+        Some((object, status_of(&record)))
+    }
+
+    /// How many pages of an object are there. Costs a walk over them.
+    #[must_use]
+    pub fn pages_held(&self, object: ObjectId) -> u64 {
+        let mut shared = self.lock();
+        let Some(record) = shared.objects.get(object) else {
+            return 0;
+        };
+        let mut array = shared.objects.pages_of(&record);
+        let (mut held, mut rest) = (0, 0..record.pages);
+        while let Some((page, _)) = array.next(rest.clone()) {
+            held += 1;
+            rest.start = page + 1;
+        }
+        held
     }
 
     /// Gives an object another number of pages. Those behind the new end go.
@@ -114,6 +143,14 @@ impl Memory {
     }
 }
 
+fn status_of(record: &Record) -> ObjectStatus {
+    ObjectStatus {
+        kind: record.kind,
+        pages: record.pages,
+        regions: record.regions,
+    }
+}
+
 #[cfg(test)]
 impl Memory {
     /// Changes what is kept of an object, right or wrong.
@@ -130,14 +167,15 @@ impl Shared {
         let record = self.objects.get(object);
         let mut record = record.ok_or(ResizeError::Gone { object })?;
         let mut array = self.objects.pages_of(&record);
-        let mut next = array.next(pages);
+        let behind = |page| page..record.pages;
+        let mut next = array.next(behind(pages));
         while let Some((page, word)) = next {
             if frame_of(word).is_some_and(|frame| self.owners_of(frame) > 1) {
                 return Err(ResizeError::Mapped { page });
             }
-            next = array.next(page + 1);
+            next = array.next(behind(page + 1));
         }
-        let freed = self.drop_pages(&mut array, pages);
+        let freed = self.drop_pages(&mut array, behind(pages));
         record.note(&array);
         record.pages = pages;
         self.objects.put(object, &record);
@@ -153,16 +191,19 @@ impl Shared {
 
     /// Gives back an object that nothing holds, and its pages.
     fn end_object(&mut self, object: ObjectId, record: Record) {
-        self.drop_pages(&mut self.objects.pages_of(&record), 0);
+        let mut pages = self.objects.pages_of(&record);
+        self.drop_pages(&mut pages, 0..record.pages);
+        // Somebody may be about to put a page there, with some of its tables made.
+        pages.clear(&mut self.frames);
         self.objects.remove(object, &mut self.frames);
     }
 
-    /// Takes the pages from `first` on away from their object. Returns how many
-    /// that were.
-    fn drop_pages(&mut self, array: &mut Sparse, first: u64) -> u64 {
-        let (mut dropped, mut next) = (0, first);
-        while let Some((page, word)) = array.next(next) {
-            next = page + 1;
+    /// Takes those of these pages that are there away from their object. Returns
+    /// how many that were.
+    fn drop_pages(&mut self, array: &mut Sparse, mut pages: Range<u64>) -> u64 {
+        let mut dropped = 0;
+        while let Some((page, word)) = array.next(pages.clone()) {
+            pages.start = page + 1;
             array.set(page, 0);
             array.trim(page, &mut self.frames);
             if let Some(frame) = frame_of(word) {

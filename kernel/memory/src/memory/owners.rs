@@ -112,10 +112,10 @@ impl Owners {
 
     /// Names the counters in use: index and owners.
     pub(super) fn each(&self, mut see: impl FnMut(u64, u32)) {
-        let (mut words, mut from) = (self.0.clone(), 0);
-        while let Some((index, word)) = words.next(from) {
+        let (mut words, mut indices) = (self.0.clone(), 0..Sparse::CAPACITY);
+        while let Some((index, word)) = words.next(indices.clone()) {
             see(index, word as u32);
-            from = index + 1;
+            indices.start = index + 1;
         }
     }
 
@@ -143,11 +143,10 @@ pub(crate) struct Met(Sparse);
 
 impl Met {
     /// Forgets what audits met before.
-    pub(crate) fn forget(&mut self, indices: Range<u64>) {
-        let mut next = self.0.next(indices.start);
-        while let Some((index, word)) = next.filter(|(index, _)| indices.contains(index)) {
+    pub(crate) fn forget(&mut self, mut indices: Range<u64>) {
+        while let Some((index, word)) = self.0.next(indices.clone()) {
             self.0.set(index, word & u64::from(u32::MAX));
-            next = self.0.next(index + 1);
+            indices.start = index + 1;
         }
     }
 
@@ -170,13 +169,12 @@ impl Met {
     /// Names the counters in use of these frames: index, owners, and those met.
     pub(crate) fn each<E>(
         &mut self,
-        indices: Range<u64>,
+        mut indices: Range<u64>,
         mut see: impl FnMut(u64, u32, u32) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut next = self.0.next(indices.start);
-        while let Some((index, word)) = next.filter(|(index, _)| indices.contains(index)) {
+        while let Some((index, word)) = self.0.next(indices.clone()) {
             see(index, word as u32, (word >> 32) as u32)?;
-            next = self.0.next(index + 1);
+            indices.start = index + 1;
         }
         Ok(())
     }

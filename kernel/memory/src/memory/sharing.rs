@@ -31,6 +31,8 @@ pub(crate) enum ShareError {
     TooManyOwners(PhysAddr),
     /// This slot has as many owners as can be counted.
     TooManySlotOwners(Slot),
+    /// The owners of this frame cannot be counted at all.
+    NotCounted(PhysAddr),
 }
 
 impl From<OutOfFrames> for ShareError {
@@ -160,7 +162,7 @@ impl Shared {
         spare: &mut Option<Table>,
     ) -> Result<Result<(), ShareError>, NoTable> {
         let Some(indices) = self.countable(start, frames) else {
-            return Ok(Err(ShareError::TooManyOwners(start)));
+            return Ok(Err(ShareError::NotCounted(start)));
         };
         let mut rows = Owners::rows(indices.clone());
         rows.try_for_each(|row| self.owners.reach(row.start, spare))?;
@@ -172,19 +174,19 @@ impl Shared {
 
     /// Counts one owner more of each of these shared frames: of all or of none.
     pub(super) fn add_owners(&mut self, start: PhysAddr, frames: u64) -> Result<(), ShareError> {
-        let refused = ShareError::TooManyOwners;
-        let indices = self.countable(start, frames).ok_or(refused(start))?;
+        let not_counted = ShareError::NotCounted(start);
+        let indices = self.countable(start, frames).ok_or(not_counted)?;
         for row in Owners::rows(indices.clone()) {
             if let Ok(Some(full)) = self.owners.first_full(row) {
-                return Err(refused(self.frames.start_of(full)));
+                return Err(ShareError::TooManyOwners(self.frames.start_of(full)));
             }
         }
         let added = Owners::rows(indices).try_for_each(|row| self.owners.add(row));
-        added.map_err(|NoTable| refused(start))
+        added.map_err(|NoTable| not_counted)
     }
 
     /// The indices of frames that follow each other, if there may be counters of
-    /// them. Such frames have indices that do so, too.
+    /// them: they are managed, and lie below 256 TiB. Such frames have indices that do so, too.
     pub(super) fn countable(&mut self, start: PhysAddr, frames: u64) -> Option<Range<u64>> {
         let first = self.frames.index_of(start)?;
         (first + frames <= Sparse::CAPACITY).then_some(first..first + frames)

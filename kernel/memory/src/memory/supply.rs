@@ -159,7 +159,9 @@ impl Memory {
 
     /// Lets frames go that were kept back and not taken.
     pub(crate) fn let_go(&self, count: u64) {
-        self.lock().frames.unreserve(count);
+        if count > 0 {
+            self.lock().frames.unreserve(count);
+        }
     }
 
     /// Runs `work` with the frame allocator, under the lock.

@@ -36,7 +36,10 @@ impl Tlb for NoCache {
 ///
 /// They are shown there for good, and used by nobody else; or no range has
 /// room, and nothing is touched.
-unsafe fn over(ranges: &[(u64, u64)], offset: VirtAddr) -> Result<Memory, NewMemoryError> {
+pub(super) unsafe fn over(
+    ranges: &[(u64, u64)],
+    offset: VirtAddr,
+) -> Result<Memory, NewMemoryError> {
     let region = |&(first, end): &(u64, u64)| Region {
         start: first * PAGE,
         end: end * PAGE,

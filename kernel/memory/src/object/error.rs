@@ -3,6 +3,8 @@
 use core::error::Error;
 use core::fmt;
 
+use x86_64::PhysAddr;
+
 use super::{MOST_PAGES, ObjectId};
 
 /// Why [`Memory::create_object`](crate::Memory::create_object) refused.
@@ -62,6 +64,12 @@ pub enum ProvideError {
     },
     /// No frame for the tables that lead to the page.
     OutOfFrames,
+    /// The owners of the frame cannot be counted: it is none that is managed here, or
+    /// lies above 256 TiB.
+    NotCounted {
+        /// Where it starts.
+        frame: PhysAddr,
+    },
 }
 
 /// Why [`Memory::resize_object`](crate::Memory::resize_object) refused.
@@ -116,6 +124,11 @@ pub enum ObjectBytesRefusal {
     OutOfFrames,
     /// The page's frame has as many owners as can be counted.
     TooManyOwners,
+    /// The frame of this page is one whose owners cannot be counted.
+    NotCounted {
+        /// The page.
+        page: u64,
+    },
 }
 
 /// What is said of an object that is gone.
@@ -170,6 +183,10 @@ impl fmt::Display for ProvideError {
             Self::PastEnd { page } => write!(f, "the object ends before page {page}"),
             Self::AlreadyThere { page } => write!(f, "page {page} is there already"),
             Self::OutOfFrames => f.write_str("too few frames for the way to the page"),
+            Self::NotCounted { frame } => write!(
+                f,
+                "the owners of the frame {frame:#x} cannot be counted: it is not managed here, or too high"
+            ),
         }
     }
 }
@@ -200,6 +217,9 @@ impl fmt::Display for ObjectBytesError {
             }
             ObjectBytesRefusal::OutOfFrames => f.write_str("too few frames for the page"),
             ObjectBytesRefusal::TooManyOwners => f.write_str("the page has too many owners"),
+            ObjectBytesRefusal::NotCounted { page } => {
+                write!(f, "the owners of page {page} cannot be counted")
+            }
         }
     }
 }

@@ -27,13 +27,41 @@ pub(crate) use records::{Objects, Record, frame_of, word_of};
 
 use core::fmt;
 
+use x86_64::VirtAddr;
+
 /// Pages that an object has at most: 256 TiB.
 pub const MOST_PAGES: u64 = crate::paging::Sparse::CAPACITY;
 
 /// What names an object: a number that is never used again, so that one which
-/// outlives its object names nothing.
+/// outlives its object names nothing, and neither does one of another
+/// [`Memory`](crate::Memory).
+///
+/// ```text
+///   63            33 32              0
+///  +----------------+-----------------+
+///  | whose it is    | number          |
+///  +----------------+-----------------+
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectId(pub(crate) u64);
+pub struct ObjectId(u64);
+
+impl ObjectId {
+    /// Numbers that there are: 2^33.
+    const NUMBERS: u64 = 1 << 33;
+
+    /// The name with this number, below [`Self::NUMBERS`], in the memory that sees
+    /// its zero frame here: those of no two memories agree in bits 12 to 42, unless
+    /// they are 8 TiB apart.
+    pub(crate) const fn new(zero_seen: VirtAddr, number: u64) -> Self {
+        Self((zero_seen.as_u64() >> 12) << 33 | number)
+    }
+
+    /// Its number, from 0 on.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0 % Self::NUMBERS
+    }
+}
 
 /// An object, held: it lasts until [`Memory::release_object`] and the end of the
 /// last region of it.
@@ -100,7 +128,7 @@ pub(crate) struct Mapping {
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "object {}", self.0)
+        write!(f, "object {}", self.number())
     }
 }
 

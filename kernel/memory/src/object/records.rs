@@ -19,7 +19,7 @@
 //! handle and regions has no record.
 #![allow(unsafe_code)]
 
-use x86_64::PhysAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::{Mapping, ObjectId, ObjectKind, Use, UseError};
 use crate::direct_map::DirectMap;
@@ -28,8 +28,7 @@ use crate::paging::{NoTable, Sparse, Table};
 
 /// Words from one record to the next.
 const WORDS: u64 = 8;
-/// Names that there are: 2^33.
-const NAMES: u64 = Sparse::CAPACITY / WORDS;
+const _: () = assert!(ObjectId::NUMBERS * WORDS == Sparse::CAPACITY);
 
 const HANDLE: u64 = 1 << 0;
 const FILE: u64 = 1 << 1;
@@ -41,7 +40,9 @@ const THERE: u64 = 1;
 pub(crate) struct Objects {
     direct_map: DirectMap,
     records: Sparse,
-    /// The next name.
+    /// Where the memory that they are of sees its zero frame.
+    zero_seen: VirtAddr,
+    /// The number of the next one.
     next: u64,
 }
 
@@ -58,17 +59,18 @@ pub(crate) struct Record {
 }
 
 impl Objects {
-    pub(crate) const fn new(direct_map: DirectMap) -> Self {
+    pub(crate) const fn new(direct_map: DirectMap, zero_seen: VirtAddr) -> Self {
         Self {
             direct_map,
             records: Sparse::new(direct_map),
+            zero_seen,
             next: 0,
         }
     }
 
     /// The name of the next object, if one is left.
     pub(crate) fn next_name(&self) -> Option<ObjectId> {
-        (self.next < NAMES).then_some(ObjectId(self.next))
+        (self.next < ObjectId::NUMBERS).then(|| self.name(self.next))
     }
 
     /// Sees to it that the next object has room for its record.
@@ -78,7 +80,7 @@ impl Objects {
 
     /// Records a new object, for which there is room, with a handle.
     pub(crate) fn create(&mut self, kind: ObjectKind, pages: u64) -> ObjectId {
-        let object = ObjectId(self.next);
+        let object = self.name(self.next);
         self.next += 1;
         let record = Record {
             kind,
@@ -93,9 +95,16 @@ impl Objects {
         object
     }
 
-    /// The record of an object, unless it is gone.
+    fn name(&self, number: u64) -> ObjectId {
+        ObjectId::new(self.zero_seen, number)
+    }
+
+    /// The record of an object, unless it is gone, or another memory's.
     pub(crate) fn get(&mut self, object: ObjectId) -> Option<Record> {
-        let first = object.0.checked_mul(WORDS)?;
+        if self.name(object.number()) != object {
+            return None;
+        }
+        let first = object.number() * WORDS;
         let pages = self.records.get(first + 1).checked_sub(1)?;
         let head = self.records.get(first);
         let root = PhysAddr::new_truncate(head & ADDRESS);
@@ -130,14 +139,16 @@ impl Objects {
             record.executers,
         ];
         for (index, word) in words.into_iter().enumerate() {
-            self.records.set(object.0 * WORDS + index as u64, word);
+            self.records
+                .set(object.number() * WORDS + index as u64, word);
         }
     }
 
     /// Takes the record of an object out.
     pub(crate) fn remove(&mut self, object: ObjectId, frames: &mut Frames) {
-        (0..WORDS).for_each(|index| self.records.set(object.0 * WORDS + index, 0));
-        self.records.trim(object.0 * WORDS, frames);
+        let first = object.number() * WORDS;
+        (0..WORDS).for_each(|index| self.records.set(first + index, 0));
+        self.records.trim(first, frames);
     }
 
     /// Gives back what was made room with for an object that is not created.
@@ -186,14 +197,17 @@ impl Objects {
         Self {
             direct_map: self.direct_map,
             records: self.records.clone(),
+            zero_seen: self.zero_seen,
             next: self.next,
         }
     }
 
-    /// The first object from this name on.
-    pub(crate) fn from(&mut self, name: u64) -> Option<(ObjectId, Record)> {
-        let (index, _) = self.records.next(name * WORDS)?;
-        let object = ObjectId(index / WORDS);
+    /// The first object from this number on.
+    pub(crate) fn from(&mut self, number: u64) -> Option<(ObjectId, Record)> {
+        let (index, _) = self
+            .records
+            .next(number.checked_mul(WORDS)?..Sparse::CAPACITY)?;
+        let object = self.name(index / WORDS);
         Some((object, self.get(object)?))
     }
 }

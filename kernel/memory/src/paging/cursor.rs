@@ -81,6 +81,19 @@ impl Cursor {
         (self.address & !(span - 1)).saturating_add(span)
     }
 
+    /// The first address behind what the entry stood on spans, without the unused
+    /// entries that follow it in its table and lie below `end`.
+    #[inline(never)]
+    pub(crate) fn next_in_use(&self, end: u64) -> u64 {
+        let (next, span) = (self.next_start(), span_of(self.level));
+        let most = (end.saturating_sub(next) >> span.trailing_zeros()) as usize;
+        if most == 0 {
+            return next;
+        }
+        let behind = &self.here[index_in(self.address, self.level) + 1..];
+        next.saturating_add(unused_before(&behind[..behind.len().min(most)]) as u64 * span)
+    }
+
     /// The entry stood on.
     #[inline]
     pub(crate) fn entry(&self) -> Entry {
@@ -238,4 +251,14 @@ impl Cursor {
         // table that was taken out is not pointed to any more.
         unsafe { Table::at(entry.table_address(), self.direct_map) }
     }
+}
+
+/// How many of these entries are unused before the first one in use.
+fn unused_before(places: &[AtomicU64]) -> usize {
+    const AT_ONCE: usize = 8;
+    let bits = |places: &[AtomicU64]| places.iter().fold(0, |bits, it| bits | it.load(Relaxed));
+    let is_unused = |places: &&[AtomicU64]| bits(places) == Entry::UNUSED.bits();
+    let skipped = places.chunks_exact(AT_ONCE).take_while(is_unused).count() * AT_ONCE;
+    let rest = places[skipped..].chunks_exact(1);
+    skipped + rest.take_while(is_unused).count()
 }

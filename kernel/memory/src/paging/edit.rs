@@ -81,7 +81,8 @@ impl Cursor {
     }
 
     /// Links `table`, which is empty, in place of the large leaf stood on, and
-    /// moves into it: 512 smaller leaves map what it mapped, with the same flags.
+    /// moves into it: 512 smaller leaves map what it mapped, with the same flags, and
+    /// what the processor noted in the large one until this moment.
     pub(crate) fn split(&mut self, table: Table) {
         let (leaf, Some(size)) = (self.entry(), self.leaf()) else {
             unreachable!("a leaf is split");
@@ -92,7 +93,13 @@ impl Cursor {
             let start = leaf.leaf_address(size) + index as u64 * part.bytes();
             place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
         }
-        self.replace(Entry::table(table.address(), 512, self.is_low()));
+        let old = self.replace(Entry::table(table.address(), 512, self.is_low()));
+        let noted = old.bits() & !leaf.bits();
+        if noted != 0 {
+            for place in table.entries() {
+                place.fetch_or(noted, Relaxed);
+            }
+        }
         self.enter(table);
     }
 
@@ -122,8 +129,8 @@ impl Cursor {
 
     /// Copies the level 4 entries of the kernel half from one root to another.
     pub(crate) fn share_kernel_half(from: Table, to: Table) {
-        let pairs = from.entries().iter().zip(to.entries());
-        for (from, to) in pairs.skip(256) {
+        let [from, to] = [from, to].map(|root| &root.entries()[256..]);
+        for (from, to) in from.iter().zip(to) {
             to.store(from.load(Relaxed), Relaxed);
         }
     }

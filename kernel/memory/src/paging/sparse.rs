@@ -120,6 +120,7 @@ impl Sparse {
 
     /// Links one table of those that are missing on the way to a word. It comes
     /// back if none is.
+    #[inline(never)]
     pub(crate) fn link(&mut self, index: u64, table: Table) -> Option<Table> {
         let Some(cursor) = &mut self.cursor else {
             self.cursor = Some(Cursor::new(self.direct_map, table, 4, place(index)));
@@ -134,6 +135,7 @@ impl Sparse {
     }
 
     /// Sees to it that a word has its tables, with the one that is at hand.
+    #[inline]
     pub(crate) fn reach(&mut self, index: u64, spare: &mut Option<Table>) -> Result<(), NoTable> {
         while self.word(index).is_err() {
             let table = spare.take().ok_or(NoTable)?;
@@ -164,15 +166,34 @@ impl Sparse {
         trimmed
     }
 
-    /// The first word other than 0 from `index` on, with its index.
-    pub(crate) fn next(&mut self, mut index: u64) -> Option<(u64, u64)> {
+    /// Gives all tables back. All words are 0.
+    pub(crate) fn clear(&mut self, frames: &mut Frames) {
+        let mut index = 0;
+        while index < Self::CAPACITY
+            && let Some(cursor) = &mut self.cursor
+        {
+            cursor.seek(place(index));
+            let next = cursor.next_start() / place(1);
+            if cursor.level() == 4 {
+                index = next;
+            } else {
+                self.trim(index, frames);
+            }
+        }
+        self.trim(0, frames);
+    }
+
+    /// The first word other than 0 with one of these indices, which may go past the
+    /// last word; with its index.
+    pub(crate) fn next(&mut self, indices: Range<u64>) -> Option<(u64, u64)> {
         let cursor = self.cursor.as_mut()?;
-        while index < Self::CAPACITY {
+        let (mut index, end) = (indices.start, indices.end.min(Self::CAPACITY));
+        while index < end {
             cursor.seek(place(index));
             if cursor.level() == 1 && cursor.entry() != Entry::UNUSED {
                 return Some((index, cursor.entry().bits()));
             }
-            index = cursor.next_start() / place(1);
+            index = cursor.next_in_use(place(end)) / place(1);
         }
         None
     }

@@ -123,3 +123,35 @@ fn a_leaf_is_the_same_whether_its_flags_name_its_page_size() {
         assert_eq!(Entry::leaf(start, size, named), entry);
     }
 }
+
+#[test]
+fn what_another_processor_notes_while_a_leaf_is_split_is_noted_in_all_parts() {
+    const ROUNDS: u64 = 2000;
+    let flags = Flags::PRESENT | Flags::WRITABLE;
+    let large = Entry::leaf(PhysAddr::new(0x20_0000), LeafSize::Size2MiB, flags);
+    let written = large.bits() | Entry::DIRTY.bits();
+    for round in 0..ROUNDS {
+        let mut cursor = cursor_on(0);
+        let table = cursor.climb();
+        cursor.replace(large);
+        let (place, parts) = (cursor.place(), table.entries());
+        let is_written = std::thread::scope(|scope| {
+            let writes = scope.spawn(|| {
+                while parts[0].load(Relaxed) == 0 {
+                    core::hint::spin_loop();
+                }
+                // As a processor does: only while the entry is the leaf.
+                let noted = place.compare_exchange(large.bits(), written, Relaxed, Relaxed);
+                noted.is_ok()
+            });
+            // For the other one to be there.
+            (0..50 * (round % 100)).for_each(|_| core::hint::spin_loop());
+            cursor.split(table);
+            writes.join().expect("it writes a bit")
+        });
+        let is_dirty = |entry: Entry| entry.flags().contains(Entry::DIRTY);
+        let dirty = cursor.table_entries().filter(|entry| is_dirty(*entry));
+        let expected = if is_written { 512 } else { 0 };
+        assert_eq!(dirty.count(), expected, "round {round}");
+    }
+}

@@ -117,17 +117,17 @@ impl Half {
         if let Some(source) = source
             && let Err(OutOfFrames) = self.map_at_once(&record, source, request.page_size, memory)
         {
-            memory.with_frames(|frames| self.regions.give_back_spares(frames));
+            self.give_back_spares(memory);
             return Err(self.short_of_frames(&region, Some(source), memory));
         }
         if let Some(mapping) = region.mapping()
             && let Err(error) = memory.hold_object(mapping)
         {
-            memory.with_frames(|frames| self.regions.give_back_spares(frames));
+            self.give_back_spares(memory);
             return Err(AllocateError::Object(error));
         }
         self.regions.insert(record);
-        memory.with_frames(|frames| self.regions.give_back_spares(frames));
+        self.give_back_spares(memory);
         self.next_source += 1;
         Ok(region)
     }
@@ -155,7 +155,11 @@ impl Half {
     }
 
     /// The region that is asked for, still without a place.
-    fn checked(&self, request: &Request, memory: &Memory) -> Result<Region, AllocateError> {
+    pub(super) fn checked(
+        &self,
+        request: &Request,
+        memory: &Memory,
+    ) -> Result<Region, AllocateError> {
         let page_size = match request.backing {
             Backing::Object { .. } => LeafSize::Size4KiB,
             _ => request.page_size.unwrap_or(LeafSize::Size4KiB),
@@ -205,6 +209,7 @@ impl Half {
             page_size,
             fault_around: request.fault_around,
             user: request.user,
+            grows_down: request.grows_down,
             label: request.label,
             faults: 0,
             source: self.next_source,
@@ -250,20 +255,29 @@ impl Half {
         size: u64,
         page: u64,
     ) -> Result<(), AllocateError> {
+        self.check_place(backing, base, size, page)?;
+        let start = base.as_u64();
+        match self.first_in(start, start + size) {
+            Some(other) => Err(AllocateError::Overlap { base: other.base }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that a region may lie at `base`, whatever lies there.
+    pub(super) fn check_place(
+        &self,
+        backing: Backing,
+        base: VirtAddr,
+        size: u64,
+        page: u64,
+    ) -> Result<(), AllocateError> {
         if !base.is_aligned(page) {
             return Err(AllocateError::Unaligned {
                 address: base,
                 size: page,
             });
         }
-        self.check_bounds(backing, base, size)?;
-        let start = base.as_u64();
-        match self.regions.from(start) {
-            Some(Record { region, .. }) if region.base.as_u64() < start + size => {
-                Err(AllocateError::Overlap { base: region.base })
-            }
-            Some(_) | None => Ok(()),
-        }
+        self.check_bounds(backing, base, size)
     }
 
     /// Checks that a range lies where regions of this backing may lie.

@@ -15,10 +15,12 @@ use crate::paging::{Cursor, Entry, LeafSize};
 
 /// Maps the pages around the one stood on that are still unused, as far as
 /// region, leaf table and free frames go. In a zero region they get the zero
-/// frame, in a region of an object those pages of it that are there.
+/// frame, in a region of an object those pages of it that are there. Returns how
+/// many frames are behind them.
 #[cold]
 #[inline(never)]
-pub(super) fn map_around(cursor: &mut Cursor, record: &Record, memory: &Memory) {
+pub(super) fn map_around(cursor: &mut Cursor, record: &Record, memory: &Memory) -> u64 {
+    let mut resident = 0;
     let (address, size) = (cursor.address(), LeafSize::Size4KiB);
     let pages = u64::from(record.region.fault_around);
     let first = address & !(pages * size.bytes() - 1);
@@ -46,6 +48,8 @@ pub(super) fn map_around(cursor: &mut Cursor, record: &Record, memory: &Memory) 
             break;
         };
         cursor.fill(content.leaf(size, record.rights, false));
+        resident += content.resident(size);
     }
     cursor.seek(address);
+    resident
 }

@@ -86,6 +86,7 @@ impl Half {
         let frame = memory.with_frames(|frames| frames.reclassify(frame, FrameKind::Private));
         let content = Content::Private(frame.into_entry().start_address());
         self.cursor.replace(content.leaf(size, record.rights, true));
+        self.resident += 1;
         Ok(())
     }
 }

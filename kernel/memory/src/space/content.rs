@@ -65,6 +65,15 @@ impl Content {
         }
     }
 
+    /// Frames of 4 KiB that a leaf of `size` counts as resident for this.
+    #[inline]
+    pub(crate) const fn resident(self, size: LeafSize) -> u64 {
+        match self {
+            Self::Private(_) | Self::Shared(_) | Self::Object(_) => size.frames(),
+            Self::Zero(_) | Self::Borrowed(_) | Self::Fixed(_) => 0,
+        }
+    }
+
     /// The leaf that maps this with `rights`, the flags that its region gives.
     /// `written`: the access that it is made for is a write.
     #[inline]

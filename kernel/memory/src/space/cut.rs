@@ -40,7 +40,13 @@ impl Half {
     }
 
     /// Cuts a range out of the one record, which it touches.
-    fn cut(&mut self, record: &Record, start: u64, end: u64, batch: &mut FlushBatch<'_>) {
+    pub(super) fn cut(
+        &mut self,
+        record: &Record,
+        start: u64,
+        end: u64,
+        batch: &mut FlushBatch<'_>,
+    ) {
         let base = record.base();
         let kept = start.saturating_sub(base);
         let mut before = record.region;
@@ -67,7 +73,7 @@ impl Half {
 
     /// Makes an allocation of its own of the region at `address`, if there is
     /// one and it was not the first of its allocation, and of those that follow it.
-    fn tear_off(&mut self, address: u64) {
+    pub(super) fn tear_off(&mut self, address: u64) {
         let Some(first) = self.region_at_number(address).filter(|at| at.offset > 0) else {
             return;
         };

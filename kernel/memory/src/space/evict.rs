@@ -94,6 +94,7 @@ impl Half {
             }
             Ok(Victim::Mapping(wanted, removed)) => {
                 self.cursor.replace(Entry::UNUSED);
+                self.count_one_gone();
                 batch.page(self.cursor.address());
                 // SAFETY: the leaf had this share, was taken out of the tables, and its
                 // page is in the batch.
@@ -104,6 +105,12 @@ impl Half {
         };
         batch.finish();
         evicted
+    }
+
+    /// Counts a page that is resident no more.
+    fn count_one_gone(&mut self) {
+        self.most_resident = self.most_resident_frames();
+        self.resident -= 1;
     }
 
     /// Moves the page stood on to a slot. On an error the leaf is what it was.
@@ -131,6 +138,7 @@ impl Half {
         match moved {
             Ok(SlotFor::New(slot) | SlotFor::Saved(slot)) => {
                 self.cursor.fill_small(Entry::swapped(slot));
+                self.count_one_gone();
                 // SAFETY: the leaf owned it, was taken out of the tables, and its page
                 // went into the batch.
                 unsafe { batch.remove(removed) };

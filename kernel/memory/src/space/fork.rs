@@ -49,6 +49,12 @@ pub enum ForkError {
         /// Where it starts.
         frame: PhysAddr,
     },
+    /// The owners of a frame cannot be counted: it is none that is managed here, or
+    /// lies above 256 TiB.
+    NotCounted {
+        /// Where it starts.
+        frame: PhysAddr,
+    },
 }
 
 impl fmt::Display for ForkError {
@@ -64,6 +70,10 @@ impl fmt::Display for ForkError {
                 f,
                 "the frame {frame:#x} has {} owners already, and more cannot be counted",
                 u32::MAX
+            ),
+            Self::NotCounted { frame } => write!(
+                f,
+                "the owners of the frame {frame:#x} cannot be counted: it is not managed here, or too high"
             ),
         }
     }
@@ -82,6 +92,7 @@ impl Half {
         Cursor::share_kernel_half(self.cursor.root(), root);
         let mut child = Self::low(root, memory);
         child.next_source = self.next_source;
+        child.resident = self.resident;
         match self.copy_to(&mut child, memory) {
             Ok(()) => {
                 self.share_leaves(&mut child, memory);
@@ -162,7 +173,10 @@ impl Half {
                     memory.add_slot_owners(first, count)?;
                     child.cursor.fill_run(count, entry, page);
                 }
-                EntryKind::Unused => count = self.cursor.run_before(end, 0),
+                EntryKind::Unused => {
+                    address = self.cursor.next_in_use(end);
+                    continue;
+                }
                 EntryKind::Table(_) | EntryKind::Unknown(_) => {}
             }
             address = self.cursor.next_start() + (count - 1) * page;
@@ -218,6 +232,7 @@ impl Half {
             }
             ShareError::TooManyOwners(frame) => ForkError::TooManyOwners { frame },
             ShareError::TooManySlotOwners(slot) => ForkError::TooManySlotOwners { slot },
+            ShareError::NotCounted(frame) => ForkError::NotCounted { frame },
         }
     }
 

@@ -13,7 +13,7 @@ use super::Half;
 use super::range::{NotWholePages, whole_pages};
 use super::region::Backing;
 use crate::flush::FlushBatch;
-use crate::frames::{OutOfFrames, Shortage};
+use crate::frames::Shortage;
 use crate::memory::Memory;
 
 /// Why [`Space::free_range`](super::Space::free_range) refused. Nothing has
@@ -77,16 +77,11 @@ impl Half {
         if end > self.bounds(Backing::Fixed).1 {
             return Err(FreeRangeError::OutsideHalf { end });
         }
-        self.check_none_fixed(start, end)?;
+        self.check_none_fixed(start, end)
+            .map_err(|base| FreeRangeError::Fixed { base })?;
         let behind = self.base_behind(start, end);
-        let bases = behind.as_slice();
-        let reserved = memory.with_frames(|frames| self.regions.reserve(bases, frames));
-        let prepared = reserved.and_then(|()| self.split_around(start, end, memory));
-        if let Err(OutOfFrames) = prepared {
-            memory.with_frames(|frames| self.regions.give_back_spares(frames));
-            let needed = self.regions.nodes_for(bases) + self.tables_to_split(start, end);
-            return Err(FreeRangeError::OutOfFrames(memory.shortage(needed)));
-        }
+        self.prepare((start, end), behind.as_slice(), 0, memory)
+            .map_err(FreeRangeError::OutOfFrames)?;
         let mut batch = FlushBatch::new(self.scope, memory);
         // Gaps and guards have no leaf, and no region of the range is fixed.
         self.unmap(start, end, &mut batch);
@@ -94,12 +89,13 @@ impl Half {
         Ok(self.finish(&mut batch))
     }
 
-    /// Checks that no region with an address in a range is fixed.
-    fn check_none_fixed(&self, start: u64, end: u64) -> Result<(), FreeRangeError> {
+    /// Checks that no region with an address in a range is fixed; names the first
+    /// that is.
+    pub(super) fn check_none_fixed(&self, start: u64, end: u64) -> Result<(), VirtAddr> {
         let mut next = self.first_in(start, end);
         while let Some(region) = next {
             if region.backing == Backing::Fixed {
-                return Err(FreeRangeError::Fixed { base: region.base });
+                return Err(region.base);
             }
             next = self.first_in(region.end(), end);
         }

@@ -9,7 +9,7 @@ use core::fmt;
 use x86_64::VirtAddr;
 
 use super::Half;
-use super::range::NothingHolds;
+use super::range::{NoAllocation, NothingHolds};
 use super::region::{Backing, Region};
 use crate::memory::Memory;
 use crate::object::MOST_PAGES;
@@ -109,12 +109,9 @@ impl Half {
             return Err(GrowError::Unaligned { by });
         }
         let mut last = self.last_part(base)?;
-        match last.backing {
-            Backing::Demand | Backing::Zero | Backing::Guard | Backing::Object { .. } => {}
-            backing @ (Backing::Immediate | Backing::Device(..) | Backing::Fixed) => {
-                let base = last.base;
-                return Err(GrowError::NotLazy { base, backing });
-            }
+        if !last.backing.is_lazy() {
+            let Region { base, backing, .. } = last;
+            return Err(GrowError::NotLazy { base, backing });
         }
         if let Backing::Object {
             offset_in_pages, ..
@@ -140,13 +137,10 @@ impl Half {
 
     /// The last region of the allocation that begins at `base`.
     fn last_part(&self, base: VirtAddr) -> Result<Region, GrowError> {
-        let mut last = self
-            .region_at(base)
-            .ok_or(GrowError::NoRegion { address: base })?;
-        let first = last.base - last.offset;
-        if first != base {
-            return Err(GrowError::NotTheBase { base: first });
-        }
+        let mut last = self.allocation_at(base).map_err(|error| match error {
+            NoAllocation::NoRegion => GrowError::NoRegion { address: base },
+            NoAllocation::NotTheBase(base) => GrowError::NotTheBase { base },
+        })?;
         while let Some(next) = self.region_at_number(last.end())
             && next.source == last.source
         {

@@ -70,7 +70,7 @@ impl Half {
             let mut address = hand.address.max(region.base.as_u64());
             while address < end && may_lose_pages(&region) {
                 self.cursor.seek(address);
-                let next = self.cursor.next_start();
+                let next = self.cursor.next_in_use(end);
                 if let Some(victim) = self.victim_here(&region, batch.memory()) {
                     hand.candidates += 1;
                     let flags = self.cursor.entry().flags();

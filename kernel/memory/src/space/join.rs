@@ -24,16 +24,20 @@ impl Half {
         let (start, end) = (start.as_u64(), start.as_u64().saturating_add(size));
         let before = self.regions.before(start).or(self.regions.from(start));
         let mut here = before.map(|record| record.region);
+        let mut is_any_joined = false;
         while let Some(region) = here.filter(|region| region.end() <= end) {
             if let Some(next) = self.region_at_number(region.end())
                 && next.source != region.source
                 && are_alike(&region, &next)
             {
                 self.append(&region, next.source);
+                is_any_joined = true;
             }
             here = self.regions.from(region.end()).map(|next| next.region);
         }
-        self.merge(start, end, memory);
+        if is_any_joined {
+            self.merge(start, end, memory);
+        }
     }
 
     /// Makes the allocation that begins behind `last` the rest of the one that
@@ -62,4 +66,5 @@ fn are_alike(region: &Region, next: &Region) -> bool {
         && region.continues_in(&joined)
         && (region.page_size, region.fault_around) == (next.page_size, next.fault_around)
         && (region.user, region.label) == (next.user, next.label)
+        && region.grows_down == next.grows_down
 }

@@ -229,6 +229,19 @@ impl Half {
         resident
     }
 
+    /// Frames of 4 KiB behind the leaves of this half, private and shared, each as
+    /// often as it is mapped. Costs nothing, since it is counted.
+    #[must_use]
+    pub fn resident_frames(&self) -> u64 {
+        self.resident
+    }
+
+    /// The most that [`Self::resident_frames`] has been.
+    #[must_use]
+    pub fn most_resident_frames(&self) -> u64 {
+        self.most_resident.max(self.resident)
+    }
+
     /// Names all page tables of this half to `see`: the root, and all that lie
     /// below its slots.
     pub fn tables(&self, mut see: impl FnMut(PhysFrame)) {
@@ -253,7 +266,7 @@ impl Leaves<'_> {
     fn step(&mut self) -> Option<(u64, EntryKind)> {
         let page = (self.next < self.end).then_some(self.next)?;
         self.cursor.seek(page);
-        self.next = self.cursor.next_start();
+        self.next = self.cursor.next_in_use(self.end);
         Some((page, self.cursor.kind()))
     }
 

@@ -147,6 +147,7 @@ impl Half {
         };
         self.cursor
             .replace(content.leaf(size, record.rights, false));
+        self.resident += content.resident(size);
         Ok(())
     }
 
@@ -163,10 +164,14 @@ impl Half {
         let count = self.cursor.row_before(region.end());
         let leaf = |content: Content| content.leaf(size, record.rights, false);
         match source {
-            Source::Private => self.cursor.fill_row(count, |_| {
-                let private = memory.new_private(size).ok()?;
-                Some(leaf(Content::Private(private.into_leaf())))
-            }),
+            Source::Private => {
+                let filled = self.cursor.fill_row(count, |_| {
+                    let private = memory.new_private(size).ok()?;
+                    Some(leaf(Content::Private(private.into_leaf())))
+                });
+                self.resident += filled;
+                filled
+            }
             Source::Existing(start) => {
                 let start = start + (address - region.base.as_u64());
                 self.cursor.fill_row(count, |done| {
@@ -181,25 +186,29 @@ impl Half {
     /// of the tables, and the tables that are empty then. No leaf may reach
     /// across a boundary.
     pub(super) fn unmap(&mut self, start: u64, end: u64, batch: &mut FlushBatch<'_>) {
-        let (zero, mut reserved) = (self.zero, 0);
+        self.most_resident = self.most_resident_frames();
+        let (zero, mut taken) = (self.zero, Taken::default());
         let mut address = start;
         while address < end {
             self.cursor.seek(address);
             let mut next = self.cursor.next_start();
-            if self.cursor.level() == 1 {
+            if self.cursor.entry() == Entry::UNUSED {
+                next = self.cursor.next_in_use(end);
+            } else if self.cursor.level() == 1 {
                 let count = self.cursor.row_before(end);
                 self.cursor.clear_row(count, |old, address| {
-                    reserved += take_out(old, address, LeafSize::Size4KiB, zero, batch);
+                    taken.take_out(old, address, LeafSize::Size4KiB, zero, batch);
                 });
                 next = address + count * LeafSize::Size4KiB.bytes();
             } else if let Some(size) = self.cursor.leaf() {
                 let old = self.cursor.replace(Entry::UNUSED);
-                take_out(old, address, size, zero, batch);
+                taken.take_out(old, address, size, zero, batch);
             }
             prune(&mut self.cursor, batch);
             address = next;
         }
-        batch.memory().let_go(reserved);
+        self.resident -= taken.resident;
+        batch.memory().let_go(taken.reserved);
     }
 
     /// Splits large leaves until none reaches across either end of a range.
@@ -266,43 +275,58 @@ impl Half {
     }
 }
 
-/// Puts what was taken out of the tables at `address` into the batch. Returns
-/// how many reservations it was: 1 or 0.
-fn take_out(
-    old: Entry,
-    address: u64,
-    size: LeafSize,
-    zero: PhysFrame,
-    batch: &mut FlushBatch<'_>,
-) -> u64 {
-    if !old.is_leaf_or_table() {
-        return take_out_absent(old, batch);
-    }
-    batch.page(address);
-    let removed = match Content::of(old, size, zero) {
-        Content::Private(start) => Removed::Private(start, size.frames()),
-        Content::Shared(start) | Content::Object(start) => Removed::Shared(start, size.frames()),
-        Content::Borrowed(_) => Removed::Borrowed(size.frames()),
-        Content::Zero(_) | Content::Fixed(_) => return 0,
-    };
-    // SAFETY: the leaf was taken out of the tables, it owned what it mapped, or
-    // its share of it, and its page is in the batch.
-    unsafe { batch.remove(removed) };
-    0
+/// What was taken out of the tables.
+#[derive(Default)]
+struct Taken {
+    /// Frames of 4 KiB that were resident.
+    resident: u64,
+    /// Reservations.
+    reserved: u64,
 }
 
-/// The same for an entry that is software's own.
-#[cold]
-fn take_out_absent(old: Entry, batch: &mut FlushBatch<'_>) -> u64 {
-    match old.kind(LeafSize::Size4KiB.level()) {
-        EntryKind::Reserved => 1,
-        EntryKind::Swapped(slot) => {
+impl Taken {
+    /// Counts what was taken out at `address`, and puts it into the batch.
+    #[inline]
+    fn take_out(
+        &mut self,
+        old: Entry,
+        address: u64,
+        size: LeafSize,
+        zero: PhysFrame,
+        batch: &mut FlushBatch<'_>,
+    ) {
+        if !old.is_leaf_or_table() {
+            return self.take_out_absent(old, batch);
+        }
+        batch.page(address);
+        let content = Content::of(old, size, zero);
+        self.resident += content.resident(size);
+        let removed = match content {
+            Content::Private(start) => Removed::Private(start, size.frames()),
+            Content::Shared(start) | Content::Object(start) => {
+                Removed::Shared(start, size.frames())
+            }
+            Content::Borrowed(_) => Removed::Borrowed(size.frames()),
+            Content::Zero(_) | Content::Fixed(_) => return,
+        };
+        // SAFETY: the leaf was taken out of the tables, it owned what it mapped, or
+        // its share of it, and its page is in the batch.
+        unsafe { batch.remove(removed) };
+    }
+
+    /// The same for an entry that is software's own.
+    #[cold]
+    fn take_out_absent(&mut self, old: Entry, batch: &mut FlushBatch<'_>) {
+        match old.kind(LeafSize::Size4KiB.level()) {
+            EntryKind::Reserved => self.reserved += 1,
             // SAFETY: the entry that named the slot was taken out of the tables; no
             // translation led to it.
-            unsafe { batch.remove(Removed::Slots(slot, 1)) };
-            0
+            EntryKind::Swapped(slot) => unsafe { batch.remove(Removed::Slots(slot, 1)) },
+            EntryKind::Unused
+            | EntryKind::Leaf(..)
+            | EntryKind::Table(_)
+            | EntryKind::Unknown(_) => {}
         }
-        EntryKind::Unused | EntryKind::Leaf(..) | EntryKind::Table(_) | EntryKind::Unknown(_) => 0,
     }
 }
 

@@ -13,8 +13,8 @@
 //! | `allocate`, `map`, `back` | make a region, and map it at once where its backing says so; give a page a chosen frame |
 //! | `fork` | copies a low half, whose pages both share |
 //! | `release`, `protect` | free and discard; change rights |
-//! | `cut`, `free_range`, `move_range`, `grow`, `join` | free a range over several regions, move pages to other addresses, make an allocation larger, or one of two |
-//! | `object` | maps pages of objects, and counts the regions of each |
+//! | `cut`, `free_range`, `replace`, `move_range`, `grow`, `join` | free a range over several regions, and put another there; move pages to other addresses, make an allocation larger, or one of two |
+//! | `object`, `hold` | map pages of objects, and count the regions of each |
 //! | `reserve` | makes sure that pages can be touched later |
 //! | `hand`, `evict`, `swap_in` | choose pages that leave memory, move them to slots, and get them back |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
@@ -38,6 +38,7 @@ mod free_range;
 mod grow;
 mod halves;
 mod hand;
+mod hold;
 mod join;
 mod large;
 mod look;
@@ -51,6 +52,7 @@ mod range;
 mod region;
 pub(crate) mod regions;
 mod release;
+mod replace;
 mod request;
 mod reserve;
 mod resolve;
@@ -96,6 +98,10 @@ pub struct Half {
     window: (u64, u64),
     /// What the next allocation is called; see [`Region`].
     next_source: u64,
+    /// Frames of 4 KiB behind private and shared leaves.
+    resident: u64,
+    /// The most that these were when the last of them went.
+    most_resident: u64,
     /// The zero frame of the [`Memory`] that this half was made from.
     zero: PhysFrame,
     /// Where that memory sees it, by which it is known from any other.
@@ -133,6 +139,11 @@ impl Half {
 
     pub(crate) fn records_mut(&mut self) -> &mut Regions {
         &mut self.regions
+    }
+
+    /// Counts a resident frame that no leaf maps.
+    pub(crate) fn miscount_resident(&mut self) {
+        self.resident += 1;
     }
 
     /// Unmaps a range, and loses what was there.

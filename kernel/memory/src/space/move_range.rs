@@ -20,7 +20,6 @@ use super::range::whole_pages;
 use super::region::{Backing, Region};
 use super::regions::Record;
 use crate::flush::FlushBatch;
-use crate::frames::OutOfFrames;
 use crate::memory::Memory;
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize, span_of};
 
@@ -121,18 +120,8 @@ impl Half {
         let both = [what.target(start), end];
         let bases = &both[..1 + behind.as_slice().len()];
         let tables = self.tables_to_move(what);
-        let reserved = memory.with_frames(|frames| self.regions.reserve(bases, frames));
-        let prepared = reserved.and_then(|()| {
-            memory.keep_back(tables)?;
-            let split = self.split_around(start, end, memory);
-            split.inspect_err(|OutOfFrames| memory.let_go(tables))
-        });
-        prepared.map_err(|OutOfFrames| {
-            memory.with_frames(|frames| self.regions.give_back_spares(frames));
-            let records = self.regions.nodes_for(bases);
-            let needed = records + tables + self.tables_to_split(start, end);
-            MoveError::OutOfFrames(memory.shortage(needed))
-        })
+        self.prepare((start, end), bases, tables, memory)
+            .map_err(MoveError::OutOfFrames)
     }
 
     /// Tables that are missing where leaves, reservations and names of slots go.

@@ -1,5 +1,4 @@
-//! Regions of objects: the page that a fault asks for, and the hold that each
-//! region has on its object.
+//! The page of an object that a fault asks for.
 //!
 //! ```text
 //!                  read or fetch            write
@@ -8,22 +7,21 @@
 //!                  read-only
 //! ```
 //!
-//! What must always hold: a region holds its object as long as its record is in
-//! the tree, and until what it mapped is flushed; a fault that is refused or
-//! blocked leaves no table behind. Copies and shared frames are changed further
-//! as those of any other region.
+//! What must always hold: a fault that is refused or blocked leaves no table
+//! behind. Copies and shared frames are changed further as those of any other
+//! region.
 
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::map::{make_tables, prune};
 use super::page::{done, log};
-use super::region::{Backing, Region, Rights};
+use super::region::{Backing, Region};
 use super::regions::Record;
 use super::{Content, Half};
 use crate::fault::{Fault, Outcome, Refusal};
 use crate::flush::FlushBatch;
 use crate::memory::{Held, Memory, PageRefusal};
-use crate::object::{Mapping, ObjectId, Sharing, Use};
+use crate::object::ObjectId;
 use crate::paging::LeafSize;
 
 const SMALL: LeafSize = LeafSize::Size4KiB;
@@ -58,7 +56,7 @@ impl Half {
             Ok((content, outcome)) => {
                 cursor.fill_small(content.leaf(SMALL, record.rights, fault.is_write()));
                 log(Some(record), fault, memory, outcome, content.start());
-                done(record, cursor, memory);
+                self.resident += 1 + done(record, cursor, memory);
                 outcome
             }
             Err(refusal) => {
@@ -73,7 +71,7 @@ impl Half {
                     PageRefusal::OutOfFrames | PageRefusal::TooManyOwners => {
                         Outcome::Refused(Refusal::OutOfFrames)
                     }
-                    PageRefusal::Gone | PageRefusal::AlreadyThere => {
+                    PageRefusal::Gone | PageRefusal::AlreadyThere | PageRefusal::NotCounted => {
                         Outcome::Refused(Refusal::NotBacked)
                     }
                 };
@@ -134,45 +132,5 @@ impl Region {
         };
         let page = offset_in_pages + (address - self.base) / SMALL.bytes();
         Some(WantedPage { object, page })
-    }
-
-    /// True for a shared mapping of an object: what is written is the object's.
-    pub(crate) fn is_shared(&self) -> bool {
-        matches!(
-            self.backing,
-            Backing::Object {
-                sharing: Sharing::Shared,
-                ..
-            }
-        )
-    }
-
-    /// The hold that the region has on its object, if it is one of an object.
-    pub(crate) fn mapping(&self) -> Option<Mapping> {
-        let Backing::Object { object, .. } = self.backing else {
-            return None;
-        };
-        let usage = match self.rights {
-            Rights::ReadExecute => Use::Execute,
-            Rights::ReadWrite if self.is_shared() => Use::Write,
-            Rights::ReadWrite | Rights::Read | Rights::NoAccess => Use::Read,
-        };
-        Some(Mapping { object, usage })
-    }
-
-    /// Counts one more region with the object and the rights of this one.
-    pub(super) fn hold_again(&self, memory: &Memory) {
-        if let Some(mapping) = self.mapping() {
-            let held = memory.hold_object(mapping);
-            held.expect("what one region may do, another one may");
-        }
-    }
-
-    /// Counts a region like this one less, of which nothing is mapped that
-    /// another one does not give as well.
-    pub(super) fn let_go(&self, memory: &Memory) {
-        if let Some(mapping) = self.mapping() {
-            memory.let_object_go(mapping);
-        }
     }
 }

@@ -25,6 +25,8 @@ use crate::tlb::Scope;
 
 /// The size of a page, but for large ones.
 const SMALL: LeafSize = LeafSize::Size4KiB;
+/// The size of the leaf that takes the place of a table of zeroes.
+const LARGE: LeafSize = LeafSize::Size2MiB;
 
 impl Half {
     // --- the ways, and none -------------------------------------------------
@@ -41,7 +43,7 @@ impl Half {
         };
         let content = Content::Private(private.into_leaf());
         cursor.fill_small(content.leaf(SMALL, record.rights, fault.is_write()));
-        done(record, cursor, memory);
+        self.resident += 1 + done(record, cursor, memory);
         outcome
     }
 
@@ -53,7 +55,7 @@ impl Half {
         let (record, cursor, scope) = self.page();
         if let Some(frame) = collapse(cursor, record, scope, memory) {
             log(Some(record), fault, memory, outcome, frame);
-            done(record, cursor, memory);
+            self.resident += LARGE.frames() + done(record, cursor, memory);
             return outcome;
         }
         let Ok((private, size)) = largest_private(cursor, &record.region, memory) else {
@@ -62,7 +64,7 @@ impl Half {
         let content = Content::Private(private.into_leaf());
         cursor.fill(content.leaf(size, record.rights, fault.is_write()));
         log(Some(record), fault, memory, outcome, content.start());
-        done(record, cursor, memory);
+        self.resident += size.frames() + done(record, cursor, memory);
         outcome
     }
 
@@ -101,7 +103,7 @@ impl Half {
         cursor.overwrite_small(content.leaf(SMALL, record.rights, fault.is_write()));
         let outcome = Outcome::Demand;
         log(Some(record), fault, memory, outcome, content.start());
-        done(record, cursor, memory);
+        self.resident += 1 + done(record, cursor, memory);
         outcome
     }
 
@@ -131,8 +133,9 @@ impl Half {
         };
         let content = Content::Private(private.into_leaf());
         cursor.overwrite_small(content.leaf(SMALL, record.rights, true));
-        done(record, cursor, memory);
+        let around = done(record, cursor, memory);
         memory.flush_page(*scope, fault.address);
+        self.resident += 1 + around;
         outcome
     }
 
@@ -145,7 +148,7 @@ impl Half {
         if let Some(frame) = collapse(cursor, record, scope, memory) {
             let outcome = Outcome::PrivateCopy;
             log(Some(record), fault, memory, outcome, frame);
-            done(record, cursor, memory);
+            self.resident += LARGE.frames() + done(record, cursor, memory);
             return Some(outcome);
         }
         match memory.fetch_frames() {
@@ -274,12 +277,15 @@ impl Half {
     }
 }
 
-/// Counts the fault in its region, and maps the pages around.
+/// Counts the fault in its region, and maps the pages around. Returns how many
+/// frames are behind those.
 #[inline(always)]
-pub(super) fn done(record: &mut Record, cursor: &mut Cursor, memory: &Memory) {
+pub(super) fn done(record: &mut Record, cursor: &mut Cursor, memory: &Memory) -> u64 {
     record.region.faults += 1;
     if record.region.fault_around > 1 {
-        map_around(cursor, record, memory);
+        map_around(cursor, record, memory)
+    } else {
+        0
     }
 }
 

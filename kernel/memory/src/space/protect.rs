@@ -15,7 +15,7 @@ use super::region::{Backing, Region, Rights};
 use super::regions::Record;
 use super::{Content, Half};
 use crate::flush::FlushBatch;
-use crate::frames::{OutOfFrames, Shortage};
+use crate::frames::Shortage;
 use crate::memory::Memory;
 use crate::object::UseError;
 use crate::paging::{Entry, LeafSize};
@@ -106,22 +106,17 @@ impl Half {
             .into_iter()
             .filter(|address| self.splits_region(*address))
             .collect();
-        let reserved = memory.with_frames(|frames| self.regions.reserve(&splits, frames));
-        let split = reserved.and_then(|()| self.split_around(start, end, memory));
-        if split.is_ok() {
-            splits
-                .iter()
-                .for_each(|address| self.split_region(*address, memory));
-            self.change_rights(start, end, rights, memory);
-            self.merge(start, end, memory);
-        } else {
+        if let Err(shortage) = self.prepare((start, end), &splits, 0, memory) {
             self.let_objects_go(start, end, rights, memory);
+            return Err(ProtectError::OutOfFrames(shortage));
         }
-        memory.with_frames(|frames| self.regions.give_back_spares(frames));
-        split.map_err(|OutOfFrames| {
-            let needed = self.regions.nodes_for(&splits) + self.tables_to_split(start, end);
-            ProtectError::OutOfFrames(memory.shortage(needed))
-        })
+        splits
+            .iter()
+            .for_each(|address| self.split_region(*address, memory));
+        self.change_rights(start, end, rights, memory);
+        self.merge(start, end, memory);
+        self.give_back_spares(memory);
+        Ok(())
     }
 
     /// Checks that every page of a range has a region that can get these rights.
@@ -173,11 +168,13 @@ impl Half {
         end: u64,
         rights: Rights,
     ) -> impl Iterator<Item = Region> + '_ {
-        let first = self.regions.find(start).map(|record| record.region);
-        let next = |region: &Region| Some(self.regions.find(region.end())?.region);
-        core::iter::successors(first, next)
-            .take_while(move |region| region.base.as_u64() < end)
-            .map(move |region| Region { rights, ..region })
+        let mut address = start;
+        core::iter::from_fn(move || {
+            let here = Some(address).filter(|here| *here < end)?;
+            let region = self.regions.find(here)?.region;
+            address = region.end();
+            Some(Region { rights, ..region })
+        })
     }
 
     /// True if a region holds `address` and does not begin there.

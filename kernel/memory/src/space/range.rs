@@ -1,8 +1,10 @@
 //! Ranges of pages: what all operations on part of a region, or on several
-//! regions in a row, ask first, and the words in which they refuse.
+//! regions in a row, ask first, what they reserve, and the words in which they
+//! refuse.
 //!
 //! What must always hold: a range is whole 4 KiB pages, at least one, and lies
-//! in regions without a gap, before anything in it changes.
+//! in regions without a gap, before anything in it changes; what was reserved for
+//! a change that is refused goes back.
 
 use core::fmt;
 
@@ -10,6 +12,8 @@ use x86_64::VirtAddr;
 
 use super::Half;
 use super::region::Region;
+use crate::frames::{OutOfFrames, Shortage};
+use crate::memory::Memory;
 
 /// What is said of a range that is not whole pages: its start and its bytes.
 pub(super) struct NotWholePages(pub(super) VirtAddr, pub(super) u64);
@@ -17,6 +21,14 @@ pub(super) struct NotWholePages(pub(super) VirtAddr, pub(super) u64);
 /// What is said of a number that no region holds. Behind the low half it is no
 /// address.
 pub(super) struct NothingHolds(pub(super) u64);
+
+/// Why an address is not the base of an allocation.
+pub(super) enum NoAllocation {
+    /// No region holds it.
+    NoRegion,
+    /// It lies inside the allocation that starts here.
+    NotTheBase(VirtAddr),
+}
 
 impl fmt::Display for NotWholePages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,5 +78,47 @@ impl Half {
             address = record.region.end();
         }
         Ok(())
+    }
+
+    /// The first region of the allocation that begins at `base`.
+    pub(super) fn allocation_at(&self, base: VirtAddr) -> Result<Region, NoAllocation> {
+        let region = self.region_at(base).ok_or(NoAllocation::NoRegion)?;
+        match region.allocation() {
+            first if first == base => Ok(region),
+            first => Err(NoAllocation::NotTheBase(first)),
+        }
+    }
+
+    /// Reserves what a change of a range needs: records of regions that begin at
+    /// `bases`, and `tables` that are kept back; large leaves that reach over an
+    /// end of the range are split.
+    ///
+    /// # Errors
+    ///
+    /// What there is, and what it takes; nothing has changed then.
+    pub(super) fn prepare(
+        &mut self,
+        (start, end): (u64, u64),
+        bases: &[u64],
+        tables: u64,
+        memory: &Memory,
+    ) -> Result<(), Shortage> {
+        let reserved = memory.with_frames(|frames| self.regions.reserve(bases, frames));
+        let prepared = reserved.and_then(|()| {
+            memory.keep_back(tables)?;
+            let split = self.split_around(start, end, memory);
+            split.inspect_err(|OutOfFrames| memory.let_go(tables))
+        });
+        prepared.map_err(|OutOfFrames| {
+            self.give_back_spares(memory);
+            let records = self.regions.nodes_for(bases);
+            memory.shortage(records + tables + self.tables_to_split(start, end))
+        })
+    }
+
+    /// Gives the records back that were reserved and not used, and those that are
+    /// not in use any more.
+    pub(super) fn give_back_spares(&mut self, memory: &Memory) {
+        memory.with_frames(|frames| self.regions.give_back_spares(frames));
     }
 }

@@ -74,6 +74,9 @@ pub struct Region {
     pub page_size: LeafSize,
     /// True if ring 3 may access it.
     pub user: bool,
+    /// A note for whoever handles a fault right below it: to grow it, a region like
+    /// it is [allocated](super::Space::allocate) there, and [joined](super::Space::join).
+    pub grows_down: bool,
     /// Pages that one fault maps at most: 1, or a power of two up to 512.
     pub fault_around: u16,
     /// What it is for, in a word or two.
@@ -242,6 +245,15 @@ impl Backing {
             }
             (Self::Device(..), _) => false,
             _ => self.advanced(bytes) == next,
+        }
+    }
+
+    /// True if nothing stands behind it until it is touched, and what does then is
+    /// the space's, or an object's.
+    pub(super) const fn is_lazy(self) -> bool {
+        match self {
+            Self::Demand | Self::Zero | Self::Object { .. } | Self::Guard => true,
+            Self::Immediate | Self::Device(..) | Self::Fixed => false,
         }
     }
 

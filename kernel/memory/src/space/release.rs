@@ -9,7 +9,7 @@ use core::fmt;
 use x86_64::VirtAddr;
 
 use super::Half;
-use super::range::{NotWholePages, NothingHolds, whole_pages};
+use super::range::{NoAllocation, NotWholePages, NothingHolds, whole_pages};
 use super::region::{Backing, Region};
 use crate::flush::FlushBatch;
 use crate::frames::{OutOfFrames, Shortage};
@@ -102,13 +102,10 @@ impl Half {
     /// Gives a whole allocation back: all regions that came of it.
     pub(super) fn free(&mut self, base: VirtAddr, memory: &Memory) -> Result<u64, FreeError> {
         self.check(memory);
-        let region = self
-            .region_at(base)
-            .ok_or(FreeError::NoRegion { address: base })?;
-        let first = region.base - region.offset;
-        if first != base {
-            return Err(FreeError::NotTheBase { base: first });
-        }
+        let region = self.allocation_at(base).map_err(|error| match error {
+            NoAllocation::NoRegion => FreeError::NoRegion { address: base },
+            NoAllocation::NotTheBase(base) => FreeError::NotTheBase { base },
+        })?;
         if region.backing == Backing::Fixed {
             return Err(FreeError::Fixed { base });
         }
@@ -126,8 +123,7 @@ impl Half {
         while let Some(region) = self.regions.from(0).map(|record| record.region) {
             self.remove_region(&region, batch);
         }
-        let memory = batch.memory();
-        memory.with_frames(|frames| self.regions.give_back_spares(frames));
+        self.give_back_spares(batch.memory());
     }
 
     /// Unmaps a region and takes it out of the tree.
@@ -174,8 +170,7 @@ impl Half {
 
     /// Finishes a batch of a change that took regions away.
     pub(super) fn finish(&mut self, batch: &mut FlushBatch<'_>) -> u64 {
-        let memory = batch.memory();
-        memory.with_frames(|frames| self.regions.give_back_spares(frames));
+        self.give_back_spares(batch.memory());
         batch.finish()
     }
 

@@ -39,6 +39,7 @@ pub struct Request {
     pub(super) page_size: Option<LeafSize>,
     pub(super) fault_around: u16,
     pub(super) user: bool,
+    pub(super) grows_down: bool,
     pub(super) placement: Placement,
     pub(super) label: &'static str,
 }
@@ -55,6 +56,7 @@ impl Request {
             page_size: None,
             fault_around: 1,
             user: false,
+            grows_down: false,
             placement: Placement::Anywhere,
             label: "",
         }
@@ -96,6 +98,17 @@ impl Request {
     #[must_use]
     pub const fn user(self) -> Self {
         Self { user: true, ..self }
+    }
+
+    /// Notes that it is to grow when it is touched below; see [`Region::grows_down`].
+    ///
+    /// [`Region::grows_down`]: super::Region::grows_down
+    #[must_use]
+    pub const fn grows_down(self) -> Self {
+        Self {
+            grows_down: true,
+            ..self
+        }
     }
 
     /// Where it is to lie.
@@ -147,6 +160,12 @@ pub enum AllocateError {
     },
     /// There is no gap of that size within the bounds.
     NoRoom,
+    /// Only what holds nothing until it is touched is put in the place of
+    /// something else: demand, zero, object and guard regions.
+    NotLazy {
+        /// The backing.
+        backing: Backing,
+    },
     /// A fixed region needs [`Placement::At`]: it is where it is.
     FixedNeedsAddress,
     /// The level 4 slot of this address was not given to the kernel half.
@@ -222,6 +241,10 @@ impl fmt::Display for AllocateError {
                 write!(f, "the region at {:#x} is in the way", base.as_u64())
             }
             Self::NoRoom => write!(f, "there is no gap of that size within the bounds"),
+            Self::NotLazy { backing } => write!(
+                f,
+                "a region with {backing} backing is not put in the place of another: only demand, zero, object and guard regions are"
+            ),
             Self::FixedNeedsAddress => write!(f, "a fixed region needs an address"),
             Self::NoSlot { address } => write!(
                 f,

@@ -85,6 +85,7 @@ impl Half {
         let leaf = content.leaf(size, record.rights, false);
         self.cursor.overwrite_small(leaf);
         record.region.faults += 1;
+        self.resident += 1;
         Ok(slot)
     }
 }

@@ -1,7 +1,9 @@
 //! The operations on ranges of a low half, each followed by a check of all that
 //! must hold between two operations.
 
-use faultline_memory::space::{FreeRangeError, GrowError, MoveError, Region};
+use faultline_memory::space::{
+    AllocateError, FreeRangeError, GrowError, MoveError, Region, Request,
+};
 use faultline_memory::{Memory, Space};
 use x86_64::VirtAddr;
 
@@ -16,6 +18,16 @@ impl Machine {
     ) -> Result<u64, FreeRangeError> {
         let start = VirtAddr::new(start);
         self.on_space(index, |space, memory| space.free_range(start, size, memory))
+    }
+
+    pub fn try_replace(
+        &mut self,
+        index: usize,
+        base: u64,
+        request: Request,
+    ) -> Result<Region, AllocateError> {
+        let base = VirtAddr::new(base);
+        self.on_space(index, |space, memory| space.replace(base, request, memory))
     }
 
     pub fn try_grow(&mut self, index: usize, base: u64, by: u64) -> Result<Region, GrowError> {
@@ -50,6 +62,11 @@ impl Machine {
 
     pub fn free_range(&mut self, index: usize, start: u64, size: u64) -> u64 {
         self.try_free_range(index, start, size)
+            .expect("nothing fixed")
+    }
+
+    pub fn replace(&mut self, index: usize, base: u64, request: Request) -> Region {
+        self.try_replace(index, base, request)
             .expect("nothing fixed")
     }
 

@@ -95,6 +95,9 @@ impl World {
             Step::FreeRange(half, target, pages) => {
                 self.free_range(self.half(half), target, u64::from(pages));
             }
+            Step::Replace(half, target, pages) => {
+                self.replace(self.half(half), target, u64::from(pages));
+            }
             Step::Grow(half, target, pages) => {
                 self.grow(self.half(half), target, u64::from(pages));
             }

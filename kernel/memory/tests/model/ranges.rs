@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use faultline_memory::space::{Backing, FreeRangeError, GrowError, HALF, LOWEST, MoveError};
+use faultline_memory::paging::LeafSize;
+use faultline_memory::space::{
+    AllocateError, Backing, FreeRangeError, GrowError, HALF, LOWEST, MoveError, Request, Rights,
+};
 use x86_64::VirtAddr;
 
 use super::common::operations::Half;
@@ -50,6 +53,64 @@ impl World {
                 let private = plain.unmap(start, end);
                 plain.cut_out(start, end);
                 assert_eq!(freed, private + shared - self.shared());
+            }
+        }
+    }
+
+    /// Puts a demand or a zero region in the place of what is there.
+    pub fn replace(&mut self, half: Half, target: Target, pages: u64) {
+        let Some(index) = half else { return };
+        let start = self.address_of(half, target);
+        let pages = self.clipped(half, start, pages, target);
+        let end = start + pages * PAGE;
+        let room = self.room();
+        let plain = self.plain(half);
+        let fixed = plain
+            .overlapping(start, end)
+            .find(|(_, region)| region.backing == Backing::Fixed);
+        let tables = plain.tables_to_split(start, end);
+        let backing = match target.byte % 2 {
+            0 => Backing::Demand,
+            _ => Backing::Zero,
+        };
+        let address = VirtAddr::new(start);
+        let request = Request::new(pages * PAGE, backing);
+        let result = self.machine.try_replace(index, start, request);
+        match (fixed, result) {
+            _ if pages == 0 => assert_eq!(result, Err(AllocateError::ZeroSize)),
+            _ if start < LOWEST || end > HALF => {
+                assert_eq!(result, Err(AllocateError::OutsideHalf { address }));
+            }
+            (Some((base, _)), result) => {
+                let base = VirtAddr::new(base);
+                assert_eq!(result, Err(AllocateError::Overlap { base }));
+            }
+            (None, Err(AllocateError::OutOfFrames(shortage))) => {
+                let most = tables + 2 * 3;
+                assert!(room.frames < most, "{room:?} is enough");
+                assert_eq!(shortage, room.shortage(shortage.needed));
+                assert!((room.frames + 1..=most).contains(&shortage.needed));
+            }
+            (None, Err(error)) => panic!("{error}"),
+            (None, Ok(_)) => {
+                assert!(room.frames >= tables, "{room:?} is not enough");
+                let plain = self.plain(half);
+                plain.split_at(start);
+                plain.split_at(end);
+                plain.unmap(start, end);
+                plain.cut_out(start, end);
+                let region = PlainRegion {
+                    size: pages * PAGE,
+                    rights: Rights::ReadWrite,
+                    backing,
+                    page_size: LeafSize::Size4KiB,
+                    fault_around: 1,
+                    user: false,
+                    faults: 0,
+                    source: 0,
+                    offset: 0,
+                };
+                plain.add(start, region);
             }
         }
     }

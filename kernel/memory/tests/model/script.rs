@@ -78,6 +78,7 @@ pub enum Step {
     Unreserve(HalfNumber, Target, u16),
     BackWith(HalfNumber, Target, u8),
     FreeRange(HalfNumber, Target, u16),
+    Replace(HalfNumber, Target, u16),
     Grow(HalfNumber, Target, u16),
     /// The last number says whether the whole region moves, and where to.
     Move(HalfNumber, Target, u16, u16),
@@ -121,6 +122,9 @@ impl fmt::Debug for Step {
             }
             Self::FreeRange(half, target, pages) => {
                 write!(f, "FreeRange({half}, {target:?}, {pages})")
+            }
+            Self::Replace(half, target, pages) => {
+                write!(f, "Replace({half}, {target:?}, {pages})")
             }
             Self::Grow(half, target, pages) => write!(f, "Grow({half}, {target:?}, {pages})"),
             Self::Move(half, target, pages, to) => {
@@ -188,6 +192,9 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         4 => (1..3_u8, target(), pages()).prop_map(|(half, target, pages)| {
             Step::FreeRange(half, target, pages)
+        }),
+        4 => (1..3_u8, target(), pages()).prop_map(|(half, target, pages)| {
+            Step::Replace(half, target, pages)
         }),
         3 => (1..3_u8, target(), pages(), any::<bool>()).prop_map(|(half, target, pages, base)| {
             let page = if base { 0 } else { target.page };

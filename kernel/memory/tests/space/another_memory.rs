@@ -6,8 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faultline_memory::frames::FrameKind;
 use faultline_memory::memory_map::{Kind, Region};
+use faultline_memory::object::{
+    ObjectBytesError, ObjectBytesRefusal, ObjectKind, ProvideError, ResizeError, Sharing, UseError,
+};
 use faultline_memory::paging::Cache;
-use faultline_memory::space::{Backing, Request, Rights};
+use faultline_memory::space::{AllocateError, Backing, Request, Rights};
 use faultline_memory::{Access, Audit, Fault, Flush, Memory, Scope, Space, Tlb};
 use x86_64::VirtAddr;
 
@@ -106,6 +109,64 @@ fn a_memory_of_another_machine_is_another_even_with_the_same_addresses() {
         assert_eq!(machine.memory.zero_frame(), other.memory.zero_frame());
         try_all(&mut machine, &other.memory, half, base);
     }
+}
+
+#[test]
+fn an_object_of_another_memory_is_none_of_this_one() {
+    let (mut machine, other) = (machine(), machine());
+    let make = |memory: &Memory| {
+        let object = memory.create_object(ObjectKind::SharedMemory, 4);
+        object.expect("a frame")
+    };
+    // They have the same number.
+    let (object, foreign) = (make(&machine.memory), make(&other.memory));
+    let id = foreign.id();
+    assert_eq!(object.id().to_string(), id.to_string());
+    let before = Snapshot::of(&machine);
+    let backing = Backing::Object {
+        object: id,
+        offset_in_pages: 0,
+        sharing: Sharing::Shared,
+    };
+    let gone = AllocateError::Object(UseError::Gone { object: id });
+    let allocated = machine.try_allocate(LOW, Request::new(PAGE, backing));
+    assert_eq!(allocated, Err(gone));
+    let memory = &machine.memory;
+    assert_eq!(memory.object(id), None);
+    assert_eq!(
+        memory.resize_object(id, 1),
+        Err(ResizeError::Gone { object: id })
+    );
+    let refusal = ObjectBytesRefusal::Gone { object: id };
+    let written = memory.write_object(id, 0, &[1]);
+    assert_eq!(written, Err(ObjectBytesError { offset: 0, refusal }));
+    let Err(panic) = catch_unwind(AssertUnwindSafe(|| memory.release_object(foreign))) else {
+        panic!("it was taken");
+    };
+    let words = panic.downcast_ref::<&str>().copied();
+    let expected = "an object goes back to the `Memory` that made it";
+    assert_eq!(words, Some(expected));
+    before.assert_unchanged(&Snapshot::of(&machine), "a foreign object");
+    machine.memory.release_object(object);
+}
+
+#[test]
+fn a_frame_of_another_memory_becomes_no_page_of_an_object() {
+    let machine = machine();
+    let other = over_other_frames(&machine);
+    let object = machine.memory.create_object(ObjectKind::File, 1);
+    let object = object.expect("a frame");
+    let foreign = other.allocate_frame(FrameKind::Private).expect("a frame");
+    let before = Snapshot::of(&machine);
+    let frame = foreign.start();
+    let (error, foreign) = machine
+        .memory
+        .provide(object.id(), 0, foreign)
+        .expect_err("nobody counts its owners");
+    assert_eq!(error, ProvideError::NotCounted { frame });
+    before.assert_unchanged(&Snapshot::of(&machine), "a foreign frame");
+    other.free_frame(foreign);
+    machine.memory.release_object(object);
 }
 
 #[test]

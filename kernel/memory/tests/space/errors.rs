@@ -279,6 +279,12 @@ fn a_fork() {
             },
             "the frame 0x7000 has 4294967295 owners already, and more cannot be counted",
         ),
+        (
+            &ForkError::NotCounted {
+                frame: PhysAddr::new(0x7000),
+            },
+            "the owners of the frame 0x7000 cannot be counted: it is not managed here, or too high",
+        ),
     ]);
 }
 

@@ -57,7 +57,7 @@ fn what_has_parts_is_joined_with_all_of_them() {
 
 #[test]
 fn neighbours_that_differ_stay_two() {
-    let changes: [fn(Request) -> Request; 5] = [
+    let changes: [fn(Request) -> Request; 6] = [
         |request| request.rights(Rights::Read),
         |request| {
             request
@@ -67,6 +67,7 @@ fn neighbours_that_differ_stay_two() {
         |request| request.fault_around(2),
         |request| request.label("other"),
         Request::user,
+        Request::grows_down,
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let mut machine = Machine::new();

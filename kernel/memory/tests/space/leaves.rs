@@ -202,3 +202,32 @@ fn pages_count_in_the_range_that_they_lie_in() {
     assert_eq!(parts.map(|part| part.zero), [1, 0, 0]);
     assert_eq!(parts.map(|part| part.private), [0, 0, 1]);
 }
+
+#[test]
+fn leaves_with_any_number_of_unused_entries_between_them_are_met_each_once() {
+    let mut machine = Machine::new();
+    let pages = [0, 1, 9, 17, 26, 34, 511, 512, 1026, 1 << 18, (1 << 18) + 8];
+    let request = Request::new(2 << 30, Backing::Demand);
+    machine.allocate(LOW, request.placement(at(BASE)));
+    for page in pages {
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+    }
+    let met = |from: u64, end: u64| -> Vec<u64> {
+        let leaves = machine
+            .half(LOW)
+            .leaves(VirtAddr::new(BASE + from * PAGE), BASE + end * PAGE);
+        leaves
+            .map(|leaf| (leaf.page.as_u64() - BASE) / PAGE)
+            .collect()
+    };
+    for from in 0..40 {
+        for end in [from + 1, from + 8, 100, 511, 512, 513, 2 << 18] {
+            let expected = pages.into_iter().filter(|page| (from..end).contains(page));
+            assert_eq!(
+                met(from, end),
+                expected.collect::<Vec<_>>(),
+                "{from} to {end}"
+            );
+        }
+    }
+}

@@ -35,6 +35,7 @@ mod protect;
 mod queries;
 mod refusals;
 mod release;
+mod replace;
 mod reserve;
 mod rows;
 mod spaces;

@@ -96,6 +96,39 @@ fn a_large_page_counts_with_all_its_frames() {
 }
 
 #[test]
+fn the_most_resident_frames_are_remembered_when_they_go() {
+    let mut machine = Machine::new();
+    let request = |backing| Request::new(8 * PAGE, backing);
+    let device = Backing::Device(PhysAddr::new(0x90_0000), Cache::Uncached);
+    machine.allocate(LOW, request(Backing::Zero).placement(at(BASE)));
+    machine.allocate(LOW, request(device).placement(at(2 * BASE)));
+    let of = |machine: &mut Machine| {
+        let space = machine.space(0);
+        (space.resident_frames(), space.most_resident_frames())
+    };
+    machine.read(BASE).expect("readable");
+    assert_eq!(of(&mut machine), (0, 0), "zeroes and a device");
+    for page in 0..5 {
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+    }
+    assert_eq!(of(&mut machine), (5, 5));
+    machine.discard(LOW, BASE + PAGE, 3 * PAGE);
+    assert_eq!(of(&mut machine), (2, 5));
+    machine.write(BASE + 2 * PAGE, 1).expect("writable");
+    assert_eq!(of(&mut machine), (3, 5));
+    let around = request(Backing::Demand).fault_around(8);
+    machine.allocate(LOW, around.placement(at(3 * BASE)));
+    machine.write(3 * BASE, 1).expect("writable");
+    assert_eq!(of(&mut machine), (11, 11), "one fault, eight pages");
+    let child = machine.fork(0);
+    let child = machine.space(child);
+    let frames = (child.resident_frames(), child.most_resident_frames());
+    assert_eq!(frames, (11, 11));
+    machine.write(BASE, 2).expect("writable");
+    assert_eq!(of(&mut machine), (11, 11), "a copy for what was shared");
+}
+
+#[test]
 fn the_pages_of_a_device_are_borrowed() {
     let mut machine = Machine::new();
     let device = Backing::Device(PhysAddr::new(0x90_0000), Cache::Uncached);

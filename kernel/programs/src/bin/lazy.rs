@@ -1,5 +1,6 @@
 //! What of a program is read, and when: a large `.bss`, a large `.data`, the heap
-//! of `brk`, and a mapping that moves.
+//! of `brk`, and a mapping that moves. Its arguments say which of these parts it
+//! shows: `bss`, `data`, `heap`, `moved`; without any it shows all.
 //!
 //! Nothing of any of them is in memory before it is touched. Of `.data` pages that
 //! lie 64 KiB apart are read, since a kernel may map neighbours of a page that it
@@ -49,11 +50,23 @@ impl Image {
     }
 }
 
-fn main(_: Arguments) -> u8 {
-    bss();
-    data();
-    heap();
-    moved();
+/// A part by its name, and what shows it.
+type Part = (&'static str, fn());
+
+const PARTS: [Part; 4] = [
+    ("bss", bss),
+    ("data", data),
+    ("heap", heap),
+    ("moved", moved),
+];
+
+fn main(arguments: Arguments) -> u8 {
+    let named = |name| (1..arguments.count()).any(|index| arguments.get(index) == Some(name));
+    for (name, show) in PARTS {
+        if arguments.count() == 1 || named(name) {
+            show();
+        }
+    }
     0
 }
 

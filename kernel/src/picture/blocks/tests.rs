@@ -9,7 +9,7 @@ use super::*;
 fn assert_as_counted(others: &[&Space]) {
     let memory = spaces::memory();
     let (counts, borrowed) = (memory.counts(), memory.borrowed());
-    with(others, |blocks| {
+    with(others.iter().copied(), |blocks| {
         let expected = [
             (FrameState::Free, counts.free),
             (FrameState::Reserved, counts.reserved),
@@ -36,7 +36,11 @@ fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
     let request = Request::new(5 * FRAME, Backing::Immediate);
     let region = other.allocate(request, memory).expect("frames enough");
     assert_as_counted(&[&other]);
-    let private = |others: &[&Space]| with(others, |blocks| blocks.total(FrameState::Private));
+    let private = |others: &[&Space]| {
+        with(others.iter().copied(), |blocks| {
+            blocks.total(FrameState::Private)
+        })
+    };
     assert_eq!(private(&[&other]) - private(&[]), 5);
     assert_eq!(other.free(region.base, memory), Ok(5));
     spaces::destroy(other);

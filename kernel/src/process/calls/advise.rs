@@ -79,7 +79,7 @@ fn touch(start: u64, end: u64, access: Access) -> Result<u64, Errno> {
     populated.map(|()| 0).map_err(|error| match error {
         Unpopulated::Refused => Errno::INVALID,
         Unpopulated::OutOfFrames | Unpopulated::Gap => Errno::NO_MEMORY,
-        Unpopulated::PastEnd => Errno::BAD_ADDRESS,
+        Unpopulated::NoPage => Errno::BAD_ADDRESS,
     })
 }
 

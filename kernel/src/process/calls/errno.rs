@@ -2,7 +2,7 @@
 
 /// An error number; the program sees it negated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Errno(u16);
+pub struct Errno(u64);
 
 impl Errno {
     /// EPERM: not allowed.
@@ -19,7 +19,7 @@ impl Errno {
     pub const BAD_FILE: Self = Self(9);
     /// ECHILD: no such child.
     pub const NO_CHILD: Self = Self(10);
-    /// EAGAIN: there are as many of it as there may be.
+    /// EAGAIN: there are as many of it as there may be, or nothing can be done just now.
     pub const TRY_AGAIN: Self = Self(11);
     /// ENOMEM: not enough memory.
     pub const NO_MEMORY: Self = Self(12);
@@ -49,6 +49,8 @@ impl Errno {
     pub const NO_POSITION: Self = Self(29);
     /// EROFS: the archive is read only.
     pub const READ_ONLY: Self = Self(30);
+    /// EPIPE: nobody reads what is written.
+    pub const NO_READER: Self = Self(32);
     /// ERANGE: more than there is room for.
     pub const NO_ROOM: Self = Self(34);
     /// ENAMETOOLONG: a path, or a part of it, is too long.
@@ -62,13 +64,13 @@ impl Errno {
 
     /// The number.
     #[must_use]
-    pub const fn number(self) -> u16 {
+    pub const fn number(self) -> u64 {
         self.0
     }
 
     /// What the program finds in RAX.
     #[must_use]
     pub const fn as_result(self) -> u64 {
-        (self.0 as u64).wrapping_neg()
+        self.0.wrapping_neg()
     }
 }

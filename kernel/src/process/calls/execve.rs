@@ -8,29 +8,25 @@ use alloc::vec::Vec;
 use archive::{Kind, LONGEST_PATH, LastLink};
 use executable::stack::StackError;
 
-use super::super::load::{LoadError, Loaded, STACK_SIZE, load};
+use super::super::load::{LoadError, Loaded, MOST_ARGUMENTS, load};
 use super::super::user::{StringError, read_string, read_value};
 use super::super::{Process, Processes};
 use super::files::resolve;
 use super::{Errno, Heap};
-use crate::cpu::extended;
 use crate::spaces;
 
 /// Bytes of one argument at most, without the 0 at its end (Linux: MAX_ARG_STRLEN).
 const LONGEST_STRING: usize = 32 * 4096 - 1;
-
-/// Bytes of all of them at most, with their addresses: as many as fit on the stack.
-const MOST: u64 = STACK_SIZE / 4;
 
 impl From<LoadError> for Errno {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::File(_) => Self::NOT_EXECUTABLE,
             LoadError::Stack(StackError::TooLarge { .. }) => Self::TOO_BIG,
-            LoadError::Stack(StackError::Write(_))
-            | LoadError::Cache(_)
-            | LoadError::Space(_)
-            | LoadError::Region(_) => Self::NO_MEMORY,
+            LoadError::Stack(StackError::Write(_)) | LoadError::Cache(_) | LoadError::Space(_) => {
+                Self::NO_MEMORY
+            }
+            LoadError::Region(error) => error.into(),
         }
     }
 }
@@ -48,13 +44,12 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
     if !file.is_executable() {
         return Err(Errno::NO_ACCESS);
     }
-    let mut room = MOST;
+    let mut room = MOST_ARGUMENTS;
     let arguments = strings(arguments, &mut room)?;
     let environment = strings(environment, &mut room)?;
     let (arguments, environment) = (slices(&arguments)?, slices(&environment)?);
-    let extended = extended::State::new().map_err(|_| Errno::NO_MEMORY)?;
     let loaded = load(contents, &path, &arguments, &environment)?;
-    process.become_program(file.name, loaded, extended);
+    process.become_program(file.name, loaded);
     others.release_parent(process);
     Ok(0)
 }
@@ -62,7 +57,7 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
 impl Process {
     /// Gives it another program. Descriptors stay open, but for those that are to
     /// be closed then.
-    fn become_program(&mut self, name: &'static str, loaded: Loaded, extended: extended::State) {
+    fn become_program(&mut self, name: &'static str, loaded: Loaded) {
         self.space = Some(spaces::load(loaded.space));
         self.note_frames();
         if let Some(old) = self.space.take() {
@@ -71,7 +66,7 @@ impl Process {
         self.program = name;
         self.context = loaded.context;
         self.context.load_segments();
-        self.extended = extended;
+        self.extended.reset();
         self.extended.load();
         self.heap = Heap::behind(loaded.heap);
         self.descriptors.exec();
@@ -111,4 +106,29 @@ fn slices(strings: &[Vec<u8>]) -> Result<Vec<&[u8]>, Errno> {
     room.map_err(|_| Errno::NO_MEMORY)?;
     slices.extend(strings.iter().map(Vec::as_slice));
     Ok(slices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memory::object::UseError;
+    use memory::space::AllocateError;
+
+    #[test_case]
+    fn a_segment_that_is_refused_is_refused_as_mmap_refuses_it() {
+        let object = spaces::memory().create_object(memory::object::ObjectKind::File, 1);
+        let object = object.expect("a frame for its record");
+        let refused = UseError::Written {
+            object: object.id(),
+        };
+        let errno = |error| Errno::from(LoadError::Region(error));
+        assert_eq!(errno(AllocateError::Object(refused)), Errno::NO_ACCESS);
+        assert_eq!(errno(AllocateError::NoRoom), Errno::NO_MEMORY);
+        let first = 1 << 40;
+        assert_eq!(
+            errno(AllocateError::NoSuchPages { first }),
+            Errno::TOO_LARGE
+        );
+        spaces::memory().release_object(object);
+    }
 }

@@ -36,7 +36,8 @@ impl From<StringError> for Errno {
 
 /// The archive; programs find an empty one if it is damaged.
 pub(super) fn archive() -> &'static Archive<'static> {
-    files::archive().unwrap_or(&Archive::EMPTY)
+    static EMPTY: Archive<'static> = Archive::EMPTY;
+    files::archive().unwrap_or(&EMPTY)
 }
 
 /// The one path that leads out of the archive: to the file that the program is in.
@@ -161,7 +162,7 @@ const FROM_END: u64 = 2;
 pub(super) fn lseek(process: &Process) -> Result<u64, Errno> {
     let [descriptor, offset, from, ..] = process.arguments();
     let file = process.descriptors.get(descriptor)?;
-    if let File::Console = file.file() {
+    if !file.has_position() {
         return Err(Errno::NO_POSITION);
     }
     let base = match from {

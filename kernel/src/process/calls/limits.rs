@@ -1,8 +1,8 @@
 //! How much of what a process may use.
 
-use super::super::load::STACK_SIZE;
 use super::super::{MOST_PROCESSES, Process, descriptors, user};
 use super::Errno;
+use crate::growing::STACK_LIMIT;
 
 /// As much as there is.
 const INFINITY: u64 = u64::MAX;
@@ -28,7 +28,7 @@ pub(super) fn prlimit64(process: &mut Process) -> Result<u64, Errno> {
 
 fn limit(resource: u64, new: u64, old: u64) -> Result<u64, Errno> {
     let limit = match resource {
-        STACK => STACK_SIZE,
+        STACK => STACK_LIMIT,
         CORE => 0,
         PROCESSES => MOST_PROCESSES as u64,
         FILES => descriptors::MOST as u64,

@@ -1,14 +1,15 @@
 //! Mappings: made, ended, and given other rights.
 //!
 //! With MAP_POPULATE every page is touched at once, and is like any other then.
-//! Nothing is writable and executable at once: where Linux allows that, EACCES is
-//! returned here. MAP_NORESERVE, MAP_STACK and MAP_GROWSDOWN change nothing: no
-//! memory is set aside for a mapping, and one does not grow by being touched below.
+//! What MAP_FIXED replaces goes only when nothing is missing any more for what is to
+//! come. Nothing is writable and executable at once: where Linux allows that, EACCES
+//! is returned here. MAP_NORESERVE and MAP_STACK change nothing: no memory is set
+//! aside for a mapping.
 
 use bitflags::bitflags;
+use memory::Access;
 use memory::object::Sharing;
 use memory::space::{AllocateError, Placement, ProtectError, Request, Rights};
-use memory::{Access, Memory, Space};
 use x86_64::VirtAddr;
 
 use super::super::Process;
@@ -85,11 +86,23 @@ pub(super) fn mmap(process: &mut Process) -> Result<u64, Errno> {
         } else {
             place(space, address, size).ok_or(Errno::NO_MEMORY)?
         };
-        if is_fixed && !is_free(space, start, start + size) {
-            let freed = space.free_range(VirtAddr::new_truncate(start), size, memory);
-            freed.map_err(|_| Errno::NO_MEMORY)?;
+        let base = VirtAddr::new_truncate(start);
+        let request = Request::new(size, source.backing)
+            .rights(rights)
+            .placement(Placement::At(base))
+            .label("mapping")
+            .user();
+        let request = if flags.contains(Flags::GROWS_DOWN) {
+            request.grows_down()
+        } else {
+            request
+        };
+        if is_fixed {
+            space.replace(base, request, memory)?;
+        } else {
+            space.allocate(request, memory)?;
         }
-        map(space, start, size, rights, &source, memory)?;
+        space.join(base, size, memory);
         Ok::<_, Errno>(start)
     })?;
     if flags.contains(Flags::POPULATE) && !flags.contains(Flags::NON_BLOCKING) {
@@ -121,33 +134,17 @@ fn check_fixed(address: u64, size: u64, flags: Flags) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Makes a mapping where nothing is.
-fn map(
-    space: &mut Space,
-    start: u64,
-    size: u64,
-    rights: Rights,
-    source: &Source,
-    memory: &Memory,
-) -> Result<(), Errno> {
-    let start = VirtAddr::new_truncate(start);
-    let request = Request::new(size, source.backing)
-        .rights(rights)
-        .placement(Placement::At(start))
-        .label("mapping")
-        .user();
-    space.allocate(request, memory).map_err(refused)?;
-    space.join(start, size, memory);
-    Ok(())
-}
-
 /// What a mapping that cannot be made is to a program.
-fn refused(error: AllocateError) -> Errno {
-    match error {
-        // It is executed, and would be written here, or the other way round.
-        AllocateError::Object(_) => Errno::NO_ACCESS,
-        AllocateError::NoSuchPages { .. } => Errno::TOO_LARGE,
-        _ => Errno::NO_MEMORY,
+impl From<AllocateError> for Errno {
+    fn from(error: AllocateError) -> Self {
+        match error {
+            // It is executed, and would be written here, or the other way round.
+            AllocateError::Object(_) => Self::NO_ACCESS,
+            AllocateError::NoSuchPages { .. } => Self::TOO_LARGE,
+            AllocateError::OutOfFrames(_) | AllocateError::NoRoom => Self::NO_MEMORY,
+            AllocateError::Overlap { .. } => Self::EXISTS,
+            _ => Self::INVALID,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! | file | has |
 //! |---|---|
+//! | `again` | calls that are made again until there is something to do |
 //! | `advise` | what is to happen to pages, which of them are there |
 //! | `descriptors` | descriptors, and what the console is as a terminal |
 //! | `files` | files by their names: opened, moved in, given another size |
@@ -12,6 +13,7 @@
 //! | `life` | a process becomes two, ends, waits for a child, and ends another |
 //! | `limits` | how much a process may use |
 //! | `memory` | mappings: made, ended, and given other rights |
+//! | `pipes` | pipes: made, read and written |
 //! | `poll` | which of several open files can be read or written |
 //! | `populate` | pages that are there before they are touched |
 //! | `process` | the turn of a process, and its segments |
@@ -30,6 +32,7 @@
 //! call after which another process is to run changes the state of the caller.
 
 mod advise;
+mod again;
 mod descriptors;
 mod errno;
 mod execve;
@@ -40,6 +43,7 @@ mod identity;
 mod life;
 mod limits;
 mod memory;
+mod pipes;
 mod poll;
 mod populate;
 mod process;
@@ -53,6 +57,7 @@ pub(super) mod trace;
 mod transfer;
 mod usage;
 
+pub(super) use again::Again;
 pub use errno::Errno;
 pub use heap::Heap;
 pub(super) use time::random;
@@ -62,10 +67,10 @@ use heapless::LinearMap;
 use super::{Process, Processes};
 
 /// The numbers (Linux: arch/x86/entry/syscalls/syscall_64.tbl).
-mod number {
+pub(crate) mod number {
     macro_rules! numbers {
         ($($name:ident = $number:literal)*) => {
-            $(pub(super) const $name: u64 = $number;)*
+            $(pub(crate) const $name: u64 = $number;)*
 
             /// All of them.
             #[cfg(test)]
@@ -95,6 +100,7 @@ mod number {
         READV = 19
         WRITEV = 20
         ACCESS = 21
+        PIPE = 22
         SCHED_YIELD = 24
         MREMAP = 25
         MSYNC = 26
@@ -145,6 +151,7 @@ mod number {
         FACCESSAT = 269
         SET_ROBUST_LIST = 273
         DUP3 = 292
+        PIPE2 = 293
         PRLIMIT64 = 302
         GETRANDOM = 318
         MEMFD_CREATE = 319
@@ -152,13 +159,12 @@ mod number {
 }
 
 /// Makes the system call of a process, and gives it its result.
-#[inline]
+#[inline(always)]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
     let number = process.context.call();
-    let traced = others.is_traced.then(|| trace::begin(process));
     let result = match number {
         number::READ => transfer::read(process, others),
-        number::WRITE => transfer::write(process),
+        number::WRITE => transfer::write(process, others),
         number::OPEN => files::open(process),
         number::CLOSE => files::close(process),
         number::STAT => status::stat(process),
@@ -176,8 +182,9 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         number::PREAD64 => transfer::pread(process),
         number::PWRITE64 => transfer::pwrite(process),
         number::READV => transfer::readv(process, others),
-        number::WRITEV => transfer::writev(process),
+        number::WRITEV => transfer::writev(process, others),
         number::ACCESS => status::access(process),
+        number::PIPE => pipes::pipe(process),
         number::SCHED_YIELD => process::sched_yield(process),
         number::MREMAP => remap::mremap(process),
         number::MSYNC => advise::msync(process),
@@ -223,6 +230,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         // Locks that threads would leave behind: there are no threads.
         number::SET_ROBUST_LIST => Ok(0),
         number::DUP3 => descriptors::dup3(process),
+        number::PIPE2 => pipes::pipe2(process),
         number::PRLIMIT64 => limits::prlimit64(process),
         number::GETRANDOM => time::getrandom(process),
         number::MEMFD_CREATE => files::memfd_create(process),
@@ -235,9 +243,6 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
         Ok(value) => value,
         Err(errno) => errno.as_result(),
     };
-    if let Some(call) = traced {
-        trace::end(process, &call, result);
-    }
     process.context.set_result(result);
 }
 

@@ -1,17 +1,23 @@
 //! `poll`: which of several open files can be read or written.
 
+use core::mem;
+use core::num::NonZero;
+
 use super::super::open_file::File;
+use super::super::pipe::{Reader, TOGETHER, Writer};
 use super::super::{Process, Processes, user};
 use super::Errno;
-use super::transfer::wait_for_input;
-use crate::console::input;
+use super::again::{Again, again};
 use crate::cpu::tsc;
 use crate::interrupts::pit;
 
 /// What is asked for, and answered (Linux: include/uapi/asm-generic/poll.h): there is
-/// something to read, there is room to write, the descriptor is none.
+/// something to read, there is room to write, nobody reads, nobody writes any more, the
+/// descriptor is none.
 const READ: u16 = 0x001 | 0x040;
 const WRITE: u16 = 0x004 | 0x100;
+const ERROR: u16 = 0x008;
+const HUNG_UP: u16 = 0x010;
 const INVALID: u16 = 0x020;
 
 /// Bytes of one question: a descriptor, what is asked for, and the answer.
@@ -28,23 +34,35 @@ pub(super) fn poll(process: &mut Process, others: &mut Processes) -> Result<u64,
     if count > MOST {
         return Err(Errno::INVALID);
     }
-    let start = tsc::now();
-    let passed = u128::from(milliseconds as u32) * u128::from(pit::tsc_frequency()) / 1000;
-    loop {
-        let ready = ask(process, others, questions, count)?;
-        let waits = milliseconds as i32;
-        if ready > 0 || waits == 0 {
-            return Ok(ready);
-        }
-        if waits < 0 {
-            return Ok(wait_for_input(process, others));
-        }
-        // Nobody else has a turn meanwhile.
-        if u128::from(tsc::now() - start) >= passed || input::check().is_err() {
-            return Ok(0);
-        }
-        input::wait();
+    let Again(since) = mem::take(&mut process.again);
+    let per_millisecond = (pit::tsc_frequency() / 1000).max(1);
+    // Of 49 days, which is longer than anybody can wait here.
+    let now = (tsc::now() / per_millisecond) as u32;
+    let start = since.or(NonZero::new(now)).unwrap_or(NonZero::<u32>::MIN);
+    let ready = ask(process, others, questions, count)?;
+    let is_over = || {
+        let milliseconds = milliseconds as u32;
+        milliseconds.cast_signed() >= 0 && now.wrapping_sub(start.get()) >= milliseconds
+    };
+    if ready > 0 || is_over() {
+        return Ok(ready);
     }
+    process.again = Again(Some(start));
+    Ok(again(process, others))
+}
+
+/// What can be said of the end of a pipe that is read.
+fn reader_is(reader: &Reader) -> u16 {
+    let bytes = if reader.is_empty() { 0 } else { READ };
+    let end = if reader.is_written() { 0 } else { HUNG_UP };
+    bytes | end
+}
+
+/// What can be said of the end of a pipe that is written.
+fn writer_is(writer: &Writer) -> u16 {
+    let room = if writer.room() < TOGETHER { 0 } else { WRITE };
+    let end = if writer.is_read() { 0 } else { ERROR };
+    room | end
 }
 
 /// Answers all questions; returns for how many the answer is not 0.
@@ -66,6 +84,8 @@ fn ask(
             Ok(file) => match file.file() {
                 File::Console if !others.terminal.gather() => asked & WRITE,
                 File::Console | File::Entry(_) | File::SharedMemory(_) => asked & (READ | WRITE),
+                File::Reader(reader) => reader_is(reader) & (asked | HUNG_UP),
+                File::Writer(writer) => writer_is(writer) & (asked | ERROR),
             },
         };
         user::write_value(place + 6, &answer)?;

@@ -17,8 +17,8 @@ pub(super) enum Unpopulated {
     OutOfFrames,
     /// There is no mapping.
     Gap,
-    /// The mapping reaches past the end of what it maps.
-    PastEnd,
+    /// There is no page behind the mapping: it ends before, or cannot be read.
+    NoPage,
 }
 
 /// Makes the pages of a range physical, as if the program had accessed each: the
@@ -44,7 +44,7 @@ pub(super) fn populate(start: u64, end: u64, access: Access) -> Result<(), Unpop
             let resolved = fault::resolve_ahead(&Fault::supervisor(address, access));
             resolved.map_err(|refusal| match refusal {
                 Refusal::OutOfFrames => Unpopulated::OutOfFrames,
-                Refusal::PastEnd => Unpopulated::PastEnd,
+                Refusal::PastEnd | Refusal::NotBacked => Unpopulated::NoPage,
                 _ => Unpopulated::Refused,
             })?;
         }

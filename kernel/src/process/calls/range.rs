@@ -11,6 +11,8 @@ use x86_64::VirtAddr;
 
 use super::Errno;
 use crate::cpu::ring3::END;
+pub(super) use crate::growing::LOWEST;
+use crate::growing::highest_end;
 use crate::spaces;
 
 /// Bytes of a page.
@@ -18,9 +20,6 @@ pub(super) const PAGE: u64 = 4096;
 
 /// The first number behind what a program may map (Linux: `TASK_SIZE`).
 pub(super) const LIMIT: u64 = END - PAGE;
-
-/// The lowest address that is mapped (Linux: `vm.mmap_min_addr`).
-pub(super) const LOWEST: u64 = 0x1_0000;
 
 /// Where mappings are placed that may lie anywhere: as high as possible below this
 /// number (Linux: `mmap_base`), with 128 MiB for the stack.
@@ -123,18 +122,31 @@ pub(super) fn each_part(
 }
 
 /// Where a mapping of this size goes: at the hint, if that is free, or else as
-/// high as possible.
+/// high as possible. In both cases the one above it can still grow.
 pub(super) fn place(space: &Half, hint: u64, size: u64) -> Option<u64> {
     let hint = hint & !(PAGE - 1);
     if hint != 0 && hint < LIMIT {
         let hint = hint.max(LOWEST);
-        if size <= LIMIT - hint && is_free(space, hint, hint + size) {
+        if size <= LIMIT - hint
+            && is_free(space, hint, hint + size)
+            && highest_end(space, hint + size) == hint + size
+        {
             return Some(hint);
         }
     }
-    let room = |below| space.highest_room(size, VirtAddr::new(LOWEST), below);
-    let place = room(PLACES_END).or_else(|| room(LIMIT))?;
-    Some(place.as_u64())
+    highest_place(space, size, PLACES_END).or_else(|| highest_place(space, size, LIMIT))
+}
+
+/// The highest free place for so many bytes below a number.
+fn highest_place(space: &Half, size: u64, mut below: u64) -> Option<u64> {
+    loop {
+        let place = space.highest_room(size, VirtAddr::new(LOWEST), below)?;
+        let end = place.as_u64() + size;
+        below = highest_end(space, end);
+        if below == end {
+            return Some(place.as_u64());
+        }
+    }
 }
 
 /// True if no region has an address of the range.

@@ -7,8 +7,10 @@
 //!   to a given address .......... what is there goes, and it moves
 //! ```
 //!
+//! A range of several mappings, with gaps or without, moves if it keeps its size.
 //! What must always hold: a call that is refused for its arguments changes nothing.
-//! One that runs out of frames may have ended what was at the given address.
+//! One that runs out of frames may have ended what was at the given address, as
+//! Linux ends it first, too.
 
 use bitflags::bitflags;
 use memory::{Memory, Space};
@@ -82,8 +84,7 @@ impl Remap {
             return Err(Errno::INVALID);
         }
         let end = self.from + self.old_size;
-        // What grows is one mapping.
-        if self.new_size > self.old_size && end > mapping.end() {
+        if self.is_of_one() && self.from + self.kept_size() > mapping.end() {
             return Err(Errno::BAD_ADDRESS);
         }
         if let Some(to) = self.to {
@@ -110,6 +111,17 @@ impl Remap {
         self.carry(to, space, memory)
     }
 
+    /// Bytes that stay mapped.
+    fn kept_size(&self) -> u64 {
+        self.old_size.min(self.new_size)
+    }
+
+    /// True if what stays mapped must be one mapping: what grows, and what goes to a
+    /// given address in another size.
+    fn is_of_one(&self) -> bool {
+        self.new_size > self.old_size || self.to.is_some() && self.new_size < self.old_size
+    }
+
     /// Ends what is mapped behind the new size.
     fn shrink(&self, space: &mut Space, memory: &Memory) -> Result<(), Errno> {
         let fewer = self.old_size.saturating_sub(self.new_size);
@@ -119,7 +131,7 @@ impl Remap {
     /// Moves every mapping, and the gaps between them, to where nothing is; the
     /// last one grows there.
     fn carry(&self, to: u64, space: &mut Space, memory: &Memory) -> Result<u64, Errno> {
-        let end = self.from + self.old_size.min(self.new_size);
+        let end = self.from + self.kept_size();
         let mut next = self.from;
         while let Some(part) = Part::first(space, next, end) {
             let target = VirtAddr::new_truncate(to + (part.start - self.from));

@@ -66,7 +66,7 @@ impl Source {
             return Err(Errno::NO_ACCESS);
         }
         let object = match file.file() {
-            File::Console => return Err(Errno::NO_DEVICE),
+            File::Console | File::Reader(_) | File::Writer(_) => return Err(Errno::NO_DEVICE),
             File::SharedMemory(memory) => memory.object(),
             File::Entry(entry) => {
                 let Kind::File(bytes) = entry.kind else {

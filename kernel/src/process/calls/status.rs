@@ -11,6 +11,7 @@ use super::files::{CURRENT_FOLDER, OWN_PROGRAM, archive, entry_at, entry_here};
 /// What `st_mode` says of the kind (Linux: include/uapi/linux/stat.h).
 const CHARACTERS: u32 = 0o020_000;
 const FOLDER: u32 = 0o040_000;
+const PIPE: u32 = 0o010_000;
 const REGULAR: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
 
@@ -27,6 +28,7 @@ const CONSOLE_DEVICE: u64 = 5 << 8 | 1;
 const SHARED_MEMORY: u64 = 1;
 const ARCHIVE: u64 = 2;
 const DEVICES: u64 = 3;
+const PIPES: u64 = 4;
 
 /// What `stat` tells.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,18 @@ impl Status {
         }
     }
 
+    fn of_pipe(number: u64) -> Self {
+        Self {
+            device: PIPES,
+            number,
+            links: 1,
+            mode: PIPE | 0o600,
+            special: 0,
+            size: 0,
+            block_size: PAGE,
+        }
+    }
+
     fn of_file(file: &OpenFile) -> Self {
         match file.file() {
             File::Console => Self {
@@ -69,6 +83,8 @@ impl Status {
                 size: 0,
                 block_size: TERMINAL_BLOCK,
             },
+            File::Reader(reader) => Self::of_pipe(reader.number()),
+            File::Writer(writer) => Self::of_pipe(writer.number()),
             File::Entry(entry) => Self::of_entry(*entry),
             File::SharedMemory(memory) => Self {
                 device: SHARED_MEMORY,

@@ -3,12 +3,14 @@
 
 use core::fmt;
 
+use super::super::watch::Watch;
 use super::super::{Process, State};
 use crate::account::words::Traced;
+use crate::cpu::ring3::Left;
 use crate::{println, spaces};
 
 /// Name and count of the arguments of each call, by number.
-const CALLS: [(u64, &str, usize); 83] = [
+const CALLS: [(u64, &str, usize); 85] = [
     (0, "read", 3),
     (1, "write", 3),
     (2, "open", 3),
@@ -30,6 +32,7 @@ const CALLS: [(u64, &str, usize); 83] = [
     (19, "readv", 3),
     (20, "writev", 3),
     (21, "access", 2),
+    (22, "pipe", 1),
     (24, "sched_yield", 0),
     (25, "mremap", 5),
     (26, "msync", 3),
@@ -87,6 +90,7 @@ const CALLS: [(u64, &str, usize); 83] = [
     (269, "faccessat", 3),
     (273, "set_robust_list", 2),
     (292, "dup3", 3),
+    (293, "pipe2", 2),
     (302, "prlimit64", 4),
     (318, "getrandom", 3),
     (319, "memfd_create", 2),
@@ -94,35 +98,50 @@ const CALLS: [(u64, &str, usize); 83] = [
     (439, "faccessat2", 4),
 ];
 
-/// Forgets the faults that came before, and that nobody has looked at.
-pub(in super::super) fn start() {
-    while spaces::memory().next_event().is_some() {}
+/// Prints what processes do.
+#[derive(Debug)]
+pub struct Trace {
+    /// The system call that is made.
+    call: Option<Call>,
+}
+
+impl Trace {
+    /// Forgets the faults that came before, and that nobody has looked at.
+    #[must_use]
+    pub fn start() -> Self {
+        while spaces::memory().next_event().is_some() {}
+        Self { call: None }
+    }
+}
+
+impl Watch for Trace {
+    #[cold]
+    fn left(&mut self, process: &Process, why: Left) {
+        print_faults(process);
+        let is_call = why == Left::SystemCall;
+        self.call = is_call.then(|| Call(process.context.call(), process.arguments()));
+    }
+
+    #[cold]
+    fn handled(&mut self, process: &Process) {
+        print_faults(process);
+        let Some(call) = self.call.take() else {
+            return;
+        };
+        let (id, result) = (process.id, process.context.call());
+        match process.state {
+            // It will be made again: its result is its own number.
+            State::Waiting => {}
+            State::Ready if result == call.0 => {}
+            State::Ended(_) => println!("process={id} {call} = ?"),
+            _ => println!("process={id} {call} = {}", Outcome(result)),
+        }
+    }
 }
 
 /// A call and its arguments: `wait4(-1, 0x500000, 0, 0)`.
-pub(super) struct Call(u64, [u64; 6]);
-
-/// Prints the faults of a process before its call.
-#[cold]
-pub(super) fn begin(process: &Process) -> Call {
-    print_faults(process);
-    Call(process.context.call(), process.arguments())
-}
-
-/// Prints a call that a process has made, and the faults that came of it.
-#[cold]
-pub(super) fn end(process: &Process, call: &Call, result: u64) {
-    print_faults(process);
-    let Process { id, state, .. } = *process;
-    // It will be made again: its result is its own number.
-    if state == State::Waiting || state == State::Ready && result == call.0 {
-        return;
-    }
-    match state {
-        State::Ended(_) => println!("process={id} {call} = ?"),
-        _ => println!("process={id} {call} = {}", Outcome(result)),
-    }
-}
+#[derive(Debug)]
+struct Call(u64, [u64; 6]);
 
 /// Those that the kernel took for it included.
 fn print_faults(process: &Process) {

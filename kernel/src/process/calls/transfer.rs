@@ -5,10 +5,14 @@
 //! what goes wrong before it is an error.
 
 use alloc::vec::Vec;
+use core::mem;
+use core::num::NonZero;
 
 use super::super::open_file::{File, LAST_POSITION, OpenFile, OpenFlags};
-use super::super::{Process, Processes, State, user};
+use super::super::{Ending, Process, Processes, Signal, State, user};
 use super::Errno;
+use super::again::{Again, again};
+use super::pipes::{self, Put};
 use crate::console::{self, input};
 use crate::cpu::access::{read_program, write_program};
 use crate::cpu::ring3::END;
@@ -24,9 +28,9 @@ const MOST_RANGES: u64 = 1024;
 
 /// Bytes of a program.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    address: u64,
-    count: u64,
+pub(super) struct Range {
+    pub(super) address: u64,
+    pub(super) count: u64,
 }
 
 impl Range {
@@ -79,42 +83,86 @@ enum Direction {
 #[inline(never)]
 pub(super) fn read(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, address, count, ..] = process.arguments();
-    let file = opened(process, descriptor, Direction::Read)?;
     let range = Range::new(address, count)?;
-    if let File::Console = file.file() {
-        return read_console(process, others, &[range]);
+    read_ranges(process, others, descriptor, &[range])
+}
+
+/// Reads from where the file stands, or as soon as there is something.
+fn read_ranges(
+    process: &mut Process,
+    others: &mut Processes,
+    descriptor: u64,
+    ranges: &[Range],
+) -> Result<u64, Errno> {
+    let file = opened(process, descriptor, Direction::Read)?;
+    let waits = !file.flags().contains(OpenFlags::NON_BLOCKING);
+    let read = match file.file() {
+        File::Console => read_console(others, ranges),
+        File::Reader(reader) => pipes::read(reader, ranges),
+        File::Entry(_) | File::SharedMemory(_) | File::Writer(_) => {
+            at_position(file, ranges, Direction::Read)
+        }
+    };
+    match read {
+        Err(Errno::TRY_AGAIN) if waits => Ok(again(process, others)),
+        other => other,
     }
-    at_position(file, &[range], Direction::Read)
 }
 
 /// `write(descriptor, bytes, count)`
 #[inline(never)]
-pub(super) fn write(process: &Process) -> Result<u64, Errno> {
+pub(super) fn write(process: &mut Process, others: &Processes) -> Result<u64, Errno> {
     let [descriptor, address, count, ..] = process.arguments();
-    let file = opened(process, descriptor, Direction::Write)?;
     let range = Range::new(address, count)?;
-    at_position(file, &[range], Direction::Write)
+    write_ranges(process, others, descriptor, &[range])
+}
+
+/// Writes to where the file stands, or as soon as there is room.
+fn write_ranges(
+    process: &mut Process,
+    others: &Processes,
+    descriptor: u64,
+    ranges: &[Range],
+) -> Result<u64, Errno> {
+    let Again(before) = mem::take(&mut process.again);
+    let before = before.map_or(0, |bytes| bytes.get().into());
+    let file = opened(process, descriptor, Direction::Write)?;
+    let File::Writer(writer) = file.file() else {
+        return at_position(file, ranges, Direction::Write);
+    };
+    let waits = !file.flags().contains(OpenFlags::NON_BLOCKING);
+    match pipes::write(writer, ranges, before) {
+        Ok(Put::All(done)) => Ok(done),
+        Ok(Put::Part(done)) if waits => {
+            // One call moves fewer than 2 GiB.
+            process.again = Again(NonZero::new(done as u32));
+            Ok(again(process, others))
+        }
+        Ok(Put::Part(0)) => Err(Errno::TRY_AGAIN),
+        Ok(Put::Part(done)) => Ok(done),
+        Err(error) => {
+            if error == Errno::NO_READER {
+                process.state = State::Ended(Ending::Signalled(Signal::PIPE));
+            }
+            Err(error)
+        }
+    }
 }
 
 /// `readv(descriptor, ranges, count)`
 #[inline(never)]
 pub(super) fn readv(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, list, count, ..] = process.arguments();
-    let file = opened(process, descriptor, Direction::Read)?;
     let ranges = Range::several(list, count)?;
-    if let File::Console = file.file() {
-        return read_console(process, others, &ranges);
-    }
-    at_position(file, &ranges, Direction::Read)
+    read_ranges(process, others, descriptor, &ranges)
 }
 
 /// `writev(descriptor, ranges, count)`
 #[inline(never)]
-pub(super) fn writev(process: &Process) -> Result<u64, Errno> {
+pub(super) fn writev(process: &mut Process, others: &Processes) -> Result<u64, Errno> {
     let [descriptor, list, count, ..] = process.arguments();
-    let file = opened(process, descriptor, Direction::Write)?;
     let ranges = Range::several(list, count)?;
-    at_position(file, &ranges, Direction::Write)
+    write_ranges(process, others, descriptor, &ranges)
 }
 
 /// `pread64(descriptor, bytes, count, position)`: the file's own position stays.
@@ -135,7 +183,7 @@ fn elsewhere(process: &Process, direction: Direction) -> Result<u64, Errno> {
         return Err(Errno::INVALID);
     }
     let file = process.descriptors.get(descriptor)?;
-    if let File::Console = file.file() {
+    if !file.has_position() {
         return Err(Errno::NO_POSITION);
     }
     let file = opened(process, descriptor, direction)?;
@@ -193,7 +241,7 @@ fn transfer(
 }
 
 /// Transfers one range after the other, until one stops short.
-fn each(
+pub(super) fn each(
     ranges: &[Range],
     mut transfer: impl FnMut(Range) -> Result<u64, Errno>,
 ) -> Result<u64, Errno> {
@@ -216,7 +264,7 @@ fn each(
 
 /// Works on a range in chunks, each from its address on; `work` says how many bytes
 /// went. Stops where it stops short, or goes wrong after the first byte.
-fn in_chunks(
+pub(super) fn in_chunks(
     range: Range,
     mut work: impl FnMut(u64, u64, &mut [u8]) -> Result<usize, Errno>,
 ) -> Result<u64, Errno> {
@@ -261,24 +309,20 @@ fn write_console(range: Range) -> Result<u64, Errno> {
 }
 
 /// How many bytes went of so many, if it was not none.
-const fn went(count: usize, wanted: usize) -> Result<usize, Errno> {
+pub(super) const fn went(count: usize, wanted: usize) -> Result<usize, Errno> {
     if count == 0 && wanted > 0 {
         return Err(Errno::BAD_ADDRESS);
     }
     Ok(count)
 }
 
-/// Reads what was typed; the call is made again until there is something.
-fn read_console(
-    process: &mut Process,
-    others: &mut Processes,
-    ranges: &[Range],
-) -> Result<u64, Errno> {
+/// Reads what was typed; EAGAIN if that is nothing yet.
+fn read_console(others: &mut Processes, ranges: &[Range]) -> Result<u64, Errno> {
     if ranges.iter().all(|range| range.count == 0) {
         return Ok(0);
     }
     if !others.terminal.gather() {
-        return Ok(wait_for_input(process, others));
+        return Err(Errno::TRY_AGAIN);
     }
     let line = others.terminal.line.rest();
     let mut read = 0;
@@ -294,14 +338,4 @@ fn read_console(
         others.terminal.line.consume(read);
     }
     result
-}
-
-/// Has a process make its call again, after the others had their turns, or after the
-/// next interrupt if there are none that could run.
-pub(super) fn wait_for_input(process: &mut Process, others: &Processes) -> u64 {
-    if others.ready.is_empty() {
-        input::wait();
-    }
-    process.state = State::Ready;
-    process.context.call_again()
 }

@@ -44,6 +44,17 @@ fn a_borrowed_frame_too_many_is_missed() {
 }
 
 #[test]
+fn a_resident_frame_that_no_leaf_maps_is_missed() {
+    let mut machine = Machine::new();
+    let low = machine.low();
+    machine.allocate(low, LOW, Request::new(2 * PAGE, Backing::Demand));
+    machine.write(low, LOW);
+    assert!(machine.audit().is_ok());
+    machine.half(low).miscount_resident();
+    assert_eq!(machine.broken(), miscounted(Counter::Resident, 2, 1));
+}
+
+#[test]
 fn a_frame_that_could_not_be_given_back_is_named() {
     let machine = Machine::new();
     let foreign = PhysFrame::<Size4KiB>::containing_address(PhysAddr::new(DEVICE));

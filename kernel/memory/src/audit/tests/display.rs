@@ -263,6 +263,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         Counter::Refused,
         Counter::UsedSlots,
         Counter::SavedPages,
+        Counter::Resident,
     ]
     .map(count);
     let words = [
@@ -280,6 +281,7 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         "frames refused when given back: the counter says 7, and the audit found 6",
         "used slots: the counter says 7, and the audit found 6",
         "pages that still have a slot: the counter says 7, and the audit found 6",
+        "resident frames: the counter says 7, and the audit found 6",
     ];
     assert_words("invariant 1 is broken: ", broken, words);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audit::ObjectDefect;
-use crate::object::{self, Object, ObjectKind, Sharing};
+use crate::object::{self, Object, ObjectId, ObjectKind, Sharing};
 use crate::space::regions::Record;
 
 /// Where a second region lies.
@@ -89,10 +89,11 @@ fn no_object_is_both_writable_and_executable() {
 #[test]
 fn a_region_is_of_an_object_that_there_is() {
     let (mut machine, low, _) = mapped();
+    let zero_seen = machine.memory.zero_seen();
     let regions = machine.half(low).records_mut();
     regions.spoil(OTHER, |record| {
         if let Backing::Object { object, .. } = &mut record.region.backing {
-            object.0 += 1;
+            *object = ObjectId::new(zero_seen, object.number() + 1);
         }
     });
     let expected = Broken::Region {

@@ -180,6 +180,8 @@ impl Half {
             scope: Scope::Space(root.frame()),
             window: (LOWEST, HALF),
             next_source: 0,
+            resident: 0,
+            most_resident: 0,
             zero: memory.zero_frame(),
             zero_seen: memory.zero_seen(),
         }

@@ -153,6 +153,8 @@ impl KernelHalf {
             scope: Scope::Kernel,
             window: (low, high),
             next_source: 0,
+            resident: 0,
+            most_resident: 0,
             zero: memory.zero_frame(),
             zero_seen: memory.zero_seen(),
         }))

@@ -3,7 +3,7 @@
 
 use x86_64::VirtAddr;
 
-use super::super::{FreeRangeError, GrowError, MoveError, Region};
+use super::super::{AllocateError, FreeRangeError, GrowError, MoveError, Region, Request};
 use super::Space;
 use crate::memory::Memory;
 
@@ -26,6 +26,25 @@ impl Space {
         memory: &Memory,
     ) -> Result<u64, FreeRangeError> {
         self.0.free_range(start, size, memory)
+    }
+
+    /// Puts a region at `base`, in the place of whatever lies there: as
+    /// [`free_range`](Self::free_range) and [`allocate`](Self::allocate) would one
+    /// after the other, but all of it or nothing. The placement of the request does
+    /// not matter. Only demand, zero, object and guard regions are put there. What
+    /// the range holds of an object counts until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// See [`AllocateError`], of which `Overlap` names a fixed region, that stays;
+    /// nothing has changed then.
+    pub fn replace(
+        &mut self,
+        base: VirtAddr,
+        request: Request,
+        memory: &Memory,
+    ) -> Result<Region, AllocateError> {
+        self.0.replace(base, &request, memory)
     }
 
     /// Makes the last region of the allocation that begins at `base` larger in

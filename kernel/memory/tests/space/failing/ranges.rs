@@ -2,7 +2,7 @@
 
 use faultline_memory::frames::Shortage;
 use faultline_memory::paging::Cache;
-use faultline_memory::space::{Backing, FreeRangeError, MoveError, Request};
+use faultline_memory::space::{AllocateError, Backing, FreeRangeError, MoveError, Request};
 
 use super::changes::fill_records;
 use super::{BASE, OF_2M, frames_needed, frames_needed_and_told, machine_with};
@@ -16,6 +16,14 @@ fn freeing(start: u64, size: u64) -> impl FnMut(&mut Machine) -> Result<(), Opti
     move |machine| match machine.try_free_range(0, start, size) {
         Ok(_) => Ok(()),
         Err(FreeRangeError::OutOfFrames(shortage)) => Err(Some(shortage)),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn replacing(start: u64, size: u64) -> impl FnMut(&mut Machine) -> Result<(), Option<Shortage>> {
+    move |machine| match machine.try_replace(0, start, Request::new(size, Backing::Zero)) {
+        Ok(_) => Ok(()),
+        Err(AllocateError::OutOfFrames(shortage)) => Err(Some(shortage)),
         Err(error) => panic!("{error}"),
     }
 }
@@ -45,6 +53,48 @@ fn freeing_from_a_region() {
         fill_records(&mut machine);
         let needed = frames_needed(&mut machine, freeing(BASE + page * PAGE, pages * PAGE));
         assert_eq!(needed, expected, "{what}");
+    }
+}
+
+#[test]
+fn replacing_a_part_of_a_region() {
+    let cases = [
+        (0, 8, 0, "all of it"),
+        (0, 2, 2, "its lower part"),
+        (6, 2, 2, "its upper part"),
+        (
+            2,
+            2,
+            4,
+            "in a hole two records take two nodes and their roots, at most",
+        ),
+    ];
+    for (page, pages, expected, what) in cases {
+        let mut machine = machine_with(Request::new(8 * PAGE, Backing::Demand));
+        machine.write(BASE + page * PAGE, 1).expect("writable");
+        fill_records(&mut machine);
+        let replacing = replacing(BASE + page * PAGE, pages * PAGE);
+        assert_eq!(frames_needed(&mut machine, replacing), expected, "{what}");
+    }
+}
+
+#[test]
+fn replacing_the_middle_of_a_large_page() {
+    let mut machine = machine_with(Request::new(BIG, Backing::Immediate));
+    let replacing = replacing(BASE + PAGE, PAGE);
+    assert_eq!(frames_needed(&mut machine, replacing), 1, "a table");
+}
+
+#[test]
+fn replacing_the_first_region_of_a_node_behind_a_full_one() {
+    let mut machine = Machine::new();
+    let request = Request::new(2 * PAGE, Backing::Guard);
+    for index in 0..200 {
+        machine.allocate(LOW, request.placement(at(BASE + 3 * index * PAGE)));
+    }
+    machine.limit(0);
+    for index in 0..200 {
+        machine.replace(0, BASE + 3 * index * PAGE, request);
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn record(base: u64, size: u64, number: u64) -> Record {
             page_size: LeafSize::Size4KiB,
             user: false,
             fault_around: 1,
+            grows_down: false,
             label: "",
             faults: number,
             source: 0,
