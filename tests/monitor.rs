@@ -12,6 +12,7 @@ mod session;
 
 use alloc::format;
 use alloc::vec::Vec;
+use kernel::console::input;
 use kernel::monitor::commands::COMMANDS;
 use session::{Session, free_all};
 
@@ -80,7 +81,8 @@ fn an_unknown_command_is_answered_with_the_nearest_one() {
 
 #[test_case]
 fn every_example_of_the_help_is_a_command_that_works() {
-    const ENDS_OR_SPEAKS_ELSEWHERE: [&str; 4] = ["crash", "bench", "tour", "exit"];
+    // `fg` wants a program that was stopped.
+    const ENDS_OR_SPEAKS_ELSEWHERE: [&str; 5] = ["crash", "bench", "tour", "exit", "fg"];
     let examples = COMMANDS
         .iter()
         .filter(|it| !ENDS_OR_SPEAKS_ELSEWHERE.contains(&it.name));
@@ -228,4 +230,79 @@ fn a_comment_ends_the_line_and_a_line_of_it_is_no_command() {
     assert_eq!([0, 1, 4].map(|index| session.answer(index)), [""; 3]);
     assert_eq!(session.answer(2), "trace=off");
     session.fails(3, "`off#` is none of on and off");
+}
+
+#[test_case]
+fn ctrl_z_stops_a_program_and_fg_lets_it_go_on_to_its_end() {
+    // It is there when the first turn is over.
+    input::type_ahead(b'x');
+    input::type_ahead(0x1a);
+    let session = Session::script(&[
+        "fg",
+        "run bomb 300",
+        "ps",
+        "regions process=1",
+        "regions process=0",
+        "regions process=5000000000",
+        "run hello",
+        "audit",
+        "fg",
+        "ps",
+        "audit",
+    ]);
+    assert_eq!(
+        session.error(0),
+        "no program is stopped: Ctrl-Z stops the one that runs"
+    );
+    assert_eq!(session.answer(1), "stopped=1");
+    let listed: Vec<&str> = session.answer(2).lines().collect();
+    assert!(listed[0].starts_with("process=1 parent=0 state=ready frames="));
+    assert_eq!(session.number(2, "processes") + 1, listed.len() as u64);
+    assert!(
+        session.number(2, "processes") < 301,
+        "it was stopped on its way"
+    );
+    let regions = session.answer(3);
+    assert!(regions.contains("name=\"stack\"") && regions.contains("name=\"text\""));
+    session.fails(
+        4,
+        "no process 0 has memory: `ps` lists those that there are",
+    );
+    session.fails(5, "no process 5000000000 has memory");
+    session.fails(
+        6,
+        "process 1 is stopped: `fg` lets it go on, and Ctrl-C ends it then",
+    );
+    assert_eq!(session.field(7, "audit"), "ok");
+    assert_eq!(session.field(8, "exited"), "0");
+    assert!(session.number(8, "faults") > 0);
+    assert_eq!(session.answer(9), "processes=0");
+    assert_eq!(session.field(10, "audit"), "ok");
+    assert_eq!(
+        input::try_read(),
+        None,
+        "what was typed before it went with it"
+    );
+}
+
+#[test_case]
+fn ctrl_c_ends_a_program_that_was_stopped_once_it_goes_on() {
+    input::type_ahead(0x1a);
+    let session = Session::script(&["run bomb 300", "exit 5"]);
+    assert_eq!((session.answer(0), session.status), ("stopped=1", 5));
+    // The monitor that stopped it has gone, and with it the program.
+    for byte in [0x1a, 0x03] {
+        input::type_ahead(byte);
+    }
+    let session = Session::script(&["run bomb 300", "audit"]);
+    assert_eq!(
+        session.field(0, "reason"),
+        "ctrl_c",
+        "it comes before Ctrl-Z"
+    );
+    assert_eq!(session.field(1, "audit"), "ok");
+    assert_eq!(
+        [input::try_read(), input::try_read()],
+        [Some(0x1a), Some(3)]
+    );
 }

@@ -300,3 +300,41 @@ fn a_region_may_end_where_the_low_half_does() {
     assert_eq!(session.number(11, "frames"), 3);
     assert_eq!(session.field(13, "audit"), "ok");
 }
+
+#[test_case]
+fn free_takes_a_range_over_several_regions_or_inside_of_one() {
+    let session = Session::script(&[
+        "alloc immediate 16K",
+        "alloc demand 8K",
+        "free 0x2000 16K",
+        "regions 0",
+        "free 0x2000 4K",
+        "free 0x1001 4K",
+        "free 0x1000 1",
+        "free 0x1000 0",
+        "free 0x1000 4K 4K",
+        "free 0x1000 0xffff_ffff_ffff_f000",
+        "free 0x1000 8K",
+        "regions 0",
+        "audit",
+    ]);
+    assert_eq!(session.answer(2), "freed=0x2000 frames=3");
+    let left: Vec<&str> = session
+        .answer(3)
+        .lines()
+        .filter(|line| line.starts_with("region="))
+        .collect();
+    assert!(left[0].starts_with("region=0x1000 end=0x2000 "), "{left:?}");
+    assert!(left[1].starts_with("region=0x6000 end=0x7000 "), "{left:?}");
+    assert_eq!(left.len(), 2);
+    session.fails(4, "no region holds 0x2000");
+    for index in [5, 6, 7] {
+        session.fails(index, "whole pages");
+    }
+    session.fails(8, "`4K` is one word too many: free <address> [size]");
+    session.fails(9, "leaves the half");
+    assert_eq!(session.answer(10), "freed=0x1000 frames=1");
+    assert_eq!(session.answer(11).lines().count(), 2);
+    assert_eq!(session.field(12, "audit"), "ok");
+    free_all();
+}

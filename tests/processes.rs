@@ -549,7 +549,7 @@ fn a_fault_is_seen_with_the_process_that_took_it_when_the_timer_ends_its_turn() 
     let parent = spawn(&mut processes, both_write_and_spin());
     let mut seen = Seen(Vec::new());
     while spaces::memory().next_event().is_some() {}
-    let summary = processes.run_watched(parent, &mut seen);
+    let summary = processes.run_watched(parent, &mut seen).summary();
     let ending = summary.map(|summary| summary.ending);
     assert_eq!(ending, Some(Ending::Exited(0)));
     let who = |address| {
@@ -594,7 +594,7 @@ fn who_watches_sees_the_program_that_runs_at_the_end_of_its_turn() {
     let before = regions();
     input::type_ahead(0x03);
     let mut turns = Turns(Vec::new());
-    let summary = processes.run_watched(id, &mut turns);
+    let summary = processes.run_watched(id, &mut turns).summary();
     let ending = summary.map(|summary| summary.ending);
     assert_eq!(ending, Some(Ending::Cancelled));
     assert_eq!(input::try_read(), Some(0x03));

@@ -8,7 +8,8 @@
 //!
 //! Work that takes long asks [`check`] now and then whether Ctrl-C has come.
 //! It stays in the queue with all that was typed before it: who reads the line
-//! drops that too.
+//! drops that too. A program that runs is stopped by Ctrl-Z as well
+//! ([`take_stop`]).
 
 use heapless::Deque;
 use spin::Mutex;
@@ -21,6 +22,9 @@ const CAPACITY: usize = 4096;
 
 /// What Ctrl-C sends.
 const CANCEL: u8 = 0x03;
+
+/// What Ctrl-Z sends.
+const STOP: u8 = 0x1a;
 
 struct Queue {
     bytes: Deque<u8, CAPACITY>,
@@ -81,6 +85,23 @@ pub fn check() -> Result<(), Cancelled> {
         0 => Ok(()),
         _ => Err(Cancelled),
     }
+}
+
+/// Whether the next byte is Ctrl-Z.
+pub(crate) fn is_stop_next() -> bool {
+    interrupts::without_interrupts(|| QUEUE.lock().bytes.front() == Some(&STOP))
+}
+
+/// Whether Ctrl-Z has come. It is taken out then, with all that was typed before it.
+pub(crate) fn take_stop() -> bool {
+    let has_come = interrupts::without_interrupts(|| {
+        take();
+        QUEUE.lock().bytes.iter().any(|byte| *byte == STOP)
+    });
+    if has_come {
+        while try_read().is_some_and(|byte| byte != STOP) {}
+    }
+    has_come
 }
 
 /// Puts a byte behind what has come, as if it had been typed; for tests. One

@@ -48,7 +48,7 @@ const _: () = {
 };
 
 /// All commands, in the order in which `help` lists them.
-pub static COMMANDS: [Command; 32] = [
+pub static COMMANDS: [Command; 33] = [
     Command {
         name: "help",
         usage: "help [command]",
@@ -86,8 +86,8 @@ pub static COMMANDS: [Command; 32] = [
     },
     Command {
         name: "free",
-        usage: "free <address>",
-        does: "frees the region with that base; frames= is how many went back",
+        usage: "free <address> [size]",
+        does: "frees the region with that base or, with a size, whole pages of any regions; frames= is how many went back",
         example: "free 0x1000",
         run: regions::free,
     },
@@ -142,8 +142,8 @@ pub static COMMANDS: [Command; 32] = [
     },
     Command {
         name: "regions",
-        usage: "regions [space]",
-        does: "lists the regions of the current space, then those of the kernel half; or those of the space of that number alone",
+        usage: "regions [space|process=N]",
+        does: "lists the regions of the current space, then those of the kernel half; or those of the space or the process of that number alone",
         example: "regions 0",
         run: look::regions,
     },
@@ -227,14 +227,21 @@ pub static COMMANDS: [Command; 32] = [
     Command {
         name: "run",
         usage: "run <file> [argument...]",
-        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it. frames= is the most that it held at once, faults= are those that were resolved, by outcome behind that. Both are its own, without those of its children. An argument with blanks stands in quotes",
+        does: "runs a program of the archive in ring 3 until it ends; Ctrl-C kills it, Ctrl-Z stops it. frames= is the most that it held at once, faults= are those that were resolved, by outcome behind that. Both are its own, without those of its children. An argument with blanks stands in quotes",
         example: "run hello 'two words'",
         run: programs::run,
     },
     Command {
+        name: "fg",
+        usage: "fg",
+        does: "lets the program go on that Ctrl-Z has stopped, as `run` does",
+        example: "fg",
+        run: programs::fg,
+    },
+    Command {
         name: "ps",
         usage: "ps",
-        does: "lists the processes: frames they hold, faults they took",
+        does: "lists the processes: those of a program that was stopped, with the frames that they hold and the faults that they took",
         example: "ps",
         run: programs::ps,
     },

@@ -8,7 +8,9 @@ use line::number::NumberError;
 use line::words::Unclosed;
 use memory::frames::{OutOfFrames, Shortage};
 use memory::object::CreateError;
-use memory::space::{AllocateError, DiscardError, ForkError, FreeError, ProtectError};
+use memory::space::{
+    AllocateError, DiscardError, ForkError, FreeError, FreeRangeError, ProtectError,
+};
 use memory::words::Count;
 use x86_64::VirtAddr;
 
@@ -17,6 +19,7 @@ use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
 use crate::files::cache::CacheError;
+use crate::process::Id;
 use crate::process::load::StartError;
 use crate::spaces::AuditError;
 use crate::tour::TOURS;
@@ -59,8 +62,10 @@ pub enum Error<'a> {
     Stopped(&'static str, u64, u64, Refusal),
     /// `alloc`, `mmio` or `guard`.
     Allocate(AllocateError),
-    /// `free`.
+    /// `free <address>`.
     Free(FreeError),
+    /// `free <address> <size>`.
+    FreeRange(FreeRangeError),
     /// `protect`.
     Protect(ProtectError),
     /// `discard`.
@@ -99,6 +104,12 @@ pub enum Error<'a> {
     NoFile(&'a str),
     /// The file of this name is not run.
     Start(&'static str, StartError),
+    /// The process of this number was stopped, and there is one foreground.
+    StoppedProgram(Id),
+    /// There is nothing for `fg`.
+    NothingStopped,
+    /// There is no process of this number that has memory.
+    NoProcess(u64),
     /// Every process waits for another one.
     Stuck,
     /// No tour has this name.
@@ -133,6 +144,7 @@ from!(
     Unclosed => Unclosed,
     AllocateError => Allocate,
     FreeError => Free,
+    FreeRangeError => FreeRange,
     ProtectError => Protect,
     DiscardError => Discard,
     OutOfFrames => SpaceFrames,
@@ -211,6 +223,7 @@ impl fmt::Display for Error<'_> {
             }
             Self::Allocate(error) => error.fmt(f),
             Self::Free(error) => error.fmt(f),
+            Self::FreeRange(error) => error.fmt(f),
             Self::Protect(error) => error.fmt(f),
             Self::Discard(error) => error.fmt(f),
             Self::SpaceFrames(error) => error.fmt(f),
@@ -270,6 +283,17 @@ impl fmt::Display for Error<'_> {
                 Quoted(word)
             ),
             Self::Start(name, error) => write!(f, "{}: {error}", Quoted(name)),
+            Self::StoppedProgram(id) => write!(
+                f,
+                "process {id} is stopped: `fg` lets it go on, and Ctrl-C ends it then"
+            ),
+            Self::NothingStopped => {
+                f.write_str("no program is stopped: Ctrl-Z stops the one that runs")
+            }
+            Self::NoProcess(number) => write!(
+                f,
+                "no process {number} has memory: `ps` lists those that there are"
+            ),
             Self::Stuck => {
                 f.write_str("the program waits for what nobody will do, so it was ended")
             }

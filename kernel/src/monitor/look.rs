@@ -1,6 +1,7 @@
 //! `walk` and `regions`: what is where in virtual memory.
 
 use line::number;
+use memory::Space;
 use memory::paging::{LeafSize, index_at, offset_in_page};
 use memory::space::{Region, Resident, Rights};
 use x86_64::VirtAddr;
@@ -11,6 +12,7 @@ use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
 use crate::console::input::{self, Cancelled};
+use crate::process::{Process, Processes};
 use crate::spaces;
 
 /// `walk <address>`
@@ -38,29 +40,47 @@ pub(super) fn walk<'a>(
     Ok(())
 }
 
-/// `regions [space]`
+/// `regions [space|process=N]`
 pub(super) fn regions<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
-    let mut halves = &[Half::Low, Half::Kernel][..];
-    if let Some(word) = arguments.optional() {
-        let number = arguments::read("[space]", word, number::number)?;
-        arguments.end()?;
-        if let Some(space) = monitor.spaces.kept(number)? {
-            for region in space.regions() {
-                input::check()?;
-                line(&region, space.resident(&region), out);
-            }
-            return Ok(());
+    let Some(word) = arguments.optional() else {
+        for half in [Half::Low, Half::Kernel] {
+            half.for_each(|region, resident| line(region, resident, out))?;
         }
-        halves = &[Half::Low];
-    }
-    for half in halves {
-        half.for_each(|region, resident| line(region, resident, out))?;
+        return Ok(());
+    };
+    let space = match word.strip_prefix("process=") {
+        Some(word) => {
+            let number = arguments::read("process=", word, number::number)?;
+            arguments.end()?;
+            Some(space_of(&monitor.processes, number)?)
+        }
+        None => {
+            let number = arguments::read("[space|process=N]", word, number::number)?;
+            arguments.end()?;
+            monitor.spaces.kept(number)?
+        }
+    };
+    let Some(space) = space else {
+        Half::Low.for_each(|region, resident| line(region, resident, out))?;
+        return Ok(());
+    };
+    for region in space.regions() {
+        input::check()?;
+        line(&region, space.resident(&region), out);
     }
     Ok(())
+}
+
+/// The memory of the process of this number.
+fn space_of<'a>(processes: &Processes, number: u64) -> Result<&Space, Error<'a>> {
+    let process = u32::try_from(number).ok().and_then(|id| processes.get(id));
+    process
+        .and_then(Process::space)
+        .ok_or(Error::NoProcess(number))
 }
 
 fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {

@@ -1,4 +1,4 @@
-//! `run` and `ps`: programs in ring 3.
+//! `run`, `fg` and `ps`: programs in ring 3.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ use crate::account::words::Outcomes;
 use crate::cpu::ring3::Left;
 use crate::interrupts::pit;
 use crate::process::watch::Watch;
-use crate::process::{Ending, Process, Processes, State, Summary, Trace};
+use crate::process::{Ending, Halt, Id, Process, Processes, State, Summary, Trace};
 use crate::{console, dashboard};
 
 /// The most words that a line has.
@@ -47,26 +47,49 @@ pub(super) fn run<'a>(
         word
     }));
     let processes = &mut monitor.processes;
+    if let Some(id) = processes.stopped() {
+        return Err(Error::StoppedProgram(id));
+    }
     let started = processes.start(file.name, contents, &words, &[]);
     let id = started.map_err(|error| Error::Start(file.name, error))?;
+    in_foreground(monitor, id, out)
+}
+
+/// `fg`
+pub(super) fn fg<'a>(
+    monitor: &mut Monitor,
+    arguments: &mut Arguments<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    arguments.end()?;
+    let id = monitor.processes.stopped().ok_or(Error::NothingStopped)?;
+    in_foreground(monitor, id, out)
+}
+
+/// Lets a program run until it ends or is stopped, and tells of it.
+fn in_foreground<'a>(monitor: &mut Monitor, id: Id, out: &mut Output<'_>) -> Result<(), Error<'a>> {
     let mut onlooker = Onlooker {
         spaces: &monitor.spaces,
         turns: 0,
         trace: monitor.is_traced.then(Trace::start),
     };
-    let summary = processes.run_watched(id, &mut onlooker);
+    let halt = monitor.processes.run_watched(id, &mut onlooker);
     if console::column() > 0 {
         // The last line of the program has no end.
         console::print(format_args!("\n"));
     }
-    let Some(Summary {
+    let Summary {
         ending,
         used,
         by_outcome,
         most_frames,
-    }) = summary
-    else {
-        return Err(Error::Stuck);
+    } = match halt {
+        Halt::Ended(summary) => summary,
+        Halt::Stopped => {
+            writeln!(out, "stopped={id}");
+            return Ok(());
+        }
+        Halt::Stuck => return Err(Error::Stuck),
     };
     let outcomes = Outcomes {
         counts: by_outcome,
@@ -90,6 +113,10 @@ struct Onlooker<'a> {
 }
 
 impl Watch for Onlooker<'_> {
+    fn can_stop(&self) -> bool {
+        true
+    }
+
     fn left(&mut self, process: &Process, why: Left) {
         if let Some(trace) = &mut self.trace {
             trace.left(process, why);

@@ -3,7 +3,7 @@
 
 use line::number;
 use memory::paging::{Cache, LeafSize};
-use memory::space::{AllocateError, Backing, Region, Request, Rights};
+use memory::space::{AllocateError, Backing, FreeError, Region, Request, Rights};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::Monitor;
@@ -167,17 +167,38 @@ fn low_range<'a>(arguments: &mut Arguments<'a>) -> Result<(VirtAddr, u64), Error
     }
 }
 
-/// `free <address>`
+/// `free <address> [size]`
 pub(super) fn free<'a>(
     _: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
-    let base = low_address(arguments)?;
+    let start = low_address(arguments)?;
+    let size = match arguments.optional() {
+        Some(word) => Some(arguments::read("[size]", word, number::size)?),
+        None => None,
+    };
     arguments.end()?;
-    let frames = spaces::current(|space, memory| space.free(base, memory))?;
-    writeln!(out, "freed={} frames={frames}", Address::from(base));
+    let frames = match size {
+        Some(size) => free_range(start, size)?,
+        None => spaces::current(|space, memory| space.free(start, memory))?,
+    };
+    writeln!(out, "freed={} frames={frames}", Address::from(start));
     Ok(())
+}
+
+/// Frees whole pages of any regions; there is at least one.
+fn free_range<'a>(start: VirtAddr, size: u64) -> Result<u64, Error<'a>> {
+    spaces::current(|space, memory| {
+        let end = start.as_u64().saturating_add(size);
+        let holds_some = space
+            .regions()
+            .any(|region| region.base.as_u64() < end && start.as_u64() < region.end());
+        if size > 0 && !holds_some {
+            return Err(Error::Free(FreeError::NoRegion { address: start }));
+        }
+        Ok(space.free_range(start, size, memory)?)
+    })
 }
 
 /// `protect <address> <size> <r|rw|rx>`

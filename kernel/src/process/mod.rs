@@ -122,6 +122,12 @@ impl Process {
         self.used
     }
 
+    /// Its memory, unless that is loaded, or the process has ended.
+    #[must_use]
+    pub const fn space(&self) -> Option<&Space> {
+        self.space.as_ref()
+    }
+
     /// The frames that it holds, private and shared, unless it is loaded.
     #[must_use]
     pub fn frames(&self) -> u64 {
@@ -167,6 +173,28 @@ pub struct Summary {
     pub most_frames: u64,
 }
 
+/// How it came that nobody runs any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// The program in the foreground has ended, and all that descend from it with it.
+    Ended(Summary),
+    /// Ctrl-Z has stopped it: it can go on, and so can all that descend from it.
+    Stopped,
+    /// There was none, or it waited for what nobody would do, and was ended.
+    Stuck,
+}
+
+impl Halt {
+    /// What the program has used, if it has ended.
+    #[must_use]
+    pub fn summary(self) -> Option<Summary> {
+        match self {
+            Self::Ended(summary) => Some(summary),
+            Self::Stopped | Self::Stuck => None,
+        }
+    }
+}
+
 /// All processes there are.
 #[derive(Debug)]
 pub struct Processes {
@@ -183,6 +211,8 @@ pub struct Processes {
     /// The one that was started to be waited for, and its faults.
     foreground: Id,
     by_outcome: Counts,
+    /// Whether Ctrl-Z has stopped it.
+    is_stopped: bool,
     /// System calls that do not exist, by number.
     unknown: calls::Unknown,
     /// What was typed for them, and how they want it.
@@ -207,6 +237,7 @@ impl Processes {
             faults: usage::Reading::NONE,
             foreground: KERNEL,
             by_outcome: [0; Outcome::COUNT],
+            is_stopped: false,
             unknown: calls::Unknown::new(),
             terminal: Terminal::new(),
         }
@@ -228,6 +259,12 @@ impl Processes {
     pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
         let kept = self.iter().filter_map(|process| process.space.as_ref());
         kept.chain(&self.home)
+    }
+
+    /// The process that Ctrl-Z has stopped.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Id> {
+        self.is_stopped.then_some(self.foreground)
     }
 
     /// How often a system call was made that does not exist, by number.

@@ -14,7 +14,7 @@
 
 use super::terminal::Terminal;
 use super::watch::{Unwatched, Watch};
-use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
+use super::{Ending, Halt, Id, Process, Processes, State, Summary, calls, descriptors, usage};
 use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
@@ -35,38 +35,49 @@ impl Processes {
 
     /// The same, and tells what the one in the foreground has used.
     pub fn run_and_sum_up(&mut self, foreground: Id) -> Option<Summary> {
-        self.run_for(foreground, &mut Unwatched)
+        self.run_for(foreground, &mut Unwatched).summary()
     }
 
-    /// The same, while somebody looks on.
-    pub fn run_watched(&mut self, foreground: Id, watch: &mut dyn Watch) -> Option<Summary> {
+    /// The same, while somebody looks on, who may let Ctrl-Z stop them. What was
+    /// stopped goes on.
+    pub fn run_watched(&mut self, foreground: Id, watch: &mut dyn Watch) -> Halt {
         self.run_for(foreground, watch)
     }
 
     /// The same, for one kind of onlookers: nobody costs nothing.
-    fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Option<Summary> {
-        self.terminal = Terminal::new();
-        self.foreground = foreground;
-        self.by_outcome = usage::Counts::default();
-        descriptors::open_console_anew();
+    fn run_for<W: Watch + ?Sized>(&mut self, foreground: Id, watch: &mut W) -> Halt {
+        if self.stopped() != Some(foreground) {
+            self.terminal = Terminal::new();
+            self.foreground = foreground;
+            self.by_outcome = usage::Counts::default();
+            descriptors::open_console_anew();
+        }
+        self.is_stopped = false;
+        self.terminal.can_stop = watch.can_stop();
         // Without a way to its vector the timer would be taken for an exception.
         interrupts::init();
         pit::start();
-        let ending = self.run_until_ended(foreground, watch);
+        let ending = self.run_until_halted(foreground, watch);
         pit::stop();
         self.load_home();
-        let process = self.get(foreground)?;
-        let summary = ending.map(|ending| Summary {
-            ending,
-            used: process.used,
-            by_outcome: self.by_outcome,
-            most_frames: process.most_frames,
+        if self.is_stopped {
+            return Halt::Stopped;
+        }
+        let summary = self.get(foreground).zip(ending);
+        let halt = summary.map_or(Halt::Stuck, |(process, ending)| {
+            Halt::Ended(Summary {
+                ending,
+                used: process.used,
+                by_outcome: self.by_outcome,
+                most_frames: process.most_frames,
+            })
         });
         self.end_family(foreground);
-        summary
+        halt
     }
 
-    fn run_until_ended<W: Watch + ?Sized>(
+    /// How the one in the foreground has ended, if it has.
+    fn run_until_halted<W: Watch + ?Sized>(
         &mut self,
         foreground: Id,
         watch: &mut W,
@@ -74,6 +85,9 @@ impl Processes {
         loop {
             if let State::Ended(ending) = self.get(foreground)?.state {
                 return Some(ending);
+            }
+            if self.is_stopped {
+                return None;
             }
             // Some child of those that wait is always ready.
             let mut process = self.table.take(self.ready.pop_front()?)?;
@@ -113,11 +127,12 @@ impl Processes {
     }
 
     /// The turn of a process is over; it is the time to look for Ctrl-C, which
-    /// ends the one in the foreground.
+    /// ends the one in the foreground, and for Ctrl-Z, which stops all.
     #[cold]
     fn next_turn(&mut self, process: &mut Process, foreground: Id) {
         process.state = State::Ready;
         if input::check().is_ok() {
+            self.is_stopped = self.terminal.can_stop && input::take_stop();
             return;
         }
         if process.id == foreground {

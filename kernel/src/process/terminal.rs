@@ -50,6 +50,8 @@ const FIRST: [u8; MODES] = {
 pub(super) struct Terminal {
     pub(super) line: Cooked,
     modes: [u8; MODES],
+    /// Whether Ctrl-Z stops who runs, and is not theirs to read.
+    pub(super) can_stop: bool,
 }
 
 impl Terminal {
@@ -58,6 +60,7 @@ impl Terminal {
         Self {
             line: Cooked::new(),
             modes: FIRST,
+            can_stop: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Terminal {
     pub(super) fn gather(&mut self) -> bool {
         while !self.line.is_complete()
             && input::check().is_ok()
+            && !(self.can_stop && input::is_stop_next())
             && let Some(byte) = input::try_read()
         {
             self.line.take(byte, &mut console::print_bytes);

@@ -16,6 +16,11 @@ use crate::cpu::ring3::Left;
 
 /// Somebody who looks on.
 pub trait Watch {
+    /// Whether Ctrl-Z may stop the program in the foreground.
+    fn can_stop(&self) -> bool {
+        false
+    }
+
     /// A process has left ring 3; nothing was done about it yet.
     fn left(&mut self, process: &Process, why: Left);
 

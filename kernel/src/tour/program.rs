@@ -142,8 +142,10 @@ pub fn play(
         tell(&Step::Loaded { space, pages_read });
     }
     let mut onlooker = Onlooker::new(tell);
-    let summary = processes.run_watched(id, &mut onlooker);
-    let summary = summary.expect("the program has no child that it does not wait for");
+    let halt = processes.run_watched(id, &mut onlooker);
+    let summary = halt
+        .summary()
+        .expect("the program has no child that it does not wait for");
     let pages_read = onlooker.pages_read();
     drop((processes, onlooker));
     Ok(Played {
