@@ -69,6 +69,24 @@ impl DirectMap {
         unsafe { &*pointer }
     }
 
+    /// The bytes of a frame that nobody writes.
+    ///
+    /// # Safety
+    ///
+    /// `frame` is the address of a frame that is in use and that the direct map
+    /// shows, and for as long as the result is used nobody writes to it.
+    pub(crate) unsafe fn bytes<'a>(self, frame: PhysAddr) -> &'a [u8; 4096] {
+        // SAFETY: mapped, and not written, as the caller vouches; any bits are bytes.
+        unsafe { &*self.pointer(frame.as_u64()) }
+    }
+
+    /// The bytes of an owned frame.
+    pub(crate) fn bytes_mut(self, frame: &mut Frame) -> &mut [u8; 4096] {
+        // SAFETY: the frame is owned, so nobody else looks at its bytes as long as it
+        // is borrowed, and every frame that is handed out is mapped (`Memory::new`).
+        unsafe { &mut *self.pointer(frame.start().as_u64()) }
+    }
+
     /// Fills a frame with zeroes.
     #[inline]
     pub(crate) fn zero<S: PageSize>(self, frame: &Frame<S>) {

@@ -171,11 +171,13 @@ pub enum Outcome {
     /// The tables allow the access already; the translation in the processor
     /// was an older one. The fault itself made it forget that one.
     Spurious,
-    /// A page of a file is not there. Whoever resolves the fault reads it without
-    /// any lock held, [provides](crate::Memory::provide) it, and lets the access
-    /// be tried again. Which page is what
-    /// [`wanted_page`](crate::space::Half::wanted_page) says; an outcome stays so
-    /// small that it is returned in a register.
+    /// A page has to be read first: one of a file, or one that is in a slot. Whoever
+    /// resolves the fault reads it without any lock held,
+    /// [provides](crate::Memory::provide) it or
+    /// [brings it back](crate::Space::swap_in), and lets the access be tried again.
+    /// Which page is what [`wanted_page`](crate::space::Half::wanted_page) and
+    /// [`wanted_slot`](crate::space::Half::wanted_slot) say; an outcome stays so small
+    /// that it is returned in a register.
     Blocked,
     /// The access is not allowed, or could not be served.
     Refused(Refusal),
@@ -275,7 +277,7 @@ impl fmt::Display for Outcome {
             Self::ObjectMapped => "a page of an object mapped",
             Self::ObjectNew => "a zeroed frame mapped as a page of shared memory",
             Self::ObjectCopy => "a copy of an object's page mapped",
-            Self::Blocked => "waits for a page of a file",
+            Self::Blocked => "waits for a page to be read",
             Self::Spurious => "nothing to do, the page was mapped already",
             Self::Refused(refusal) => return refusal.fmt(f),
         })

@@ -110,7 +110,8 @@ impl<'a> FlushBatch<'a> {
         self.given_back
     }
 
-    fn flush_and_free(&mut self) {
+    /// Makes the processor forget the pages, and gives nothing back yet.
+    pub(crate) fn flush(&mut self) {
         if self.everything {
             self.memory.flush(self.scope, Flush::Everything);
         } else if !self.pages.is_empty() {
@@ -118,6 +119,10 @@ impl<'a> FlushBatch<'a> {
         }
         self.pages.clear();
         self.everything = false;
+    }
+
+    fn flush_and_free(&mut self) {
+        self.flush();
         // SAFETY: whoever put them in vouched for their owners, and their pages
         // were flushed just now.
         self.given_back += unsafe { self.memory.give_back(self.removed.drain(..)) };

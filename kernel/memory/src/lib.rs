@@ -16,6 +16,8 @@
 //! | [`frames`] | the physical memory manager: a bitmap of 4 KiB frames with summary levels; owned [`Frame`](frames::Frame)s | ranges |
 //! | [`direct_map`] | the one place where a frame becomes bytes: zero, copy, read, write | frames |
 //! | [`paging`] | 4-level tables: typed entries, and the cursor that is the only way to write one | frames, direct map |
+//! | [`slot`] | places for pages on a disk, by number | frames |
+//! | [`policy`] | which pages go when frames are short | nothing |
 //! | [`object`] | pages by offset that belong to no address space: shared memory, files | paging |
 //! | [`memory`](mod@memory) | the one handle that all operations take: the layers above, the zero frame, the owner counts of shared frames, the [`Tlb`] and the [`fault_log`] | all above |
 //! | `flush` | the batch of what was taken out of the tables, freed only after the flush ([`tlb`]) | the handle |
@@ -107,8 +109,8 @@
 //! refuse for one more reason. What a kernel has to answer is not, so that its
 //! `match` needs no `_` and the compiler names what is new: [`Outcome`] and
 //! [`Refusal`], [`Backing`](space::Backing), [`EntryKind`](paging::EntryKind),
-//! [`Content`](space::Content), [`FrameKind`](frames::FrameKind). A new one of
-//! these comes with a new major version.
+//! [`Content`](space::Content), [`FrameKind`](frames::FrameKind),
+//! [`Eviction`](space::Eviction). A new one of these comes with a new major version.
 #![no_std]
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
@@ -128,6 +130,8 @@ pub mod memory;
 pub mod memory_map;
 pub mod object;
 pub mod paging;
+pub mod policy;
+pub mod slot;
 pub mod space;
 pub mod tlb;
 pub mod words;
@@ -138,6 +142,7 @@ pub use fault::{Access, Cause, Fault, Outcome, Refusal};
 pub use features::Features;
 pub use memory::{Memory, NewMemoryError};
 pub use object::{Object, ObjectId, ObjectKind, Sharing};
+pub use slot::Slot;
 pub use space::{KernelHalf, Space};
 pub use tlb::{Flush, Scope, Tlb};
 /// Addresses, pages and frames are this crate's, and of this version of it.

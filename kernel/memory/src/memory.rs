@@ -15,16 +15,19 @@
 #![allow(unsafe_code)]
 
 mod frames;
+mod notes;
 mod object_bytes;
 mod object_pages;
 mod objects;
 mod owners;
 mod sharing;
+mod slots;
 mod supply;
 
 pub(crate) use object_pages::{Held, PageRefusal};
 pub(crate) use owners::{Met, Owners};
 pub(crate) use sharing::ShareError;
+pub(crate) use slots::{NoSlot, SlotFor, Slots};
 pub(crate) use supply::{Fill, Private, Removed};
 
 use core::error::Error;
@@ -66,6 +69,7 @@ struct Shared {
     frames: Frames<'static>,
     owners: Owners,
     objects: Objects,
+    slots: Slots,
     log: FaultLog,
     borrowed: u64,
     fallbacks: u64,
@@ -184,6 +188,7 @@ impl Memory {
                 frames,
                 owners: Owners::new(direct_map),
                 objects: Objects::new(direct_map, zero_seen),
+                slots: Slots::new(direct_map),
                 log: FaultLog::new(ring),
                 borrowed: 0,
                 fallbacks: 0,

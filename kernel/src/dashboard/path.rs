@@ -234,6 +234,7 @@ impl fmt::Display for Target {
         match self.0 {
             EntryKind::Table(table) => write!(f, "-> {table:#x}"),
             EntryKind::Leaf(start, size) => write!(f, "{size} {start:#x}"),
+            EntryKind::Swapped(slot) => write!(f, "{slot}"),
             EntryKind::Unused | EntryKind::Reserved | EntryKind::Unknown(_) => Ok(()),
         }
     }

@@ -89,6 +89,8 @@ impl Part {
             shared,
             zero,
             borrowed,
+            // Mapped by no processor.
+            swapped: _,
         } = found;
         let by_state = [
             (PartState::Borrowed, borrowed),

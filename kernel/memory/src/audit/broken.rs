@@ -4,6 +4,7 @@
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::object::ObjectId;
+use crate::slot::Slot;
 use crate::space::RecordsDefect;
 use crate::tlb::Scope;
 
@@ -117,6 +118,21 @@ pub enum Broken {
         /// What is wrong.
         defect: ObjectDefect,
     },
+    /// 1 and 4: something is wrong with a table that holds the owner counts of slots,
+    /// or notes of frames that have one.
+    SlotTable {
+        /// Where it lies.
+        table: PhysAddr,
+        /// What is wrong.
+        defect: TableDefect,
+    },
+    /// 6: something is wrong with a slot.
+    Slot {
+        /// The slot.
+        slot: Slot,
+        /// What is wrong.
+        defect: SlotDefect,
+    },
     /// 6: leaves and tables were lost in batches that were not finished.
     Leaked {
         /// How many.
@@ -136,7 +152,7 @@ pub enum Counter {
     Used,
     /// Frames that are never handed out, or not yet.
     Reserved,
-    /// Free frames that are kept back for reserved pages.
+    /// Free frames that are kept back for reserved pages, and for counts of slots.
     KeptBack,
     /// Frames in use as tables.
     Tables,
@@ -154,6 +170,10 @@ pub enum Counter {
     Resident,
     /// Frames that were given back and not taken.
     Refused,
+    /// Slots that are not free.
+    UsedSlots,
+    /// Pages in memory that still have the slot they came from.
+    SavedPages,
 }
 
 /// A right that a leaf gives.
@@ -335,6 +355,28 @@ pub enum ObjectDefect {
     },
 }
 
+/// What is wrong with a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlotDefect {
+    /// It is named, and nobody counts its owners: it is free.
+    Free,
+    /// It has so many owners by its count, and so many entries and notes name it.
+    Owners {
+        /// The owners that are counted.
+        says: u32,
+        /// Those that were found.
+        found: u32,
+    },
+    /// There are not so many slots.
+    PastEnd,
+    /// It is noted for a frame that is no page's.
+    NoPage {
+        /// The frame.
+        frame: PhysAddr,
+    },
+}
+
 impl Broken {
     /// Which of the six invariants is broken; 0 if the audit was asked wrong.
     #[must_use]
@@ -346,7 +388,8 @@ impl Broken {
             Self::ZeroFrame { .. } => 3,
             Self::Table { defect, .. }
             | Self::CounterTable { defect, .. }
-            | Self::ObjectTable { defect, .. } => match defect {
+            | Self::ObjectTable { defect, .. }
+            | Self::SlotTable { defect, .. } => match defect {
                 TableDefect::Frame { .. } => 1,
                 TableDefect::Bits { .. } => 2,
                 TableDefect::Empty
@@ -373,7 +416,7 @@ impl Broken {
             },
             Self::RecordFrame { .. } | Self::Owners { .. } => 1,
             Self::Records { .. } => 5,
-            Self::Leaked { .. } => 6,
+            Self::Leaked { .. } | Self::Slot { .. } => 6,
         }
     }
 }

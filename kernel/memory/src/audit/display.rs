@@ -4,7 +4,8 @@ use core::error::Error;
 use core::fmt;
 
 use super::broken::{
-    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, TableDefect,
+    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, SlotDefect,
+    TableDefect,
 };
 use crate::space::RecordsDefect;
 use crate::tlb::Scope;
@@ -90,6 +91,10 @@ impl fmt::Display for Broken {
                 write!(f, "the table of objects at {table:#x}: {defect}")
             }
             Self::Object { object, defect } => write!(f, "{object}: {defect}"),
+            Self::SlotTable { table, defect } => {
+                write!(f, "the table of slots at {table:#x}: {defect}")
+            }
+            Self::Slot { slot, defect } => write!(f, "{slot}: {defect}"),
             Self::Leaked { count } => write!(
                 f,
                 "leaves and tables lost in batches that were not finished: {count}"
@@ -126,6 +131,8 @@ impl fmt::Display for Counter {
             Self::Borrowed => "borrowed frames",
             Self::Resident => "resident frames",
             Self::Refused => "frames refused when given back",
+            Self::UsedSlots => "used slots",
+            Self::SavedPages => "pages that still have a slot",
         })
     }
 }
@@ -274,6 +281,21 @@ impl fmt::Display for RecordsDefect {
                 write!(f, "it has {}, and counts others", Count(found, "node"))
             }
             Self::LastHit => f.write_str("the record that was hit last is not in it"),
+        }
+    }
+}
+
+impl fmt::Display for SlotDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Free => f.write_str("named, but free"),
+            Self::Owners { says, found } => {
+                write!(f, "{says} owners by its count, and the audit found {found}")
+            }
+            Self::PastEnd => f.write_str("used, though there are not so many slots"),
+            Self::NoPage { frame } => {
+                write!(f, "noted for the frame {frame:#x}, which is no page's")
+            }
         }
     }
 }

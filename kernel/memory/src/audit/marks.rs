@@ -184,6 +184,11 @@ impl<'a> Marks<'a> {
         }
     }
 
+    /// Whether the frame with this index was claimed as a page's.
+    pub(super) fn is_pages(&self, index: u64) -> bool {
+        index < self.frames.indices() && self.get(index) & OWNER == Owner::Private as u64
+    }
+
     fn get(&self, index: u64) -> u64 {
         let word = self.words[(index / FRAMES_PER_WORD) as usize];
         word >> (index % FRAMES_PER_WORD * 4) & 0xf

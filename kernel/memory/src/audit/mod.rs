@@ -3,8 +3,8 @@
 //! memory manager's `fsck`.
 //!
 //! ```text
-//! bitmap ─> regions of each half ─> objects ─> tables and leaves of each half ─> counters
-//!  frames      regions               objects     tables ─> leaves ─> marks        mod
+//! bitmap ─> regions of each half ─> objects ─> tables and leaves of each half ─> slots ─> counters
+//!  frames      regions               objects     tables ─> leaves ─> marks        slots     mod
 //! ```
 //!
 //! What must always hold: an audit changes nothing but its scratch, and the half
@@ -22,12 +22,14 @@ mod objects;
 mod outside;
 mod owners;
 mod regions;
+mod slots;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use broken::{
-    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, TableDefect,
+    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, SlotDefect,
+    TableDefect,
 };
 
 use core::iter::once;
@@ -35,8 +37,9 @@ use core::iter::once;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::frames::{Frames, State};
-use crate::memory::{Memory, Owners};
+use crate::memory::{Memory, Met, Owners, Slots};
 use crate::object::Objects;
+use crate::slot::MOST_SLOTS;
 use crate::space::{Half, KernelHalf, Space};
 use crate::tlb::Scope;
 use marks::Marks;
@@ -67,6 +70,8 @@ pub struct Report {
     pub reserved: u64,
     /// Leaves that share the zero frame.
     pub zero: u64,
+    /// Pages that are in slots.
+    pub swapped: u64,
     /// Frames behind borrowed leaves.
     pub borrowed: u64,
     /// Frames behind leaves in fixed regions, as often as they are mapped.
@@ -158,8 +163,8 @@ impl<'a> Audit<'a> {
             return Err(Broken::ScratchTooShort { needed, given });
         };
         let lent = (self.memory.leaked(), self.memory.borrowed());
-        self.memory.audited(|frames, owners, objects| {
-            self.run_with(frames, (owners, objects), lent, spaces, scratch)
+        self.memory.audited(|frames, owners, objects, slots| {
+            self.run_with(frames, (owners, objects, slots), lent, spaces, scratch)
         })
     }
 
@@ -167,7 +172,7 @@ impl<'a> Audit<'a> {
     fn run_with<'s>(
         self,
         frames: &Frames,
-        (owners, objects): (&Owners, &Objects),
+        (owners, objects, slots): (&Owners, &Objects, &Slots),
         (leaked, borrowed): (u64, u64),
         spaces: impl Iterator<Item = &'s Space> + Clone,
         scratch: &mut [u64],
@@ -181,6 +186,8 @@ impl<'a> Audit<'a> {
             frames,
             marks: Marks::new(frames, owners, zero, scratch),
             objects: objects.look(),
+            slots: slots.met(),
+            kept_for_slots: 0,
             direct_map: self.direct_map,
             executes_outside: false,
             resident: 0,
@@ -188,12 +195,14 @@ impl<'a> Audit<'a> {
         };
         let kernel: &Half = self.kernel;
         let halves = once(kernel).chain(spaces.map(|space| &**space));
+        auditor.slots.forget(0..MOST_SLOTS);
         auditor.require(leaked == 0, Broken::Leaked { count: leaked })?;
         auditor.bitmap()?;
         for half in halves.clone() {
             auditor.regions(half)?;
         }
         auditor.counter_tables(owners)?;
+        auditor.slot_tables(slots)?;
         auditor.objects(halves.clone())?;
         for half in halves.clone() {
             auditor.tables(half, kernel)?;
@@ -206,6 +215,7 @@ impl<'a> Audit<'a> {
         }
         auditor.zero_frame()?;
         auditor.owner_counts(owners)?;
+        auditor.slot_owners(slots)?;
         auditor.counters(self.held, borrowed)?;
         let resident = halves.map(Half::resident_frames).sum();
         auditor.equal(Counter::Resident, resident, auditor.resident)?;
@@ -219,6 +229,10 @@ struct Auditor<'a> {
     frames: &'a Frames<'a>,
     marks: Marks<'a>,
     objects: Objects,
+    /// What was met of the owners of slots.
+    slots: Met,
+    /// Frames that are to be kept back for tables of their counts.
+    kept_for_slots: u64,
     direct_map: VirtAddr,
     /// Whether a leaf allows to execute memory that is not managed.
     executes_outside: bool,
@@ -262,7 +276,8 @@ impl Auditor<'_> {
         let report = self.report;
         self.equal(Counter::Tables, counts.tables, report.tables)?;
         self.equal(Counter::Private, counts.private, report.private)?;
-        self.equal(Counter::KeptBack, counts.kept_back, report.reserved)?;
+        let kept_back = report.reserved + self.kept_for_slots;
+        self.equal(Counter::KeptBack, counts.kept_back, kept_back)?;
         self.equal(Counter::Shared, counts.shared, report.shared)?;
         self.equal(Counter::Zero, counts.zero, 1)?;
         self.equal(Counter::Kernel, counts.kernel, report.record_frames + held)?;

@@ -74,9 +74,11 @@ fn leaves<'s>(
             .flat_map(move |slots| unsafe { Visits::new(direct_map, half.cursor().root(), slots) })
             .filter_map(move |visit| match visit {
                 Visit::Leaf(leaf) => Some((half, leaf)),
-                Visit::Enter(_) | Visit::Leave(..) | Visit::Reserved(_) | Visit::Unknown(..) => {
-                    None
-                }
+                Visit::Enter(_)
+                | Visit::Leave(..)
+                | Visit::Reserved(_)
+                | Visit::Swapped(..)
+                | Visit::Unknown(..) => None,
             })
     })
 }

@@ -41,7 +41,7 @@ impl Auditor<'_> {
                     self.require(says == found, broken(table, defect))?;
                 }
                 // Words, whatever they look like as entries of page tables.
-                Visit::Leaf(_) | Visit::Reserved(_) | Visit::Unknown(..) => {}
+                Visit::Leaf(_) | Visit::Reserved(_) | Visit::Swapped(..) | Visit::Unknown(..) => {}
             }
         }
         Ok(())

@@ -38,6 +38,7 @@ impl Auditor<'_> {
                 }
                 Visit::Leaf(leaf) => self.leaf(half, &leaf, &mut region)?,
                 Visit::Reserved(address) => self.reserved(half, address)?,
+                Visit::Swapped(address, slot) => self.swapped(half, address, slot)?,
                 Visit::Unknown(address, entry) => {
                     self.require(false, unknown(half, address, entry))?;
                 }
@@ -70,7 +71,7 @@ impl Auditor<'_> {
                     Visit::Enter(seen) => self.table(kernel, &seen)?,
                     Visit::Leaf(leaf) => self.leaf(kernel, &leaf, &mut region)?,
                     // The processor ignores it, and whose it is we do not know.
-                    Visit::Reserved(_) | Visit::Unknown(..) => {}
+                    Visit::Reserved(_) | Visit::Swapped(..) | Visit::Unknown(..) => {}
                     Visit::Leave(seen, _) if seen.level == 3 || self.is_foreign(&seen) => {}
                     Visit::Leave(seen, found) => self.in_use(kernel, &seen, found)?,
                 }
@@ -258,7 +259,7 @@ fn defect(half: &Half, seen: &TableSeen, defect: TableDefect) -> Broken {
     }
 }
 
-fn unknown(half: &Half, address: u64, entry: Entry) -> Broken {
+pub(super) fn unknown(half: &Half, address: u64, entry: Entry) -> Broken {
     Broken::Leaf {
         space: scope(half),
         address: VirtAddr::new_truncate(address),

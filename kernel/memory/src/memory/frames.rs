@@ -5,7 +5,7 @@
 
 use x86_64::structures::paging::{PageSize, PhysFrame};
 
-use super::{Memory, Owners};
+use super::{Memory, Owners, Shared, Slots};
 use crate::frames::{
     AllocateAtError, Counts, Frame, FrameKind, Frames, FreeError, OutOfFrames, ReclaimError, Run,
     RunError,
@@ -124,14 +124,21 @@ impl Memory {
         self.lock().leaked
     }
 
-    /// Lets an audit see the frame allocator, the counts of owners and the objects,
-    /// under the lock.
+    /// Lets an audit see the frame allocator, the counts of owners, the objects and
+    /// the slots, under the lock.
     pub(crate) fn audited<R>(
         &self,
-        look: impl FnOnce(&Frames<'static>, &Owners, &Objects) -> R,
+        look: impl FnOnce(&Frames<'static>, &Owners, &Objects, &Slots) -> R,
     ) -> R {
         let shared = self.lock();
-        look(&shared.frames, &shared.owners, &shared.objects)
+        let Shared {
+            frames,
+            owners,
+            objects,
+            slots,
+            ..
+        } = &*shared;
+        look(frames, owners, objects, slots)
     }
 
     /// Lets `look` see the frame allocator, under the lock: it must be quick,

@@ -188,7 +188,9 @@ impl Shared {
         let counted = self.add_owners(frame, 1);
         counted.map_err(|error| match error {
             ShareError::OutOfFrames => PageRefusal::OutOfFrames,
-            ShareError::TooManyOwners(_) => PageRefusal::TooManyOwners,
+            ShareError::TooManyOwners(_) | ShareError::TooManySlotOwners(_) => {
+                PageRefusal::TooManyOwners
+            }
             ShareError::NotCounted(_) => PageRefusal::NotCounted,
         })?;
         Ok(frame)

@@ -1,8 +1,9 @@
-//! How many owners each shared frame has.
+//! How many owners each shared frame has, or each slot.
 //!
-//! A tree of tables like a page table: the index of a frame stands in the place
-//! of an address, and a counter in that of a leaf. So there are counters only for
-//! blocks of 2 MiB that share something, one table for each.
+//! A tree of tables like a page table: the index of a frame, or the number of a
+//! slot, stands in the place of an address, and a counter in that of a leaf. So
+//! there are counters only for blocks of 512 that share something, one table for
+//! each.
 //!
 //! ```text
 //!  63            32 31             0
@@ -99,8 +100,14 @@ impl Owners {
     }
 
     /// Gives the tables on the way to a counter back that have none in use.
-    pub(super) fn trim(&mut self, index: u64, frames: &mut Frames) {
-        self.0.trim(index, frames);
+    /// Returns how many that were.
+    pub(super) fn trim(&mut self, index: u64, frames: &mut Frames) -> u64 {
+        self.0.trim(index, frames)
+    }
+
+    /// The first of these indices that has no owner.
+    pub(super) fn first_unowned(&mut self, indices: Range<u64>) -> Option<u64> {
+        self.0.first_zero(indices)
     }
 
     /// Names the counters in use: index and owners.
@@ -131,6 +138,7 @@ impl Owners {
 }
 
 /// What an audit has met of the owners that are counted.
+#[derive(Clone)]
 pub(crate) struct Met(Sparse);
 
 impl Met {

@@ -20,6 +20,7 @@ use super::owners::Counter;
 use super::{Memory, Owners, Shared};
 use crate::frames::{Frame, FrameKind, OutOfFrames};
 use crate::paging::{LeafSize, NoTable, Sparse, Table};
+use crate::slot::Slot;
 
 /// Why memory cannot be shared once more. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum ShareError {
     OutOfFrames,
     /// This frame has as many owners as can be counted.
     TooManyOwners(PhysAddr),
+    /// This slot has as many owners as can be counted.
+    TooManySlotOwners(Slot),
     /// The owners of this frame cannot be counted at all.
     NotCounted(PhysAddr),
 }
@@ -208,6 +211,7 @@ impl Shared {
                 if counter.set(0) {
                     self.trim_counters(frame, 1);
                 }
+                self.forget_notes(frame, 1);
                 let frame = PhysFrame::<Size4KiB>::containing_address(frame);
                 // SAFETY: it was the last owner, as the caller vouches.
                 let frame = unsafe { Frame::from_entry(frame, FrameKind::Shared) };

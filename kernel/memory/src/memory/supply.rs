@@ -15,6 +15,7 @@ use crate::fault_log::Resolved;
 use crate::frames::{Frame, FrameKind, Frames, OutOfFrames, Shortage};
 use crate::object::{Mapping, ObjectId};
 use crate::paging::{LeafSize, Table};
+use crate::slot::Slot;
 use crate::tlb::{Flush, Scope};
 
 impl Memory {
@@ -209,6 +210,7 @@ impl Memory {
         for removed in removed {
             match removed {
                 Removed::Private(start, frames) => {
+                    shared.forget_notes(start, frames);
                     // SAFETY: as the caller vouches.
                     unsafe { shared.frames.free_mapped(start, frames, FrameKind::Private) };
                     private += frames;
@@ -220,6 +222,9 @@ impl Memory {
                     }
                 }
                 Removed::Borrowed(frames) => shared.borrowed -= frames,
+                Removed::Slots(first, count) => {
+                    (0..count).for_each(|more| shared.drop_slot(Slot(first.0 + more)));
+                }
                 Removed::Mapping(mapping) => shared.let_object_go(mapping),
                 // SAFETY: as the caller vouches.
                 Removed::Table(table) => shared.frames.free(unsafe { table.into_frame() }),
@@ -265,6 +270,8 @@ pub(crate) enum Removed {
     Shared(PhysAddr, u64),
     /// So many frames (4 KiB) that belong to somebody else.
     Borrowed(u64),
+    /// A share in each of so many slots from here on.
+    Slots(Slot, u64),
     /// A table with no entry in use.
     Table(Table),
     /// A region of an object.
@@ -282,6 +289,9 @@ impl Removed {
                 if next.as_u64() == start.as_u64() + *frames * Size4KiB::SIZE =>
             {
                 (frames, more)
+            }
+            (Self::Slots(first, count), Self::Slots(next, more)) if next.0 == first.0 + *count => {
+                (count, more)
             }
             (Self::Borrowed(frames), Self::Borrowed(more)) => (frames, more),
             _ => return false,

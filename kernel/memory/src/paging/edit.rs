@@ -29,11 +29,12 @@ impl Cursor {
         fill(place, Some(above), new);
     }
 
-    /// Puts `new` in place of an entry of a leaf table that is in use and to which
-    /// the processor writes nothing: one that is not present, or settled.
+    /// Puts `new`, which is ACCESSED if it is a leaf, in place of an entry of a leaf
+    /// table that is in use and in which the processor sets nothing but that: one
+    /// that is not present, DIRTY already, or read-only.
     #[inline(always)]
     pub(crate) fn overwrite_small(&mut self, new: Entry) {
-        debug_assert!(!self.entry().is_present() || self.entry().is_settled());
+        debug_assert!(!self.entry().is_present() || self.entry().with_accessed().is_settled());
         let (place, _) = self.places_in_leaf_table();
         place.store(new.bits(), Relaxed);
     }
@@ -64,6 +65,12 @@ impl Cursor {
         let mut flags = PageTableFlags::ACCESSED;
         flags.set(PageTableFlags::DIRTY, written);
         self.place().fetch_or(flags.bits(), Relaxed);
+    }
+
+    /// Clears ACCESSED in the leaf stood on.
+    pub(crate) fn clear_accessed(&mut self) {
+        let kept = !PageTableFlags::ACCESSED.bits();
+        self.place().fetch_and(kept, Relaxed);
     }
 
     /// Links `table`, which is empty, below the unused entry stood on, and moves

@@ -11,13 +11,24 @@
 //! software: 53 to 62 of a table entry count the entries in use below it, and
 //! bits 9 to 11 and 52 of a leaf mark memory that it does not own, or not alone.
 //! An entry that is not present and not zero is software's own: a reserved page
-//! has one, and a hidden leaf is one. A hidden leaf maps memory as any other does,
-//! but not for the processor: G, which means nothing without P, tells it apart.
+//! has one, a page that is in a slot too, and a hidden leaf is one. A hidden leaf
+//! maps memory as any other does, but not for the processor: G, which means nothing
+//! without P, tells it apart. At level 1:
+//!
+//! ```text
+//!               51                    12 11 10  9  8  ...  P
+//!              +------------------------+--+--+--+--+-----+-+
+//!  reserved    |                        |  |  | 1|  |     |0|
+//!  swapped     | number of the slot     |  | 1|  |  |     |0|
+//!  hidden leaf | physical address       |  |  |  | 1|flags|0|
+//!              +------------------------+--+--+--+--+-----+-+
+//! ```
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags;
 
 use super::geometry::LeafSize;
+use crate::slot::Slot;
 
 /// Which cache type a leaf asks for, by its PWT and PCD bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +59,8 @@ pub enum EntryKind {
     Unused,
     /// A page that maps nothing yet, but for which a frame is kept back.
     Reserved,
+    /// A page whose bytes are in this slot.
+    Swapped(Slot),
     /// Points to a table one level down, at this physical address.
     Table(PhysAddr),
     /// Maps memory of this size at this physical address; for the processor, too,
@@ -66,6 +79,7 @@ const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const PRESENT: u64 = PageTableFlags::PRESENT.bits();
 const HUGE: u64 = PageTableFlags::HUGE_PAGE.bits();
 const LEAF: u64 = PRESENT | Entry::HIDDEN.bits();
+const SLOT_SHIFT: u32 = 12;
 const COUNT_SHIFT: u32 = 53;
 const COUNT: u64 = 0x3ff << COUNT_SHIFT;
 
@@ -79,8 +93,12 @@ impl Entry {
     /// The level 1 entry of a reserved page. Its table stays as long as it is there.
     pub(crate) const RESERVED: Self = Self(PageTableFlags::BIT_9.bits());
 
+    /// What says, in a level 1 entry, that the page is in a slot.
+    const SWAPPED: u64 = PageTableFlags::BIT_10.bits();
+
     pub(crate) const PRESENT: PageTableFlags = PageTableFlags::PRESENT;
     pub(crate) const WRITABLE: PageTableFlags = PageTableFlags::WRITABLE;
+    pub(crate) const ACCESSED: PageTableFlags = PageTableFlags::ACCESSED;
     pub(crate) const DIRTY: PageTableFlags = PageTableFlags::DIRTY;
     pub(crate) const NO_EXECUTE: PageTableFlags = PageTableFlags::NO_EXECUTE;
 
@@ -130,6 +148,11 @@ impl Entry {
         Self(table.as_u64() | flags | count << COUNT_SHIFT)
     }
 
+    /// The level 1 entry of a page that is in a slot.
+    pub(crate) const fn swapped(slot: Slot) -> Self {
+        Self(slot.number() << SLOT_SHIFT | Self::SWAPPED)
+    }
+
     /// A leaf of the given size: `flags` name PRESENT or HIDDEN, and need not name
     /// the page-size bit.
     #[inline]
@@ -157,6 +180,8 @@ impl Entry {
             }
         } else if self.0 == Self::RESERVED.0 && level == 1 {
             EntryKind::Reserved
+        } else if self.0 & !ADDRESS == Self::SWAPPED && level == 1 {
+            EntryKind::Swapped(Slot((self.0 & ADDRESS) >> SLOT_SHIFT))
         } else {
             EntryKind::Unknown(self.0)
         }
@@ -212,6 +237,12 @@ impl Entry {
     #[inline]
     pub(crate) const fn with_dirty_of(self, other: Self) -> Self {
         Self(self.0 | other.0 & Self::DIRTY.bits())
+    }
+
+    /// The same leaf, with ACCESSED set.
+    #[inline]
+    pub(crate) const fn with_accessed(self) -> Self {
+        Self(self.0 | PageTableFlags::ACCESSED.bits())
     }
 
     /// How many of the 512 entries of the table below are in use.

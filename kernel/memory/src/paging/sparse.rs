@@ -144,22 +144,26 @@ impl Sparse {
         Ok(())
     }
 
-    /// Gives the tables on the way to a word back that hold nothing but 0. No
-    /// table leads to an index past the last word.
-    pub(crate) fn trim(&mut self, index: u64, frames: &mut Frames) {
+    /// Gives the tables on the way to a word back that hold nothing but 0, and
+    /// returns how many that were. No table leads to an index past the last word.
+    pub(crate) fn trim(&mut self, index: u64, frames: &mut Frames) -> u64 {
         let cursor = self.cursor.as_mut().filter(|_| index < Self::CAPACITY);
-        let Some(cursor) = cursor else { return };
+        let Some(cursor) = cursor else { return 0 };
+        let mut trimmed = 0;
         cursor.seek(place(index));
         while let Some(table) = cursor.prune() {
             // SAFETY: nothing points to it any more; no processor walks it.
             frames.free(unsafe { table.into_frame() });
+            trimmed += 1;
         }
         if cursor.level() == 4 && cursor.table_entries().all(|entry| entry == Entry::UNUSED) {
             let root = cursor.root();
             self.cursor = None;
             // SAFETY: the one cursor is gone, and no processor walks it.
             frames.free(unsafe { root.into_frame() });
+            trimmed += 1;
         }
+        trimmed
     }
 
     /// Gives all tables back. All words are 0.
@@ -190,6 +194,27 @@ impl Sparse {
                 return Some((index, cursor.entry().bits()));
             }
             index = cursor.next_in_use(place(end)) / place(1);
+        }
+        None
+    }
+
+    /// The first of these indices whose word is 0. Tables that are full are passed
+    /// over whole.
+    pub(crate) fn first_zero(&mut self, indices: Range<u64>) -> Option<u64> {
+        let Range { start, end } = indices;
+        let Some(cursor) = &mut self.cursor else {
+            return (start < end).then_some(start);
+        };
+        let mut index = start;
+        while index < end {
+            cursor.seek(place(index));
+            if cursor.entry() == Entry::UNUSED {
+                return Some(index);
+            }
+            index = match cursor.entry_at(2).in_use() {
+                512 => (index / 512 + 1) * 512,
+                _ => index + 1,
+            };
         }
         None
     }

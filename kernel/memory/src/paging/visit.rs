@@ -18,6 +18,7 @@ use super::entry::{Entry, EntryKind};
 use super::geometry::{LeafSize, span_of};
 use super::table::Table;
 use crate::direct_map::DirectMap;
+use crate::slot::Slot;
 
 /// Rights that every entry on the way must give.
 const GIVEN: PageTableFlags = PageTableFlags::WRITABLE.union(PageTableFlags::USER_ACCESSIBLE);
@@ -54,6 +55,8 @@ pub(crate) enum Visit {
     Leaf(LeafSeen),
     /// The entry of a reserved page, for this address.
     Reserved(u64),
+    /// The entry for this address, of a page that is in this slot.
+    Swapped(u64, Slot),
     /// An entry, for this address, that nobody here wrote.
     Unknown(u64, Entry),
     /// All entries of the table were seen, and so many of them are in use.
@@ -136,6 +139,7 @@ impl Visits {
                 Visit::Enter(seen)
             }
             EntryKind::Reserved => Visit::Reserved(address),
+            EntryKind::Swapped(slot) => Visit::Swapped(address, slot),
             // `kind` never says so of what is unused, or of a table at level 1.
             EntryKind::Unknown(_) | EntryKind::Unused | EntryKind::Table(_) => {
                 Visit::Unknown(address, entry)

@@ -109,6 +109,7 @@ impl Walk {
             EntryKind::Leaf(..)
             | EntryKind::Unused
             | EntryKind::Reserved
+            | EntryKind::Swapped(_)
             | EntryKind::Table(_)
             | EntryKind::Unknown(_) => None,
         }
@@ -130,6 +131,7 @@ impl fmt::Display for Step {
         match self.entry.kind(self.level) {
             EntryKind::Unused => write!(f, "unused"),
             EntryKind::Reserved => write!(f, "not present, a frame is kept back for it"),
+            EntryKind::Swapped(slot) => write!(f, "not present, the page is in {slot}"),
             EntryKind::Unknown(bits) => write!(f, "not present, unknown bits {bits:#x}"),
             EntryKind::Table(table) => write!(f, "table at {table:#014x}, {flags}"),
             EntryKind::Leaf(start, size) if !self.entry.is_present() => {

@@ -12,6 +12,7 @@ use super::{Content, Half, WantedPage};
 use crate::fault::{Access, Fault, Outcome, Refusal};
 use crate::memory::Memory;
 use crate::paging::{Entry, offset_in_page};
+use crate::slot::Slot;
 
 /// Why [`Space::read`](super::Space::read) or [`Space::write`](super::Space::write) stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,11 @@ pub enum BytesRefusal {
         /// The page.
         wanted: WantedPage,
     },
+    /// The page is in this slot: it is to be [brought back](super::Space::swap_in).
+    Swapped {
+        /// The slot.
+        slot: Slot,
+    },
     /// Somebody else's memory (a device's, the kernel's image) stands behind the
     /// page; it is not touched from outside.
     Device,
@@ -52,6 +58,7 @@ impl fmt::Display for BytesError {
             BytesRefusal::Absent { wanted } => {
                 write!(f, "page {} of {} is not there", wanted.page, wanted.object)
             }
+            BytesRefusal::Swapped { slot } => write!(f, "the page is in {slot}"),
             BytesRefusal::Device => {
                 f.write_str("a device's memory, which is not touched from outside")
             }
@@ -137,10 +144,13 @@ impl Half {
             if let Outcome::Refused(refusal) = outcome {
                 return failed(BytesRefusal::Fault { refusal });
             }
-            if outcome == Outcome::Blocked
-                && let Some(wanted) = self.wanted_page(address)
-            {
-                return failed(BytesRefusal::Absent { wanted });
+            if outcome == Outcome::Blocked {
+                if let Some(slot) = self.wanted_slot(address) {
+                    return failed(BytesRefusal::Swapped { slot });
+                }
+                if let Some(wanted) = self.wanted_page(address) {
+                    return failed(BytesRefusal::Absent { wanted });
+                }
             }
         }
         let Some(size) = self.cursor.leaf() else {

@@ -7,6 +7,7 @@
 //!                          shared <─┴─ the same frame, read-only in both
 //!  shared,     frame       as it was,  and one owner more
 //!  object's
+//!  in a slot   slot        as it was,  and one owner more
 //!  zero, borrowed, reserved, unused    taken over as what they are
 //! ```
 //!
@@ -30,6 +31,7 @@ use crate::flush::FlushBatch;
 use crate::frames::{OutOfFrames, Shortage};
 use crate::memory::{Memory, ShareError};
 use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
+use crate::slot::Slot;
 
 /// Why [`Space::fork`](super::Space::fork) refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,11 @@ use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 pub enum ForkError {
     /// Not enough frames for tables, records, reserved pages and owner counts.
     OutOfFrames(Shortage),
+    /// A slot has as many owners as can be counted: 2^32 - 1.
+    TooManySlotOwners {
+        /// The slot.
+        slot: Slot,
+    },
     /// A frame has as many owners as can be counted: 2^32 - 1.
     TooManyOwners {
         /// Where it starts.
@@ -54,6 +61,11 @@ impl fmt::Display for ForkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfFrames(shortage) => write!(f, "the copy {shortage}"),
+            Self::TooManySlotOwners { slot } => write!(
+                f,
+                "{slot} has {} owners already, and more cannot be counted",
+                u32::MAX
+            ),
             Self::TooManyOwners { frame } => write!(
                 f,
                 "the frame {frame:#x} has {} owners already, and more cannot be counted",
@@ -155,6 +167,12 @@ impl Half {
                     memory.keep_back(count)?;
                     child.cursor.fill_run(count, entry, 0);
                 }
+                EntryKind::Swapped(first) => {
+                    make_tables(&mut child.cursor, LeafSize::Size4KiB, memory)?;
+                    count = self.cursor.run_before(end, page);
+                    memory.add_slot_owners(first, count)?;
+                    child.cursor.fill_run(count, entry, page);
+                }
                 EntryKind::Unused => {
                     address = self.cursor.next_in_use(end);
                     continue;
@@ -213,6 +231,7 @@ impl Half {
                 ForkError::OutOfFrames(memory.shortage(self.copy_needs(memory)))
             }
             ShareError::TooManyOwners(frame) => ForkError::TooManyOwners { frame },
+            ShareError::TooManySlotOwners(slot) => ForkError::TooManySlotOwners { slot },
             ShareError::NotCounted(frame) => ForkError::NotCounted { frame },
         }
     }

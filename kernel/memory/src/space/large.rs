@@ -86,7 +86,10 @@ pub(super) fn collapse(
     let is_zero = |entry: Entry| match entry.kind(1) {
         EntryKind::Unused => true,
         EntryKind::Leaf(..) => matches!(Content::of(entry, page, zero), Content::Zero(_)),
-        EntryKind::Reserved | EntryKind::Table(_) | EntryKind::Unknown(_) => false,
+        EntryKind::Reserved
+        | EntryKind::Swapped(_)
+        | EntryKind::Table(_)
+        | EntryKind::Unknown(_) => false,
     };
     let address = cursor.address();
     if region.backing != Backing::Zero

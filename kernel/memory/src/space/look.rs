@@ -11,6 +11,7 @@ use super::region::{Backing, Region};
 use super::{Content, Half};
 use crate::fault::{Access, Fault};
 use crate::paging::{Cursor, EntryKind, LeafSize, Walk};
+use crate::slot::Slot;
 use crate::tlb::Scope;
 
 /// What of a range is mapped, in frames of 4 KiB.
@@ -24,6 +25,8 @@ pub struct Resident {
     pub zero: u64,
     /// Behind borrowed leaves.
     pub borrowed: u64,
+    /// Pages that are in slots, and not in memory.
+    pub swapped: u64,
 }
 
 /// A leaf: memory behind a page, whether its region lets anybody access it or not.
@@ -148,6 +151,21 @@ impl Half {
         self.cursor.translate(here)
     }
 
+    /// The slot that the page of this address is in: what a fault there that is
+    /// [blocked](crate::Outcome::Blocked) waits for. `None` if the page is in none.
+    #[must_use]
+    pub fn wanted_slot(&self, address: VirtAddr) -> Option<Slot> {
+        let end = self.walk(address).end();
+        match end.entry.kind(end.level) {
+            EntryKind::Swapped(slot) => Some(slot),
+            EntryKind::Unused
+            | EntryKind::Reserved
+            | EntryKind::Table(_)
+            | EntryKind::Leaf(..)
+            | EntryKind::Unknown(_) => None,
+        }
+    }
+
     /// How many frames of 4 KiB it takes to resolve this fault: one for each table
     /// that is missing, and one for the page, unless it can share the zero frame.
     #[must_use]
@@ -155,7 +173,8 @@ impl Half {
         let level = self.walk(fault.address).end().level;
         let region = self.region_at(fault.address);
         let is_shared = fault.access() != Access::Write
-            && region.is_some_and(|region| region.backing == Backing::Zero);
+            && region.is_some_and(|region| region.backing == Backing::Zero)
+            && self.wanted_slot(fault.address).is_none();
         u64::from(level - 1) + u64::from(!is_shared)
     }
 
@@ -187,7 +206,14 @@ impl Half {
     #[must_use]
     pub fn resident_between(&self, start: VirtAddr, end: u64) -> Resident {
         let mut resident = Resident::default();
-        for leaf in self.leaves(start, end) {
+        let mut entries = self.leaves(start, end);
+        while let Some((page, kind)) = entries.step() {
+            if let EntryKind::Swapped(_) = kind {
+                resident.swapped += 1;
+            }
+            let Some(leaf) = entries.leaf(page, kind) else {
+                continue;
+            };
             let first = leaf.page.max(start).as_u64();
             // The end of a leaf of somebody else's may be 2^64, which is no number.
             let last = end.min(leaf.page.as_u64().saturating_add(leaf.size.bytes()));
@@ -234,23 +260,39 @@ pub struct Leaves<'a> {
     end: u64,
 }
 
+impl Leaves<'_> {
+    /// Steps to the next entry, be it a leaf or not: an address that it spans, and
+    /// what it says.
+    fn step(&mut self) -> Option<(u64, EntryKind)> {
+        let page = (self.next < self.end).then_some(self.next)?;
+        self.cursor.seek(page);
+        self.next = self.cursor.next_in_use(self.end);
+        Some((page, self.cursor.kind()))
+    }
+
+    /// The entry stood on, if it is a leaf.
+    fn leaf(&self, page: u64, kind: EntryKind) -> Option<Leaf> {
+        let EntryKind::Leaf(_, size) = kind else {
+            return None;
+        };
+        Some(Leaf {
+            page: VirtAddr::new_truncate(page & !(size.bytes() - 1)),
+            size,
+            content: Content::of(self.cursor.entry(), size, self.half.zero),
+        })
+    }
+}
+
 impl Iterator for Leaves<'_> {
     type Item = Leaf;
 
     fn next(&mut self) -> Option<Leaf> {
-        while self.next < self.end {
-            self.cursor.seek(self.next);
-            let page = self.next;
-            self.next = self.cursor.next_in_use(self.end);
-            if let EntryKind::Leaf(_, size) = self.cursor.kind() {
-                return Some(Leaf {
-                    page: VirtAddr::new_truncate(page & !(size.bytes() - 1)),
-                    size,
-                    content: Content::of(self.cursor.entry(), size, self.half.zero),
-                });
+        loop {
+            let (page, kind) = self.step()?;
+            if let Some(leaf) = self.leaf(page, kind) {
+                return Some(leaf);
             }
         }
-        None
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Content, Half};
 use crate::flush::FlushBatch;
 use crate::frames::OutOfFrames;
 use crate::memory::{Memory, Removed};
-use crate::paging::{Cursor, Entry, LeafSize};
+use crate::paging::{Cursor, Entry, EntryKind, LeafSize};
 
 /// Where the memory of a region that is mapped from the start comes from.
 #[derive(Clone, Copy)]
@@ -295,9 +295,8 @@ impl Taken {
         zero: PhysFrame,
         batch: &mut FlushBatch<'_>,
     ) {
-        if old == Entry::RESERVED {
-            self.reserved += 1;
-            return;
+        if !old.is_leaf_or_table() {
+            return self.take_out_absent(old, batch);
         }
         batch.page(address);
         let content = Content::of(old, size, zero);
@@ -313,6 +312,21 @@ impl Taken {
         // SAFETY: the leaf was taken out of the tables, it owned what it mapped, or
         // its share of it, and its page is in the batch.
         unsafe { batch.remove(removed) };
+    }
+
+    /// The same for an entry that is software's own.
+    #[cold]
+    fn take_out_absent(&mut self, old: Entry, batch: &mut FlushBatch<'_>) {
+        match old.kind(LeafSize::Size4KiB.level()) {
+            EntryKind::Reserved => self.reserved += 1,
+            // SAFETY: the entry that named the slot was taken out of the tables; no
+            // translation led to it.
+            EntryKind::Swapped(slot) => unsafe { batch.remove(Removed::Slots(slot, 1)) },
+            EntryKind::Unused
+            | EntryKind::Leaf(..)
+            | EntryKind::Table(_)
+            | EntryKind::Unknown(_) => {}
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `cut`, `free_range`, `replace`, `move_range`, `grow`, `join` | free a range over several regions, and put another there; move pages to other addresses, make an allocation larger, or one of two |
 //! | `object`, `hold` | map pages of objects, and count the regions of each |
 //! | `reserve` | makes sure that pages can be touched later |
+//! | `hand`, `evict`, `swap_in` | choose pages that leave memory, move them to slots, and get them back |
 //! | `look`, `bytes` | tell what is there, and read and write it from outside |
 //! | `region`, `request`, `content`, `regions` | what a region is, how one is asked for, what a leaf owns, and the tree of all |
 //!
@@ -31,10 +32,12 @@ mod back;
 mod bytes;
 mod content;
 mod cut;
+mod evict;
 mod fork;
 mod free_range;
 mod grow;
 mod halves;
+mod hand;
 mod hold;
 mod join;
 mod large;
@@ -53,14 +56,17 @@ mod replace;
 mod request;
 mod reserve;
 mod resolve;
+mod swap_in;
 
 pub use back::BackError;
 pub use bytes::{BytesError, BytesRefusal};
 pub use content::Content;
+pub use evict::{EvictError, Eviction};
 pub use fork::ForkError;
 pub use free_range::FreeRangeError;
 pub use grow::GrowError;
 pub use halves::{HALF, KernelHalf, KernelHalfError, LOWEST, Space};
+pub use hand::Hand;
 pub use look::{Leaf, Leaves, Resident};
 pub use move_error::MoveError;
 pub use object::WantedPage;
@@ -70,6 +76,7 @@ pub use regions::Defect as RecordsDefect;
 pub use release::{DiscardError, FreeError};
 pub use request::{AllocateError, Placement, Request};
 pub use reserve::ReserveError;
+pub use swap_in::SwapInError;
 
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PhysFrame;

@@ -124,7 +124,7 @@ impl Half {
             .map_err(MoveError::OutOfFrames)
     }
 
-    /// Tables that are missing where the leaves and reservations go.
+    /// Tables that are missing where leaves, reservations and names of slots go.
     fn tables_to_move(&mut self, what: &Move) -> u64 {
         let mut target = self.cursor.clone();
         // The block of each level, 2 to 4, whose table was counted last: they
@@ -135,7 +135,7 @@ impl Half {
             self.cursor.seek(address);
             let size = match self.cursor.kind() {
                 EntryKind::Leaf(_, size) => what.arriving(address, size),
-                EntryKind::Reserved => LeafSize::Size4KiB,
+                EntryKind::Reserved | EntryKind::Swapped(_) => LeafSize::Size4KiB,
                 EntryKind::Unused | EntryKind::Table(_) | EntryKind::Unknown(_) => {
                     address = self.cursor.next_start();
                     continue;
@@ -153,7 +153,7 @@ impl Half {
         tables
     }
 
-    /// Moves every leaf and every reservation, with tables that were kept back.
+    /// Moves every leaf, reservation and name of a slot, with tables that were kept back.
     fn move_leaves(&mut self, what: &Move, batch: &mut FlushBatch<'_>) {
         let memory = batch.memory();
         // A second cursor, so that neither walks anew for each page. Tables only
@@ -165,7 +165,7 @@ impl Half {
             self.cursor.seek(address);
             let next = self.cursor.next_start();
             match self.cursor.kind() {
-                EntryKind::Reserved => {
+                EntryKind::Reserved | EntryKind::Swapped(_) => {
                     let entry = self.cursor.replace(Entry::UNUSED);
                     let size = LeafSize::Size4KiB;
                     place(&mut target, what.target(address), size, entry, memory);

@@ -38,11 +38,12 @@ pub struct WantedPage {
 impl Half {
     /// Which page of which object lies behind an address: what a fault there that
     /// is [blocked](Outcome::Blocked) waits for. `None` if it is in no region of
-    /// an object.
+    /// an object, or if it waits for a [slot](Self::wanted_slot).
     #[must_use]
     pub fn wanted_page(&self, address: VirtAddr) -> Option<WantedPage> {
         let region = self.region_at(address)?;
-        region.wanted_page(address)
+        let is_in_slot = self.wanted_slot(address).is_some();
+        region.wanted_page(address).filter(|_| !is_in_slot)
     }
 
     /// An unused entry gets a page of an object, or a copy of it.

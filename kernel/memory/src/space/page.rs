@@ -107,6 +107,15 @@ impl Half {
         outcome
     }
 
+    /// An entry names a slot: nothing can be done before that is read.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wait_for_slot(&mut self, fault: &Fault, memory: &Memory) -> Outcome {
+        let (record, ..) = self.page();
+        let outcome = Outcome::Blocked;
+        log(Some(record), fault, memory, outcome, PhysAddr::zero())
+    }
+
     /// The zero frame gives way to a private one, on a write. The processor may
     /// have it cached: the page is flushed.
     #[inline(never)]

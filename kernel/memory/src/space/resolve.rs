@@ -12,6 +12,7 @@
 //!             object, page there, write .. shared mapping: its frame; private mapping: a copy
 //!             object, page not there ..... shared memory: a new zeroed frame; a file: Blocked
 //!   reserved  ............................ the frame that was kept back for it
+//!   swapped   ............................ Blocked: its slot is to be read
 //!   leaf      a write to a read-only leaf of a writable region:
 //!               zero frame ............... a new zeroed frame, flush
 //!               several owners ........... a copy, flush
@@ -81,6 +82,7 @@ impl Half {
                 }
             },
             EntryKind::Reserved => self.take_reserved(fault, memory),
+            EntryKind::Swapped(_) => self.wait_for_slot(fault, memory),
             EntryKind::Leaf(_, size) if fault.is_write() && !entry.is_writable() => {
                 match Content::of(entry, size, memory.zero_frame()) {
                     Content::Zero(_) => self.replace_zero(fault, memory),

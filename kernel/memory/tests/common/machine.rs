@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use faultline_memory::frames::State;
 use faultline_memory::memory_map::{Kind, Region as MapRegion};
 use faultline_memory::object::ProvideError;
-use faultline_memory::space::WantedPage;
+use faultline_memory::space::{SwapInError, WantedPage};
 use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, Space};
 use x86_64::{PhysAddr, VirtAddr};
 
+use super::evict::Disk;
 use super::processors::{Processors, Wire};
 use super::simulated_memory::SimulatedMemory;
 use super::translation::UPPER;
@@ -49,7 +50,7 @@ pub const PHYSICAL_END: u64 = 1 << FEATURES.physical_bits;
 /// A machine; `spaces[i]` is the low half that `load(_, Some(i))` loads.
 pub struct Machine {
     pub memory: Memory,
-    processors: Arc<Mutex<Processors>>,
+    pub(super) processors: Arc<Mutex<Processors>>,
     pub kernel: KernelHalf,
     pub spaces: Vec<Option<Space>>,
     loaded: [Option<usize>; PROCESSORS],
@@ -57,6 +58,7 @@ pub struct Machine {
     /// it was blocked.
     pub outcomes: Vec<Outcome>,
     pub bytes: Arc<SimulatedMemory>,
+    pub disk: Disk,
 }
 
 /// What every byte of a page of a file is, as long as nobody writes.
@@ -132,6 +134,7 @@ impl Machine {
             loaded: [None; PROCESSORS],
             outcomes: Vec::new(),
             bytes: memory,
+            disk: Disk::default(),
         };
         let space = machine.new_space();
         (0..PROCESSORS).for_each(|processor| machine.load(processor, Some(space)));
@@ -225,10 +228,18 @@ impl Machine {
         }
     }
 
-    /// Reads the page of a file that an access waits for, as a kernel does: each
-    /// byte of it is [`file_byte`].
+    /// Gets the page that an access waits for, as a kernel does: from its slot, or
+    /// from a file, of which each byte is [`file_byte`].
     fn read_in(&mut self, processor: usize, address: u64) -> Result<(), Refusal> {
-        let index = self.loaded[processor].expect("objects are mapped in low halves");
+        let index = self.loaded[processor].expect("low halves have objects and slots");
+        let is_in_slot = self.space(index).wanted_slot(VirtAddr::new(address));
+        if is_in_slot.is_some() {
+            return match self.try_swap_in(index, address) {
+                Ok(_) => Ok(()),
+                Err(SwapInError::OutOfFrames(_)) => Err(Refusal::OutOfFrames),
+                Err(error) => panic!("{error:?}"),
+            };
+        }
         let wanted = self.space(index).wanted_page(VirtAddr::new(address));
         let WantedPage { object, page } = wanted.expect("a region of a file");
         let bytes = [file_byte(page); 4096];

@@ -6,6 +6,7 @@
     reason = "each test binary compiles the bench and uses a part of it"
 )]
 
+pub mod evict;
 pub mod machine;
 pub mod operations;
 pub mod processor;

@@ -16,6 +16,8 @@ use super::play::World;
 
 /// The entry of a reserved page: not present, and bit 9.
 const RESERVED: u64 = 1 << 9;
+/// That of a page in a slot: not present, the slot's number, and bit 10.
+const SWAPPED: u64 = 1 << 10;
 
 impl World {
     /// Compares everything but bytes that nobody wrote.
@@ -27,6 +29,10 @@ impl World {
         }
         let report = self.machine.check();
         assert_eq!(report.reserved, self.reserved());
+        assert_eq!(report.swapped, self.swapped());
+        let slots = self.machine.memory.slots();
+        let (used, saved) = (self.slots().len() as u64, self.noted().len() as u64);
+        assert_eq!((slots.used, slots.saved), (used, saved));
     }
 
     fn compare_counters(&self) {
@@ -39,12 +45,18 @@ impl World {
         let expected = Counts {
             free,
             used: counts.total - free,
-            tables: FIRST_TABLES + tables + self.counter_tables(),
+            tables: FIRST_TABLES
+                + tables
+                + self.counter_tables()
+                + self.slot_tables()
+                + self.note_tables(),
+            kept_back: self.reserved() + self.kept_for_slots(),
             kernel: self.record_frames(),
             private,
             shared: self.shared(),
             zero: 1,
-            limit: (self.withheld > 0).then(|| free - self.withheld - self.reserved()),
+            limit: (self.withheld > 0)
+                .then(|| free - self.withheld - self.reserved() - self.kept_for_slots()),
             refused: 0,
             ..counts
         };
@@ -101,6 +113,11 @@ impl World {
             let (_, region) = region.expect("a region for each leaf");
             if leaf.behind == Behind::Reserved {
                 assert_eq!(entry.bits, RESERVED, "at {start:#x}");
+                continue;
+            }
+            if leaf.behind == Behind::Swapped {
+                let number = leaf.slot.expect("it is in one").number();
+                assert_eq!(entry.bits, number << 12 | SWAPPED, "at {start:#x}");
                 continue;
             }
             let mut flags = expected_flags(&region, leaf, half);

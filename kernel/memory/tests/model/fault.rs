@@ -102,6 +102,7 @@ impl PlainHalf {
                 }
                 return effect;
             }
+            (Some(Behind::Swapped), _) => return Effect::of(Outcome::Blocked),
             (Some(Behind::Reserved), _) => self.take_reserved(address, access == Access::Write),
             (Some(_), _) => return Effect::NONE,
             (None, Backing::Demand) => {
@@ -173,6 +174,7 @@ impl PlainHalf {
             return Effect::of(Outcome::TakenOver);
         }
         leaf.physical = super::plain::UNKNOWN;
+        leaf.slot = None;
         Effect::of(Outcome::SharedCopy)
     }
 

@@ -116,7 +116,7 @@ impl PlainHalf {
 }
 
 /// Tables for the counters of these frames.
-fn tables_for(frames: impl Iterator<Item = u64>) -> u64 {
+pub fn tables_for(frames: impl Iterator<Item = u64>) -> u64 {
     let blocks: BTreeSet<u64> = frames.map(|frame| frame / BIG).collect();
     if blocks.is_empty() {
         0

@@ -19,6 +19,7 @@ mod play;
 mod ranges;
 mod reserve;
 mod script;
+mod swap;
 mod tally;
 mod touch;
 mod wishes;
@@ -94,7 +95,6 @@ fn random_operations_agree_with_a_plain_model() {
         Outcome::ObjectMapped,
         Outcome::ObjectNew,
         Outcome::ObjectCopy,
-        Outcome::Blocked,
     ];
     for outcome in Outcome::ALL.iter().filter(|one| !elsewhere.contains(one)) {
         let times = seen.borrow().of(*outcome);

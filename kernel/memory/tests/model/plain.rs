@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use faultline_memory::Slot;
 use faultline_memory::paging::LeafSize;
 use faultline_memory::space::{Backing, Rights};
 
@@ -37,6 +38,8 @@ pub enum Behind {
     Borrowed,
     /// Nothing yet: a frame is kept back for the page.
     Reserved,
+    /// Nothing: the page is in its slot.
+    Swapped,
 }
 
 /// A mapped page of 4 KiB or more, or a reserved one.
@@ -46,6 +49,8 @@ pub struct PlainLeaf {
     pub behind: Behind,
     pub physical: u64,
     pub dirty: bool,
+    /// The slot that the page is in, or came from and still has.
+    pub slot: Option<Slot>,
     /// The 4 KiB pages in it that were written, by their distance from the
     /// start; all others of a private leaf hold zeroes.
     pub written: BTreeMap<u64, Vec<u8>>,
@@ -58,6 +63,7 @@ impl PlainLeaf {
             behind,
             physical: UNKNOWN,
             dirty,
+            slot: None,
             written: BTreeMap::new(),
         }
     }
@@ -224,6 +230,7 @@ impl PlainHalf {
                     behind: leaf.behind,
                     physical: leaf.physical + offset,
                     dirty: leaf.dirty,
+                    slot: None,
                     written: pages
                         .map(|(at, page)| (at - offset, page.clone()))
                         .collect(),

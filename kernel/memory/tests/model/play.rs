@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use faultline_memory::space::{Backing, HALF};
+use faultline_memory::space::{Backing, HALF, Hand};
 use faultline_memory::{Features, Space};
 
 use super::common::machine::{KERNEL_BASE, KERNEL_END, Machine, PROCESSORS};
@@ -13,6 +13,7 @@ use super::common::simulated_memory::SimulatedMemory;
 use super::fault::Room;
 use super::plain::{HUGE, PAGE, PlainHalf, PlainRegion};
 use super::script::{HalfNumber, Step, Target};
+use super::swap::SLOTS;
 use super::tally::Tally;
 
 /// Where regions fight for room: across a boundary of 1 GiB, and in the kernel
@@ -35,6 +36,8 @@ pub struct World {
     pub withheld: u64,
     /// Wishes so far.
     pub devices: u64,
+    /// How far eviction has come.
+    pub hands: BTreeMap<Half, Hand>,
 }
 
 impl World {
@@ -42,6 +45,7 @@ impl World {
         let far = memory.far();
         let ranges = [(0x10_0000, 0x78_0000), (far - 0x10_0000, far + 0x8_0000)];
         let machine = Machine::with_memory(memory, &ranges, features);
+        machine.memory.set_slots(SLOTS).expect("frames");
         let kernel = PlainHalf {
             is_kernel: true,
             ..PlainHalf::default()
@@ -55,6 +59,7 @@ impl World {
             tally: Tally::default(),
             withheld: 0,
             devices: 0,
+            hands: BTreeMap::new(),
         }
     }
 
@@ -100,6 +105,7 @@ impl World {
                 self.move_range(self.half(half), target, u64::from(pages), to);
             }
             Step::Limit(left) => self.limit(left.map(u64::from)),
+            Step::Evict(half, pages) => self.evict(self.half(half), u64::from(pages)),
             Step::NewSpace => self.new_space(),
             Step::Fork(half) => self.fork(self.half(half)),
             Step::Load(processor, half) => {
@@ -171,7 +177,8 @@ impl World {
             .values()
             .map(|half| half.private() + half.tables())
             .sum();
-        leaves + self.shared() + self.counter_tables() + self.record_frames()
+        let tables = self.counter_tables() + self.slot_tables() + self.note_tables();
+        leaves + self.shared() + tables + self.record_frames()
     }
 
     pub fn record_frames(&self) -> u64 {
@@ -186,10 +193,15 @@ impl World {
         self.halves.values().map(PlainHalf::reserved).sum()
     }
 
+    /// Free frames that are not kept back.
+    fn free_for_all(&self) -> u64 {
+        self.capacity - self.used() - self.reserved() - self.kept_for_slots()
+    }
+
     /// What can be handed out now.
     pub fn room(&self) -> Room {
         Room {
-            frames: self.capacity - self.used() - self.reserved() - self.withheld,
+            frames: self.free_for_all() - self.withheld,
             is_last_owner: false,
             is_last_of_page: false,
             blocks: self.machine.memory.frames(|frames| frames.free_2m_blocks()),
@@ -197,7 +209,7 @@ impl World {
     }
 
     fn limit(&mut self, left: Option<u64>) {
-        let free = self.capacity - self.used() - self.reserved();
+        let free = self.free_for_all();
         self.withheld = left.map_or(0, |left| free.saturating_sub(left));
         self.machine.memory.set_limit(left);
     }

@@ -83,6 +83,8 @@ pub enum Step {
     /// The last number says whether the whole region moves, and where to.
     Move(HalfNumber, Target, u16, u16),
     Limit(Option<u16>),
+    /// So many pages go.
+    Evict(HalfNumber, u16),
     NewSpace,
     Fork(HalfNumber),
     Load(u8, HalfNumber),
@@ -129,6 +131,7 @@ impl fmt::Debug for Step {
                 write!(f, "Move({half}, {target:?}, {pages}, {to})")
             }
             Self::Limit(left) => write!(f, "Limit({left:?})"),
+            Self::Evict(half, pages) => write!(f, "Evict({half}, {pages})"),
             Self::NewSpace => write!(f, "NewSpace"),
             Self::Fork(half) => write!(f, "Fork({half})"),
             Self::Load(processor, half) => write!(f, "Load({processor}, {half})"),
@@ -202,6 +205,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         1 => proptest::option::of(prop_oneof![0..12_u16, 0..1200_u16]).prop_map(Step::Limit),
         1 => Just(Step::Limit(None)),
+        5 => (1..3_u8, pages()).prop_map(|(half, pages)| Step::Evict(half, pages)),
         2 => Just(Step::NewSpace),
         4 => (1..3_u8).prop_map(Step::Fork),
         2 => (processor(), prop_oneof![1 => Just(0), 8 => 1..3_u8])

@@ -41,7 +41,14 @@ impl World {
         }
         assert_eq!(outcome, effect.outcome, "{access} of {address:#x}");
         self.count(effect);
-        let Ok(physical) = result else { return };
+        let Ok(physical) = result else {
+            let waits = outcome == Some(Outcome::Blocked);
+            assert!(!waits || room.frames == 0, "{room:?} is enough");
+            return;
+        };
+        if outcome == Some(Outcome::Blocked) {
+            self.came_back(owner, address, physical, room.frames - 1);
+        }
         let (start, leaf) = self.plain(owner).leaf_at(address).expect("a mapped page");
         let offset = address - start;
         if access == Access::Write {
@@ -125,6 +132,11 @@ impl World {
                 self.count(effect);
                 if let Some(Outcome::Refused(refusal)) = effect.outcome {
                     return (bytes, Some((address, BytesRefusal::Fault { refusal })));
+                }
+                if effect.outcome == Some(Outcome::Blocked) {
+                    let (_, leaf) = self.plain(half).leaf_at(address).expect("it waits");
+                    let slot = leaf.slot.expect("it is in a slot");
+                    return (bytes, Some((address, BytesRefusal::Swapped { slot })));
                 }
             }
             let (start, leaf) = self.plain(half).leaf_at(address).expect("mapped");

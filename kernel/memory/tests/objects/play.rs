@@ -5,11 +5,15 @@ mod objects;
 use std::collections::BTreeMap;
 
 use faultline_memory::object::{ObjectKind, Sharing, UseError};
+use faultline_memory::paging::EntryKind;
 use faultline_memory::space::{
-    AllocateError, Backing, DiscardError, ForkError, ProtectError, Request, Rights,
+    AllocateError, Backing, DiscardError, EvictError, Eviction, ForkError, Hand, ProtectError,
+    Request, Rights, WantedPage,
 };
 use faultline_memory::{Access, Outcome, Refusal};
+use x86_64::VirtAddr;
 
+use super::common::evict::First;
 use super::common::machine::{Machine, file_byte};
 use super::common::operations::{PAGE, at};
 use super::plain::{Behind, PlainObject, PlainPage, PlainSpace, in_one_region, regions_of};
@@ -20,6 +24,8 @@ const FIRST: u64 = (0x4000_0000 / PAGE) - STRETCH / 2;
 /// Spaces and objects at a time.
 const MOST_SPACES: usize = 3;
 const MOST_OBJECTS: usize = 4;
+/// Slots: fewer than pages that may want one, now and then.
+const SLOTS: u64 = 12;
 
 /// The machine, and what it should look like.
 pub struct World {
@@ -37,8 +43,10 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let machine = Machine::with_ranges(&[(0x10_0000, 0x30_0000)]);
+        let free = machine.counts().free;
+        machine.memory.set_slots(SLOTS).expect("frames");
         Self {
-            free: machine.counts().free,
+            free,
             machine,
             objects: BTreeMap::new(),
             spaces: BTreeMap::from([(0, PlainSpace::new())]),
@@ -66,6 +74,7 @@ impl World {
                 self.protect(space, page, pages, rights);
             }
             Step::Discard(space, page, pages) => self.discard(space, page, pages),
+            Step::Evict(space, pages) => self.evict(space, pages),
             Step::Fork(space) => self.fork(space),
             Step::Destroy(space) => self.destroy(space),
             Step::Limit(left) => {
@@ -79,6 +88,13 @@ impl World {
     /// Ends everything that there is, and finds all frames again.
     pub fn end(&mut self) {
         self.machine.memory.set_limit(None);
+        let slots = self.machine.memory.slots();
+        for (what, times) in [
+            ("written to a slot", slots.written),
+            ("read from a slot", slots.read),
+        ] {
+            *self.seen.entry(what.into()).or_default() += times;
+        }
         for object in self.objects.values_mut() {
             if let Some(handle) = object.handle.take() {
                 self.machine.memory.release_object(handle);
@@ -90,6 +106,7 @@ impl World {
             self.machine.destroy(space);
             self.machine.check();
         }
+        self.machine.memory.set_slots(0).expect("none is used");
         assert_eq!(self.machine.counts().free, self.free + 1, "and the root");
     }
 
@@ -229,7 +246,9 @@ impl World {
         }
         let object = self.objects.get_mut(&page.object).expect("it is held");
         let is_absent = !object.present.contains_key(&page.page);
-        let is_read_in = outcomes.first() == Some(&Outcome::Blocked);
+        let is_blocked = outcomes.first() == Some(&Outcome::Blocked);
+        // A copy of the space's own waits for its slot, all else for the file.
+        let is_read_in = is_blocked && page.behind == Behind::Nothing;
         if is_read_in {
             assert!(is_absent && object.kind == ObjectKind::File);
             let there = self.machine.memory.object_page(object.id, page.page);
@@ -258,9 +277,15 @@ impl World {
             (Behind::Nothing, false) => vec![Outcome::ObjectMapped],
             (Behind::TheObject, true) => vec![Outcome::SharedCopy],
             (Behind::Copy(_), true) => {
-                vec![Outcome::SharedCopy, Outcome::TakenOver, Outcome::Spurious]
+                vec![
+                    Outcome::SharedCopy,
+                    Outcome::TakenOver,
+                    Outcome::Spurious,
+                    Outcome::Blocked,
+                ]
             }
-            (Behind::TheObject | Behind::Copy(_), false) => vec![Outcome::Spurious],
+            (Behind::Copy(_), false) => vec![Outcome::Spurious, Outcome::Blocked],
+            (Behind::TheObject, false) => vec![Outcome::Spurious],
         };
         let last = outcomes.last();
         let may_be_silent = expected.contains(&Outcome::Spurious);
@@ -365,6 +390,43 @@ impl World {
             Err(DiscardError::NoRegion { .. }) => assert!(count < pages),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Evicts pages of a space, whatever they are used for.
+    fn evict(&mut self, space: usize, pages: u64) {
+        let space = self.space(space);
+        let mut hand = Hand::default();
+        for _ in 0..pages {
+            match self.machine.try_evict(space, &mut hand, &mut First) {
+                Ok(Eviction::Unmapped(wanted)) => self.unmapped(space, wanted),
+                Ok(Eviction::Written(_) | Eviction::Saved(_)) => {}
+                Ok(Eviction::EndOfLap { .. }) => break,
+                Err(error) => {
+                    assert_eq!(error, EvictError::NoSlot);
+                    assert_eq!(self.machine.memory.slots().used, SLOTS);
+                }
+            }
+            self.machine.check();
+        }
+    }
+
+    /// One page of the space shows this page of a file no more.
+    fn unmapped(&mut self, space: usize, wanted: WantedPage) {
+        let half = self.machine.space(space);
+        let is_unused = |number: u64| {
+            let end = half.walk(VirtAddr::new(number * PAGE)).end();
+            end.entry.kind(end.level) == EntryKind::Unused
+        };
+        let plain = self.spaces.get_mut(&space).expect("it is there");
+        let mut gone = plain.iter_mut().filter(|(number, page)| {
+            page.behind == Behind::TheObject
+                && page.page == wanted.page
+                && self.objects[&page.object].id == wanted.object
+                && is_unused(**number)
+        });
+        let (_, page) = gone.next().expect("the page that was unmapped");
+        page.behind = Behind::Nothing;
+        assert!(gone.next().is_none(), "one was mapped");
     }
 
     fn fork(&mut self, space: usize) {

@@ -21,6 +21,8 @@ pub enum Step {
     Access(usize, u64, Access, u8),
     Protect(usize, u64, u64, Rights),
     Discard(usize, u64, u64),
+    /// So many pages of the space go, if so many can.
+    Evict(usize, u64),
     Fork(usize),
     Destroy(usize),
     Limit(Option<u64>),
@@ -73,8 +75,9 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Protect(space, page, pages, rights)
         }),
         3 => target().prop_map(|(space, page, pages)| Step::Discard(space, page, pages)),
-        2 => number().prop_map(Step::Fork),
-        1 => number().prop_map(Step::Destroy),
+        3 => (number(), 1..8_u64).prop_map(|(space, pages)| Step::Evict(space, pages)),
+        4 => number().prop_map(Step::Fork),
+        2 => number().prop_map(Step::Destroy),
         2 => proptest::option::of(0..12_u64).prop_map(Step::Limit),
     ]
 }

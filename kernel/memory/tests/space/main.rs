@@ -13,6 +13,9 @@ mod change_errors;
 #[cfg(feature = "heap")]
 mod demand;
 mod errors;
+mod evict;
+mod evict_forks;
+mod evict_traps;
 mod failing;
 mod fault_log;
 mod faults;

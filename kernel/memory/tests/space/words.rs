@@ -58,7 +58,7 @@ fn every_outcome_says_what_was_done_or_why_nothing_was() {
         "a zeroed frame mapped as a page of shared memory",
         "a copy of an object's page mapped",
         "nothing to do, the page was mapped already",
-        "waits for a page of a file",
+        "waits for a page to be read",
         "no region holds the address",
         "the null page: address 0 and the 4095 after it are never mapped",
         "a guard page, which refuses every access",

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use faultline_memory::frames::FrameKind;
-use faultline_memory::space::{Backing, HALF, Region};
-use faultline_memory::{Features, Outcome};
+use faultline_memory::space::{Backing, HALF, Hand, Region};
+use faultline_memory::{Features, Outcome, Refusal};
 use x86_64::VirtAddr;
 
+use crate::common::evict::First;
 use crate::common::machine::{
     FEATURES, FIRST_TABLES, KERNEL_BASE, KERNEL_END, Machine, PROCESSORS,
 };
@@ -22,6 +23,8 @@ use crate::step::{Kind, Script, Step, Target};
 
 /// Spaces that there are at most at a time.
 const MOST_SPACES: usize = 4;
+/// Slots that pages can go to.
+const SLOTS: u64 = 8192;
 
 thread_local! {
     /// Reserved once: each machine soils what it uses.
@@ -31,6 +34,8 @@ thread_local! {
 /// A machine, and what its pages are to hold.
 struct Player {
     machine: Machine,
+    /// By half: how far eviction has come.
+    hands: BTreeMap<Half, Hand>,
     /// Bytes that are not 0, by half and address.
     bytes: BTreeMap<(Half, u64), u8>,
 }
@@ -47,8 +52,11 @@ pub fn play(script: &Script) {
     let ranges = [(0x10_0000, 0x70_0000), (far - 0x10_0000, far + 0x20_0000)];
     let mut player = Player {
         machine: Machine::with_memory(memory, &ranges, features),
+        hands: BTreeMap::new(),
         bytes: BTreeMap::new(),
     };
+    let slots = player.machine.memory.set_slots(SLOTS);
+    slots.expect("frames for their counts");
     for step in script.steps.iter().take(200) {
         player.step(*step);
         player.machine.check();
@@ -165,6 +173,7 @@ impl Player {
                     self.bytes.extend(copies);
                 }
             }
+            Step::Evict(half, pages, is_broken) => self.evict(half, pages % 32, is_broken),
             Step::Load(processor, half) => {
                 let half = self.half(half);
                 self.machine.load(usize::from(processor) % PROCESSORS, half);
@@ -179,6 +188,23 @@ impl Player {
                 }
             }
         }
+    }
+
+    /// Evicts pages, whatever they are used for.
+    fn evict(&mut self, half: u8, pages: u8, is_broken: bool) {
+        let half @ Some(index) = self.half(half) else {
+            return;
+        };
+        let mut hand = self.hands.get(&half).copied().unwrap_or_default();
+        self.machine.disk.is_broken = is_broken;
+        for _ in 0..pages {
+            self.unless_refused("evict", |machine| {
+                machine.try_evict(index, &mut hand, &mut First).is_ok()
+            });
+            self.machine.check();
+        }
+        self.machine.disk.is_broken = false;
+        self.hands.insert(half, hand);
     }
 
     fn free_range(&mut self, target: Target, pages: u16) {
@@ -249,7 +275,10 @@ impl Player {
             },
             Err(refusal) => {
                 let now = Snapshot::of(&self.machine);
-                assert_eq!(self.machine.outcome(), Some(Outcome::Refused(refusal)));
+                let last = self.machine.outcome();
+                // One that waits for its slot waits for a frame first.
+                let waits = last == Some(Outcome::Blocked) && refusal == Refusal::OutOfFrames;
+                assert!(waits || last == Some(Outcome::Refused(refusal)), "{last:?}");
                 before.assert_unchanged(&now, "a refused access");
             }
         }
@@ -329,6 +358,8 @@ impl Player {
         }
         let counts = self.machine.counts();
         assert_eq!((counts.private, counts.shared, counts.kernel), (0, 0, 0));
+        let slots = self.machine.memory.slots();
+        assert_eq!((slots.used, slots.saved), (0, 0));
         assert_eq!(counts.tables, FIRST_TABLES);
         assert_eq!(self.machine.memory.borrowed(), 0);
         self.machine.check();

@@ -72,6 +72,8 @@ pub enum Step {
     Fork(u8),
     Load(u8, u8),
     Destroy(u8),
+    /// So many pages of a half go, if the disk does not fail.
+    Evict(u8, u8, bool),
 }
 
 /// What is asked of `allocate`.

@@ -261,6 +261,8 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         Counter::Zero,
         Counter::Borrowed,
         Counter::Refused,
+        Counter::UsedSlots,
+        Counter::SavedPages,
         Counter::Resident,
     ]
     .map(count);
@@ -277,6 +279,8 @@ fn a_counter_is_named_with_what_it_says_and_what_was_found() {
         "zero frames: the counter says 7, and the audit found 6",
         "borrowed frames: the counter says 7, and the audit found 6",
         "frames refused when given back: the counter says 7, and the audit found 6",
+        "used slots: the counter says 7, and the audit found 6",
+        "pages that still have a slot: the counter says 7, and the audit found 6",
         "resident frames: the counter says 7, and the audit found 6",
     ];
     assert_words("invariant 1 is broken: ", broken, words);
@@ -299,6 +303,13 @@ fn what_has_no_half_is_named_as_well() {
             "invariant 3 is broken: the zero frame holds another byte than 0 at 0x1000005",
         ),
         (
+            Broken::SlotTable {
+                table: PhysAddr::new(START),
+                defect: TableDefect::Empty,
+            },
+            "invariant 4 is broken: the table of slots at 0x1000000: it is kept, and no entry of it is in use",
+        ),
+        (
             Broken::Leaked { count: 4 },
             "invariant 6 is broken: leaves and tables lost in batches that were not finished: 4",
         ),
@@ -306,4 +317,28 @@ fn what_has_no_half_is_named_as_well() {
     for (broken, expected) in lines {
         assert_eq!(format!("{broken}"), expected);
     }
+}
+
+#[test]
+fn a_slot_is_named_with_what_is_wrong() {
+    use crate::audit::SlotDefect as Defect;
+    let broken = [
+        Defect::Free,
+        Defect::Owners { says: 2, found: 1 },
+        Defect::PastEnd,
+        Defect::NoPage {
+            frame: PhysAddr::new(0x7000),
+        },
+    ]
+    .map(|defect| Broken::Slot {
+        slot: crate::Slot(9),
+        defect,
+    });
+    let words = [
+        "named, but free",
+        "2 owners by its count, and the audit found 1",
+        "used, though there are not so many slots",
+        "noted for the frame 0x7000, which is no page's",
+    ];
+    assert_words("invariant 6 is broken: slot 9: ", broken, words);
 }

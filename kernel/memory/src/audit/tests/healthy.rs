@@ -48,6 +48,7 @@ fn pages_of_all_backings_are_counted_as_what_they_are() {
         reserved: 0,
         zero: 1,
         borrowed: 3,
+        swapped: 0,
         fixed: 0,
     };
     assert_eq!(report, expected);

@@ -17,6 +17,7 @@ mod leaves;
 mod objects;
 mod regions;
 mod sharing;
+mod slots;
 mod tables;
 mod write_or_execute;
 

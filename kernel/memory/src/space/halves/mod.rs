@@ -19,6 +19,7 @@ mod kernel;
 mod low;
 mod make;
 mod ranges;
+mod slots;
 
 pub use kernel::KernelHalf;
 pub use low::Space;

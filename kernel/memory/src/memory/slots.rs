@@ -1,0 +1,259 @@
+//! Slots, taken and given back: how many owners each has.
+//!
+//! ```text
+//!  free ──take_slot──> 1 owner ──add_slot_owners (a fork)──> 2 ──> ...
+//!    ^                    │ drop_slot
+//!    └────────────────────┘
+//! ```
+//!
+//! What must always hold: a slot has as many owners as entries and notes (`notes`)
+//! name it, and one without is free. For each table that the counts lack a frame is
+//! kept back, so that a page can be evicted when no frame is left.
+#![allow(unsafe_code)]
+
+use x86_64::PhysAddr;
+
+use super::{Memory, Met, Owners, ShareError, Shared, notes};
+use crate::direct_map::DirectMap;
+use crate::frames::OutOfFrames;
+use crate::paging::{NoTable, Sparse, Table};
+use crate::slot::{MOST_SLOTS, SetSlotsError, Slot, SlotCounts};
+
+/// All slots of a memory.
+pub(crate) struct Slots {
+    /// The owners of each slot.
+    pub(super) owners: Owners,
+    /// By the index of a frame: 1 more than the number of the slot that it came from.
+    pub(super) notes: Sparse,
+    pub(super) counts: SlotCounts,
+    /// Where the search for a free one goes on.
+    next: u64,
+}
+
+/// Every slot has an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoSlot;
+
+/// The slot that a page goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotFor {
+    /// It has to be written.
+    New(Slot),
+    /// It holds the page already.
+    Saved(Slot),
+}
+
+/// Tables that the counts of so many slots take at most.
+const fn most_tables(slots: u64) -> u64 {
+    let (mut tables, mut words) = (0, slots);
+    let mut level = 1;
+    while level <= 4 {
+        words = words.div_ceil(512);
+        tables += words;
+        level += 1;
+    }
+    tables
+}
+
+impl Memory {
+    /// Says how many slots there are: pages that the disk has room for. It keeps
+    /// back one frame for every 512 of them, and a few more. Pages in memory that still
+    /// have a slot lose it.
+    ///
+    /// # Errors
+    ///
+    /// See [`SetSlotsError`].
+    pub fn set_slots(&self, slots: u64) -> Result<(), SetSlotsError> {
+        if slots > MOST_SLOTS {
+            return Err(SetSlotsError::TooMany { slots });
+        }
+        let shared = &mut *self.lock();
+        shared.forget_all_notes();
+        let SlotCounts { used, total, .. } = shared.slots.counts;
+        if used > 0 {
+            return Err(SetSlotsError::InUse { used });
+        }
+        let (before, needed) = (most_tables(total), most_tables(slots));
+        shared.frames.unreserve(before);
+        if let Err(OutOfFrames) = shared.frames.reserve(needed) {
+            let shortage = shared.frames.shortage(needed);
+            let kept_again = shared.frames.reserve(before);
+            kept_again.expect("they were kept back a moment ago");
+            return Err(SetSlotsError::OutOfFrames(shortage));
+        }
+        shared.slots.counts.total = slots;
+        shared.slots.next = 0;
+        Ok(())
+    }
+
+    /// How the slots are used.
+    #[must_use]
+    pub fn slots(&self) -> SlotCounts {
+        self.lock().slots.counts
+    }
+
+    /// How many entries of page tables, and pages in memory, have this slot; 0 if it
+    /// is free.
+    #[must_use]
+    pub fn slot_owners(&self, slot: Slot) -> u32 {
+        let mut shared = self.lock();
+        let counter = shared.slots.owners.counter(slot.0);
+        counter.map_or(0, |counter| counter.owners())
+    }
+
+    /// The slot for a page that goes: the one it came from, if it was not written
+    /// since, or a free one, which has one owner then.
+    pub(crate) fn slot_for(&self, frame: PhysAddr, is_dirty: bool) -> Result<SlotFor, NoSlot> {
+        if !is_dirty && let Some(slot) = self.lock().take_note(frame) {
+            return Ok(SlotFor::Saved(slot));
+        }
+        let mut spare = None;
+        let taken = loop {
+            let attempted = self.lock().take_slot(&mut spare);
+            match attempted {
+                Ok(taken) => break taken,
+                // There is none only while others are about to link theirs.
+                Err(NoTable) => spare = self.take_table().ok(),
+            }
+        };
+        if let Some(table) = spare {
+            let shared = &mut *self.lock();
+            // SAFETY: it was not linked.
+            shared.frames.free(unsafe { table.into_frame() });
+            shared.keep_back_again(1);
+        }
+        taken.map(SlotFor::New)
+    }
+
+    /// Gives a slot back that could not be written.
+    pub(crate) fn give_slot_back(&self, slot: Slot) {
+        self.lock().drop_slot(slot);
+    }
+
+    /// Counts a page that was written.
+    pub(crate) fn count_written(&self) {
+        self.lock().slots.counts.written += 1;
+    }
+
+    /// Counts one owner more of each of these slots, which follow each other: of
+    /// all or of none.
+    pub(crate) fn add_slot_owners(&self, first: Slot, count: u64) -> Result<(), ShareError> {
+        let mut shared = self.lock();
+        let owners = &mut shared.slots.owners;
+        let slots = first.0..first.0 + count;
+        for row in Owners::rows(slots.clone()) {
+            if let Ok(Some(full)) = owners.first_full(row) {
+                return Err(ShareError::TooManySlotOwners(Slot(full)));
+            }
+        }
+        let added = Owners::rows(slots).try_for_each(|row| owners.add(row));
+        added.map_err(|NoTable| ShareError::TooManySlotOwners(first))
+    }
+}
+
+/// What tests break by hand.
+#[cfg(test)]
+impl Memory {
+    /// Says of a slot that is used that it has so many owners.
+    pub(crate) fn spoil_slot(&self, slot: Slot, owners: u32) {
+        let mut shared = self.lock();
+        let counter = shared.slots.owners.counter(slot.0);
+        counter.expect("it is used").set(owners);
+    }
+
+    /// Changes what is counted.
+    pub(crate) fn spoil_slot_counts(&self, spoil: impl FnOnce(&mut SlotCounts)) {
+        spoil(&mut self.lock().slots.counts);
+    }
+}
+
+impl Slots {
+    pub(super) fn new(direct_map: DirectMap) -> Self {
+        Self {
+            owners: Owners::new(direct_map),
+            notes: Sparse::new(direct_map),
+            counts: SlotCounts::default(),
+            next: 0,
+        }
+    }
+
+    /// A free slot, if there is one: the next one after the last that was taken.
+    fn find_free(&mut self) -> Option<u64> {
+        let SlotCounts { used, total, .. } = self.counts;
+        if used == total {
+            return None;
+        }
+        let next = self.next;
+        let behind = self.owners.first_unowned(next..total);
+        behind.or_else(|| self.owners.first_unowned(0..next))
+    }
+
+    // --- audits -----------------------------------------------------------------
+
+    /// What it says of itself.
+    pub(crate) fn counts(&self) -> SlotCounts {
+        self.counts
+    }
+
+    /// Tables that the counts take at most.
+    pub(crate) fn most_tables(&self) -> u64 {
+        most_tables(self.counts.total)
+    }
+
+    /// The roots of the counts and of the notes, if there are any.
+    pub(crate) fn roots(&self) -> [Option<Table>; 2] {
+        [self.owners.root(), self.notes.root()]
+    }
+
+    /// A look at all counts, in which an audit notes what it meets.
+    pub(crate) fn met(&self) -> Met {
+        self.owners.met()
+    }
+
+    /// The notes, by the index of a frame.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = (u64, Slot)> {
+        notes::all(&self.notes)
+    }
+}
+
+impl Shared {
+    /// Takes a free slot. With none left, a page in memory loses the one that it
+    /// still has.
+    fn take_slot(&mut self, spare: &mut Option<Table>) -> Result<Result<Slot, NoSlot>, NoTable> {
+        let free = match self.slots.find_free() {
+            Some(free) => free,
+            None => match self.slots.find_spare_note() {
+                Some((index, slot)) => {
+                    self.forget_note(index);
+                    slot.0
+                }
+                None => return Ok(Err(NoSlot)),
+            },
+        };
+        self.slots.owners.reach(free, spare)?;
+        self.slots.owners.counter(free)?.set(1);
+        self.slots.counts.used += 1;
+        self.slots.next = free + 1;
+        Ok(Ok(Slot(free)))
+    }
+
+    /// Counts one owner of a slot less.
+    pub(super) fn drop_slot(&mut self, slot: Slot) {
+        let Ok(counter) = self.slots.owners.counter(slot.0) else {
+            return;
+        };
+        let left = counter.owners().saturating_sub(1);
+        let is_empty = counter.set(left);
+        self.slots.counts.used -= u64::from(left == 0);
+        if is_empty {
+            let trimmed = self.slots.owners.trim(slot.0, &mut self.frames);
+            self.keep_back_again(trimmed);
+        }
+    }
+
+    /// Keeps frames back that were given back just now.
+    fn keep_back_again(&mut self, frames: u64) {
+        let kept = self.frames.reserve(frames);
+        kept.expect("they are free, and a limit has risen by as many");
+    }
+}
