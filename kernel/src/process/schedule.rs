@@ -14,7 +14,7 @@
 
 use super::terminal::Terminal;
 use super::watch::{Unwatched, Watch};
-use super::{Ending, Halt, Id, Process, Processes, State, Summary, calls, descriptors, usage};
+use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
 use memory::{Fault, Refusal, Space};
 
 use crate::console::input;
