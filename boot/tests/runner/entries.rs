@@ -92,7 +92,8 @@ fn what_editors_run_checks_every_package_once() {
     let words: Vec<_> = calls.flat_map(str::split_whitespace).collect();
     let mut checked: Vec<_> = words
         .windows(2)
-        .filter_map(|pair| (pair[0] == "-p").then(|| pair[1].to_owned()))
+        .filter(|pair| pair[0] == "-p")
+        .map(|pair| pair[1].to_owned())
         .collect();
     packages.sort();
     checked.sort();
