@@ -2,7 +2,8 @@
 //!
 //! Bytes go in chunks, so that no call needs more of the kernel than that. What
 //! goes wrong after the first byte ends the call with the bytes that went; only
-//! what goes wrong before it is an error.
+//! what goes wrong before it is an error. As on Linux, a call looks at its descriptor
+//! before the addresses that it is given.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -83,6 +84,7 @@ enum Direction {
 #[inline(never)]
 pub(super) fn read(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, address, count, ..] = process.arguments();
+    opened(process, descriptor, Direction::Read)?;
     let range = Range::new(address, count)?;
     read_ranges(process, others, descriptor, &[range])
 }
@@ -113,6 +115,7 @@ fn read_ranges(
 #[inline(never)]
 pub(super) fn write(process: &mut Process, others: &Processes) -> Result<u64, Errno> {
     let [descriptor, address, count, ..] = process.arguments();
+    opened(process, descriptor, Direction::Write)?;
     let range = Range::new(address, count)?;
     write_ranges(process, others, descriptor, &[range])
 }
@@ -153,6 +156,7 @@ fn write_ranges(
 #[inline(never)]
 pub(super) fn readv(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let [descriptor, list, count, ..] = process.arguments();
+    process.descriptors.get(descriptor)?;
     let ranges = Range::several(list, count)?;
     read_ranges(process, others, descriptor, &ranges)
 }
@@ -161,6 +165,7 @@ pub(super) fn readv(process: &mut Process, others: &mut Processes) -> Result<u64
 #[inline(never)]
 pub(super) fn writev(process: &mut Process, others: &Processes) -> Result<u64, Errno> {
     let [descriptor, list, count, ..] = process.arguments();
+    process.descriptors.get(descriptor)?;
     let ranges = Range::several(list, count)?;
     write_ranges(process, others, descriptor, &ranges)
 }
