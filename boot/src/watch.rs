@@ -26,6 +26,9 @@ use crate::status::{Early, Outcome};
 /// What is left to be done after a guard has spoken may take so long.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// So long is waited for what is being made when a guard speaks.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// What is said when a thread of `boot` panicked; its own words came before.
 pub(crate) const PANICKED: &str = "boot itself is at fault: a part of it panicked";
 
@@ -105,7 +108,12 @@ impl Watch {
             let result = catch_unwind(AssertUnwindSafe(work));
             done.send(result.unwrap_or_else(|_| Err(anyhow!(PANICKED))))
         });
-        match self.next(&result, None) {
+        let next = self.next(&result, None);
+        if let Next::Guard(_) = next {
+            // What it makes just now, a folder for example, is dropped and not left behind.
+            result.recv_timeout(MOMENT).ok();
+        }
+        match next {
             Next::Message(result) => result,
             Next::Guard(Outcome::Timeout(seconds)) => {
                 Err(Early(Outcome::TimeoutBefore(seconds)).into())
