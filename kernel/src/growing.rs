@@ -6,7 +6,7 @@
 //!                           └──── at most STACK_LIMIT ────────┘
 //! ```
 //!
-//! What must always hold: as on Linux, none grows nearer than [`GAP`] to what may be
+//! What must always hold: as on Linux, none grows nearer than 1 MiB to what may be
 //! accessed and does not grow itself; and nothing is placed as near below one, unless
 //! the program insists. In the book: chapter 13,
 //! `docs/13-loading-on-demand.md`.

@@ -11,6 +11,7 @@
 //! | [`image`], [`physical`], [`kernel_half`] | from what the loader left to the kernel's own tables |
 //! | [`spaces`], [`heap`] | the machine's memory behind its locks |
 //! | [`files`] | the archive of files that the runner packs |
+//! | [`growing`] | mappings that grow downwards when they are touched below |
 //! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
 //! | [`interrupts`], [`handlers`] | the serial port's interrupt; who answers exceptions and interrupts |
 //! | [`process`] | programs: who runs next, system calls, a program's memory |

@@ -8,8 +8,7 @@
 //!
 //! Work that takes long asks [`check`] now and then whether Ctrl-C has come.
 //! It stays in the queue with all that was typed before it: who reads the line
-//! drops that too. A program that runs is stopped by Ctrl-Z as well
-//! ([`take_stop`]).
+//! drops that too. Ctrl-Z stops a program that runs, and does not stay.
 
 use heapless::Deque;
 use spin::Mutex;
