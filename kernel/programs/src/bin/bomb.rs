@@ -37,6 +37,9 @@ fn main(arguments: Arguments) -> u8 {
             Ok(child) => {
                 children[made] = Some(child);
                 made += 1;
+                // In its turn it writes to its pages: when memory is short, the next
+                // fork is refused, and not a write of somebody's.
+                let _ = calls::give_way();
             }
             Err(error) => refused = Some(error),
         }
