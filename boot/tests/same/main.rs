@@ -22,17 +22,31 @@
 //! | the process's own stack grows | it is mapped in full | nobody but `mincore` can tell |
 //!
 //! On another host than Linux there is nothing to compare with.
-#![cfg(target_os = "linux")]
 
+#[cfg(target_os = "linux")]
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "nothing is typed here")]
 mod common;
 
+#[cfg(target_os = "linux")]
 mod author;
+#[cfg(target_os = "linux")]
 mod machines;
+#[cfg(target_os = "linux")]
 mod model;
+#[cfg(target_os = "linux")]
 mod programs;
+#[cfg(target_os = "linux")]
 mod random;
+#[cfg(target_os = "linux")]
 mod script;
+#[cfg(target_os = "linux")]
 mod scripts;
+#[cfg(target_os = "linux")]
 mod shrink;
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn on_another_host_than_linux_there_is_nothing_to_compare_with() {
+    eprintln!("skipped: this host is no Linux");
+}

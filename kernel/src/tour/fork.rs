@@ -4,13 +4,12 @@
 //! the tour of loading tells of is only counted: faults of the start, and for pages
 //! of the file.
 
-use heapless::Vec;
 use memory::space::Resident;
 use memory::words::Count;
 
 use super::faults::{Faults, Kind};
 use super::program::{Played, Step, play};
-use super::say::{explain, say};
+use super::say::{Explained, say};
 use crate::account::meter::Cost;
 use crate::console::input::{self, Cancelled};
 use crate::process::Id;
@@ -54,8 +53,7 @@ pub fn run() -> Result<(), Cancelled> {
 /// What was told so far.
 #[derive(Default)]
 struct Story {
-    /// What was explained.
-    explained: Vec<&'static str, 16>,
+    explained: Explained,
     /// Faults that come of loading, and that were not told yet.
     of_loading: u64,
     forks: u64,
@@ -97,7 +95,7 @@ impl Story {
         self.tell_loading();
         say!("process {}, {faults}", faults.process);
         if let Some(why) = why(faults.kind) {
-            self.explain(why);
+            self.explained.once(why);
         }
     }
 
@@ -108,14 +106,6 @@ impl Story {
                 "({} to bring the program into memory: `tour load` tells of those.)",
                 Count(count, "fault")
             ),
-        }
-    }
-
-    fn explain(&mut self, why: &'static str) {
-        if !self.explained.contains(&why) {
-            explain!("{why}");
-            // There is room for all.
-            let _ = self.explained.push(why);
         }
     }
 
@@ -133,7 +123,7 @@ impl Story {
             cost.tables,
             cost.records
         );
-        self.explain(
+        self.explained.once(
             "Nothing was copied. But neither of the two may write to a frame that both see, so \
              the kernel has made these pages read-only, and counts the owners of each frame. The \
              first to be written is the stack: functions keep there what they work on.",
@@ -154,7 +144,7 @@ impl Story {
             -cost.records,
             held.saturating_add_signed(-back)
         );
-        self.explain(
+        self.explained.once(
             "A frame comes back when its last owner is gone. Owners are the processes that show it, \
              and a file whose page it is.",
         );

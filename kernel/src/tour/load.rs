@@ -2,14 +2,13 @@
 //!
 //! What a kind of fault means is explained once, when the first of it comes.
 
-use heapless::Vec;
 use memory::Space;
 use memory::space::{Backing, Region, Resident, Rights};
 use memory::words::Count;
 
 use super::faults::{Faults, Kind};
 use super::program::{Played, Step, play};
-use super::say::{explain, say};
+use super::say::{Explained, say};
 use crate::console::input::{self, Cancelled};
 use crate::{dashboard, println};
 
@@ -45,8 +44,7 @@ pub fn run() -> Result<(), Cancelled> {
 /// What was told so far.
 #[derive(Default)]
 struct Story {
-    /// What was explained.
-    explained: Vec<&'static str, 16>,
+    explained: Explained,
     /// What the pages showed when the program ended.
     shown: Resident,
 }
@@ -59,11 +57,7 @@ impl Story {
                 say!("{faults}");
                 let stack = (faults.place() == "stack").then_some(STACK);
                 for why in [stack, why(faults)].into_iter().flatten() {
-                    if !self.explained.contains(&why) {
-                        explain!("{why}");
-                        // There is room for all.
-                        let _ = self.explained.push(why);
-                    }
+                    self.explained.once(why);
                 }
             }
             Step::Forked { .. } => {}

@@ -1,9 +1,9 @@
 //! Sentences of a tour between the lines of a program that runs: they begin with
-//! `#`, and are broken between words.
+//! `#`, and are broken between words; what explains is said once.
 
 use core::fmt::{self, Write};
 
-use heapless::String;
+use heapless::{String, Vec};
 
 use crate::print;
 
@@ -15,12 +15,7 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::tour::say::print_lines("", format_args!($($text)*)) };
 }
 
-/// The same further in: what explains the line above.
-macro_rules! explain {
-    ($($text:tt)*) => { $crate::tour::say::print_lines("    ", format_args!($($text)*)) };
-}
-
-pub(super) use {explain, say};
+pub(super) use say;
 
 /// Prints text on lines that begin with `#` and `margin`.
 pub(super) fn print_lines(margin: &str, text: fmt::Arguments<'_>) {
@@ -33,6 +28,21 @@ pub(super) fn print_lines(margin: &str, text: fmt::Arguments<'_>) {
     let _ = lines.write_fmt(text);
     lines.end_word();
     print!("\n");
+}
+
+/// What was explained so far.
+#[derive(Default)]
+pub(super) struct Explained(Vec<&'static str, 16>);
+
+impl Explained {
+    /// Explains the line above, further in, unless that was done before.
+    pub(super) fn once(&mut self, why: &'static str) {
+        if !self.0.contains(&why) {
+            print_lines("    ", format_args!("{why}"));
+            // There is room for all.
+            let _ = self.0.push(why);
+        }
+    }
 }
 
 /// Text that is broken between words.

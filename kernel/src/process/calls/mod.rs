@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `again` | calls that are made again until there is something to do |
 //! | `advise` | what is to happen to pages, which of them are there |
+//! | `buffers` | the bytes of a program that a call reads or writes |
 //! | `descriptors` | descriptors, and what the console is as a terminal |
 //! | `files` | files by their names: opened, moved in, given another size |
 //! | `folders` | what lies in a folder, and the one that a process is in |
@@ -33,6 +34,7 @@
 
 mod advise;
 mod again;
+mod buffers;
 mod descriptors;
 mod errno;
 mod execve;

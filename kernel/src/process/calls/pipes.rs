@@ -7,7 +7,7 @@ use super::super::open_file::{File, OpenFile, OpenFlags};
 use super::super::pipe::{self, Reader, TOGETHER, Writer};
 use super::super::{Process, user};
 use super::Errno;
-use super::transfer::{Range, each, in_chunks, went};
+use super::buffers::{Range, each, in_chunks, went};
 use crate::cpu::access::{read_program, write_program};
 
 /// `pipe(descriptors)`
