@@ -1,5 +1,6 @@
 //! A program in ring 3 that plays a script: steps, each of them a system call or an
 //! access, and what it must return.
+#![allow(dead_code, reason = "each kernel uses some of it")]
 
 use alloc::vec::Vec;
 
