@@ -3,9 +3,9 @@
 use core::error::Error;
 use core::fmt;
 
-use super::broken::{
-    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, SlotDefect,
-    TableDefect,
+use super::broken::{Broken, Counter};
+use super::defect::{
+    Conflict, LeafDefect, ObjectDefect, RegionDefect, Right, SlotDefect, TableDefect,
 };
 use crate::space::RecordsDefect;
 use crate::tlb::Scope;

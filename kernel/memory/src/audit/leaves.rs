@@ -4,7 +4,8 @@
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::broken::{Broken, LeafDefect, Right};
+use super::broken::Broken;
+use super::defect::{LeafDefect, Right};
 use super::marks::{Allowed, Clash, Owner, stretches};
 use super::{Auditor, scope};
 use crate::Features;

@@ -13,7 +13,7 @@
 
 use x86_64::PhysAddr;
 
-use super::broken::Conflict;
+use super::defect::Conflict;
 use crate::frames::{Frames, State, Stretch};
 use crate::memory::{Met, Owners};
 use crate::memory_map::FRAME_SHIFT;

@@ -15,6 +15,7 @@
 //! In the book: chapter 9, `docs/09-testing-a-kernel.md`.
 
 mod broken;
+mod defect;
 mod display;
 mod leaves;
 mod marks;
@@ -27,9 +28,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use broken::{
-    Broken, Conflict, Counter, LeafDefect, ObjectDefect, RegionDefect, Right, SlotDefect,
-    TableDefect,
+pub use broken::{Broken, Counter};
+pub use defect::{
+    Conflict, LeafDefect, ObjectDefect, RegionDefect, Right, SlotDefect, TableDefect,
 };
 
 use core::iter::once;

@@ -4,7 +4,8 @@
 use core::iter;
 
 use super::Auditor;
-use super::broken::{Broken, ObjectDefect};
+use super::broken::Broken;
+use super::defect::ObjectDefect;
 use super::marks::{Clash, Owner};
 use crate::object::{Mapping, ObjectId, Record, Use, frame_of};
 use crate::paging::{LeafSize, Sparse};

@@ -7,7 +7,8 @@
 use arrayvec::ArrayVec;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::broken::{Broken, LeafDefect, Right};
+use super::broken::Broken;
+use super::defect::{LeafDefect, Right};
 use super::marks::stretches;
 use super::scope;
 use super::tables::{foreign_slots, own_slots};

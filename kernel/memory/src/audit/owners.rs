@@ -5,7 +5,8 @@
 use x86_64::PhysAddr;
 
 use super::Auditor;
-use super::broken::{Broken, TableDefect};
+use super::broken::Broken;
+use super::defect::TableDefect;
 use super::marks::{Clash, Owner};
 use crate::memory::Owners;
 use crate::memory_map::{FRAME_SHIFT, FRAMES};

@@ -1,7 +1,8 @@
 //! The audit of region records: each in a frame of its half's own, in a tree that
 //! is right, and in its place among the others.
 
-use super::broken::{Broken, RegionDefect};
+use super::broken::Broken;
+use super::defect::RegionDefect;
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::paging::LeafSize;

@@ -4,7 +4,8 @@
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::Auditor;
-use super::broken::{Broken, Counter, SlotDefect};
+use super::broken::{Broken, Counter};
+use super::defect::SlotDefect;
 use super::tables::unknown;
 use crate::memory::Slots;
 use crate::memory_map::{FRAME_SHIFT, FRAMES};

@@ -7,7 +7,8 @@ use core::ops::Range;
 use x86_64::structures::paging::PageTableFlags;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::broken::{Broken, Conflict, LeafDefect, RegionDefect, TableDefect};
+use super::broken::Broken;
+use super::defect::{Conflict, LeafDefect, RegionDefect, TableDefect};
 use super::marks::{Clash, Owner};
 use super::{Auditor, scope};
 use crate::frames::State;
