@@ -85,29 +85,32 @@ fn replacing_the_middle_of_a_large_page() {
     assert_eq!(frames_needed(&mut machine, replacing), 1, "a table");
 }
 
-#[test]
-fn replacing_the_first_region_of_a_node_behind_a_full_one() {
+const TWO_PAGES: Request = Request::new(2 * PAGE, Backing::Guard);
+
+/// Regions of two pages each, with a page between them, and no frame more.
+fn many_regions() -> (Machine, impl Iterator<Item = u64>) {
     let mut machine = Machine::new();
-    let request = Request::new(2 * PAGE, Backing::Guard);
-    for index in 0..200 {
-        machine.allocate(LOW, request.placement(at(BASE + 3 * index * PAGE)));
+    let bases = (0..200).map(|index| BASE + 3 * index * PAGE);
+    for base in bases.clone() {
+        machine.allocate(LOW, TWO_PAGES.placement(at(base)));
     }
     machine.limit(0);
-    for index in 0..200 {
-        machine.replace(0, BASE + 3 * index * PAGE, request);
+    (machine, bases)
+}
+
+#[test]
+fn replacing_the_first_region_of_a_node_behind_a_full_one() {
+    let (mut machine, bases) = many_regions();
+    for base in bases {
+        machine.replace(0, base, TWO_PAGES);
     }
 }
 
 #[test]
 fn shortening_the_first_region_of_a_node_behind_a_full_one() {
-    let mut machine = Machine::new();
-    let request = Request::new(2 * PAGE, Backing::Guard);
-    for index in 0..200 {
-        machine.allocate(LOW, request.placement(at(BASE + 3 * index * PAGE)));
-    }
-    machine.limit(0);
-    for index in 0..200 {
-        machine.free_range(0, BASE + 3 * index * PAGE, PAGE);
+    let (mut machine, bases) = many_regions();
+    for base in bases {
+        machine.free_range(0, base, PAGE);
     }
     assert_eq!(machine.space(0).region_count(), 200);
 }
