@@ -267,7 +267,7 @@ fn run(code: &[u8]) -> Ending {
     let id = spawn(&mut processes, code);
     let ending = processes.run(id).expect("it was spawned");
     assert_eq!(processes.iter().count(), 0);
-    audit(&processes);
+    audit();
     drop(processes);
     heap::trim();
     assert_eq!(counts(), before);
@@ -343,7 +343,7 @@ fn a_program_that_there_is_no_frame_for_is_not_run() {
     let ending = processes.run(id);
     set_limit(None);
     assert_eq!(ending, Some(Ending::Exited(NO_MEMORY)));
-    audit(&processes);
+    audit();
 }
 
 #[test_case]
@@ -358,7 +358,7 @@ fn a_fork_shares_every_frame() {
     assert!(processes.iter().all(|process| process.leader == pair));
     // One page of code and three that were written to.
     assert_eq!(counts().shared, before.shared + 4);
-    audit(&processes);
+    audit();
 }
 
 #[test_case]

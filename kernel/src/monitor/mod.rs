@@ -10,8 +10,8 @@
 //! has changed; the prompt again. [`commands`] lists them all. Words and fields
 //! are a public interface: scripts read them.
 //!
-//! What must always hold: the monitor takes nothing from the heap, so it lives
-//! on when the last frame is gone; and whatever is typed, the machine lives.
+//! What must always hold: the monitor takes nothing from the heap, but for new spaces
+//! and programs, so it lives on when the last frame is gone; and whatever is typed, the machine lives.
 
 mod accesses;
 mod arguments;
@@ -77,7 +77,7 @@ impl Monitor {
     pub fn run(&mut self, source: &mut dyn FnMut() -> u8, out: &mut Output<'_>) -> u8 {
         let mut editor = Editor::new();
         loop {
-            dashboard::refresh(self.spaces.others());
+            dashboard::refresh();
             let result = match editor.read(source, out) {
                 Input::End => return 0,
                 Input::Line(line) => self.execute(line, out),

@@ -53,7 +53,7 @@ pub use usage::{Counts, Usage};
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
-use crate::spaces;
+use crate::spaces::{self, Parked};
 use descriptors::Descriptors;
 use table::Table;
 use terminal::Terminal;
@@ -90,7 +90,7 @@ pub struct Process {
     /// Its other registers, while another process runs.
     extended: extended::State,
     /// Its memory, unless that is loaded.
-    space: Option<Space>,
+    space: Option<Parked>,
     /// Where its heap lies in that.
     heap: Heap,
     /// Its open files.
@@ -124,7 +124,7 @@ impl Process {
 
     /// Its memory, unless that is loaded, or the process has ended.
     #[must_use]
-    pub const fn space(&self) -> Option<&Space> {
+    pub const fn space(&self) -> Option<&Parked> {
         self.space.as_ref()
     }
 
@@ -132,14 +132,13 @@ impl Process {
     #[must_use]
     pub fn frames(&self) -> u64 {
         let space = self.space.as_ref();
-        space.map_or(0, |space| space.resident_frames())
+        space.map_or(0, |space| space.look(|space| space.resident_frames()))
     }
 
-    /// Looks at how many frames it held at most, before its space goes.
-    pub(in crate::process) fn note_frames(&mut self) {
-        let space = self.space.as_ref();
-        let most = space.map_or(0, |space| space.most_resident_frames());
-        self.most_frames = self.most_frames.max(most);
+    /// Ends a space that it had, and notes how many frames that held at most.
+    pub(in crate::process) fn leave(&mut self, space: Space) {
+        self.most_frames = self.most_frames.max(space.most_resident_frames());
+        spaces::destroy(space);
     }
 }
 
@@ -183,7 +182,7 @@ pub struct Processes {
     running: Id,
     /// The space that was loaded before the processes, while one of theirs is: that
     /// of the one that runs, or ran last.
-    home: Option<Space>,
+    home: Option<Parked>,
     /// The faults there had been when that was loaded.
     faults: usage::Reading,
     /// The one that was started to be waited for, and its faults.
@@ -232,13 +231,6 @@ impl Processes {
         self.table.iter()
     }
 
-    /// The spaces of all that are not loaded, and the one that was before the
-    /// processes: what an audit has to know.
-    pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
-        let kept = self.iter().filter_map(|process| process.space.as_ref());
-        kept.chain(&self.home)
-    }
-
     /// The process that Ctrl-Z has stopped.
     #[must_use]
     pub fn stopped(&self) -> Option<Id> {
@@ -258,7 +250,7 @@ impl Drop for Processes {
         self.load_home();
         let processes = self.table.iter_mut();
         for space in processes.filter_map(|process| process.space.take()) {
-            spaces::destroy(space);
+            spaces::destroy(space.unpark());
         }
     }
 }

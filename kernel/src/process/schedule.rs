@@ -15,13 +15,14 @@
 use super::terminal::Terminal;
 use super::watch::{Unwatched, Watch};
 use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
-use memory::{Fault, Refusal, Space};
+use memory::{Fault, Refusal};
 
 use crate::console::input;
 use crate::cpu::ring3::{Left, enter};
 use crate::fault::{self, Reason};
 use crate::interrupts::{self, pit};
-use crate::{report, spaces};
+use crate::report;
+use crate::spaces::Parked;
 
 impl Processes {
     /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
@@ -149,7 +150,7 @@ impl Processes {
         let Some(space) = process.space.take() else {
             return;
         };
-        let before = spaces::load(space);
+        let before = space.switch();
         if self.home.is_none() {
             self.home = Some(before);
             self.faults = usage::Reading::take();
@@ -177,7 +178,7 @@ impl Processes {
             && let Some(home) = self.home.take()
         {
             self.settle(process);
-            process.keep(spaces::load(home));
+            process.keep(home.switch());
         }
     }
 }
@@ -194,7 +195,7 @@ fn why(fault: &Fault) -> Ending {
 
 impl Process {
     /// Keeps what it had in the machine, now that something else is loaded.
-    fn keep(&mut self, space: Space) {
+    fn keep(&mut self, space: Parked) {
         self.extended.save();
         self.space = Some(space);
     }

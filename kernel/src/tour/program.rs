@@ -17,7 +17,7 @@ use super::onlooker::Onlooker;
 use crate::account::meter::Cost;
 use crate::files::{self, cache};
 use crate::process::load::StartError;
-use crate::process::{Id, Processes, Summary};
+use crate::process::{Id, Process, Processes, Summary};
 use crate::{heap, spaces};
 
 /// The most words that a program is started with, its name included.
@@ -137,9 +137,9 @@ pub fn play(
     let mut processes = Processes::new();
     let started = processes.start(name, contents, &words, &[]);
     let id = started.map_err(NotPlayed::Start)?;
-    if let Some(space) = processes.spaces().next() {
-        let pages_read = cache::pages_of(contents);
-        tell(&Step::Loaded { space, pages_read });
+    let pages_read = cache::pages_of(contents);
+    if let Some(space) = processes.get(id).and_then(Process::space) {
+        space.look(|space| tell(&Step::Loaded { space, pages_read }));
     }
     let mut onlooker = Onlooker::new(tell);
     let summary = processes.run_watched(id, &mut onlooker);
