@@ -19,7 +19,7 @@ use crate::script::Script;
 use crate::status::Outcome;
 use crate::symbols::Symbols;
 use crate::watch::Watch;
-use crate::{firmware, gdb, guest, reset, say};
+use crate::{disks, firmware, gdb, guest, reset, say};
 
 /// Runs the machine that `options` describe; the guest's bytes go to `output`.
 ///
@@ -34,7 +34,7 @@ pub fn launch(
 ) -> Result<Ended> {
     let cmdline = guest::cmdline(options)?;
     let (asked, folder) = (options.clone(), scratch.path().to_owned());
-    let (script, flash, display, mut symbols) = watch.during(move || {
+    let (script, flash, disks, display, mut symbols) = watch.during(move || {
         let script = Script::of(&asked)?;
         let flash = if asked.uefi {
             let ovmf = firmware::find(asked.ovmf.as_deref(), &firmware::FOLDERS.map(Path::new))?;
@@ -42,8 +42,9 @@ pub fn launch(
         } else {
             None
         };
+        let disks = disks::of(&asked, &folder)?;
         let symbols = Symbols::of(&asked.kernel);
-        Ok((script, flash, choose_display(&asked), symbols))
+        Ok((script, flash, disks, choose_display(&asked), symbols))
     })?;
     let mut log = tempfile::tempfile_in(scratch.path())
         .context("QEMU's log cannot be written among the temporary files")?;
@@ -56,6 +57,7 @@ pub fn launch(
         &Parts {
             image,
             flash: flash.as_ref(),
+            disks: &disks,
             cmdline: &cmdline,
             display: &display,
             serial: serial_of_qemu.as_raw_fd(),

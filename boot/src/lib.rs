@@ -4,7 +4,8 @@
 //! kernel itself and for every test kernel. The way through the files:
 //!
 //! ```text
-//! options -> suite (which tests) -> image (strip, archive (programs)) -> launch, machine (firmware, display, guest)
+//! options, manifest -> suite (which tests) -> image (strip, archive (programs))
+//!         -> launch, machine (firmware, disks, display, guest)
 //!         -> run (qemu, control, fitness) -> ended (status, reset)
 //!                        serial port out: output (opening, notice, prompt (program))
 //!                        serial port in:  script -> typing (keyboard, picture, view) -> typed
@@ -24,6 +25,7 @@ pub mod archive;
 pub mod backtrace;
 pub mod baseline;
 pub mod control;
+pub mod disks;
 pub mod display;
 pub mod ended;
 pub mod environment;
@@ -39,6 +41,7 @@ pub mod image;
 pub mod keyboard;
 pub mod launch;
 pub mod machine;
+pub mod manifest;
 pub mod measure;
 pub mod notice;
 pub mod opening;

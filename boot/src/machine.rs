@@ -12,6 +12,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 
+use crate::disks::Disk;
 use crate::display::Display;
 use crate::firmware::Flash;
 use crate::guest::CMDLINE_FILE;
@@ -41,6 +42,8 @@ pub struct Parts<'a> {
     pub image: &'a Path,
     /// The UEFI firmware; BIOS is built into QEMU
     pub flash: Option<&'a Flash>,
+    /// The disks besides that one
+    pub disks: &'a [Disk],
     /// The line of words for the guest, see [`crate::guest`]
     pub cmdline: &'a str,
     /// Where the screen is shown
@@ -117,6 +120,19 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
         "-drive",
         option("format=raw,snapshot=on,file=", parts.image),
     );
+    for disk in parts.disks {
+        let Disk { serial, .. } = disk;
+        let rights = if disk.read_only { "readonly=on," } else { "" };
+        // Nothing of it outlives the run, so nothing has to reach the host's disk.
+        let drive = format!(
+            "if=none,id={serial},format=raw,cache=unsafe,werror=report,rerror=report,{rights}file="
+        );
+        arguments.pair("-drive", option(&drive, &disk.path));
+        arguments.pair(
+            "-device",
+            format!("virtio-blk-pci,drive={serial},serial={serial}"),
+        );
+    }
     if !parts.cmdline.is_empty() {
         arguments.pair(
             "-fw_cfg",
@@ -176,6 +192,7 @@ mod tests {
         let mut parts: Parts<'a> = Parts {
             image: Path::new("/t/kernel.bios.img"),
             flash: None,
+            disks: &[],
             cmdline: "",
             display: &Display::None,
             serial: 7,
@@ -270,6 +287,31 @@ mod tests {
             "-drive",
         );
         assert_eq!(drives[0], "if=pflash,unit=0,format=raw,file=/run/flash.fd");
+    }
+
+    #[test]
+    fn a_disk_is_a_drive_and_a_device_with_its_serial() {
+        let disk = |serial, read_only| Disk {
+            serial,
+            path: PathBuf::from("/a,b/disk.img"),
+            read_only,
+        };
+        let disks = [disk("swap", false), disk("files", true)];
+        let line = line(&[], |parts| parts.disks = &disks);
+        assert_eq!(
+            values(&line, "-drive")[1..],
+            [
+                "if=none,id=swap,format=raw,cache=unsafe,werror=report,rerror=report,file=/a,,b/disk.img",
+                "if=none,id=files,format=raw,cache=unsafe,werror=report,rerror=report,readonly=on,file=/a,,b/disk.img",
+            ]
+        );
+        assert_eq!(
+            values(&line, "-device")[1..],
+            [
+                "virtio-blk-pci,drive=swap,serial=swap",
+                "virtio-blk-pci,drive=files,serial=files"
+            ]
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use boot::options::Options;
 use boot::scratch::Scratch;
 use boot::status::{Early, RUNNER_FAILED};
 use boot::watch::Watch;
-use boot::{archive, image, machine, programs, say, suite};
+use boot::{archive, disks, image, machine, manifest, programs, say, suite};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -64,6 +64,7 @@ fn ended_by(result: Result<u8>, say: impl FnOnce(&str)) -> u8 {
 }
 
 fn boot(options: Options, watch: &Watch) -> Result<u8> {
+    let options = manifest::complete(options)?;
     options.check()?;
     if options.cpu == "help" {
         return watch.during(|| say::print(&machine::processors()?).map(|()| 0));
@@ -117,7 +118,12 @@ fn make_image(options: &Options, watch: &Watch, scratch: &Path) -> Result<PathBu
         scratch.join("disk.img")
     };
     watch.during(move || {
-        let archive = pack_files(&options, &scratch)?;
+        let mut archive = pack_files(&options, &scratch)?;
+        if options.files_disk
+            && let Some(archive) = archive.take()
+        {
+            disks::write_files(&archive, &scratch)?;
+        }
         image::write(&options.kernel, archive.as_deref(), firmware, &image)?;
         Ok(image)
     })
@@ -136,6 +142,8 @@ fn pack_files(options: &Options, scratch: &Path) -> Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let archive = archive::pack(entries)?;
-    options.check_archive(archive.len())?;
+    if !options.files_disk {
+        options.check_archive(archive.len())?;
+    }
     Ok(Some(archive))
 }

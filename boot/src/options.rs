@@ -121,6 +121,10 @@ pub struct Options {
     #[arg(help_heading = GUEST, long, value_name = "DIR")]
     pub files: Option<PathBuf>,
 
+    /// Hand the archive of files over as a disk instead of in memory: pages are read when they are needed
+    #[arg(help_heading = GUEST, long, conflicts_with = "image_only")]
+    pub files_disk: bool,
+
     /// Give each heap block pages of its own, so that an access past its end faults and is reported
     #[arg(help_heading = GUEST, long)]
     pub heap_guard: bool,
@@ -144,6 +148,10 @@ pub struct Options {
     /// The machine's memory, with K, M or G (1024 each); at least 24M, with --uefi 64M
     #[arg(help_heading = MACHINE, long, value_name = "SIZE", default_value = "128M", value_parser = parse_memory)]
     pub memory: u64,
+
+    /// A second disk of this size, for pages that lose their frames; with K, M or G, a multiple of 4K
+    #[arg(help_heading = MACHINE, long, value_name = "SIZE", value_parser = parse_memory, overrides_with = "swap")]
+    pub swap: Option<u64>,
 
     /// Start through UEFI (OVMF) instead of BIOS
     #[arg(help_heading = MACHINE, long)]

@@ -1,8 +1,7 @@
 //! The programs of the package `programs`, which every kernel with a prompt has in its archive,
 //! and those test kernels that ask for them: they are built together with `boot` (see `build.rs`).
 //!
-//! A test kernel asks in `tests/Cargo.toml`, as one of the names in `with-programs` under
-//! `[package.metadata.boot]`. All others boot a little sooner.
+//! A test kernel asks for them in its manifest (see [`crate::manifest`]). All others boot a little sooner.
 
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
@@ -11,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use object::read::elf::ElfFile64;
-use serde::Deserialize;
 
+use crate::manifest::Wishes;
 use crate::options::Options;
 use crate::strip::strip_program;
 use crate::symbols::Symbols;
@@ -28,33 +27,10 @@ const ARCHIVE_FOLDER: &str = "bin";
 /// # Errors
 /// One line: the manifest of the test kernels cannot be read.
 pub fn are_wanted(options: &Options) -> Result<bool> {
-    Ok(!options.is_test() || asking()?.contains(&options.kernel_name()))
-}
-
-/// The test kernels that ask for them.
-fn asking() -> Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        package: Package,
-    }
-    #[derive(Deserialize)]
-    struct Package {
-        metadata: Metadata,
-    }
-    #[derive(Deserialize)]
-    struct Metadata {
-        boot: Boot,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    struct Boot {
-        with_programs: Vec<String>,
-    }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/Cargo.toml");
-    let manifest = fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))?;
-    let manifest: Manifest = toml::from_str(&manifest)
-        .with_context(|| format!("{path} does not say which test kernels have programs"))?;
-    Ok(manifest.package.metadata.boot.with_programs)
+    Ok(!options.is_test()
+        || Wishes::read()?
+            .with_programs
+            .contains(&options.kernel_name()))
 }
 
 /// The names of addresses in the programs of an archive.

@@ -10,6 +10,7 @@
 //! | [`console`], [`mod@exit`] | the first serial port, the screen, the log; how the machine ends |
 //! | [`image`], [`physical`], [`kernel_half`] | from what the loader left to the kernel's own tables |
 //! | [`spaces`], [`heap`] | the machine's memory behind its locks |
+//! | [`disk`] | pages on virtio disks: read and written, at once or while others run |
 //! | [`files`] | the archive of files that the runner packs |
 //! | [`growing`] | mappings that grow downwards when they are touched below |
 //! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
@@ -49,6 +50,7 @@ pub mod console;
 pub mod cpu;
 pub mod crash;
 pub mod dashboard;
+pub mod disk;
 pub mod exit;
 pub mod fault;
 pub mod files;

@@ -7,7 +7,7 @@
 use kernel::boot::BootInfo;
 use kernel::exit::{ExitStatus, exit};
 use kernel::monitor::start;
-use kernel::{bench, command_line, console, cpu, crash, dashboard};
+use kernel::{bench, command_line, console, cpu, crash, dashboard, disk};
 use kernel::{handlers, heap, interrupts, spaces};
 
 kernel::entry!(main);
@@ -35,6 +35,7 @@ fn with_memory() -> ! {
         heap.start()
     );
     interrupts::init();
+    disk::init();
 
     let words = command_line::get();
     if let Some(name) = words.value("crash") {

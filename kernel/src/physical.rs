@@ -6,9 +6,10 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
-use memory::frames::{FrameKind, RunError};
+use memory::frames::{FrameKind, Run, RunError};
 use memory::memory_map::{FrameRange, Kind, MemoryMap, Region};
 use memory::{Features, Memory, NewMemoryError};
+use x86_64::structures::paging::PhysFrame;
 
 use crate::boot::BootInfo;
 use crate::cpu::tlb::Processor;
@@ -55,13 +56,38 @@ pub fn managed(
     })
 }
 
-/// Frames that [`keep`] took.
+/// Frames that [`keep_run`] took.
 static KEPT: AtomicU64 = AtomicU64::new(0);
 
 /// Frames that the kernel holds itself, outside of any region.
 #[must_use]
 pub fn kept_frames() -> u64 {
     KEPT.load(Relaxed)
+}
+
+/// Takes frames in a row for the kernel itself, outside of any region.
+///
+/// # Errors
+///
+/// [`RunError`]: there are not enough frames in a row.
+pub fn keep_run(frames: u64, memory: &Memory) -> Result<Run, RunError> {
+    let run = memory.allocate_run(frames, 4096, 1 << 52, FrameKind::Kernel)?;
+    KEPT.fetch_add(frames, Relaxed);
+    Ok(run)
+}
+
+/// Gives such frames back, of which only the first is named.
+///
+/// # Safety
+///
+/// They come from [`keep_run`], as many as it was asked for, and nobody uses them any more.
+pub unsafe fn let_run_go(first: PhysFrame, frames: u64, memory: &Memory) {
+    for frame in PhysFrame::range(first, first + frames) {
+        // SAFETY: as the caller vouches.
+        let freed = unsafe { memory.free_raw(frame, FrameKind::Kernel) };
+        freed.expect("the frames were kept");
+    }
+    KEPT.fetch_sub(frames, Relaxed);
 }
 
 /// Copies items out of the boot loader's memory into frames of their own.
@@ -77,8 +103,7 @@ pub fn keep<T: Copy>(items: &[T], memory: &Memory) -> Result<&'static [T], RunEr
         )
     };
     let frames = (size_of_val(items) as u64).div_ceil(4096).max(1);
-    let run = memory.allocate_run(frames, 4096, 1 << 52, FrameKind::Kernel)?;
-    KEPT.fetch_add(frames, Relaxed);
+    let run = keep_run(frames, memory)?;
     let copy = memory
         .direct_map()
         .address_of(run.start())

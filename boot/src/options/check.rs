@@ -13,6 +13,8 @@ pub const LEAST_MEMORY_BIOS: u64 = 24 << 20;
 pub const LEAST_MEMORY_UEFI: u64 = 64 << 20;
 /// An archive of so many bytes has room in the least memory: that of the programs has.
 const LEAST_ARCHIVE: u64 = 1 << 20;
+/// Bytes of a page, which is what a swap disk holds.
+const PAGE: u64 = 4096;
 
 impl Options {
     /// Refuses what cannot work, before anything is made or started.
@@ -32,6 +34,14 @@ impl Options {
                 "--memory {} is too little: the boot loader needs at least {} on {firmware}",
                 format_memory(self.memory),
                 format_memory(least)
+            );
+        }
+        if let Some(bytes) = self.swap
+            && (bytes == 0 || !bytes.is_multiple_of(PAGE))
+        {
+            bail!(
+                "--swap {}: pages have 4K, so take a multiple of that, and at least one",
+                format_memory(bytes)
             );
         }
         if self.is_test() {

@@ -1,4 +1,4 @@
-//! Sizes of memory, as they are written on the command line.
+//! Sizes of memory and disks, as they are written on the command line.
 
 use line::number::{self, NumberError};
 
@@ -12,7 +12,7 @@ const GIB: u64 = 1024 * MIB;
 /// # Errors
 /// A sentence that shows a right one, for a missing suffix, a bad number or an overflow.
 pub fn parse_memory(text: &str) -> Result<u64, String> {
-    let wanted = "a memory size is a whole number with K, M or G, such as 512M";
+    let wanted = "a size is a whole number with K, M or G, such as 512M";
     if !text.ends_with(['K', 'k', 'M', 'm', 'G', 'g']) {
         return Err(wanted.to_owned());
     }

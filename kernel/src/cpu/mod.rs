@@ -12,6 +12,7 @@ pub mod extended;
 pub mod features;
 pub mod fw_cfg;
 pub mod idt;
+pub mod pci;
 pub mod ring3;
 pub mod switch;
 pub mod tlb;
