@@ -339,7 +339,7 @@ fn a_program_that_there_is_no_frame_for_is_not_run() {
     const NO_MEMORY: u8 = 12;
     let mut processes = Processes::new();
     let id = spawn(&mut processes, executes_in_vain());
-    set_limit(Some(6));
+    set_limit(Some(2));
     let ending = processes.run(id);
     set_limit(None);
     assert_eq!(ending, Some(Ending::Exited(NO_MEMORY)));

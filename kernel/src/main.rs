@@ -8,7 +8,7 @@ use kernel::boot::BootInfo;
 use kernel::exit::{ExitStatus, exit};
 use kernel::monitor::start;
 use kernel::{bench, command_line, console, cpu, crash, dashboard, disk};
-use kernel::{handlers, heap, interrupts, spaces};
+use kernel::{handlers, heap, interrupts, spaces, swap};
 
 kernel::entry!(main);
 
@@ -34,8 +34,10 @@ fn with_memory() -> ! {
         heap.size(),
         heap.start()
     );
+    spaces::make_rooms().expect("room on the heap");
     interrupts::init();
     disk::init();
+    swap::init();
 
     let words = command_line::get();
     if let Some(name) = words.value("crash") {

@@ -90,6 +90,16 @@ fn with_heap<R>(work: impl FnOnce(&mut Heap<DemandPages<Kernel>>) -> R) -> R {
     without_interrupts(|| work(&mut HEAP.0.lock()))
 }
 
+/// Tries once more for a block if frames were short and some came free.
+#[inline(always)]
+fn relieved(mut block: impl FnMut() -> Option<NonNull<u8>>) -> Option<NonNull<u8>> {
+    let first = block();
+    if first.is_none() && spaces::relieve() {
+        return block();
+    }
+    first
+}
+
 fn or_null(block: Option<NonNull<u8>>) -> *mut u8 {
     block.map_or(null_mut(), NonNull::as_ptr)
 }
@@ -104,7 +114,7 @@ unsafe impl GlobalAlloc for KernelHeap {
         or_null(if fenced::is_on() {
             fenced::allocate(layout)
         } else {
-            with_heap(|heap| heap.allocate(layout))
+            relieved(|| with_heap(|heap| heap.allocate(layout)))
         })
     }
 
@@ -112,7 +122,7 @@ unsafe impl GlobalAlloc for KernelHeap {
         or_null(if fenced::is_on() {
             fenced::allocate(layout)
         } else {
-            with_heap(|heap| heap.allocate_zeroed(layout))
+            relieved(|| with_heap(|heap| heap.allocate_zeroed(layout)))
         })
     }
 
@@ -134,8 +144,8 @@ unsafe impl GlobalAlloc for KernelHeap {
         };
         if !fenced::owns(old) && !fenced::is_on() {
             // SAFETY: the caller got `block` from `alloc` with this layout.
-            return or_null(with_heap(|heap| unsafe {
-                heap.reallocate(old, layout, size)
+            return or_null(relieved(|| {
+                with_heap(|heap| unsafe { heap.reallocate(old, layout, size) })
             }));
         }
         // SAFETY: the caller vouches that the size, with this alignment, is a

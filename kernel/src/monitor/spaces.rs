@@ -11,10 +11,10 @@ use super::arguments::{self, Arguments};
 use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
-use crate::spaces::{self, Parked, Room};
+use crate::spaces::{self, FIRST_ROOMS, Parked, Room};
 
 /// The most spaces that there may be.
-pub(super) const MOST_SPACES: usize = 32;
+pub(super) const MOST_SPACES: usize = FIRST_ROOMS;
 
 /// What `space` takes.
 const WANTED: &str = "<new | fork | n | free n>";

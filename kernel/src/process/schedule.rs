@@ -21,8 +21,8 @@ use crate::console::input;
 use crate::cpu::ring3::{Left, enter};
 use crate::fault::{self, Reason};
 use crate::interrupts::{self, pit};
-use crate::report;
 use crate::spaces::Parked;
+use crate::{report, swap};
 
 impl Processes {
     /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
@@ -116,6 +116,7 @@ impl Processes {
             match left {
                 Left::SystemCall => calls::call(process, self),
                 Left::Timer => {
+                    swap::keep_some_free();
                     self.next_turn(process, foreground);
                     watch.turn_over(self);
                 }
@@ -188,7 +189,7 @@ fn why(fault: &Fault) -> Ending {
     match fault::reason_of(fault) {
         Some(Reason::Space(Refusal::PastEnd)) => Ending::PastEnd(fault.address),
         Some(Reason::Space(Refusal::OutOfFrames)) => Ending::OutOfFrames(fault.address),
-        Some(Reason::Blocked) => Ending::Unreadable(fault.address),
+        Some(Reason::Unreadable(_)) => Ending::Unreadable(fault.address),
         _ => Ending::BadAccess(fault.address),
     }
 }

@@ -11,11 +11,14 @@ mod audit;
 mod devices;
 mod parked;
 mod setup;
+mod shortage;
 
 pub use audit::{AuditError, audit};
 pub use devices::{Mapping, map_device};
-pub use parked::{Parked, Room, each_parked};
+pub use parked::{FIRST_ROOMS, Parked, Room, each_parked, make_rooms};
 pub use setup::{InitError, init};
+pub use shortage::{Relief, on_shortage};
+pub(crate) use shortage::{relieve, relieved};
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

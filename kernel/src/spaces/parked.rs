@@ -46,6 +46,24 @@ impl Places {
     }
 }
 
+/// Places that there are from the start, so that a new space takes nothing from the
+/// heap as long as they are enough.
+pub const FIRST_ROOMS: usize = 32;
+
+/// Makes the first places. Called once, when there is a heap.
+///
+/// # Errors
+///
+/// [`TryReserveError`]: it has no room for them.
+pub fn make_rooms() -> Result<(), TryReserveError> {
+    let mut parked = PARKED.lock();
+    parked.places.try_reserve(FIRST_ROOMS)?;
+    parked.free.try_reserve(FIRST_ROOMS)?;
+    parked.places.resize_with(FIRST_ROOMS, || None);
+    parked.free.extend((0..FIRST_ROOMS).rev());
+    Ok(())
+}
+
 impl Room {
     /// A place for one space more.
     ///

@@ -28,6 +28,7 @@ mod handle;
 mod join;
 mod large_pages;
 mod leaves;
+mod missing;
 mod move_range;
 mod object_traps;
 mod objects;
