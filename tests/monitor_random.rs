@@ -45,6 +45,7 @@ fn frame_counts() -> Counts {
 fn ten_thousand_random_commands_leave_every_frame_where_it_was() {
     let mut page = Page::new(1 << 20);
     let mut line = Page::new(1 << 10);
+    spaces::make_rooms().expect("room on the heap");
     let mut monitor = Monitor::new();
     let mut author = Author::new(SEED);
     let before = frame_counts();

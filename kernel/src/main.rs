@@ -34,7 +34,6 @@ fn with_memory() -> ! {
         heap.size(),
         heap.start()
     );
-    spaces::make_rooms().expect("room on the heap");
     interrupts::init();
     disk::init();
     swap::init();

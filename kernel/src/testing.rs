@@ -95,7 +95,6 @@ pub unsafe fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
 /// If there is no room for the heap.
 pub fn start_heap() {
     heap::init().expect("room for the heap");
-    spaces::make_rooms().expect("room on the heap");
     disk::init();
     swap::init();
 }

@@ -35,13 +35,13 @@ pub fn audit<'a>(
     // SAFETY: the region is immediate, so that every page of it is mapped, and
     // nobody else knows of it; zeroes are words.
     let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
-    let result = parked::look_at_all(|places| {
+    let result = parked::with_all(|parked| {
         current(|current, _| {
             kernel_half(|kernel, memory| {
                 #[expect(clippy::map_identity, reason = "it makes the lifetimes the same")]
                 let others = others.clone().map(|other| other);
-                let parked = places.iter().flatten().map(|low| &low.space);
-                let spaces = core::iter::once(&*current).chain(parked).chain(others);
+                let kept = parked.spaces().chain(others);
+                let spaces = core::iter::once(&*current).chain(kept);
                 Audit::of(kernel, memory)
                     .held(physical::kept_frames())
                     .run(spaces, scratch)

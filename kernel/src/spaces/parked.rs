@@ -22,9 +22,18 @@ use crate::lock::{Lock, Rank};
 static PARKED: Lock<Places> = Lock::new(Rank::Parked, Places::new());
 
 struct Places {
-    places: Vec<Option<Low>>,
-    /// Those that nobody has or is promised, with room for all.
-    free: Vec<usize>,
+    places: Vec<Place>,
+    /// None below this one is free.
+    lowest_free: usize,
+}
+
+/// What is at a place.
+enum Place {
+    Free,
+    /// A [`Room`].
+    Promised,
+    /// The space of a [`Parked`].
+    Taken(Low),
 }
 
 /// A place for a space.
@@ -41,26 +50,46 @@ impl Places {
     const fn new() -> Self {
         Self {
             places: Vec::new(),
-            free: Vec::new(),
+            lowest_free: 0,
         }
+    }
+
+    fn of(&mut self, Parked(place): &Parked) -> &mut Low {
+        match &mut self.places[*place] {
+            Place::Taken(low) => low,
+            Place::Free | Place::Promised => unreachable!("`Parked` has a space"),
+        }
+    }
+
+    /// Frees a place; returns what was there. Free places at the end go, and their
+    /// memory, too.
+    fn leave(&mut self, place: usize) -> Place {
+        let left = core::mem::replace(&mut self.places[place], Place::Free);
+        self.lowest_free = self.lowest_free.min(place);
+        let is_free = |place: &mut Place| matches!(place, Place::Free);
+        while self.places.len() > FIRST_ROOMS && self.places.pop_if(is_free).is_some() {}
+        if self.places.len() <= self.places.capacity() / 4 {
+            self.places.shrink_to(2 * self.places.len());
+        }
+        left
     }
 }
 
-/// Places that there are from the start, so that a new space takes nothing from the
-/// heap as long as they are enough.
+/// Places that [`make_rooms`] makes ahead of time, so that a new space takes nothing
+/// from the heap as long as they are enough.
 pub const FIRST_ROOMS: usize = 32;
 
-/// Makes the first places. Called once, when there is a heap.
+/// Makes the first places, if they are not there.
 ///
 /// # Errors
 ///
-/// [`TryReserveError`]: it has no room for them.
+/// [`TryReserveError`]: the heap has no room for them.
 pub fn make_rooms() -> Result<(), TryReserveError> {
     let mut parked = PARKED.lock();
-    parked.places.try_reserve(FIRST_ROOMS)?;
-    parked.free.try_reserve(FIRST_ROOMS)?;
-    parked.places.resize_with(FIRST_ROOMS, || None);
-    parked.free.extend((0..FIRST_ROOMS).rev());
+    let there = parked.places.len();
+    let missing = FIRST_ROOMS.saturating_sub(there);
+    parked.places.try_reserve(missing)?;
+    parked.places.resize_with(there + missing, || Place::Free);
     Ok(())
 }
 
@@ -72,28 +101,30 @@ impl Room {
     /// [`TryReserveError`]: the kernel heap has no room for it.
     pub fn new() -> Result<Self, TryReserveError> {
         let mut parked = PARKED.lock();
-        if let Some(place) = parked.free.pop() {
-            return Ok(Self(place));
+        let behind = parked.places[parked.lowest_free..].iter();
+        let free = behind.take_while(|place| !matches!(place, Place::Free));
+        let place = parked.lowest_free + free.count();
+        if place == parked.places.len() {
+            parked.places.try_reserve(1)?;
+            parked.places.push(Place::Free);
         }
-        parked.places.try_reserve(1)?;
-        let all = parked.places.len() + 1;
-        parked.free.try_reserve(all)?;
-        parked.places.push(None);
-        Ok(Self(all - 1))
+        parked.places[place] = Place::Promised;
+        parked.lowest_free = place + 1;
+        Ok(Self(place))
     }
 
     /// Leaves a space here.
     pub fn park(self, space: Space) -> Parked {
         let place = self.0;
         core::mem::forget(self);
-        PARKED.lock().places[place] = Some(Low::new(space));
+        PARKED.lock().places[place] = Place::Taken(Low::new(space));
         Parked(place)
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        PARKED.lock().free.push(self.0);
+        PARKED.lock().leave(self.0);
     }
 }
 
@@ -126,28 +157,34 @@ impl Parked {
 
     /// Takes the space out, and leaves its place.
     pub fn unpark(self) -> Space {
-        let mut parked = PARKED.lock();
-        let low = parked.places[self.0].take();
-        parked.free.push(self.0);
-        low.expect("a place holds the space of one `Parked`").space
-    }
-}
-
-impl Places {
-    fn of(&mut self, Parked(place): &Parked) -> &mut Low {
-        let low = self.places[*place].as_mut();
-        low.expect("a place holds the space of one `Parked`")
+        match PARKED.lock().leave(self.0) {
+            Place::Taken(low) => low.space,
+            Place::Free | Place::Promised => unreachable!("`Parked` has a space"),
+        }
     }
 }
 
 /// Lets `look` see each space that is parked, one after the other.
 pub fn each_parked(look: impl FnMut(&Space)) {
-    look_at_all(|places| places.iter().flatten().map(|low| &low.space).for_each(look));
+    with_all(|all| all.spaces().for_each(look));
+}
+
+/// All places, for who wants to look at the spaces again and again.
+#[derive(Clone, Copy)]
+pub(super) struct All<'a>(&'a [Place]);
+
+impl<'a> All<'a> {
+    pub(super) fn spaces(self) -> impl Iterator<Item = &'a Space> + Clone {
+        self.0.iter().filter_map(|place| match place {
+            Place::Taken(low) => Some(&low.space),
+            Place::Free | Place::Promised => None,
+        })
+    }
 }
 
 /// Lets `look` see all places.
-pub(super) fn look_at_all<R>(look: impl FnOnce(&[Option<Low>]) -> R) -> R {
-    look(&PARKED.lock().places)
+pub(super) fn with_all<R>(look: impl FnOnce(All<'_>) -> R) -> R {
+    look(All(&PARKED.lock().places))
 }
 
 /// How many places there are, unless somebody is at work on one.
@@ -159,6 +196,8 @@ pub(super) fn try_count() -> Option<usize> {
 /// another.
 pub(super) fn try_change<R>(place: usize, work: impl FnOnce(&mut Low) -> R) -> Option<R> {
     let mut parked = PARKED.try_lock()?;
-    let low = parked.places.get_mut(place)?.as_mut()?;
-    Some(work(low))
+    match parked.places.get_mut(place)? {
+        Place::Taken(low) => Some(work(low)),
+        Place::Free | Place::Promised => None,
+    }
 }

@@ -1,6 +1,6 @@
 //! The ways to choose which page goes, by name.
 
-use memory::policy::{Clock, EnhancedSecondChance, Policy, Random};
+use memory::policy::{Candidate, Choice, Clock, EnhancedSecondChance, Policy, Random};
 
 /// A way to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,19 @@ impl Policies {
             Chosen::Clock => &mut self.clock,
             Chosen::SecondChance => &mut self.second_chance,
             Chosen::Random => &mut self.random,
+        }
+    }
+}
+
+/// Passes each page that would need a slot, where there is none.
+pub(super) struct WithoutSlots<'a>(pub(super) &'a mut dyn Policy);
+
+impl Policy for WithoutSlots<'_> {
+    fn choose(&mut self, page: &Candidate) -> Choice {
+        if page.is_of_file {
+            self.0.choose(page)
+        } else {
+            Choice::Pass
         }
     }
 }

@@ -13,7 +13,7 @@ use memory::slot::Slot;
 use memory::space::{EvictError, Eviction};
 use spin::Mutex;
 
-use super::policies::{Chosen, Policies};
+use super::policies::{Chosen, Policies, WithoutSlots};
 use crate::disk::{self, DiskError, Which};
 use crate::files::cache;
 use crate::spaces;
@@ -121,7 +121,6 @@ pub(super) fn relieve(missing: u64) -> bool {
     };
     cache::let_go();
     if freed() < missing
-        && memory.slots().total > 0
         && let Some(mut reclaim) = RECLAIM.try_lock()
     {
         reclaim.evict((missing - freed()).max(BATCH));
@@ -174,7 +173,13 @@ impl Reclaim {
 
     /// Lets one page go, in the space whose turn it is.
     fn step(&mut self) -> Step {
-        let policy = self.policies.current();
+        let slots = spaces::memory().slots();
+        let mut policy = self.policies.current();
+        let mut without_slots;
+        if slots.used == slots.total && slots.saved == 0 {
+            without_slots = WithoutSlots(policy);
+            policy = &mut without_slots;
+        }
         let evicted = spaces::try_low(self.turn, |space, hand, memory| {
             space.evict(hand, policy, memory, |slot, bytes| {
                 disk::write_page(Which::Swap, slot.number(), bytes)
@@ -184,7 +189,10 @@ impl Reclaim {
         match evicted {
             Some(Ok(Eviction::Written(_))) => totals.evicted.written += 1,
             Some(Ok(Eviction::Saved(_))) => totals.evicted.saved += 1,
-            Some(Ok(Eviction::Unmapped(_))) => {
+            Some(Ok(Eviction::Unmapped(wanted))) => {
+                if !spaces::memory().drop_object_page(wanted.object, wanted.page) {
+                    return Step::Stayed;
+                }
                 totals.evicted.dropped += 1;
             }
             Some(Ok(Eviction::EndOfLap { .. })) => {
@@ -196,11 +204,7 @@ impl Reclaim {
                 totals.last_failure = Some((slot, error));
                 return Step::Stayed;
             }
-            Some(Err(_)) => {
-                // What is in memory needs no slot as much as what has none.
-                spaces::memory().forget_saved();
-                return Step::Stayed;
-            }
+            Some(Err(_)) => return Step::Stayed,
             None => return Step::EndOfLap,
         }
         Step::Gone
