@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use archive::ArchiveError;
 use line::LONGEST;
 use line::number::NumberError;
 use line::words::Unclosed;
@@ -18,6 +17,7 @@ use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
+use crate::files::FilesError;
 use crate::files::cache::CacheError;
 use crate::process::Id;
 use crate::process::load::StartError;
@@ -99,7 +99,7 @@ pub enum Error<'a> {
     /// `audit`.
     Audit(AuditError),
     /// The archive of files.
-    Archive(ArchiveError),
+    Archive(FilesError),
     /// The archive has no file of this name.
     NoFile(&'a str),
     /// The file of this name is not run.
@@ -152,7 +152,7 @@ from!(
     CreateError => Create,
     CacheError => Cache,
     AuditError => Audit,
-    ArchiveError => Archive
+    FilesError => Archive
 );
 
 impl fmt::Display for Error<'_> {

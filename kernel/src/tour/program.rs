@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use archive::{ArchiveError, Kind};
+use archive::Kind;
 use heapless::Vec;
 use memory::Space;
 use memory::space::Resident;
@@ -15,7 +15,7 @@ use memory::space::Resident;
 use super::faults::Faults;
 use super::onlooker::Onlooker;
 use crate::account::meter::Cost;
-use crate::files::{self, cache};
+use crate::files::{self, Contents, FilesError, cache};
 use crate::process::load::StartError;
 use crate::process::{Id, Processes, Summary};
 use crate::{heap, spaces};
@@ -86,8 +86,8 @@ impl fmt::Display for Played {
 /// Why there is nothing to show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NotPlayed {
-    /// The archive is damaged.
-    Archive(ArchiveError),
+    /// The archive is damaged, or cannot be read.
+    Archive(FilesError),
     /// It has no such program.
     NoProgram(&'static str),
     /// The program could not be started.
@@ -127,9 +127,10 @@ pub fn play(
     tell: &mut dyn FnMut(&Step<'_>),
 ) -> Result<Played, NotPlayed> {
     let archive = files::archive().map_err(NotPlayed::Archive)?;
-    let Some(Kind::File(contents)) = archive.find(name).map(|entry| entry.kind) else {
+    let Some(Kind::File(place)) = archive.find(name).map(|entry| entry.kind) else {
         return Err(NotPlayed::NoProgram(name));
     };
+    let contents = Contents::from(place);
     // What the page cache needs for itself is there before anything is counted.
     let _ = cache::object_of(contents);
     let free_before = free_when_idle();
@@ -148,7 +149,7 @@ pub fn play(
     drop((processes, onlooker));
     Ok(Played {
         summary,
-        file_pages: (contents.len() as u64).div_ceil(4096),
+        file_pages: contents.pages(),
         pages_read,
         free_before,
         free_after: free_when_idle(),
