@@ -79,6 +79,10 @@ fn blocked(context: &PageFaultContext) -> Answer {
     match wanted.map(cache::read_page) {
         Some(Ok(())) => Answer::Resolved,
         Some(Err(CacheError::OutOfFrames)) => refuse(context, Reason::Space(Refusal::OutOfFrames)),
+        Some(Err(error @ CacheError::Disk(_))) => {
+            log::warn!("{error}");
+            refuse(context, Reason::Blocked)
+        }
         Some(Err(_)) | None => refuse(context, Reason::Blocked),
     }
 }

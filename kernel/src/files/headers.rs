@@ -13,7 +13,7 @@ use core::error::Error;
 use core::fmt;
 
 use archive::{Archive, ArchiveError, BLOCK, blocks_to_next};
-use memory::space::{AllocateError, Backing, Request};
+use memory::space::{AllocateError, Backing, Request, Rights};
 
 use crate::disk::{self, DiskError, Which};
 use crate::spaces;
@@ -53,9 +53,17 @@ pub(super) fn read() -> Result<Archive<'static>, FilesError> {
     // SAFETY: the region is new, and nobody else's; a page of it that was not
     // touched is a page of zeroes, which are bytes.
     let bytes = unsafe { core::slice::from_raw_parts_mut(base.as_mut_ptr::<u8>(), pages * PAGE) };
+    let size = bytes.len() as u64;
     match read_into(bytes) {
-        // It is not given back any more.
-        Ok(()) => Archive::new(bytes).map_err(FilesError::Archive),
+        Ok(()) => {
+            // SAFETY: from here on the bytes are read, and nothing else.
+            let protected = spaces::kernel_half(|half, memory| unsafe {
+                half.protect(base, size, Rights::Read, memory)
+            });
+            protected.expect("the region was allocated above");
+            // It is not given back any more.
+            Archive::new(bytes).map_err(FilesError::Archive)
+        }
         Err(error) => {
             // SAFETY: nobody has a reference to it any more.
             spaces::kernel_half(|half, memory| unsafe { half.free(base, memory) })

@@ -49,6 +49,8 @@ pub fn archive() -> Result<&'static Archive<'static>, FilesError> {
 
 fn archived() -> Archived {
     match &boot::info().archive {
+        // A disk goes first: somebody has asked for it.
+        _ if disk::sectors(Which::Files).is_some() => Archived::Disk,
         Some(range) => {
             let start = spaces::memory().direct_map().address_of(range.start);
             let length = (range.end - range.start) as usize;
@@ -56,7 +58,6 @@ fn archived() -> Archived {
             // back, and maps them nowhere writable.
             Archived::Memory(unsafe { core::slice::from_raw_parts(start.as_ptr(), length) })
         }
-        None if disk::sectors(Which::Files).is_some() => Archived::Disk,
         None => Archived::Nowhere,
     }
 }
