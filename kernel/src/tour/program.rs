@@ -138,11 +138,13 @@ pub fn play(
     let mut processes = Processes::new();
     let started = processes.start(name, contents, &words, &[]);
     let id = started.map_err(NotPlayed::Start)?;
+    // Of a file on a disk the first page is read to load it.
+    let first_read = cache::pages_of(contents);
     if let Some(space) = processes.spaces().next() {
-        let pages_read = cache::pages_of(contents);
+        let pages_read = first_read;
         tell(&Step::Loaded { space, pages_read });
     }
-    let mut onlooker = Onlooker::new(tell);
+    let mut onlooker = Onlooker::new(tell, first_read);
     let summary = processes.run_watched(id, &mut onlooker);
     let summary = summary.expect("the program has no child that it does not wait for");
     let pages_read = onlooker.pages_read();
