@@ -19,7 +19,7 @@ use alloc::string::{String, ToString};
 use archive::Kind;
 use common::{PAGE, counts};
 use kernel::console::input;
-use kernel::files::{self, cache};
+use kernel::files::{self, Contents, cache};
 use kernel::process::load::{STACK_END, load};
 use kernel::process::{Ending, Processes, Summary};
 use kernel::{heap, interrupts, spaces};
@@ -36,7 +36,10 @@ fn file_of(name: &str) -> &'static [u8] {
     interrupts::init();
     let archive = files::archive().expect("the runner packed it");
     match archive.find(name).expect("the programs are in it").kind {
-        Kind::File(contents) => contents,
+        Kind::File(place) => match Contents::from(place) {
+            Contents::Memory(bytes) => bytes,
+            on_disk @ Contents::Disk(_) => panic!("{name} is not in memory: {on_disk:?}"),
+        },
         other => panic!("{name} is no file: {other:?}"),
     }
 }

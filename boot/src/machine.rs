@@ -128,9 +128,10 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
             "if=none,id={serial},format=raw,cache=unsafe,werror=report,rerror=report,{rights}file="
         );
         arguments.pair("-drive", option(&drive, &disk.path));
+        // Merged with its neighbours, a request that fails would take them along.
         arguments.pair(
             "-device",
-            format!("virtio-blk-pci,drive={serial},serial={serial}"),
+            format!("virtio-blk-pci,drive={serial},serial={serial},request-merging=off"),
         );
     }
     if !parts.cmdline.is_empty() {
@@ -308,8 +309,8 @@ mod tests {
         assert_eq!(
             values(&line, "-device")[1..],
             [
-                "virtio-blk-pci,drive=swap,serial=swap",
-                "virtio-blk-pci,drive=files,serial=files"
+                "virtio-blk-pci,drive=swap,serial=swap,request-merging=off",
+                "virtio-blk-pci,drive=files,serial=files,request-merging=off"
             ]
         );
     }

@@ -100,6 +100,29 @@ fn too_little_memory_is_refused_by_the_least_of_the_firmware() {
 }
 
 #[test]
+fn a_swap_disk_is_a_whole_number_of_pages() {
+    assert_eq!(options(&["k", "--swap", "64M"]).swap, Some(64 << 20));
+    assert_eq!(checked(&["--swap", "4K"]), Ok(()));
+    for size in ["0K", "6K"] {
+        let error = checked(&["--swap", size]).unwrap_err();
+        assert!(
+            error.contains("pages have 4K, so take a multiple"),
+            "{error}"
+        );
+    }
+    assert_eq!(checked(&["--swap", "6K"]).unwrap_err().lines().count(), 1);
+    let error = Options::try_parse_from(["boot", "k", "--swap", "64"]).unwrap_err();
+    assert!(error.to_string().contains("such as 512M"), "{error}");
+}
+
+#[test]
+fn an_image_alone_brings_no_disk_of_files() {
+    let line = ["boot", "k", "--files-disk", "--image-only"];
+    let error = Options::try_parse_from(line).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ArgumentConflict);
+}
+
+#[test]
 fn cargo_bench_is_answered_with_the_commands_that_measure() {
     let error = checked(&["--bench"]).unwrap_err();
     assert!(

@@ -56,6 +56,8 @@ pub(crate) fn test_kernel(name: &str) -> &'static Path {
     let kernels = KERNELS.get_or_init(|| {
         let names = [
             "boot_facts",
+            "disk",
+            "disk_errors",
             "frames",
             "heap_trim",
             "heap_untouched",

@@ -7,6 +7,7 @@ mod cargo_runner;
 mod compare;
 mod crash;
 mod defects;
+mod disks;
 #[cfg(target_os = "linux")]
 mod ending;
 mod entries;

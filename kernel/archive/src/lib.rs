@@ -1,4 +1,4 @@
-//! The archive of files: a tar file in memory, read where it lies.
+//! The archive of files: a tar file, read where it lies.
 //!
 //! ```text
 //! header "bin"  header "bin/hello"  bytes of bin/hello, 512-aligned  header ...  two blocks of zeroes
@@ -7,13 +7,15 @@
 //! [`Archive::new`] checks all of it once, and lists the entries; nothing that an
 //! archive says of its lengths is believed before. What always holds of one that was
 //! let through: names are relative paths of printable UTF-8 without `.`, `..` or empty
-//! parts, and no two entries have the same one, since they ascend.
+//! parts, and no two entries have the same one, since they ascend. Of the contents of
+//! files no byte is looked at, so that they may lie elsewhere: see [`Place`].
 #![no_std]
 
 extern crate alloc;
 
 mod error;
 mod path;
+mod place;
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -22,9 +24,10 @@ use tar_no_std::{PosixHeader, TarArchiveRef, TypeFlag};
 
 pub use error::{ArchiveError, Fault};
 pub use path::{LONGEST_PATH, LastLink, PathError};
+pub use place::{Place, blocks_to_next};
 
 /// Bytes of a block: a header is one, and contents begin at one.
-const BLOCK: usize = 512;
+pub const BLOCK: usize = 512;
 
 /// All entries, by name.
 #[derive(Debug, Clone)]
@@ -47,8 +50,8 @@ pub struct Entry<'a> {
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind<'a> {
-    /// These bytes.
-    File(&'a [u8]),
+    /// The bytes at this place.
+    File(Place),
     /// The entries whose names begin with its own and a `/`.
     Folder,
     /// A symbolic link to this path.
@@ -130,7 +133,7 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn size(&self) -> usize {
         match self.kind {
-            Kind::File(bytes) => bytes.len(),
+            Kind::File(place) => place.size,
             Kind::Folder => 0,
             Kind::Link(target) => target.len(),
         }
@@ -167,9 +170,12 @@ fn entry<'a>(archive: &'a [u8], block: usize, header: &'a PosixHeader) -> Result
     let (name, kind) = match kind.map_err(|_| Fault::Kind)? {
         TypeFlag::REGTYPE | TypeFlag::AREGTYPE => {
             let size = header.size.as_number().map_err(|_| Fault::Size)?;
-            let contents = archive.get((block + 1) * BLOCK..).ok_or(Fault::Size)?;
-            let contents = contents.get(..size).ok_or(Fault::Size)?;
-            (name, Kind::File(contents))
+            let start = (block + 1) * BLOCK;
+            let contents = archive.get(start..).ok_or(Fault::Size)?;
+            if size > contents.len() {
+                return Err(Fault::Size);
+            }
+            (name, Kind::File(Place { start, size }))
         }
         TypeFlag::DIRTYPE => (name.strip_suffix('/').unwrap_or(name), Kind::Folder),
         TypeFlag::SYMTYPE => {

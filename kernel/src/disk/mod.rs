@@ -140,10 +140,19 @@ pub fn pages(which: Which) -> u64 {
 ///
 /// See [`Cause`]. `into` holds anything then.
 pub fn read_page(which: Which, page: u64, into: &mut [u8; 4096]) -> Result<(), DiskError> {
+    read_from(which, sector_of(page), into)
+}
+
+/// The same, of a page that begins at any sector.
+///
+/// # Errors
+///
+/// See [`read_page`].
+pub fn read_from(which: Which, sector: u64, into: &mut [u8; 4096]) -> Result<(), DiskError> {
     // Its pages may be absent, and are not to fault while the disk is at work.
     (into[0], into[4095]) = (0, 0);
     hint::black_box(&mut *into);
-    with(which, page, |_, device, sector| device.read(sector, into))
+    with(which, sector, |_, device| device.read(sector, into))
 }
 
 /// Writes a page of a disk, and waits until that is done.
@@ -153,7 +162,8 @@ pub fn read_page(which: Which, page: u64, into: &mut [u8; 4096]) -> Result<(), D
 /// See [`Cause`]. The page on the disk may have changed in part then, if the device failed.
 pub fn write_page(which: Which, page: u64, from: &[u8; 4096]) -> Result<(), DiskError> {
     hint::black_box((from[0], from[4095]));
-    with(which, page, |disk, device, sector| {
+    let sector = sector_of(page);
+    with(which, sector, |disk, device| {
         if disk.is_read_only {
             return Err(Cause::ReadOnly);
         }
@@ -168,8 +178,21 @@ pub fn write_page(which: Which, page: u64, from: &[u8; 4096]) -> Result<(), Disk
 ///
 /// See [`Cause`]; the frame comes back, as it was.
 pub fn begin_read(which: Which, page: u64, frame: Frame) -> Result<Ticket, (DiskError, Frame)> {
+    begin_read_from(which, sector_of(page), frame)
+}
+
+/// The same, of a page that begins at any sector.
+///
+/// # Errors
+///
+/// See [`begin_read`].
+pub fn begin_read_from(
+    which: Which,
+    sector: u64,
+    frame: Frame,
+) -> Result<Ticket, (DiskError, Frame)> {
     let mut frame = Some(frame);
-    let begun = with(which, page, |_, device, sector| {
+    let begun = with(which, sector, |_, device| {
         let ticket = Ticket(NEXT_TICKET.fetch_add(1, Relaxed));
         let handed_in = frame.take().expect("it is handed in once");
         let begun = device.begin_read(sector, handed_in, ticket);
@@ -211,22 +234,21 @@ pub fn under_way() -> usize {
     without_interrupts(|| reads.sum())
 }
 
-/// Lets a disk that is not at work do something with a page of it.
+/// Lets a disk that is not at work do something with the page that begins at a sector of it.
 fn with<R>(
     which: Which,
-    page: u64,
-    work: impl FnOnce(&Disk, &mut Device, u64) -> Result<R, Cause>,
+    sector: u64,
+    work: impl FnOnce(&Disk, &mut Device) -> Result<R, Cause>,
 ) -> Result<R, DiskError> {
-    let sector = page.saturating_mul(SECTORS);
     let worked = || {
         let disk = DISKS[which as usize].get().ok_or(Cause::Missing)?;
         let sectors = disk.sectors;
-        if page >= page_of(sectors) {
+        if sector > sectors.saturating_sub(SECTORS) || sectors < SECTORS {
             return Err(Cause::PastEnd { sectors });
         }
         without_interrupts(|| {
             let mut device = disk.device.try_lock().ok_or(Cause::Busy)?;
-            work(disk, &mut device, sector)
+            work(disk, &mut device)
         })
     };
     worked().map_err(|cause| DiskError {
@@ -234,6 +256,11 @@ fn with<R>(
         sector,
         cause,
     })
+}
+
+/// The first sector of a page; the last there is if no disk is so large.
+const fn sector_of(page: u64) -> u64 {
+    page.saturating_mul(SECTORS)
 }
 
 /// The page that a sector lies in.

@@ -18,8 +18,8 @@ use crate::{spaces, swap};
 /// What could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// A page of a file.
-    File,
+    /// A page of a file, on a disk if there is an error of one.
+    File(Option<DiskError>),
     /// A page that is in this slot.
     Slot(Slot, DiskError),
 }
@@ -27,7 +27,10 @@ pub enum Unreadable {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File => f.write_str("a page of a file, which could not be read"),
+            Self::File(None) => f.write_str("a page of a file, which could not be read"),
+            Self::File(Some(error)) => {
+                write!(f, "a page of a file, which could not be read: {error}")
+            }
             Self::Slot(slot, error) => write!(f, "{slot}, which could not be read: {error}"),
         }
     }
@@ -40,14 +43,15 @@ pub(super) fn bring(address: VirtAddr) -> Result<(), Reason> {
     if let Some(wanted) = wanted {
         return spaces::relieved(|| cache::read_page(wanted)).map_err(|error| match error {
             CacheError::OutOfFrames => out_of_frames,
-            _ => Reason::Unreadable(Unreadable::File),
+            CacheError::Disk(error) => Reason::Unreadable(Unreadable::File(Some(error))),
+            _ => Reason::Unreadable(Unreadable::File(None)),
         });
     }
     swap::bring_back(address).map_err(|error| match error {
         SwapInError::OutOfFrames(_) => out_of_frames,
         SwapInError::Read { slot, error } => Reason::Unreadable(Unreadable::Slot(slot, error)),
         // Whoever held what it waited for is done.
-        _ => Reason::Unreadable(Unreadable::File),
+        _ => Reason::Unreadable(Unreadable::File(None)),
     })
 }
 

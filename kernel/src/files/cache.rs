@@ -5,7 +5,7 @@
 //!   a fault ─> Blocked ─> read_page ─> the object's page is there ─> the fault again
 //! ```
 //!
-//! A file is known by its bytes, which lie in the archive; there is an object for
+//! A file is known by where its bytes lie (see [`Contents`]); there is an object for
 //! each that was opened or run. A part that begins where a file does counts as a
 //! file of its own, which ends earlier: its last page is filled up with zeroes.
 //! What must always hold: a page is read only when it is needed, and no lock of
@@ -24,17 +24,16 @@ use memory::object::{
 use memory::space::WantedPage;
 use spin::{Mutex, MutexGuard};
 
+use super::Contents;
+use crate::disk::DiskError;
 use crate::spaces;
-
-/// Bytes of a page.
-const PAGE: u64 = 4096;
 
 /// The files that have an object, in the order of the objects' names.
 static FILES: Mutex<Vec<CachedFile>> = Mutex::new(Vec::new());
 
 /// A file, and the pages of it that are there.
 struct CachedFile {
-    contents: &'static [u8],
+    contents: Contents,
     object: Object,
 }
 
@@ -49,6 +48,8 @@ pub enum CacheError {
     OutOfFrames,
     /// Bytes of a page that is there cannot be read.
     Bytes(ObjectBytesError),
+    /// A page cannot be read from the disk.
+    Disk(DiskError),
     /// No file has this page.
     NoSuchPage(WantedPage),
     /// The cache is being changed.
@@ -64,6 +65,7 @@ impl fmt::Display for CacheError {
             Self::Object(error) => error.fmt(f),
             Self::OutOfFrames => OutOfFrames.fmt(f),
             Self::Bytes(error) => error.fmt(f),
+            Self::Disk(error) => error.fmt(f),
             Self::NoSuchPage(wanted) => {
                 write!(f, "no file has page {} of {}", wanted.page, wanted.object)
             }
@@ -72,19 +74,20 @@ impl fmt::Display for CacheError {
     }
 }
 
-/// The object of the file with these bytes, which is made if there is none. Not to
+/// The object of the file with these contents, which is made if there is none. Not to
 /// be kept: it lasts until frames are short, unless a region holds it.
 ///
 /// # Errors
 ///
 /// See [`CacheError`].
-pub fn object_of(contents: &'static [u8]) -> Result<ObjectId, CacheError> {
+pub fn object_of(contents: impl Into<Contents>) -> Result<ObjectId, CacheError> {
+    let contents = contents.into();
     let mut files = FILES.lock();
-    if let Some(file) = files.iter().find(|file| file.is(contents)) {
+    if let Some(file) = files.iter().find(|file| file.contents == contents) {
         return Ok(file.object.id());
     }
     files.try_reserve(1).map_err(CacheError::Heap)?;
-    let pages = (contents.len() as u64).div_ceil(PAGE);
+    let pages = contents.pages();
     let made = retried(&mut files, || {
         let object = spaces::memory().create_object(ObjectKind::File, pages);
         object.map_err(|error| match error {
@@ -114,17 +117,17 @@ fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Resu
     let WantedPage { object, page } = wanted;
     let index = files.binary_search_by_key(&object, |file| file.object.id());
     let contents = index.map(|index| files[index].contents);
-    let start = page.saturating_mul(PAGE) as usize;
-    let rest = contents.ok().and_then(|contents| contents.get(start..));
-    let rest = rest.ok_or(CacheError::NoSuchPage(wanted))?;
-    let bytes = &rest[..rest.len().min(PAGE as usize)];
-    retried(files, || {
-        match spaces::memory().provide_bytes(object, page, bytes) {
-            Ok(()) | Err(ProvideError::AlreadyThere { .. }) => Ok(()),
-            Err(ProvideError::OutOfFrames) => Err(CacheError::OutOfFrames),
-            Err(_) => Err(CacheError::NoSuchPage(wanted)),
-        }
-    })
+    let contents = contents.map_err(|_| CacheError::NoSuchPage(wanted))?;
+    let provided = contents.page(page, |bytes| {
+        retried(files, || {
+            match spaces::memory().provide_bytes(object, page, bytes) {
+                Ok(()) | Err(ProvideError::AlreadyThere { .. }) => Ok(()),
+                Err(ProvideError::OutOfFrames) => Err(CacheError::OutOfFrames),
+                Err(_) => Err(CacheError::NoSuchPage(wanted)),
+            }
+        })
+    });
+    provided.ok_or(CacheError::NoSuchPage(wanted))??
 }
 
 /// Reads bytes of the file from `offset` on, as far as it goes; returns how many
@@ -134,11 +137,12 @@ fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Resu
 ///
 /// See [`CacheError`].
 pub fn read_bytes(
-    contents: &'static [u8],
+    contents: impl Into<Contents>,
     offset: u64,
     into: &mut [u8],
 ) -> Result<usize, CacheError> {
-    let rest = (contents.len() as u64).saturating_sub(offset) as usize;
+    let contents = contents.into();
+    let rest = contents.size().saturating_sub(offset) as usize;
     let count = into.len().min(rest);
     let into = &mut into[..count];
     let (mut object, mut is_second) = (object_of(contents)?, false);
@@ -163,17 +167,18 @@ pub fn read_bytes(
 
 /// Pages of the file that are there.
 #[must_use]
-pub fn pages_of(contents: &[u8]) -> u64 {
+pub fn pages_of(contents: impl Into<Contents>) -> u64 {
+    let contents = contents.into();
     let files = FILES.lock();
     let pages = |file: &CachedFile| spaces::memory().pages_held(file.object.id());
     // The parts of a file that end earlier are pages of it, too.
-    let is_part = |file: &&CachedFile| file.contents.as_ptr() == contents.as_ptr();
+    let is_part = |file: &&CachedFile| file.contents.is_part_of(contents);
     files.iter().filter(is_part).map(pages).sum()
 }
 
-/// The bytes of the file that this is the object of.
+/// The contents of the file that this is the object of.
 #[must_use]
-pub fn contents_of(object: ObjectId) -> Option<&'static [u8]> {
+pub fn contents_of(object: ObjectId) -> Option<Contents> {
     let files = FILES.lock();
     let index = files.binary_search_by_key(&object, |file| file.object.id());
     index.ok().map(|index| files[index].contents)
@@ -210,29 +215,24 @@ fn retried<T>(
     }
 }
 
-impl CachedFile {
-    /// Whether it is the file of these bytes: at this place, and of this length.
-    fn is(&self, contents: &[u8]) -> bool {
-        core::ptr::eq(self.contents, contents)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PAGE: u64 = 4096;
 
     #[test_case]
     fn a_file_that_nobody_maps_gives_its_own_pages_for_those_that_are_read() {
         static CONTENTS: [u8; 3 * PAGE as usize] = [7; 3 * PAGE as usize];
         let mut byte = [0];
-        assert_eq!(read_bytes(&CONTENTS, 0, &mut byte), Ok(1));
+        assert_eq!(read_bytes(&CONTENTS[..], 0, &mut byte), Ok(1));
         let memory = spaces::memory();
         let limit = memory.counts().limit;
         memory.set_limit(Some(0));
-        let read = read_bytes(&CONTENTS, PAGE, &mut byte);
+        let read = read_bytes(&CONTENTS[..], PAGE, &mut byte);
         memory.set_limit(limit);
         assert_eq!((read, byte), (Ok(1), [7]));
-        assert_eq!(pages_of(&CONTENTS), 1);
+        assert_eq!(pages_of(&CONTENTS[..]), 1);
         assert!(let_go());
     }
 }

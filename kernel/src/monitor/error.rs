@@ -3,7 +3,6 @@
 use core::fmt;
 
 use alloc::collections::TryReserveError;
-use archive::ArchiveError;
 use line::LONGEST;
 use line::number::NumberError;
 use line::words::Unclosed;
@@ -19,6 +18,7 @@ use super::refusal::Refusal;
 use crate::account::unit::Address;
 use crate::console::input::Cancelled;
 use crate::crash::CRASHES;
+use crate::files::FilesError;
 use crate::files::cache::CacheError;
 use crate::process::Id;
 use crate::process::load::StartError;
@@ -102,7 +102,7 @@ pub enum Error<'a> {
     /// `audit`.
     Audit(AuditError),
     /// The archive of files.
-    Archive(ArchiveError),
+    Archive(FilesError),
     /// The archive has no file of this name.
     NoFile(&'a str),
     /// The file of this name is not run.
@@ -155,7 +155,7 @@ from!(
     CreateError => Create,
     CacheError => Cache,
     AuditError => Audit,
-    ArchiveError => Archive
+    FilesError => Archive
 );
 
 impl fmt::Display for Error<'_> {

@@ -9,7 +9,7 @@ use super::arguments::{Arguments, add_meant};
 use super::error::Error;
 use super::output::{Output, Word};
 use crate::console::input;
-use crate::files::{self, cache};
+use crate::files::{self, Contents, cache};
 
 /// The folder where a file is looked for that is named without one.
 const PROGRAMS: &str = "bin/";
@@ -26,11 +26,11 @@ pub(super) fn files<'a>(
         input::check()?;
         let (name, mode) = (Word(entry.name), entry.mode);
         match entry.kind {
-            Kind::File(contents) => {
+            Kind::File(place) => {
                 count += 1;
-                bytes += contents.len();
-                let size = contents.len();
-                let pages = cache::pages_of(contents);
+                bytes += place.size;
+                let size = place.size;
+                let pages = cache::pages_of(place);
                 cached += pages;
                 out.facts(format_args!(
                     "file={name} size={size} mode={mode:o} cached={pages}"
@@ -45,7 +45,7 @@ pub(super) fn files<'a>(
 }
 
 /// The file of this name in the archive, or the program.
-pub(super) fn find<'a>(word: &'a str) -> Result<(Entry<'static>, &'static [u8]), Error<'a>> {
+pub(super) fn find<'a>(word: &'a str) -> Result<(Entry<'static>, Contents), Error<'a>> {
     let archive = files::archive()?;
     let mut program = String::<{ PROGRAMS.len() + LONGEST }>::new();
     // There is room for both.
@@ -55,7 +55,7 @@ pub(super) fn find<'a>(word: &'a str) -> Result<(Entry<'static>, &'static [u8]),
     let mut files = names.into_iter().filter_map(|name| {
         let entry = archive.find(name)?;
         match entry.kind {
-            Kind::File(contents) => Some((entry, contents)),
+            Kind::File(place) => Some((entry, place.into())),
             Kind::Folder | Kind::Link(_) => None,
         }
     });

@@ -18,7 +18,7 @@ use super::output::{Output, Word};
 use super::regions::{allocate, rights_of};
 use super::span::PAGE;
 use crate::console::input;
-use crate::files::{self, cache};
+use crate::files::{self, Contents, cache};
 use crate::spaces;
 
 /// The most objects that may be made here.
@@ -138,10 +138,10 @@ pub(super) fn objects<'a>(
 /// The name of the file that this is the object of, or of a part that begins where
 /// the file does.
 fn file_of(object: ObjectId, archive: &Archive<'static>) -> Option<&'static str> {
-    let bytes = cache::contents_of(object)?;
+    let cached = cache::contents_of(object)?;
     let mut entries = archive.entries();
     let file = entries.find(|entry| match entry.kind {
-        Kind::File(contents) => core::ptr::eq(contents.as_ptr(), bytes.as_ptr()),
+        Kind::File(place) => cached.is_part_of(place.into()),
         Kind::Folder | Kind::Link(_) => false,
     });
     file.map(|entry| entry.name)
@@ -150,7 +150,7 @@ fn file_of(object: ObjectId, archive: &Archive<'static>) -> Option<&'static str>
 /// What is attached.
 enum Source {
     Object(ObjectId, ObjectStatus),
-    File(&'static str, &'static [u8]),
+    File(&'static str, Contents),
 }
 
 impl Source {
@@ -167,7 +167,7 @@ impl Source {
     fn pages(&self) -> u64 {
         match self {
             Self::Object(_, status) => status.pages,
-            Self::File(_, contents) => (contents.len() as u64).div_ceil(PAGE),
+            Self::File(_, contents) => contents.pages(),
         }
     }
 
@@ -189,7 +189,7 @@ impl Source {
     fn id<'a>(&self) -> Result<ObjectId, Error<'a>> {
         match self {
             Self::Object(id, _) => Ok(*id),
-            Self::File(_, contents) => Ok(cache::object_of(contents)?),
+            Self::File(_, contents) => Ok(cache::object_of(*contents)?),
         }
     }
 }

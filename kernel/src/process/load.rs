@@ -9,7 +9,7 @@
 //! A segment is a private mapping of the file: its pages are the page cache's until
 //! the program writes to them. What must always hold: no page of a program is read,
 //! copied or zeroed before it is touched, but for the top of its stack, where its
-//! arguments are written; and what cannot be loaded leaves nothing behind.
+//! arguments are written, and the first page of a file on a disk; and what cannot be loaded leaves nothing behind.
 
 use core::arch::x86_64::__cpuid;
 use core::error::Error;
@@ -26,6 +26,7 @@ use x86_64::VirtAddr;
 use super::calls::random;
 use super::{Heap, Id, KERNEL, Processes, SpawnError};
 use crate::cpu::ring3::{Context, END};
+use crate::files::Contents;
 use crate::files::cache::{self, CacheError};
 use crate::growing::{LOWEST, STACK_LIMIT};
 use crate::spaces;
@@ -90,7 +91,7 @@ impl Processes {
     pub fn start(
         &mut self,
         name: &'static str,
-        contents: &'static [u8],
+        contents: impl Into<Contents>,
         arguments: &[&[u8]],
         environment: &[&[u8]],
     ) -> Result<Id, StartError> {
@@ -164,13 +165,13 @@ from!(
 ///
 /// See [`LoadError`].
 pub fn load(
-    contents: &'static [u8],
+    contents: impl Into<Contents>,
     path: &[u8],
     arguments: &[&[u8]],
     environment: &[&[u8]],
 ) -> Result<Loaded, LoadError> {
-    let head = &contents[..contents.len().min(HEAD)];
-    let executable = Executable::parse(head, contents.len() as u64, ROOM)?;
+    let contents = contents.into();
+    let executable = parse(contents)?;
     let start = Start {
         path,
         arguments,
@@ -199,10 +200,23 @@ pub fn load(
     }
 }
 
+/// Checks the file. What lies on a disk is read through the page cache: its first page.
+fn parse(contents: Contents) -> Result<Executable, LoadError> {
+    let mut first = [0; HEAD];
+    let head = match contents {
+        Contents::Memory(bytes) => &bytes[..bytes.len().min(HEAD)],
+        Contents::Disk(_) => {
+            let count = cache::read_bytes(contents, 0, &mut first)?;
+            &first[..count]
+        }
+    };
+    Ok(Executable::parse(head, contents.size(), ROOM)?)
+}
+
 /// Fills an empty space; returns the stack pointer.
 fn fill(
     space: &mut Space,
-    contents: &'static [u8],
+    contents: Contents,
     executable: &Executable,
     start: &Start<'_>,
 ) -> Result<u64, LoadError> {
@@ -225,11 +239,11 @@ fn fill(
 }
 
 /// Maps a segment: pages of the file, then zeroes.
-fn map(space: &mut Space, contents: &'static [u8], segment: &Segment) -> Result<(), LoadError> {
+fn map(space: &mut Space, contents: Contents, segment: &Segment) -> Result<(), LoadError> {
     let (pages, tail) = (segment.file_pages(), segment.tail());
     // The page in which zeroes follow the file's bytes is the last one of a file
     // that ends with them.
-    let shortened = &contents[..segment.file_bytes().end as usize];
+    let shortened = contents.shortened(segment.file_bytes().end);
     let whole = if tail.is_empty() {
         pages.end
     } else {

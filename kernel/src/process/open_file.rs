@@ -195,15 +195,15 @@ impl OpenFile {
     /// # Errors
     ///
     /// EISDIR: a folder has no bytes; ESPIPE: it has them at no position;
-    /// ENOMEM: there is no frame for a page of the file.
+    /// ENOMEM: there is no frame for a page of the file; EIO: the disk does not read it.
     pub fn read_at(&self, position: u64, into: &mut [u8]) -> Result<usize, Errno> {
         match &self.file {
             File::Console | File::Reader(_) | File::Writer(_) => Err(Errno::NO_POSITION),
             File::Entry(entry) => {
-                let Kind::File(bytes) = entry.kind else {
+                let Kind::File(place) = entry.kind else {
                     return Err(Errno::IS_FOLDER);
                 };
-                cache::read_bytes(bytes, position, into).map_err(|_| Errno::NO_MEMORY)
+                Ok(cache::read_bytes(place, position, into)?)
             }
             File::SharedMemory(memory) => memory.read_at(position, into),
         }

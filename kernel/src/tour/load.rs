@@ -107,10 +107,11 @@ fn tell_regions(space: &Space, pages_read: u64) {
     println!("#");
     say!(
         "The instructions of a program are called its text, its variables data. These are {}. \
-         So far {} of the file were read, and there is memory behind {}: the end of the stack, \
+         So far {} of the file {} read, and there is memory behind {}: the end of the stack, \
          where the kernel has written how lazy was started.",
         Count(pages, "page"),
         Count(pages_read, "page"),
+        if pages_read == 1 { "was" } else { "were" },
         Count(resident.private + resident.shared, "page")
     );
     println!("#");

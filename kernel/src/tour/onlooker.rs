@@ -33,13 +33,14 @@ pub(super) struct Onlooker<'a> {
 }
 
 impl<'a> Onlooker<'a> {
-    /// Of a program that has not run yet. Faults that came before are forgotten.
-    pub(super) fn new(tell: &'a mut dyn FnMut(&Step<'_>)) -> Self {
+    /// Of a program that has not run yet, and so many pages of whose file were read
+    /// from its start on. Faults that came before are forgotten.
+    pub(super) fn new(tell: &'a mut dyn FnMut(&Step<'_>), pages_read: u64) -> Self {
         while spaces::memory().next_event().is_some() {}
         Self {
             tell,
             seen: 0,
-            read: BTreeSet::new(),
+            read: (0..pages_read).collect(),
             awaited: None,
             fork: None,
             end: None,

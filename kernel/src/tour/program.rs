@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use archive::{ArchiveError, Kind};
+use archive::Kind;
 use heapless::Vec;
 use memory::Space;
 use memory::space::Resident;
@@ -15,7 +15,7 @@ use memory::space::Resident;
 use super::faults::Faults;
 use super::onlooker::Onlooker;
 use crate::account::meter::Cost;
-use crate::files::{self, cache};
+use crate::files::{self, Contents, FilesError, cache};
 use crate::process::load::StartError;
 use crate::process::{Id, Process, Processes, Summary};
 use crate::{heap, spaces};
@@ -86,8 +86,8 @@ impl fmt::Display for Played {
 /// Why there is nothing to show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NotPlayed {
-    /// The archive is damaged.
-    Archive(ArchiveError),
+    /// The archive is damaged, or cannot be read.
+    Archive(FilesError),
     /// It has no such program.
     NoProgram(&'static str),
     /// The program could not be started.
@@ -127,9 +127,10 @@ pub fn play(
     tell: &mut dyn FnMut(&Step<'_>),
 ) -> Result<Played, NotPlayed> {
     let archive = files::archive().map_err(NotPlayed::Archive)?;
-    let Some(Kind::File(contents)) = archive.find(name).map(|entry| entry.kind) else {
+    let Some(Kind::File(place)) = archive.find(name).map(|entry| entry.kind) else {
         return Err(NotPlayed::NoProgram(name));
     };
+    let contents = Contents::from(place);
     // What the page cache needs for itself is there before anything is counted.
     let _ = cache::object_of(contents);
     let free_before = free_when_idle();
@@ -137,18 +138,24 @@ pub fn play(
     let mut processes = Processes::new();
     let started = processes.start(name, contents, &words, &[]);
     let id = started.map_err(NotPlayed::Start)?;
-    let pages_read = cache::pages_of(contents);
+    // Of a file on a disk the first page is read to load it.
+    let first_read = cache::pages_of(contents);
     if let Some(space) = processes.get(id).and_then(Process::space) {
-        space.look(|space| tell(&Step::Loaded { space, pages_read }));
+        space.look(|space| {
+            tell(&Step::Loaded {
+                space,
+                pages_read: first_read,
+            });
+        });
     }
-    let mut onlooker = Onlooker::new(tell);
+    let mut onlooker = Onlooker::new(tell, first_read);
     let summary = processes.run_watched(id, &mut onlooker);
     let summary = summary.expect("the program has no child that it does not wait for");
     let pages_read = onlooker.pages_read();
     drop((processes, onlooker));
     Ok(Played {
         summary,
-        file_pages: (contents.len() as u64).div_ceil(4096),
+        file_pages: contents.pages(),
         pages_read,
         free_before,
         free_after: free_when_idle(),

@@ -11,6 +11,8 @@ impl Errno {
     pub const NO_ENTRY: Self = Self(2);
     /// ESRCH: no such process.
     pub const NO_PROCESS: Self = Self(3);
+    /// EIO: the disk does not read it.
+    pub const DISK_FAILED: Self = Self(5);
     /// E2BIG: more arguments than there is room for.
     pub const TOO_BIG: Self = Self(7);
     /// ENOEXEC: a file that is no program.

@@ -23,9 +23,8 @@ impl From<LoadError> for Errno {
         match error {
             LoadError::File(_) => Self::NOT_EXECUTABLE,
             LoadError::Stack(StackError::TooLarge { .. }) => Self::TOO_BIG,
-            LoadError::Stack(StackError::Write(_)) | LoadError::Cache(_) | LoadError::Space(_) => {
-                Self::NO_MEMORY
-            }
+            LoadError::Stack(StackError::Write(_)) | LoadError::Space(_) => Self::NO_MEMORY,
+            LoadError::Cache(error) => error.into(),
             LoadError::Region(error) => error.into(),
         }
     }
@@ -38,7 +37,7 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
     let [path, arguments, environment, ..] = process.arguments();
     let path = read_string(path, LONGEST_PATH)?;
     let file = resolve(process, process.descriptors.folder, &path, LastLink::Follow)?;
-    let Kind::File(contents) = file.kind else {
+    let Kind::File(place) = file.kind else {
         return Err(Errno::NO_ACCESS);
     };
     if !file.is_executable() {
@@ -48,7 +47,7 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
     let arguments = strings(arguments, &mut room)?;
     let environment = strings(environment, &mut room)?;
     let (arguments, environment) = (slices(&arguments)?, slices(&environment)?);
-    let loaded = load(contents, &path, &arguments, &environment)?;
+    let loaded = load(place, &path, &arguments, &environment)?;
     process.become_program(file.name, loaded);
     others.release_parent(process);
     Ok(0)

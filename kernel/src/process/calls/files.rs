@@ -9,6 +9,7 @@ use super::super::user::{StringError, read_string};
 use super::super::{Process, Processes};
 use super::Errno;
 use crate::files;
+use crate::files::cache::CacheError;
 
 /// In place of the descriptor of a folder: the one that the process is in.
 pub(super) const CURRENT_FOLDER: i32 = -100;
@@ -20,6 +21,20 @@ impl From<PathError> for Errno {
             PathError::NotFolder => Self::NOT_FOLDER,
             PathError::TooLong => Self::NAME_TOO_LONG,
             PathError::TooManyLinks => Self::TOO_MANY_LINKS,
+        }
+    }
+}
+
+impl From<CacheError> for Errno {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Disk(_) => Self::DISK_FAILED,
+            CacheError::Heap(_)
+            | CacheError::Object(_)
+            | CacheError::OutOfFrames
+            | CacheError::Bytes(_)
+            | CacheError::NoSuchPage(_)
+            | CacheError::Busy => Self::NO_MEMORY,
         }
     }
 }

@@ -69,10 +69,10 @@ impl Source {
             File::Console | File::Reader(_) | File::Writer(_) => return Err(Errno::NO_DEVICE),
             File::SharedMemory(memory) => memory.object(),
             File::Entry(entry) => {
-                let Kind::File(bytes) = entry.kind else {
+                let Kind::File(place) = entry.kind else {
                     return Err(Errno::NO_DEVICE);
                 };
-                cache::object_of(bytes).map_err(|_| Errno::NO_MEMORY)?
+                cache::object_of(place)?
             }
         };
         let backing = Backing::Object {
