@@ -11,7 +11,7 @@ mod waiting;
 mod whereabouts;
 
 pub use waiting::Unreadable;
-pub(crate) use waiting::resolve_ahead;
+pub(crate) use waiting::{bring, resolve_ahead};
 pub(crate) use whereabouts::Named;
 pub use whereabouts::Whereabouts;
 
@@ -37,6 +37,8 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
+    /// It waits for a page that is in a slot, which its program may do while others run.
+    Waits,
     /// It waits for a page that could not be read.
     Unreadable(Unreadable),
     /// It came while another fault was being resolved.
@@ -78,6 +80,9 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
 #[cold]
 #[inline(never)]
 fn blocked(context: &PageFaultContext) -> Answer {
+    if context.fault.is_user() && waiting::is_in_slot(context.fault.address) {
+        return refuse(context, Reason::Waits);
+    }
     match waiting::bring(context.fault.address) {
         Ok(()) => Answer::Resolved,
         Err(reason) => refuse(context, reason),
@@ -145,10 +150,15 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
         Some(_) => Reason::Nested,
         None => reason,
     };
-    if let Some(mut refused) = REFUSED.try_lock() {
-        *refused = Some((context.fault, reason));
-    }
+    refuse_late(context.fault, reason);
     Answer::Refused
+}
+
+/// Notes why a fault is refused after all that had to wait.
+pub(crate) fn refuse_late(fault: Fault, reason: Reason) {
+    if let Some(mut refused) = REFUSED.try_lock() {
+        *refused = Some((fault, reason));
+    }
 }
 
 /// The other page fault that a refusal has to do with: a name for it, and its context.
@@ -157,7 +167,7 @@ pub fn other_context(reason: Reason) -> Option<(&'static str, PageFaultContext)>
     match reason {
         Reason::Nested => Some(("resolving:", spaces::resolving()?)),
         Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),
-        Reason::Space(_) | Reason::Unreadable(_) | Reason::Locked => None,
+        Reason::Space(_) | Reason::Waits | Reason::Unreadable(_) | Reason::Locked => None,
     }
 }
 
@@ -181,6 +191,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(refusal) => refusal.fmt(f),
+            Self::Waits => f.write_str("it waits for a page that is in a slot"),
             Self::Unreadable(what) => write!(f, "it waits for {what}"),
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",

@@ -36,8 +36,15 @@ impl fmt::Display for Unreadable {
     }
 }
 
+/// Whether the page of an address is in a slot.
+pub(super) fn is_in_slot(address: VirtAddr) -> bool {
+    spaces::try_look(address, |half| half.wanted_slot(address))
+        .flatten()
+        .is_some()
+}
+
 /// Brings what the page of an address waits for.
-pub(super) fn bring(address: VirtAddr) -> Result<(), Reason> {
+pub(crate) fn bring(address: VirtAddr) -> Result<(), Reason> {
     let out_of_frames = Reason::Space(Refusal::OutOfFrames);
     let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
     if let Some(wanted) = wanted {

@@ -184,6 +184,7 @@ fn state(state: State) -> &'static str {
         State::Running => "running",
         State::Ready => "ready",
         State::Waiting => "waiting",
+        State::Reading => "reading",
         State::Suspended(_) => "suspended",
         State::Ended(_) => "ended",
     }

@@ -166,6 +166,7 @@ impl Processes {
             space: Some(space),
             descriptors,
             heap,
+            unread: None,
             again: Again::default(),
         };
         self.table.add(room, process);

@@ -10,6 +10,7 @@
 //! | `shared_memory` | an object that is open, with a size in bytes |
 //! | `terminal` | the console as a terminal: its modes, and what was typed |
 //! | `truncate` | shared memory that becomes shorter |
+//! | `reading` | pages that processes wait for while others run |
 //! | `load` | from a file to a space that its program can run in |
 //! | `family` | a process becomes two, or ends; who is told |
 //! | `signal` | how a process ends, and what Linux calls that |
@@ -31,6 +32,7 @@ mod family;
 pub mod load;
 pub mod open_file;
 pub mod pipe;
+mod reading;
 pub mod schedule;
 pub mod shared_memory;
 mod signal;
@@ -42,7 +44,7 @@ pub mod user;
 pub mod watch;
 
 use alloc::collections::VecDeque;
-use memory::{Outcome, Space};
+use memory::{Fault, Outcome, Space};
 
 pub use calls::Heap;
 pub use calls::trace::Trace;
@@ -53,8 +55,10 @@ pub use usage::{Counts, Usage};
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
+use crate::fault::Reason;
 use crate::spaces::{self, Parked};
 use descriptors::Descriptors;
+use reading::Reads;
 use table::Table;
 use terminal::Terminal;
 
@@ -95,6 +99,8 @@ pub struct Process {
     heap: Heap,
     /// Its open files.
     pub descriptors: Descriptors,
+    /// A page that it waited for could not be read, and why.
+    unread: Option<(Fault, Reason)>,
     /// What the call that it makes has done, if it makes it again.
     again: calls::Again,
 }
@@ -151,6 +157,8 @@ pub enum State {
     Ready,
     /// It waits for a child to end.
     Waiting,
+    /// It waits for a page that is read.
+    Reading,
     /// It waits until this child of its `vfork` has ended or runs another program.
     Suspended(Id),
     /// It has ended, and nobody asked for its status yet.
@@ -194,6 +202,8 @@ pub struct Processes {
     unknown: calls::Unknown,
     /// What was typed for them, and how they want it.
     terminal: Terminal,
+    /// What is read for them.
+    reads: Reads,
 }
 
 impl Default for Processes {
@@ -217,6 +227,7 @@ impl Processes {
             is_stopped: false,
             unknown: calls::Unknown::new(),
             terminal: Terminal::new(),
+            reads: Reads::new(),
         }
     }
 

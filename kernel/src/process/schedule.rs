@@ -60,6 +60,7 @@ impl Processes {
         interrupts::init();
         pit::start();
         let ending = self.run_until_halted(foreground, watch);
+        self.finish_reads();
         pit::stop();
         self.load_home();
         if self.is_stopped {
@@ -89,8 +90,18 @@ impl Processes {
             if self.is_stopped {
                 return None;
             }
-            // Some child of those that wait is always ready.
-            let mut process = self.table.take(self.ready.pop_front()?)?;
+            if !self.reads.is_empty() {
+                self.collect_reads();
+            }
+            // Some child of those that wait is always ready, or waits for a page.
+            let Some(next) = self.ready.pop_front() else {
+                if self.reads.is_empty() {
+                    return None;
+                }
+                self.look_at_keys(foreground);
+                continue;
+            };
+            let mut process = self.table.take(next)?;
             self.load(&mut process);
             self.turn(&mut process, foreground, watch);
             match process.state {
@@ -103,13 +114,17 @@ impl Processes {
                     self.ready.push_back(process.id);
                     self.table.put(process);
                 }
-                State::Waiting | State::Suspended(_) => self.table.put(process),
+                State::Waiting | State::Reading | State::Suspended(_) => self.table.put(process),
             }
         }
     }
 
     /// Lets the process that is loaded run, until it does not any more.
     fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut (impl Watch + ?Sized)) {
+        if let Some((fault, reason)) = process.unread.take() {
+            fault::refuse_late(fault, reason);
+            process.kill(why(&fault));
+        }
         while process.state == State::Running {
             let left = enter(&mut process.context);
             watch.left(process, left);
@@ -120,7 +135,7 @@ impl Processes {
                     self.next_turn(process, foreground);
                     watch.turn_over(self);
                 }
-                Left::PageFault(fault) => process.kill(why(&fault)),
+                Left::PageFault(fault) => self.page_fault(process, fault),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
             watch.handled(process);
@@ -132,14 +147,33 @@ impl Processes {
     #[cold]
     fn next_turn(&mut self, process: &mut Process, foreground: Id) {
         process.state = State::Ready;
-        if input::check().is_ok() {
-            self.is_stopped = self.terminal.can_stop && input::take_stop();
-            return;
-        }
-        if process.id == foreground {
+        if !self.look_at_keys(foreground) && process.id == foreground {
             process.state = State::Ended(Ending::Cancelled);
+        }
+    }
+
+    /// Looks for Ctrl-Z, and for Ctrl-C: false if that was typed.
+    fn look_at_keys(&mut self, foreground: Id) -> bool {
+        let goes_on = input::check().is_ok();
+        if goes_on {
+            self.is_stopped = self.terminal.can_stop && input::take_stop();
         } else {
+            // If it runs, it is not in its place, and the one who runs it sees to it.
             self.end(foreground, Ending::Cancelled);
+        }
+        goes_on
+    }
+
+    /// A page fault that was not resolved: the process waits for a page, or cannot go on.
+    #[cold]
+    fn page_fault(&mut self, process: &mut Process, fault: Fault) {
+        let begun = match fault::reason_of(&fault) {
+            Some(Reason::Waits) => self.begin_read(process, fault),
+            _ => return process.kill(why(&fault)),
+        };
+        if let Err(reason) = begun {
+            fault::refuse_late(fault, reason);
+            process.kill(why(&fault));
         }
     }
 

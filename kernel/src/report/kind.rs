@@ -83,7 +83,7 @@ impl Kind {
     fn of_reason(reason: Reason) -> Self {
         let refusal = match reason {
             Reason::Space(refusal) => refusal,
-            Reason::Unreadable(_) => return Self::Unreadable,
+            Reason::Unreadable(_) | Reason::Waits => return Self::Unreadable,
             Reason::Locked => return Self::ManagerLocked,
             Reason::Nested => return Self::InsideHandler,
             Reason::NoProgress => return Self::NoProgress,
