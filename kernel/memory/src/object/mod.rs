@@ -37,24 +37,29 @@ pub const MOST_PAGES: u64 = crate::paging::Sparse::CAPACITY;
 /// [`Memory`](crate::Memory).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId {
-    /// Where the memory whose object it is sees its zero frame, as no other does.
-    zero_seen: VirtAddr,
-    /// Below [`Self::NUMBERS`].
-    number: u64,
+    number: u32,
+    /// The page, as a number of 40 bits, at which the memory whose object it is sees
+    /// its zero frame, as no other does. As bytes, so that a region stays small.
+    zero_page: [u8; 5],
 }
 
 impl ObjectId {
-    /// Numbers that there are: 2^33.
-    const NUMBERS: u64 = 1 << 33;
+    /// Numbers that there are: 2^32.
+    const NUMBERS: u64 = 1 << 32;
 
+    /// The name with this number, below [`Self::NUMBERS`].
     pub(crate) const fn new(zero_seen: VirtAddr, number: u64) -> Self {
-        Self { zero_seen, number }
+        let [a, b, c, d, e, ..] = (zero_seen.as_u64() >> 12).to_le_bytes();
+        Self {
+            number: number as u32,
+            zero_page: [a, b, c, d, e],
+        }
     }
 
     /// Its number, from 0 on.
     #[must_use]
     pub const fn number(self) -> u64 {
-        self.number
+        self.number as u64
     }
 }
 
