@@ -4,6 +4,7 @@
 //! has changed when it could not be.
 
 use core::fmt;
+use core::sync::atomic::Ordering::Relaxed;
 
 use memory::slot::Slot;
 use memory::space::SwapInError;
@@ -72,12 +73,21 @@ pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
     loop {
         let outcome = spaces::current(|space, memory| space.resolve(fault, memory));
         match outcome {
-            Outcome::Refused(Refusal::OutOfFrames) if spaces::relieve() => {}
+            Outcome::Refused(Refusal::OutOfFrames) if spaces::relieve() => {
+                super::RELIEVED.fetch_add(1, Relaxed);
+            }
             Outcome::Refused(refusal) => return Err(refusal),
-            Outcome::Blocked => bring(fault.address).map_err(|reason| match reason {
-                Reason::Space(refusal) => refusal,
-                _ => Refusal::NotBacked,
-            })?,
+            Outcome::Blocked => {
+                let waits_for_slot = is_in_slot(fault.address);
+                super::WAITED_FOR_SLOTS.fetch_add(u64::from(waits_for_slot), Relaxed);
+                bring(fault.address).map_err(|reason| match reason {
+                    Reason::Space(refusal) => refusal,
+                    _ => Refusal::NotBacked,
+                })?;
+                if waits_for_slot {
+                    return Ok(());
+                }
+            }
             _ => return Ok(()),
         }
     }
