@@ -202,10 +202,11 @@ pub fn load(
 
 /// Checks the file. What lies on a disk is read through the page cache: its first page.
 fn parse(contents: Contents) -> Result<Executable, LoadError> {
-    let mut first = [0; HEAD];
+    let mut first;
     let head = match contents {
         Contents::Memory(bytes) => &bytes[..bytes.len().min(HEAD)],
         Contents::Disk(_) => {
+            first = [0; HEAD];
             let count = cache::read_bytes(contents, 0, &mut first)?;
             &first[..count]
         }
