@@ -80,8 +80,7 @@ impl fmt::Display for CacheError {
 /// # Errors
 ///
 /// See [`CacheError`].
-pub fn object_of(contents: impl Into<Contents>) -> Result<ObjectId, CacheError> {
-    let contents = contents.into();
+pub fn object_of(contents: Contents) -> Result<ObjectId, CacheError> {
     let mut files = FILES.lock();
     if let Some(file) = files.iter().find(|file| file.contents == contents) {
         return Ok(file.object.id());
@@ -136,12 +135,7 @@ fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Resu
 /// # Errors
 ///
 /// See [`CacheError`].
-pub fn read_bytes(
-    contents: impl Into<Contents>,
-    offset: u64,
-    into: &mut [u8],
-) -> Result<usize, CacheError> {
-    let contents = contents.into();
+pub fn read_bytes(contents: Contents, offset: u64, into: &mut [u8]) -> Result<usize, CacheError> {
     let rest = contents.size().saturating_sub(offset) as usize;
     let count = into.len().min(rest);
     let into = &mut into[..count];
@@ -224,15 +218,16 @@ mod tests {
     #[test_case]
     fn a_file_that_nobody_maps_gives_its_own_pages_for_those_that_are_read() {
         static CONTENTS: [u8; 3 * PAGE as usize] = [7; 3 * PAGE as usize];
+        let contents = Contents::Memory(&CONTENTS);
         let mut byte = [0];
-        assert_eq!(read_bytes(&CONTENTS[..], 0, &mut byte), Ok(1));
+        assert_eq!(read_bytes(contents, 0, &mut byte), Ok(1));
         let memory = spaces::memory();
         let limit = memory.counts().limit;
         memory.set_limit(Some(0));
-        let read = read_bytes(&CONTENTS[..], PAGE, &mut byte);
+        let read = read_bytes(contents, PAGE, &mut byte);
         memory.set_limit(limit);
         assert_eq!((read, byte), (Ok(1), [7]));
-        assert_eq!(pages_of(&CONTENTS[..]), 1);
+        assert_eq!(pages_of(contents), 1);
         assert!(let_go());
     }
 }
