@@ -84,11 +84,11 @@ fn ctrl_c_ends_the_whole_family() {
     assert_eq!(processes.run(id), Some(Ending::Cancelled));
     assert_eq!(input::try_read(), Some(0x03));
     assert_eq!(processes.iter().count(), 0);
-    audit(&processes);
+    audit();
 }
 
 /// Notes at the end of each turn how many regions the loaded space has, and how many
-/// spaces are kept.
+/// spaces are parked.
 struct Turns(Vec<(u64, usize)>);
 
 impl Watch for Turns {
@@ -96,9 +96,11 @@ impl Watch for Turns {
 
     fn handled(&mut self, _: &Process) {}
 
-    fn turn_over(&mut self, processes: &Processes) {
+    fn turn_over(&mut self, _: &Processes) {
         let regions = spaces::current(|space, _| space.region_count());
-        self.0.push((regions, processes.spaces().count()));
+        let mut parked = 0;
+        spaces::each_parked(|_| parked += 1);
+        self.0.push((regions, parked));
     }
 }
 

@@ -45,6 +45,7 @@ fn frame_counts() -> Counts {
 fn ten_thousand_random_commands_leave_every_frame_where_it_was() {
     let mut page = Page::new(1 << 20);
     let mut line = Page::new(1 << 10);
+    spaces::make_rooms().expect("room on the heap");
     let mut monitor = Monitor::new();
     let mut author = Author::new(SEED);
     let before = frame_counts();
@@ -77,7 +78,7 @@ fn ten_thousand_random_commands_leave_every_frame_where_it_was() {
     // What this seed comes to. A few megabytes more or less change nothing, many
     // change which commands find room.
     let found = [errors, refused, regions, audits];
-    let on_128_mib = [6561, 810, 774, 100];
+    let on_128_mib = [6545, 811, 785, 100];
     if (120..=128).contains(&(before.total >> 8)) {
         assert_eq!(found, on_128_mib);
     }

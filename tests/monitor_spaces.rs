@@ -154,6 +154,8 @@ fn a_fork_shares_pages_until_the_child_writes_and_the_parent_takes_over() {
         "frames",                 // 26
         "free 0x1000",            // 27
     ];
+    // The place of a space stays on the heap.
+    Session::script(&["space new", "space free 1"]);
     let session = Session::script(&script);
     assert_audited(&session, &script);
     let counts = |index| {

@@ -120,7 +120,7 @@ fn more_than_a_pipe_holds_goes_through_it_and_the_reader_is_told_the_end() {
     let mut processes = Processes::new();
     let id = spawn(&mut processes, through_a_pipe());
     assert_eq!(processes.run(id), Some(Ending::Exited(0)));
-    audit(&processes);
+    audit();
 }
 
 #[test_case]

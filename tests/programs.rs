@@ -82,9 +82,9 @@ fn run(contents: &'static [u8]) -> Summary {
     let mut processes = Processes::new();
     let id = processes.start("a test's", contents, &[b"a test's"], &[]);
     let id = id.expect("it can be loaded");
-    audit(&processes);
+    audit();
     let summary = processes.run_and_sum_up(id).expect("it was started");
-    audit(&processes);
+    audit();
     summary
 }
 
@@ -107,7 +107,7 @@ fn a_program_that_was_started_has_its_arguments_and_no_page_of_its_file() {
     assert_eq!((process.frames(), process.program), (1, "bin/hello"));
     assert_eq!(cache::pages_of(hello), 0);
     assert_eq!(process.used().faults(), 0);
-    audit(&processes);
+    audit();
 }
 
 #[test_case]
@@ -221,7 +221,7 @@ fn a_thousand_processes_of_one_program_hold_its_image_of_1_mib_once() {
     let more: [u64; 4] = core::array::from_fn(|index| all[index] - one[index]);
     // A root, and three tables each on the way to the image and to the stack.
     assert_eq!(more, [999, 0, 999 * 7, 999]);
-    audit(&processes);
+    audit();
     drop(processes);
     assert_eq!(cache::pages_of(file), LARGE);
     cache::let_go();

@@ -214,14 +214,14 @@ fn run_at(code: &[u8], start: u64) -> Ending {
     let mut processes = Processes::new();
     // The heap keeps the pages that the same has touched before.
     let other = spawn(&mut processes, own_number());
-    audit(&processes);
+    audit();
     processes.run(other);
     let before = counts();
     let id = spawn_at(&mut processes, code, start);
-    audit(&processes);
+    audit();
     let ending = processes.run(id).expect("it was spawned");
     assert_eq!(counts(), before);
-    audit(&processes);
+    audit();
     assert!(processes.get(id).is_none());
     ending
 }
@@ -281,7 +281,7 @@ fn a_page_of_a_file_that_cannot_be_read_is_efault_to_madvise_and_sigbus_to_an_ac
     assert_eq!(ending, Ending::Unreadable(VirtAddr::new(FILE)));
     assert_eq!(ending.signal(), Some(Signal::BUS));
     memory.release_object(object);
-    audit(&processes);
+    audit();
 }
 
 #[test_case]
@@ -362,7 +362,7 @@ fn a_program_that_spins_is_stopped_by_the_timer_and_the_other_runs() {
     let spinning = spawn(&mut processes, spin());
     let other = spawn(&mut processes, own_number());
     assert_eq!(processes.run(other), Some(Ending::Exited(2)));
-    audit(&processes);
+    audit();
     input::type_ahead(0x03);
     assert_eq!(processes.run(spinning), Some(Ending::Cancelled));
     assert_eq!(input::try_read(), Some(0x03));

@@ -12,6 +12,7 @@
 //! | [`spaces`], [`heap`] | the machine's memory behind its locks |
 //! | [`disk`] | pages on virtio disks: read and written, at once or while others run |
 //! | [`files`] | the archive of files that the runner packs |
+//! | [`swap`] | pages that are on a disk for a while |
 //! | [`growing`] | mappings that grow downwards when they are touched below |
 //! | [`fault`], [`report`] | from a page fault to its answer, or to a report and the end |
 //! | [`interrupts`], [`handlers`] | the serial port's interrupt; who answers exceptions and interrupts |
@@ -71,6 +72,7 @@ pub mod report;
 pub mod spaces;
 pub mod stack;
 pub mod start;
+pub mod swap;
 pub mod testing;
 pub mod tour;
 

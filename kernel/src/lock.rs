@@ -1,12 +1,12 @@
 //! Spin locks with a fixed order, which debug builds assert.
 //!
 //! ```text
-//! heap ─> space that is loaded ─> kernel half ─> (inside the crate `memory`)
+//! spaces that are parked ─> heap ─> space that is loaded ─> kernel half ─> (inside the crate `memory`)
 //! ```
 //!
 //! A lock may be taken only while none of its own rank or of a later one is
-//! held. The heap comes first: a lazily backed heap faults while its lock is
-//! held, and the fault takes the kernel half's. While that is held nothing
+//! held. The heap comes before the halves: a lazily backed heap faults while its lock
+//! is held, and the fault takes the kernel half's. While that is held nothing
 //! demand-backed of the kernel half is touched. One processor: there is one
 //! set of held ranks.
 
@@ -22,20 +22,23 @@ use core::sync::atomic::{AtomicPtr, AtomicU8};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Rank {
+    /// The low halves that are not loaded.
+    Parked = 0,
     /// The kernel heap.
-    Heap = 0,
+    Heap = 1,
     /// The low half of the space that is loaded.
-    Space = 1,
+    Space = 2,
     /// The kernel half.
-    KernelHalf = 2,
+    KernelHalf = 3,
 }
 
 impl Rank {
     /// The last in the order of those whose bits are set in `held`, which is not 0.
     fn latest(held: u8) -> Self {
         match held.ilog2() {
-            0 => Self::Heap,
-            1 => Self::Space,
+            0 => Self::Parked,
+            1 => Self::Heap,
+            2 => Self::Space,
             _ => Self::KernelHalf,
         }
     }
@@ -206,16 +209,18 @@ mod tests {
     }
 
     #[test_case]
-    fn the_order_from_heap_to_kernel_half_is_allowed_and_leaves_nothing_held() {
+    fn the_order_from_parked_spaces_to_kernel_half_is_allowed_and_leaves_nothing_held() {
         let before = RANKS.load(Relaxed);
+        let parked = Lock::new(Rank::Parked, ());
         let heap = Lock::new(Rank::Heap, ());
         let space = Lock::new(Rank::Space, ());
         let kernel = Lock::new(Rank::KernelHalf, ());
         {
+            let _parked = parked.lock();
             let _heap = heap.lock();
             let _space = space.lock();
             let _kernel = kernel.lock();
-            assert_eq!(RANKS.load(Relaxed) & 0b111, 0b111);
+            assert_eq!(RANKS.load(Relaxed) & 0b1111, 0b1111);
         }
         assert_eq!(RANKS.load(Relaxed), before);
     }

@@ -8,7 +8,7 @@ use kernel::boot::BootInfo;
 use kernel::exit::{ExitStatus, exit};
 use kernel::monitor::start;
 use kernel::{bench, command_line, console, cpu, crash, dashboard, disk};
-use kernel::{handlers, heap, interrupts, spaces};
+use kernel::{handlers, heap, interrupts, spaces, swap};
 
 kernel::entry!(main);
 
@@ -36,6 +36,7 @@ fn with_memory() -> ! {
     );
     interrupts::init();
     disk::init();
+    swap::init();
 
     let words = command_line::get();
     if let Some(name) = words.value("crash") {

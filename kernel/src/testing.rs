@@ -19,7 +19,7 @@ use crate::boot::{self, BootInfo};
 use crate::command_line::{self, CommandLine};
 use crate::exit::ExitStatus;
 use crate::report::{self, Report};
-use crate::{console, cpu, disk, handlers, heap, print, println, spaces};
+use crate::{console, cpu, disk, handlers, heap, print, println, spaces, swap};
 use memory::words::Count;
 use spin::Mutex;
 
@@ -96,6 +96,7 @@ pub unsafe fn set_up(mut boot: BootInfo, then: fn() -> !) -> ! {
 pub fn start_heap() {
     heap::init().expect("room for the heap");
     disk::init();
+    swap::init();
 }
 
 /// The test runner: runs what the command line selects, and prints one line each.

@@ -67,6 +67,7 @@ impl Session {
         let mut page = Page::new(256 << 10);
         let mut typed = bytes.iter().copied().chain(core::iter::repeat(4));
         let mut source = || typed.next().expect("it never ends");
+        spaces::make_rooms().expect("room on the heap");
         let status = Monitor::new().run(&mut source, &mut Output::new(&mut page));
         let text = page.text().to_owned();
         // The echo of each command stands behind the prompt; the answer follows.

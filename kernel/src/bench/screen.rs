@@ -12,13 +12,13 @@ pub(super) fn run(bench: &Bench) -> Result<(), Cancelled> {
     if !dashboard::is_on() {
         return Ok(());
     }
-    bench.report("dashboard nothing new", 0..16, |_| dashboard::refresh([]))?;
+    bench.report("dashboard nothing new", 0..16, |_| dashboard::refresh())?;
     let request = Request::new(SAMPLES as u64 * PAGE, Backing::Demand);
     let region = allocate(request);
-    dashboard::refresh([]);
+    dashboard::refresh();
     let touched = (0..SAMPLES).map(|index| write(page(&region, index)));
     bench.report("dashboard after a fault", touched, |()| {
-        dashboard::refresh([])
+        dashboard::refresh()
     })?;
     free(&region);
     Ok(())

@@ -27,7 +27,6 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
-use memory::Space;
 use spin::Mutex;
 
 use crate::console::{self, CHARACTER_HEIGHT, CHARACTER_WIDTH, Canvas};
@@ -62,7 +61,7 @@ pub fn init() {
     });
     drop(dashboard);
     IS_ON.store(has_room == Some(true), Relaxed);
-    refresh([]);
+    refresh();
 }
 
 /// Whether there is a screen with room for the dashboard, and [`init`] has found it.
@@ -71,17 +70,14 @@ pub fn is_on() -> bool {
     IS_ON.load(Relaxed)
 }
 
-/// Shows memory as it is now. `others` are the spaces that are not loaded, as far
-/// as the caller knows of any.
-pub fn refresh<'a>(others: impl IntoIterator<Item = &'a Space>) {
+/// Shows memory as it is now.
+pub fn refresh() {
     if !is_on() {
         return;
     }
     let mut dashboard = DASHBOARD.lock();
     dashboard.gather();
-    blocks::with(others, |blocks| {
-        console::draw(|canvas| dashboard.draw(canvas, blocks))
-    });
+    blocks::with(|blocks| console::draw(|canvas| dashboard.draw(canvas, blocks)));
 }
 
 struct Dashboard {

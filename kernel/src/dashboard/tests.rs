@@ -50,10 +50,10 @@ impl Pixels {
             dashboard.draw(&mut screen.canvas().expect("it was attached"), blocks);
         };
         dashboard.gather();
-        blocks::with([], |blocks| show(dashboard, blocks));
+        blocks::with(|blocks| show(dashboard, blocks));
         work();
         dashboard.gather();
-        blocks::with([], |blocks| show(dashboard, blocks));
+        blocks::with(|blocks| show(dashboard, blocks));
         screen.detach();
         pixels
     }
@@ -101,7 +101,7 @@ fn the_maps_colours_agree_with_the_blocks_after_an_incremental_draw() {
             unsafe { access::write_byte(base + page * 4096, 1) };
         }
     });
-    blocks::with([], |blocks| {
+    blocks::with(|blocks| {
         for state in FrameState::ALL {
             let found = pixels.count(map_area(), colors::of_frames(state));
             assert_eq!(found, expected(blocks, state), "{}", state.name());

@@ -90,6 +90,27 @@ fn with_heap<R>(work: impl FnOnce(&mut Heap<DemandPages<Kernel>>) -> R) -> R {
     without_interrupts(|| work(&mut HEAP.0.lock()))
 }
 
+/// A block, as a pointer. If there is none since frames were short, and some come
+/// free, `again` is another try.
+#[inline(always)]
+fn or_relieved(
+    block: Option<NonNull<u8>>,
+    again: impl FnOnce(&mut Heap<DemandPages<Kernel>>) -> Option<NonNull<u8>>,
+) -> *mut u8 {
+    match block {
+        Some(block) => block.as_ptr(),
+        None => short_of_frames(again),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn short_of_frames(
+    again: impl FnOnce(&mut Heap<DemandPages<Kernel>>) -> Option<NonNull<u8>>,
+) -> *mut u8 {
+    or_null(spaces::relieve().then(|| with_heap(again)).flatten())
+}
+
 fn or_null(block: Option<NonNull<u8>>) -> *mut u8 {
     block.map_or(null_mut(), NonNull::as_ptr)
 }
@@ -101,19 +122,19 @@ fn or_null(block: Option<NonNull<u8>>) -> *mut u8 {
 // - It does not allocate itself; the faults it may cause take frames only.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        or_null(if fenced::is_on() {
-            fenced::allocate(layout)
-        } else {
-            with_heap(|heap| heap.allocate(layout))
-        })
+        if fenced::is_on() {
+            return or_null(fenced::allocate(layout));
+        }
+        let block = with_heap(|heap| heap.allocate(layout));
+        or_relieved(block, |heap| heap.allocate(layout))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        or_null(if fenced::is_on() {
-            fenced::allocate(layout)
-        } else {
-            with_heap(|heap| heap.allocate_zeroed(layout))
-        })
+        if fenced::is_on() {
+            return or_null(fenced::allocate(layout));
+        }
+        let block = with_heap(|heap| heap.allocate_zeroed(layout));
+        or_relieved(block, |heap| heap.allocate_zeroed(layout))
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -133,10 +154,10 @@ unsafe impl GlobalAlloc for KernelHeap {
             return null_mut();
         };
         if !fenced::owns(old) && !fenced::is_on() {
-            // SAFETY: the caller got `block` from `alloc` with this layout.
-            return or_null(with_heap(|heap| unsafe {
-                heap.reallocate(old, layout, size)
-            }));
+            // SAFETY: the caller got `block` from `alloc` with this layout, and keeps it
+            // if there is no other.
+            let again = |heap: &mut Heap<_>| unsafe { heap.reallocate(old, layout, size) };
+            return or_relieved(with_heap(again), again);
         }
         // SAFETY: the caller vouches that the size, with this alignment, is a
         // layout's; the blocks do not overlap, and the old one goes once.

@@ -7,7 +7,7 @@ use super::nearest::{LONGEST, nearest};
 use super::output::Output;
 use super::{
     Monitor, accesses, control, demos, files, frames, look, objects, picture, programs, regions,
-    spaces,
+    spaces, swap,
 };
 
 /// The work of a command.
@@ -48,7 +48,7 @@ const _: () = {
 };
 
 /// All commands, in the order in which `help` lists them.
-pub static COMMANDS: [Command; 33] = [
+pub static COMMANDS: [Command; 35] = [
     Command {
         name: "help",
         usage: "help [command]",
@@ -244,6 +244,20 @@ pub static COMMANDS: [Command; 33] = [
         does: "lists the processes: those of a program that was stopped, with the frames that they hold and the faults that they took",
         example: "ps",
         run: programs::ps,
+    },
+    Command {
+        name: "swap",
+        usage: "swap [policy <clock|second-chance|random>]",
+        does: "tells of the slots on the disk and of the pages that went to them and came back, or chooses how pages are chosen that go",
+        example: "swap policy random",
+        run: swap::swap,
+    },
+    Command {
+        name: "evict",
+        usage: "evict <n>",
+        does: "lets so many pages go now: to slots, or for nothing if a slot or a file holds them already",
+        example: "evict 8",
+        run: swap::evict,
     },
     Command {
         name: "limit",

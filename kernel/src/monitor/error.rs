@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use alloc::collections::TryReserveError;
 use line::LONGEST;
 use line::number::NumberError;
 use line::words::Unclosed;
@@ -74,6 +75,8 @@ pub enum Error<'a> {
     SpaceFrames(OutOfFrames),
     /// `space fork`.
     Fork(ForkError),
+    /// `space new` or `space fork`, of which the kernel heap has no room for a place.
+    SpaceRoom(TryReserveError),
     /// There are so many spaces, as many as there may be.
     TooManySpaces(usize),
     /// There is no space of this number.
@@ -228,6 +231,7 @@ impl fmt::Display for Error<'_> {
             Self::Discard(error) => error.fmt(f),
             Self::SpaceFrames(error) => error.fmt(f),
             Self::Fork(error) => error.fmt(f),
+            Self::SpaceRoom(error) => write!(f, "no room on the heap for a space: {error}"),
             Self::TooManySpaces(most) => write!(
                 f,
                 "there are {most} spaces, and no room for more: `space free <n>` makes some"

@@ -1,7 +1,6 @@
 //! `walk` and `regions`: what is where in virtual memory.
 
 use line::number;
-use memory::Space;
 use memory::paging::{LeafSize, index_at, offset_in_page};
 use memory::space::{Region, Resident, Rights};
 use x86_64::VirtAddr;
@@ -13,7 +12,7 @@ use super::output::Output;
 use crate::account::unit::Address;
 use crate::console::input::{self, Cancelled};
 use crate::process::{Process, Processes};
-use crate::spaces;
+use crate::spaces::{self, Parked};
 
 /// `walk <address>`
 pub(super) fn walk<'a>(
@@ -68,15 +67,15 @@ pub(super) fn regions<'a>(
         Half::Low.for_each(|region, resident| line(region, resident, out))?;
         return Ok(());
     };
-    for region in space.regions() {
-        input::check()?;
-        line(&region, space.resident(&region), out);
-    }
+    tell_all(
+        |told| space.look(|space| next(space, told)),
+        |region, resident| line(region, resident, out),
+    )?;
     Ok(())
 }
 
 /// The memory of the process of this number.
-fn space_of<'a>(processes: &Processes, number: u64) -> Result<&Space, Error<'a>> {
+fn space_of<'a>(processes: &Processes, number: u64) -> Result<&Parked, Error<'a>> {
     let process = u32::try_from(number).ok().and_then(|id| processes.get(id));
     process
         .and_then(Process::space)
@@ -141,22 +140,30 @@ impl Half {
     }
 
     /// Hands each region to `tell`, by address, with no lock held, until Ctrl-C is pressed.
-    pub(super) fn for_each(self, mut tell: impl FnMut(&Region, Resident)) -> Result<(), Cancelled> {
-        let mut told: Option<VirtAddr> = None;
-        loop {
-            let found = self.look(|half| {
-                let region = match told {
-                    Some(base) => half.region_above(base),
-                    None => half.regions().next(),
-                }?;
-                Some((region, half.resident(&region)))
-            });
-            let Some((region, resident)) = found else {
-                return Ok(());
-            };
-            input::check()?;
-            tell(&region, resident);
-            told = Some(region.base);
-        }
+    pub(super) fn for_each(self, tell: impl FnMut(&Region, Resident)) -> Result<(), Cancelled> {
+        tell_all(|told| self.look(|half| next(half, told)), tell)
     }
+}
+
+/// The first region of a half behind this one, or the very first.
+fn next(half: &memory::space::Half, told: Option<VirtAddr>) -> Option<(Region, Resident)> {
+    let region = match told {
+        Some(base) => half.region_above(base),
+        None => half.regions().next(),
+    }?;
+    Some((region, half.resident(&region)))
+}
+
+/// Hands each region to `tell` that `next` finds, until Ctrl-C is pressed.
+fn tell_all(
+    mut next: impl FnMut(Option<VirtAddr>) -> Option<(Region, Resident)>,
+    mut tell: impl FnMut(&Region, Resident),
+) -> Result<(), Cancelled> {
+    let mut told = None;
+    while let Some((region, resident)) = next(told) {
+        input::check()?;
+        tell(&region, resident);
+        told = Some(region.base);
+    }
+    Ok(())
 }

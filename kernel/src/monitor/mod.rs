@@ -10,8 +10,8 @@
 //! has changed; the prompt again. [`commands`] lists them all. Words and fields
 //! are a public interface: scripts read them.
 //!
-//! What must always hold: the monitor takes nothing from the heap, so it lives
-//! on when the last frame is gone; and whatever is typed, the machine lives.
+//! What must always hold: the monitor takes nothing from the heap, but for programs, so
+//! it lives on when the last frame is gone; and whatever is typed, the machine lives.
 
 mod accesses;
 mod arguments;
@@ -33,6 +33,7 @@ mod regions;
 mod spaces;
 mod span;
 pub mod start;
+mod swap;
 
 pub use refusal::Refusal;
 
@@ -77,7 +78,8 @@ impl Monitor {
     pub fn run(&mut self, source: &mut dyn FnMut() -> u8, out: &mut Output<'_>) -> u8 {
         let mut editor = Editor::new();
         loop {
-            dashboard::refresh(self.spaces.others());
+            crate::swap::keep_some_free();
+            dashboard::refresh();
             let result = match editor.read(source, out) {
                 Input::End => return 0,
                 Input::Line(line) => self.execute(line, out),
@@ -107,7 +109,11 @@ impl Monitor {
             return Ok(ControlFlow::Continue(()));
         };
         let command = commands::find(name).ok_or_else(|| commands::unknown(name))?;
-        (command.run)(self, &mut Arguments::new(command.usage, words), out)?;
+        // What failed has changed nothing, or may be done again.
+        crate::spaces::relieved(|| {
+            let mut arguments = Arguments::new(command.usage, words.clone());
+            (command.run)(self, &mut arguments, out)
+        })?;
         Ok(match self.ending.take() {
             Some(status) => ControlFlow::Break(status),
             None => ControlFlow::Continue(()),

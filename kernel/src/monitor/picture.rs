@@ -25,7 +25,7 @@ const PAGE: u64 = 4096;
 
 /// `map <physical|virtual>`
 pub(super) fn map<'a>(
-    monitor: &mut Monitor,
+    _: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
@@ -33,7 +33,7 @@ pub(super) fn map<'a>(
     let is_physical = arguments.choice("<physical|virtual>", &pictures, "physical and virtual")?;
     arguments.end()?;
     if is_physical {
-        blocks::with(monitor.spaces.others(), |blocks| physical(blocks, out));
+        blocks::with(|blocks| physical(blocks, out));
     } else {
         virtual_memory(out)?;
     }

@@ -10,7 +10,6 @@ use super::arguments::{Arguments, add_meant};
 use super::error::Error;
 use super::files;
 use super::output::{Output, Word};
-use super::spaces::Spaces;
 use crate::account::words::Outcomes;
 use crate::cpu::ring3::Left;
 use crate::interrupts::pit;
@@ -69,7 +68,6 @@ pub(super) fn fg<'a>(
 /// Lets a program run until it ends or is stopped, and tells of it.
 fn in_foreground<'a>(monitor: &mut Monitor, id: Id, out: &mut Output<'_>) -> Result<(), Error<'a>> {
     let mut onlooker = Onlooker {
-        spaces: &monitor.spaces,
         turns: 0,
         trace: monitor.is_traced.then(Trace::start),
     };
@@ -104,15 +102,13 @@ fn in_foreground<'a>(monitor: &mut Monitor, id: Id, out: &mut Output<'_>) -> Res
 }
 
 /// Shows a program while it runs: on the dashboard, and its calls if that is wanted.
-struct Onlooker<'a> {
-    /// Those that are not of processes.
-    spaces: &'a Spaces,
+struct Onlooker {
     /// Turns that were over.
     turns: u64,
     trace: Option<Trace>,
 }
 
-impl Watch for Onlooker<'_> {
+impl Watch for Onlooker {
     fn can_stop(&self) -> bool {
         true
     }
@@ -129,10 +125,9 @@ impl Watch for Onlooker<'_> {
         }
     }
 
-    fn turn_over(&mut self, processes: &Processes) {
+    fn turn_over(&mut self, _: &Processes) {
         if self.turns.is_multiple_of(TURNS) {
-            let others = self.spaces.others().into_iter();
-            dashboard::refresh(others.chain(processes.spaces()));
+            dashboard::refresh();
         }
         self.turns += 1;
     }
@@ -189,6 +184,7 @@ fn state(state: State) -> &'static str {
         State::Running => "running",
         State::Ready => "ready",
         State::Waiting => "waiting",
+        State::Reading => "reading",
         State::Suspended(_) => "suspended",
         State::Ended(_) => "ended",
     }

@@ -3,7 +3,6 @@
 //! A space has a number for as long as it lives. The one that is loaded is in
 //! the kernel's hands; the others are kept here.
 
-use heapless::Vec;
 use line::number;
 use memory::Space;
 
@@ -12,10 +11,10 @@ use super::arguments::{self, Arguments};
 use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
-use crate::spaces;
+use crate::spaces::{self, FIRST_ROOMS, Parked, Room};
 
 /// The most spaces that there may be.
-pub(super) const MOST_SPACES: usize = 32;
+pub(super) const MOST_SPACES: usize = FIRST_ROOMS;
 
 /// What `space` takes.
 const WANTED: &str = "<new | fork | n | free n>";
@@ -23,7 +22,7 @@ const WANTED: &str = "<new | fork | n | free n>";
 /// All spaces there are.
 pub(super) struct Spaces {
     /// Those that are not loaded, by number.
-    kept: [Option<Space>; MOST_SPACES],
+    kept: [Option<Parked>; MOST_SPACES],
     /// The number of the one that is loaded.
     current: usize,
 }
@@ -37,11 +36,6 @@ impl Spaces {
         }
     }
 
-    /// Those that are not loaded.
-    pub(super) fn others(&self) -> Vec<&Space, MOST_SPACES> {
-        self.kept.iter().flatten().collect()
-    }
-
     /// Keeps a new space, which `make` makes. Returns its number, and what
     /// `look` sees of it.
     fn keep<'a, E: Into<Error<'a>>, R>(
@@ -52,8 +46,10 @@ impl Spaces {
         let number = self
             .free_number()
             .ok_or(Error::TooManySpaces(MOST_SPACES))?;
+        let room = Room::new().map_err(Error::SpaceRoom)?;
         let space = make().map_err(Into::into)?;
-        let seen = look(self.kept[number].insert(space));
+        let seen = look(&space);
+        self.kept[number] = Some(room.park(space));
         Ok((number, seen))
     }
 
@@ -79,7 +75,7 @@ impl Spaces {
     }
 
     /// The space of this number, or `None` if it is the one that is loaded.
-    pub(super) fn kept<'a>(&self, number: u64) -> Result<Option<&Space>, Error<'a>> {
+    pub(super) fn kept<'a>(&self, number: u64) -> Result<Option<&Parked>, Error<'a>> {
         match self.kept_number(number) {
             Ok(index) => Ok(self.kept[index].as_ref()),
             Err(Error::CurrentSpace(_)) => Ok(None),
@@ -93,7 +89,7 @@ impl Spaces {
             other => other?,
         };
         if let Some(space) = self.kept[index].take() {
-            self.kept[self.current] = Some(spaces::load(space));
+            self.kept[self.current] = Some(space.switch());
             self.current = index;
         }
         Ok(())
@@ -104,7 +100,7 @@ impl Drop for Spaces {
     /// Gives everything back that the kept spaces hold; the loaded one stays.
     fn drop(&mut self) {
         for space in self.kept.iter_mut().filter_map(Option::take) {
-            spaces::destroy(space);
+            spaces::destroy(space.unpark());
         }
     }
 }
@@ -155,7 +151,9 @@ pub(super) fn spaces<'a>(
         let summary = if number == monitor.spaces.current {
             spaces::current(|space, _| Some(Summary::of(space)))
         } else {
-            monitor.spaces.kept[number].as_ref().map(Summary::of)
+            monitor.spaces.kept[number]
+                .as_ref()
+                .map(|space| space.look(Summary::of))
         };
         if let Some(summary) = summary {
             line(number, number == monitor.spaces.current, &summary, out);
@@ -188,7 +186,8 @@ pub(super) fn space<'a>(
             let number = arguments.number("<n>")?;
             arguments.end()?;
             let index = known.kept_number(number)?;
-            let frames = known.kept[index].take().map_or(0, spaces::destroy);
+            let space = known.kept[index].take();
+            let frames = space.map_or(0, |space| spaces::destroy(space.unpark()));
             writeln!(out, "freed={number} frames={frames}");
         }
         word => {

@@ -16,7 +16,6 @@
 #[cfg(test)]
 mod tests;
 
-use memory::Space;
 use memory::frames::{Frames, State};
 use memory::space::{Content, Half};
 use spin::Mutex;
@@ -49,18 +48,15 @@ pub struct Blocks {
 static BLOCKS: Mutex<Blocks> = Mutex::new(Blocks::new());
 
 /// Gathers the blocks as they are now, and lets `look` see them. No lock of
-/// memory is held meanwhile. `others` are the spaces that are not loaded: what
-/// is held by one that is not named is in use for something else.
+/// memory is held meanwhile. What a space holds that is neither loaded nor parked is in
+/// use for something else.
 ///
 /// # Panics
 ///
 /// Before [`spaces::init`].
-pub fn with<'a, R>(
-    others: impl IntoIterator<Item = &'a Space>,
-    look: impl FnOnce(&Blocks) -> R,
-) -> R {
+pub fn with<R>(look: impl FnOnce(&Blocks) -> R) -> R {
     let mut blocks = BLOCKS.lock();
-    blocks.gather(others);
+    blocks.gather();
     look(&blocks)
 }
 
@@ -93,7 +89,7 @@ impl Blocks {
         self.totals[state as usize]
     }
 
-    fn gather<'a>(&mut self, others: impl IntoIterator<Item = &'a Space>) {
+    fn gather(&mut self) {
         let memory = spaces::memory();
         memory.frames(|frames| self.gather_managed(frames));
         let zero = memory.zero_frame().start_address().as_u64();
@@ -106,9 +102,7 @@ impl Blocks {
         });
         spaces::kernel_half(|half, _| self.gather_held(half));
         spaces::current(|space, _| self.gather_held(space));
-        for space in others {
-            self.gather_held(space);
-        }
+        spaces::each_parked(|space| self.gather_held(space));
     }
 
     fn gather_managed(&mut self, frames: &Frames) {

@@ -24,7 +24,7 @@ use super::table::Room;
 use super::{Ending, Heap, Id, KERNEL, Process, Processes, SpawnError, State, Usage};
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
-use crate::spaces;
+use crate::spaces::{self, Parked};
 
 /// Why a process has not become two. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,12 +81,12 @@ impl Processes {
         context: Context,
         heap: Heap,
     ) -> Result<Id, SpawnError> {
-        let prepared = self.prepare().and_then(|(room, extended)| {
+        let prepared = self.prepare().and_then(|prepared| {
             let descriptors = Descriptors::standard()?;
-            Ok((room, extended, descriptors))
+            Ok((prepared, descriptors))
         });
         match prepared {
-            Ok((room, extended, descriptors)) => {
+            Ok(((room, place, extended), descriptors)) => {
                 let leader = self.get(parent).map_or(room.id, |parent| parent.leader);
                 let origin = Origin {
                     parent,
@@ -95,7 +95,7 @@ impl Processes {
                     descriptors,
                     heap,
                 };
-                Ok(self.add(room, origin, (context, extended, space)))
+                Ok(self.add(room, origin, (context, extended, place.park(space))))
             }
             Err(error) => {
                 spaces::destroy(space);
@@ -111,7 +111,7 @@ impl Processes {
         process: &mut Process,
         set_up: impl FnOnce(Id, &mut Context, &mut Space),
     ) -> Result<Id, ForkRefusal> {
-        let (room, mut extended) = self.prepare()?;
+        let (room, place, mut extended) = self.prepare()?;
         let descriptors = process.descriptors.fork().map_err(SpawnError::from)?;
         let mut space = spaces::current(Space::fork)?;
         // The processor has them.
@@ -126,16 +126,16 @@ impl Processes {
             descriptors,
             heap: process.heap,
         };
-        Ok(self.add(room, origin, (context, extended, space)))
+        Ok(self.add(room, origin, (context, extended, place.park(space))))
     }
 
-    /// What a new process needs: a place, also among those that are ready, and
-    /// registers.
-    fn prepare(&mut self) -> Result<(Room, extended::State), SpawnError> {
+    /// What a new process needs: a place, also among those that are ready, one for its
+    /// space, and registers.
+    fn prepare(&mut self) -> Result<(Room, spaces::Room, extended::State), SpawnError> {
         let room = self.table.room()?;
         let all = self.table.len() + 1;
         self.ready.try_reserve(all - self.ready.len())?;
-        Ok((room, extended::State::new()?))
+        Ok((room, spaces::Room::new()?, extended::State::new()?))
     }
 
     fn add(
@@ -148,7 +148,7 @@ impl Processes {
             descriptors,
             heap,
         }: Origin,
-        (context, extended, space): (Context, extended::State, Space),
+        (context, extended, space): (Context, extended::State, Parked),
     ) -> Id {
         let id = room.id;
         self.ready.push_back(id);
@@ -166,6 +166,7 @@ impl Processes {
             space: Some(space),
             descriptors,
             heap,
+            unread: None,
             again: Again::default(),
         };
         self.table.add(room, process);
@@ -209,10 +210,9 @@ impl Processes {
     /// place, closes its files, gives its children to the kernel, and tells its parent.
     pub(super) fn bury(&mut self, mut process: Box<Process>) {
         self.load_home_for(&mut process);
-        process.note_frames();
         process.descriptors = Descriptors::none();
         if let Some(space) = process.space.take() {
-            spaces::destroy(space);
+            process.leave(space.unpark());
         }
         let Process {
             id, parent, leader, ..
@@ -248,7 +248,7 @@ impl Processes {
         let processes = self.table.iter_mut();
         let family = processes.filter(|process| process.leader == leader);
         for space in family.filter_map(|process| process.space.take()) {
-            spaces::destroy(space);
+            spaces::destroy(space.unpark());
         }
         let table = &self.table;
         self.ready.retain(|id| {

@@ -10,6 +10,7 @@
 //! | `shared_memory` | an object that is open, with a size in bytes |
 //! | `terminal` | the console as a terminal: its modes, and what was typed |
 //! | `truncate` | shared memory that becomes shorter |
+//! | `reading` | pages that processes wait for while others run |
 //! | `load` | from a file to a space that its program can run in |
 //! | `family` | a process becomes two, or ends; who is told |
 //! | `signal` | how a process ends, and what Linux calls that |
@@ -31,6 +32,7 @@ mod family;
 pub mod load;
 pub mod open_file;
 pub mod pipe;
+mod reading;
 pub mod schedule;
 pub mod shared_memory;
 mod signal;
@@ -42,7 +44,7 @@ pub mod user;
 pub mod watch;
 
 use alloc::collections::VecDeque;
-use memory::{Outcome, Space};
+use memory::{Fault, Outcome, Space};
 
 pub use calls::Heap;
 pub use calls::trace::Trace;
@@ -53,8 +55,10 @@ pub use usage::{Counts, Usage};
 
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
-use crate::spaces;
+use crate::fault::Reason;
+use crate::spaces::{self, Parked};
 use descriptors::Descriptors;
+use reading::Reads;
 use table::Table;
 use terminal::Terminal;
 
@@ -90,11 +94,13 @@ pub struct Process {
     /// Its other registers, while another process runs.
     extended: extended::State,
     /// Its memory, unless that is loaded.
-    space: Option<Space>,
+    space: Option<Parked>,
     /// Where its heap lies in that.
     heap: Heap,
     /// Its open files.
     pub descriptors: Descriptors,
+    /// A page that it waited for could not be read, and why.
+    unread: Option<(Fault, Reason)>,
     /// What the call that it makes has done, if it makes it again.
     again: calls::Again,
 }
@@ -124,7 +130,7 @@ impl Process {
 
     /// Its memory, unless that is loaded, or the process has ended.
     #[must_use]
-    pub const fn space(&self) -> Option<&Space> {
+    pub const fn space(&self) -> Option<&Parked> {
         self.space.as_ref()
     }
 
@@ -132,14 +138,13 @@ impl Process {
     #[must_use]
     pub fn frames(&self) -> u64 {
         let space = self.space.as_ref();
-        space.map_or(0, |space| space.resident_frames())
+        space.map_or(0, |space| space.look(|space| space.resident_frames()))
     }
 
-    /// Looks at how many frames it held at most, before its space goes.
-    pub(in crate::process) fn note_frames(&mut self) {
-        let space = self.space.as_ref();
-        let most = space.map_or(0, |space| space.most_resident_frames());
-        self.most_frames = self.most_frames.max(most);
+    /// Ends a space that it had, and notes how many frames that held at most.
+    pub(in crate::process) fn leave(&mut self, space: Space) {
+        self.most_frames = self.most_frames.max(space.most_resident_frames());
+        spaces::destroy(space);
     }
 }
 
@@ -152,6 +157,8 @@ pub enum State {
     Ready,
     /// It waits for a child to end.
     Waiting,
+    /// It waits for a page that is read.
+    Reading,
     /// It waits until this child of its `vfork` has ended or runs another program.
     Suspended(Id),
     /// It has ended, and nobody asked for its status yet.
@@ -183,7 +190,7 @@ pub struct Processes {
     running: Id,
     /// The space that was loaded before the processes, while one of theirs is: that
     /// of the one that runs, or ran last.
-    home: Option<Space>,
+    home: Option<Parked>,
     /// The faults there had been when that was loaded.
     faults: usage::Reading,
     /// The one that was started to be waited for, and its faults.
@@ -195,6 +202,8 @@ pub struct Processes {
     unknown: calls::Unknown,
     /// What was typed for them, and how they want it.
     terminal: Terminal,
+    /// What is read for them.
+    reads: Reads,
 }
 
 impl Default for Processes {
@@ -218,6 +227,7 @@ impl Processes {
             is_stopped: false,
             unknown: calls::Unknown::new(),
             terminal: Terminal::new(),
+            reads: Reads::new(),
         }
     }
 
@@ -230,13 +240,6 @@ impl Processes {
     /// All of them but the one that runs.
     pub fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
         self.table.iter()
-    }
-
-    /// The spaces of all that are not loaded, and the one that was before the
-    /// processes: what an audit has to know.
-    pub fn spaces(&self) -> impl Iterator<Item = &Space> + Clone {
-        let kept = self.iter().filter_map(|process| process.space.as_ref());
-        kept.chain(&self.home)
     }
 
     /// The process that Ctrl-Z has stopped.
@@ -258,7 +261,7 @@ impl Drop for Processes {
         self.load_home();
         let processes = self.table.iter_mut();
         for space in processes.filter_map(|process| process.space.take()) {
-            spaces::destroy(space);
+            spaces::destroy(space.unpark());
         }
     }
 }

@@ -15,13 +15,14 @@
 use super::terminal::Terminal;
 use super::watch::{Unwatched, Watch};
 use super::{Ending, Id, Process, Processes, State, Summary, calls, descriptors, usage};
-use memory::{Fault, Refusal, Space};
+use memory::{Fault, Refusal};
 
 use crate::console::input;
 use crate::cpu::ring3::{Left, enter};
 use crate::fault::{self, Reason};
 use crate::interrupts::{self, pit};
-use crate::{report, spaces};
+use crate::spaces::Parked;
+use crate::{report, swap};
 
 impl Processes {
     /// Runs the processes, until the one in the foreground has ended. Ctrl-C ends
@@ -59,6 +60,7 @@ impl Processes {
         interrupts::init();
         pit::start();
         let ending = self.run_until_halted(foreground, watch);
+        self.finish_reads();
         pit::stop();
         self.load_home();
         if self.is_stopped {
@@ -88,8 +90,18 @@ impl Processes {
             if self.is_stopped {
                 return None;
             }
-            // Some child of those that wait is always ready.
-            let mut process = self.table.take(self.ready.pop_front()?)?;
+            if !self.reads.is_empty() {
+                self.collect_reads();
+            }
+            // Some child of those that wait is always ready, or waits for a page.
+            let Some(next) = self.ready.pop_front() else {
+                if self.reads.is_empty() {
+                    return None;
+                }
+                self.look_at_keys(foreground);
+                continue;
+            };
+            let mut process = self.table.take(next)?;
             self.load(&mut process);
             self.turn(&mut process, foreground, watch);
             match process.state {
@@ -102,23 +114,28 @@ impl Processes {
                     self.ready.push_back(process.id);
                     self.table.put(process);
                 }
-                State::Waiting | State::Suspended(_) => self.table.put(process),
+                State::Waiting | State::Reading | State::Suspended(_) => self.table.put(process),
             }
         }
     }
 
     /// Lets the process that is loaded run, until it does not any more.
     fn turn(&mut self, process: &mut Process, foreground: Id, watch: &mut (impl Watch + ?Sized)) {
+        if let Some((fault, reason)) = process.unread.take() {
+            fault::refuse_late(fault, reason);
+            process.kill(why(&fault));
+        }
         while process.state == State::Running {
             let left = enter(&mut process.context);
             watch.left(process, left);
             match left {
                 Left::SystemCall => calls::call(process, self),
                 Left::Timer => {
+                    swap::keep_some_free();
                     self.next_turn(process, foreground);
                     watch.turn_over(self);
                 }
-                Left::PageFault(fault) => process.kill(why(&fault)),
+                Left::PageFault(fault) => self.page_fault(process, fault),
                 Left::Exception(vector) => process.kill(Ending::Exception(vector)),
             }
             watch.handled(process);
@@ -130,14 +147,33 @@ impl Processes {
     #[cold]
     fn next_turn(&mut self, process: &mut Process, foreground: Id) {
         process.state = State::Ready;
-        if input::check().is_ok() {
-            self.is_stopped = self.terminal.can_stop && input::take_stop();
-            return;
-        }
-        if process.id == foreground {
+        if !self.look_at_keys(foreground) && process.id == foreground {
             process.state = State::Ended(Ending::Cancelled);
+        }
+    }
+
+    /// Looks for Ctrl-Z, and for Ctrl-C: false if that was typed.
+    fn look_at_keys(&mut self, foreground: Id) -> bool {
+        let goes_on = input::check().is_ok();
+        if goes_on {
+            self.is_stopped = self.terminal.can_stop && input::take_stop();
         } else {
+            // If it runs, it is not in its place, and the one who runs it sees to it.
             self.end(foreground, Ending::Cancelled);
+        }
+        goes_on
+    }
+
+    /// A page fault that was not resolved: the process waits for a page, or cannot go on.
+    #[cold]
+    fn page_fault(&mut self, process: &mut Process, fault: Fault) {
+        let begun = match fault::reason_of(&fault) {
+            Some(Reason::Waits) => self.begin_read(process, fault),
+            _ => return process.kill(why(&fault)),
+        };
+        if let Err(reason) = begun {
+            fault::refuse_late(fault, reason);
+            process.kill(why(&fault));
         }
     }
 
@@ -149,7 +185,7 @@ impl Processes {
         let Some(space) = process.space.take() else {
             return;
         };
-        let before = spaces::load(space);
+        let before = space.switch();
         if self.home.is_none() {
             self.home = Some(before);
             self.faults = usage::Reading::take();
@@ -177,7 +213,7 @@ impl Processes {
             && let Some(home) = self.home.take()
         {
             self.settle(process);
-            process.keep(spaces::load(home));
+            process.keep(home.switch());
         }
     }
 }
@@ -187,14 +223,14 @@ fn why(fault: &Fault) -> Ending {
     match fault::reason_of(fault) {
         Some(Reason::Space(Refusal::PastEnd)) => Ending::PastEnd(fault.address),
         Some(Reason::Space(Refusal::OutOfFrames)) => Ending::OutOfFrames(fault.address),
-        Some(Reason::Blocked) => Ending::Unreadable(fault.address),
+        Some(Reason::Unreadable(_)) => Ending::Unreadable(fault.address),
         _ => Ending::BadAccess(fault.address),
     }
 }
 
 impl Process {
     /// Keeps what it had in the machine, now that something else is loaded.
-    fn keep(&mut self, space: Space) {
+    fn keep(&mut self, space: Parked) {
         self.extended.save();
         self.space = Some(space);
     }

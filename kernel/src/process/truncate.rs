@@ -6,7 +6,7 @@ use memory::space::{Backing, Region};
 use memory::{Memory, Space};
 use x86_64::VirtAddr;
 
-use super::Processes;
+use super::{Process, Processes};
 use crate::spaces;
 
 /// Bytes of a page.
@@ -15,12 +15,11 @@ const PAGE: u64 = 4096;
 impl Processes {
     /// Unmaps what lies behind the first `size` bytes of an object, in the space that
     /// is loaded and in all others. The regions stay.
-    pub(super) fn unmap_behind(&mut self, object: ObjectId, size: u64) {
+    pub(super) fn unmap_behind(&self, object: ObjectId, size: u64) {
         let first = size.div_ceil(PAGE);
         spaces::current(|space, memory| unmap(space, object, first, memory));
-        let others = self.table.iter_mut();
-        for space in others.filter_map(|process| process.space.as_mut()) {
-            unmap(space, object, first, spaces::memory());
+        for space in self.table.iter().filter_map(Process::space) {
+            space.change(|space| unmap(space, object, first, spaces::memory()));
         }
     }
 }

@@ -30,8 +30,8 @@ pub enum Kind {
     NotBacked,
     /// An access past the end of the object that is mapped.
     PastEnd,
-    /// A page of a file that nobody reads in.
-    Blocked,
+    /// A page that could not be read from a file or from its slot.
+    Unreadable,
     /// A page-table entry on the way has a reserved bit set.
     ReservedBit,
     /// An address whose bits 48 to 63 do not repeat bit 47.
@@ -83,7 +83,7 @@ impl Kind {
     fn of_reason(reason: Reason) -> Self {
         let refusal = match reason {
             Reason::Space(refusal) => refusal,
-            Reason::Blocked => return Self::Blocked,
+            Reason::Unreadable(_) | Reason::Waits => return Self::Unreadable,
             Reason::Locked => return Self::ManagerLocked,
             Reason::Nested => return Self::InsideHandler,
             Reason::NoProgress => return Self::NoProgress,
@@ -116,7 +116,7 @@ impl fmt::Display for Kind {
             Self::Unmapped => "unmapped address",
             Self::NotBacked => "nothing mapped in a fixed region",
             Self::PastEnd => "past the end of a file or of shared memory",
-            Self::Blocked => "page of a file that was not read",
+            Self::Unreadable => "page that could not be read",
             Self::ReservedBit => "reserved bit in a page-table entry",
             Self::NonCanonical => "non-canonical address",
             Self::OutOfFrames => "out of frames",

@@ -4,7 +4,7 @@ use memory::Space;
 use memory::audit::{Audit, Broken, Report};
 use memory::space::{AllocateError, Backing, Region, Request};
 
-use super::{current, kernel_half};
+use super::{current, kernel_half, parked};
 use crate::physical;
 
 /// Why there is no report.
@@ -16,8 +16,8 @@ pub enum AuditError {
     Broken(Broken),
 }
 
-/// Audits all of memory: the kernel half, the space that is loaded, and
-/// `others`, which are all the spaces that are not.
+/// Audits all of memory: the kernel half, the space that is loaded, those that are
+/// parked, and `others`, which are all that are in somebody's own hands.
 ///
 /// # Errors
 ///
@@ -35,13 +35,17 @@ pub fn audit<'a>(
     // SAFETY: the region is immediate, so that every page of it is mapped, and
     // nobody else knows of it; zeroes are words.
     let scratch = unsafe { core::slice::from_raw_parts_mut(notes.base.as_mut_ptr(), words) };
-    let result = current(|current, _| {
-        kernel_half(|kernel, memory| {
-            #[expect(clippy::map_identity, reason = "it makes the lifetimes the same")]
-            let spaces = core::iter::once(&*current).chain(others.clone().map(|other| other));
-            Audit::of(kernel, memory)
-                .held(physical::kept_frames())
-                .run(spaces, scratch)
+    let result = parked::with_all(|parked| {
+        current(|current, _| {
+            kernel_half(|kernel, memory| {
+                #[expect(clippy::map_identity, reason = "it makes the lifetimes the same")]
+                let others = others.clone().map(|other| other);
+                let kept = parked.spaces().chain(others);
+                let spaces = core::iter::once(&*current).chain(kept);
+                Audit::of(kernel, memory)
+                    .held(physical::kept_frames())
+                    .run(spaces, scratch)
+            })
         })
     });
     // SAFETY: `scratch` is not used any more, and nobody else knows the region.

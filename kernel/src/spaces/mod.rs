@@ -9,16 +9,21 @@
 
 mod audit;
 mod devices;
+mod parked;
 mod setup;
+mod shortage;
 
 pub use audit::{AuditError, audit};
 pub use devices::{Mapping, map_device};
+pub use parked::{FIRST_ROOMS, Parked, Room, each_parked, make_rooms};
 pub use setup::{InitError, init};
+pub use shortage::{Relief, on_shortage};
+pub(crate) use shortage::{relieve, relieved};
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use memory::frames::OutOfFrames;
-use memory::space::Half;
+use memory::space::{Half, Hand};
 use memory::{Fault, KernelHalf, Memory, Outcome, Space};
 use spin::Once;
 use x86_64::VirtAddr;
@@ -32,13 +37,28 @@ use crate::lock::{Lock, Rank};
 static MEMORY: Once<Memory> = Once::new();
 
 /// The low half of the space that is loaded.
-static CURRENT: Lock<InUse<Space>> = Lock::empty(Rank::Space);
+static CURRENT: Lock<InUse<Low>> = Lock::empty(Rank::Space);
 
 /// The kernel half.
 static KERNEL: Lock<InUse<KernelHalf>> = Lock::empty(Rank::KernelHalf);
 
 /// Faults in the kernel half that the fault log has, in the order of [`Outcome::ALL`].
 static KERNEL_FAULTS: [AtomicU64; Outcome::COUNT] = [const { AtomicU64::new(0) }; Outcome::COUNT];
+
+/// A low half, and how far eviction has come in it.
+struct Low {
+    space: Space,
+    hand: Hand,
+}
+
+impl Low {
+    fn new(space: Space) -> Self {
+        Self {
+            space,
+            hand: Hand::default(),
+        }
+    }
+}
 
 /// A half, and what it shares with all others.
 struct InUse<H> {
@@ -77,7 +97,11 @@ pub fn kernel_half<R>(work: impl FnOnce(&mut KernelHalf, &Memory) -> R) -> R {
 ///
 /// Before [`init`].
 pub fn current<R>(work: impl FnOnce(&mut Space, &Memory) -> R) -> R {
-    without_interrupts(|| CURRENT.lock().work(work))
+    without_interrupts(|| {
+        CURRENT
+            .lock()
+            .work(|low, memory| work(&mut low.space, memory))
+    })
 }
 
 /// Lets `look` see the half that holds `address`.
@@ -114,14 +138,43 @@ pub fn create() -> Result<Space, OutOfFrames> {
 /// Before [`init`].
 #[must_use = "the space that was loaded keeps its frames until it is destroyed"]
 pub fn load(space: Space) -> Space {
-    current(|current, _| {
-        // SAFETY: every root shares the kernel half, where the kernel, its
-        // stacks and all its data lie. The root stays allocated: a space gives
-        // it back only when it is destroyed, and `destroy` refuses one that is
-        // loaded.
-        unsafe { Cr3::write(space.root(), Cr3Flags::empty()) };
-        core::mem::replace(current, space)
+    without_interrupts(|| {
+        let loaded = &mut CURRENT.lock().half;
+        set_root(&space);
+        core::mem::replace(loaded, Low::new(space)).space
     })
+}
+
+/// Lets the processor use the tables of a space, which is about to be the one that
+/// is loaded.
+fn set_root(space: &Space) {
+    // SAFETY: every root shares the kernel half, where the kernel, its
+    // stacks and all its data lie. The root stays allocated: a space gives
+    // it back only when it is destroyed, and `destroy` refuses one that is
+    // loaded.
+    unsafe { Cr3::write(space.root(), Cr3Flags::empty()) };
+}
+
+/// Runs `work` on a low half and its hand, if there is one in this turn and nobody is
+/// at work on it: turn 0 is that of the space that is loaded, the others are those of
+/// the places of parked ones.
+pub(crate) fn try_low<R>(
+    turn: usize,
+    work: impl FnOnce(&mut Space, &mut Hand, &Memory) -> R,
+) -> Option<R> {
+    let work = |low: &mut Low, memory| work(&mut low.space, &mut low.hand, memory);
+    match turn.checked_sub(1) {
+        Some(place) => parked::try_change(place, |low| work(low, memory())),
+        None => without_interrupts(|| {
+            let current = &mut *CURRENT.try_lock()?;
+            Some(work(&mut current.half, current.memory))
+        }),
+    }
+}
+
+/// How many turns [`try_low`] has.
+pub(crate) fn turns() -> usize {
+    1 + parked::try_count().unwrap_or(0)
 }
 
 /// Gives everything back that a space which is not loaded holds. Returns how
@@ -153,7 +206,9 @@ pub(crate) fn resolve(context: &PageFaultContext) -> Option<Outcome> {
         }
         outcome
     } else {
-        resolve_in(&CURRENT, context, Space::resolve)
+        resolve_in(&CURRENT, context, |low, fault, memory| {
+            low.space.resolve(fault, memory)
+        })
     }
 }
 
@@ -202,7 +257,7 @@ pub fn try_look<R>(address: VirtAddr, look: impl FnOnce(&Half) -> R) -> Option<R
         Some(look(&kernel.half))
     } else {
         let current = CURRENT.try_lock()?;
-        Some(look(&current.half))
+        Some(look(&current.half.space))
     }
 }
 

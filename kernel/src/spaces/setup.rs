@@ -13,7 +13,7 @@ use memory::words::Count;
 use memory::{Features, NewMemoryError, Space};
 use spin::Once;
 
-use super::{CURRENT, InUse, KERNEL, MEMORY, memory};
+use super::{CURRENT, InUse, KERNEL, Low, MEMORY, memory};
 use crate::boot::{self, BootInfo};
 use crate::cpu::switch::switch;
 use crate::cpu::tlb;
@@ -85,7 +85,7 @@ pub unsafe fn init(
     stack::leave_current();
     KERNEL.fill(InUse { half, memory });
     CURRENT.fill(InUse {
-        half: space,
+        half: Low::new(space),
         memory,
     });
     // SAFETY:

@@ -78,7 +78,7 @@ impl Story {
                 cost,
             } => self.tell_death(*process, shown, cost),
         }
-        dashboard::refresh([]);
+        dashboard::refresh();
     }
 
     fn tell_faults(&mut self, faults: &Faults) {

@@ -63,7 +63,7 @@ impl Story {
             Step::Forked { .. } => {}
             Step::Ended { shown, .. } => self.shown = *shown,
         }
-        dashboard::refresh([]);
+        dashboard::refresh();
     }
 
     fn tell_end(&self, played: &Played) {

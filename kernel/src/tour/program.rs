@@ -17,7 +17,7 @@ use super::onlooker::Onlooker;
 use crate::account::meter::Cost;
 use crate::files::{self, Contents, FilesError, cache};
 use crate::process::load::StartError;
-use crate::process::{Id, Processes, Summary};
+use crate::process::{Id, Process, Processes, Summary};
 use crate::{heap, spaces};
 
 /// The most words that a program is started with, its name included.
@@ -140,9 +140,13 @@ pub fn play(
     let id = started.map_err(NotPlayed::Start)?;
     // Of a file on a disk the first page is read to load it.
     let first_read = cache::pages_of(contents);
-    if let Some(space) = processes.spaces().next() {
-        let pages_read = first_read;
-        tell(&Step::Loaded { space, pages_read });
+    if let Some(space) = processes.get(id).and_then(Process::space) {
+        space.look(|space| {
+            tell(&Step::Loaded {
+                space,
+                pages_read: first_read,
+            });
+        });
     }
     let mut onlooker = Onlooker::new(tell, first_read);
     let summary = processes.run_watched(id, &mut onlooker);

@@ -30,7 +30,7 @@ pub(super) fn step(step: Step, measured: &Measured, total: &mut Cost) {
         }
     }
     *total += measured.cost;
-    dashboard::refresh([]);
+    dashboard::refresh();
 }
 
 /// Tells of each fault: CR2 and error code, and what was decided.

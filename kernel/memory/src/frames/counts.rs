@@ -62,6 +62,8 @@ pub(super) struct Ledger {
     reserved: u64,
     used: [u64; FrameKind::COUNT],
     refused: u64,
+    /// What the largest request lacked since this was last asked for.
+    missing: u64,
 }
 
 impl Ledger {
@@ -143,6 +145,17 @@ impl Ledger {
     #[cold]
     pub(super) fn refuse(&mut self, count: u64) {
         self.refused += count;
+    }
+
+    /// Notes a request for `needed` frames, of which too few are available.
+    #[cold]
+    pub(super) fn miss(&mut self, needed: u64) {
+        self.missing = self.missing.max(needed.saturating_sub(self.available));
+    }
+
+    /// What the largest request lacked since this was last called.
+    pub(super) fn take_missing(&mut self) -> u64 {
+        core::mem::take(&mut self.missing)
     }
 
     /// Leaves at most `limit` frames available.

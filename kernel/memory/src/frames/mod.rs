@@ -94,6 +94,10 @@ impl<'m> Frames<'m> {
     pub fn allocate<S: PageSize>(&mut self, kind: FrameKind) -> Result<Frame<S>, OutOfFrames> {
         let count = S::SIZE >> FRAME_SHIFT;
         if !self.can_allocate(count) {
+            // Smaller frames stand in for a large one.
+            if count == 1 {
+                self.ledger.miss(count);
+            }
             return Err(OutOfFrames);
         }
         let number = match S::SIZE {
@@ -127,6 +131,7 @@ impl<'m> Frames<'m> {
     /// [`OutOfFrames`]: none may be handed out.
     pub(crate) fn fetch(&mut self) -> Result<(), OutOfFrames> {
         if !self.can_allocate(1) {
+            self.ledger.miss(1);
             return Err(OutOfFrames);
         }
         if self.bitmap.has_cached() {

@@ -77,7 +77,8 @@ pub(super) struct Ranges<'m> {
     table: &'m mut [Row],
     rows: usize,
     pending: &'m mut [u64],
-    /// The last range that was looked up by number, if all of it is the allocator's.
+    /// The last range that was looked up by number, or the part of it from there on
+    /// that is the allocator's.
     recent: Range,
     /// The last range that was looked up by index.
     recent_by_index: Range,
@@ -150,9 +151,15 @@ impl<'m> Ranges<'m> {
         if is_reserved || until < number + count {
             return None;
         }
-        if range.mark == OPEN {
-            self.recent = range;
-        }
+        // What is the allocator's stays so.
+        self.recent = match range.mark {
+            OPEN => range,
+            _ => Range {
+                first: number,
+                end: until,
+                ..range
+            },
+        };
         Some(number - range.offset)
     }
 

@@ -24,9 +24,16 @@ impl Frames<'_> {
 
     /// What is said where `needed` frames of 4 KiB cannot be had.
     #[cold]
-    pub(crate) fn shortage(&self, needed: u64) -> Shortage {
+    pub(crate) fn shortage(&mut self, needed: u64) -> Shortage {
+        self.ledger.miss(needed);
         let available = self.ledger.available();
         Shortage { needed, available }
+    }
+
+    /// How many frames the largest request lacked that was refused since this was last
+    /// called; 0 if none was.
+    pub(crate) fn take_missing(&mut self) -> u64 {
+        self.ledger.take_missing()
     }
 
     /// Lets at most `limit` more 4 KiB frames be handed out, or all with `None`.
@@ -44,6 +51,7 @@ impl Frames<'_> {
     /// [`OutOfFrames`]: not so many may be handed out; nothing has changed.
     pub(crate) fn reserve(&mut self, count: u64) -> Result<(), OutOfFrames> {
         if !self.can_allocate(count) {
+            self.ledger.miss(count);
             return Err(OutOfFrames);
         }
         self.ledger.keep_back(count);

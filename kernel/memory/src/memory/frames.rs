@@ -77,6 +77,14 @@ impl Memory {
         self.lock().frames.free_run(run);
     }
 
+    /// How many frames the largest request lacked that was refused since this was last
+    /// called; 0 if none was. Whoever can make frames free asks, frees as many, and
+    /// lets the request be made again.
+    #[must_use]
+    pub fn take_missing(&self) -> u64 {
+        self.lock().frames.take_missing()
+    }
+
     /// Lets at most `limit` more 4 KiB frames be handed out, or all with `None`.
     pub fn set_limit(&self, limit: Option<u64>) {
         self.lock().frames.set_limit(limit);

@@ -108,6 +108,13 @@ impl Memory {
         self.lock().resize_object(object, pages)
     }
 
+    /// Lets a page of a file go that no leaf maps: it can be read again. What was
+    /// written to it is lost. False if the page is not there, is mapped, or is one of
+    /// shared memory, which nobody else has.
+    pub fn drop_object_page(&self, object: ObjectId, page: u64) -> bool {
+        self.lock().drop_object_page(object, page)
+    }
+
     /// Counts a region of an object.
     ///
     /// # Errors
@@ -180,6 +187,23 @@ impl Shared {
         record.pages = pages;
         self.objects.put(object, &record);
         Ok(freed)
+    }
+
+    fn drop_object_page(&mut self, object: ObjectId, page: u64) -> bool {
+        let Some(mut record) = self.objects.get(object) else {
+            return false;
+        };
+        let mut array = self.objects.pages_of(&record);
+        let frame = frame_of(array.get(page));
+        let may_go = record.kind == ObjectKind::File
+            && page < record.pages
+            && frame.is_some_and(|frame| self.owners_of(frame) == 1);
+        if may_go {
+            self.drop_pages(&mut array, page..page + 1);
+            record.note(&array);
+            self.objects.put(object, &record);
+        }
+        may_go
     }
 
     /// Counts a region of an object less, which goes with the last.

@@ -35,31 +35,31 @@ pub const MOST_PAGES: u64 = crate::paging::Sparse::CAPACITY;
 /// What names an object: a number that is never used again, so that one which
 /// outlives its object names nothing, and neither does one of another
 /// [`Memory`](crate::Memory).
-///
-/// ```text
-///   63            33 32              0
-///  +----------------+-----------------+
-///  | whose it is    | number          |
-///  +----------------+-----------------+
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectId(u64);
+pub struct ObjectId {
+    number: u32,
+    /// The page, as a number of 40 bits, at which the memory whose object it is sees
+    /// its zero frame, as no other does. As bytes, so that a region stays small.
+    zero_page: [u8; 5],
+}
 
 impl ObjectId {
-    /// Numbers that there are: 2^33.
-    const NUMBERS: u64 = 1 << 33;
+    /// Numbers that there are: 2^32.
+    const NUMBERS: u64 = 1 << 32;
 
-    /// The name with this number, below [`Self::NUMBERS`], in the memory that sees
-    /// its zero frame here: those of no two memories agree in bits 12 to 42, unless
-    /// they are 8 TiB apart.
+    /// The name with this number, below [`Self::NUMBERS`].
     pub(crate) const fn new(zero_seen: VirtAddr, number: u64) -> Self {
-        Self((zero_seen.as_u64() >> 12) << 33 | number)
+        let [a, b, c, d, e, ..] = (zero_seen.as_u64() >> 12).to_le_bytes();
+        Self {
+            number: number as u32,
+            zero_page: [a, b, c, d, e],
+        }
     }
 
     /// Its number, from 0 on.
     #[must_use]
     pub const fn number(self) -> u64 {
-        self.0 % Self::NUMBERS
+        self.number as u64
     }
 }
 
@@ -147,5 +147,24 @@ impl fmt::Display for Sharing {
             Self::Shared => "shared",
             Self::Private => "private",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_two_memories_have_two_names_however_far_apart_those_are() {
+        let first = VirtAddr::new(0x7000_0000_3000);
+        for bit in 12..46 {
+            let second = VirtAddr::new(first.as_u64() ^ 1 << bit);
+            assert_ne!(
+                ObjectId::new(first, 5),
+                ObjectId::new(second, 5),
+                "bit {bit}"
+            );
+            assert_eq!(ObjectId::new(second, 5).number(), 5);
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::paging::{NoTable, Sparse, Table};
 
 /// Words from one record to the next.
 const WORDS: u64 = 8;
-const _: () = assert!(ObjectId::NUMBERS * WORDS == Sparse::CAPACITY);
+const _: () = assert!(ObjectId::NUMBERS * WORDS <= Sparse::CAPACITY);
 
 const HANDLE: u64 = 1 << 0;
 const FILE: u64 = 1 << 1;

@@ -21,6 +21,8 @@ pub struct Candidate {
     pub is_accessed: bool,
     /// It was written since it came.
     pub is_dirty: bool,
+    /// It is a page of a file, which has its bytes as well: it takes no slot.
+    pub is_of_file: bool,
     /// How often the hand has been round the space.
     pub lap: u64,
 }

@@ -9,7 +9,7 @@
 //!
 //! What must always hold: the place is an address and no more, so that regions and
 //! tables may come and go between two steps; only small pages are met that one
-//! leaf owns alone, or that are an object's and mapped once. What was aged is in the
+//! leaf owns alone, or that are a file's. What was aged is in the
 //! batch: without the flush a page that is still in use would look as if it was not.
 
 use super::region::{Backing, Region};
@@ -77,6 +77,7 @@ impl Half {
                     let choice = policy.choose(&Candidate {
                         is_accessed: flags.contains(Entry::ACCESSED),
                         is_dirty: flags.contains(Entry::DIRTY),
+                        is_of_file: matches!(victim, Victim::Mapping(..)),
                         lap: hand.laps,
                     });
                     match choice {
@@ -127,7 +128,7 @@ impl Half {
                     Some(wanted) => {
                         let kind = memory.object(wanted.object)?.kind;
                         let is_dirty = entry.flags().contains(Entry::DIRTY);
-                        let may_go = kind == ObjectKind::File && owners == 2 && !is_dirty;
+                        let may_go = kind == ObjectKind::File && !is_dirty;
                         may_go.then_some(Victim::Mapping(wanted, removed))
                     }
                 }

@@ -13,9 +13,10 @@ use core::error::Error;
 use core::fmt;
 
 use x86_64::VirtAddr;
+use x86_64::structures::paging::PageTableFlags;
 
 use super::{Content, Half};
-use crate::frames::{FrameKind, OutOfFrames, Shortage};
+use crate::frames::{Frame, FrameKind, OutOfFrames, Shortage};
 use crate::memory::Memory;
 use crate::paging::{EntryKind, LeafSize};
 use crate::slot::Slot;
@@ -63,15 +64,8 @@ impl Half {
         read: impl FnOnce(Slot, &mut [u8; 4096]) -> Result<(), E>,
     ) -> Result<Slot, SwapInError<E>> {
         self.check(memory);
-        let size = LeafSize::Size4KiB;
-        let not_swapped = SwapInError::NotSwapped { address };
-        let Some(record) = self.regions.lookup(address.as_u64()) else {
-            return Err(not_swapped);
-        };
-        self.cursor.seek(address.as_u64());
-        let EntryKind::Swapped(slot) = self.cursor.kind() else {
-            return Err(not_swapped);
-        };
+        let found = self.seek_slot(address);
+        let (slot, rights) = found.ok_or(SwapInError::NotSwapped { address })?;
         let frame = memory.allocate_frame(FrameKind::Private);
         let mut frame =
             frame.map_err(|OutOfFrames| SwapInError::OutOfFrames(memory.shortage(1)))?;
@@ -79,13 +73,51 @@ impl Half {
             memory.free_frame(frame);
             return Err(SwapInError::Read { slot, error });
         }
+        self.put_back(frame, slot, rights, memory);
+        Ok(slot)
+    }
+
+    /// Puts the page of an address back, whose slot was read into a frame.
+    pub(super) fn swap_in_with(
+        &mut self,
+        address: VirtAddr,
+        slot: Slot,
+        frame: Frame,
+        memory: &Memory,
+    ) -> Result<(), Frame> {
+        self.check(memory);
+        let Some((found, rights)) = self.seek_slot(address) else {
+            return Err(frame);
+        };
+        if found != slot {
+            return Err(frame);
+        }
+        let frame = memory.with_frames(|frames| frames.reclassify(frame, FrameKind::Private));
+        self.put_back(frame, slot, rights, memory);
+        Ok(())
+    }
+
+    /// Stands on the entry of an address. The slot that the page is in, and the flags
+    /// that its region gives; `None` if it is in no slot.
+    fn seek_slot(&mut self, address: VirtAddr) -> Option<(Slot, PageTableFlags)> {
+        let rights = self.regions.lookup(address.as_u64())?.rights;
+        self.cursor.seek(address.as_u64());
+        match self.cursor.kind() {
+            EntryKind::Swapped(slot) => Some((slot, rights)),
+            _ => None,
+        }
+    }
+
+    /// Makes a frame the page stood on, whose entry names this slot.
+    fn put_back(&mut self, frame: Frame, slot: Slot, rights: PageTableFlags, memory: &Memory) {
         let content = Content::Private(frame.into_entry().start_address());
         memory.note(content.start(), slot);
         // What is not DIRTY goes without a write, as long as it has the slot.
-        let leaf = content.leaf(size, record.rights, false);
+        let leaf = content.leaf(LeafSize::Size4KiB, rights, false);
         self.cursor.overwrite_small(leaf);
-        record.region.faults += 1;
+        if let Some(record) = self.regions.lookup(self.cursor.address()) {
+            record.region.faults += 1;
+        }
         self.resident += 1;
-        Ok(slot)
     }
 }

@@ -3,13 +3,13 @@
 use memory::space::{Backing, Request};
 
 use super::*;
+use crate::spaces::{Parked, Room};
 
-/// Asserts that the blocks, gathered with these spaces that are not loaded, say
-/// what the counters say.
-fn assert_as_counted(others: &[&Space]) {
+/// Asserts that the blocks say what the counters say.
+fn assert_as_counted() {
     let memory = spaces::memory();
     let (counts, borrowed) = (memory.counts(), memory.borrowed());
-    with(others.iter().copied(), |blocks| {
+    with(|blocks| {
         let expected = [
             (FrameState::Free, counts.free),
             (FrameState::Reserved, counts.reserved),
@@ -29,45 +29,48 @@ fn assert_as_counted(others: &[&Space]) {
     });
 }
 
+/// A new space that is not loaded, with so many pages.
+fn parked(pages: u64) -> Parked {
+    let room = Room::new().expect("room for a space");
+    let mut space = spaces::create().expect("a frame");
+    let request = Request::new(pages * FRAME, Backing::Immediate);
+    let region = space.allocate(request, spaces::memory());
+    region.expect("frames enough");
+    room.park(space)
+}
+
 #[test_case]
 fn the_blocks_have_as_many_frames_of_each_state_as_the_counters_say() {
-    assert_as_counted(&[]);
-    let (memory, mut other) = (spaces::memory(), spaces::create().expect("a frame"));
-    let request = Request::new(5 * FRAME, Backing::Immediate);
-    let region = other.allocate(request, memory).expect("frames enough");
-    assert_as_counted(&[&other]);
-    let private = |others: &[&Space]| {
-        with(others.iter().copied(), |blocks| {
-            blocks.total(FrameState::Private)
-        })
-    };
-    assert_eq!(private(&[&other]) - private(&[]), 5);
-    assert_eq!(other.free(region.base, memory), Ok(5));
-    spaces::destroy(other);
+    assert_as_counted();
+    let private = || with(|blocks| blocks.total(FrameState::Private));
+    let other = parked(5);
+    assert_as_counted();
+    let with_it = private();
+    let other = other.unpark();
+    assert_eq!(with_it - private(), 5);
+    assert_eq!(spaces::destroy(other), 5);
 }
 
 #[test_case]
 fn a_frame_that_two_spaces_share_is_one_frame_of_its_block() {
-    let memory = spaces::memory();
-    let mut parent = spaces::create().expect("a frame");
-    let request = Request::new(5 * FRAME, Backing::Immediate);
-    parent.allocate(request, memory).expect("frames enough");
-    let child = parent.fork(memory).expect("frames enough");
-    assert_as_counted(&[&parent, &child]);
-    let shared = || with(&[], |blocks| blocks.total(FrameState::Shared));
+    let (parent, room) = (parked(5), Room::new().expect("room for a space"));
+    let child = parent.change(|space| space.fork(spaces::memory()));
+    let child = room.park(child.expect("frames enough"));
+    assert_as_counted();
+    let shared = || with(|blocks| blocks.total(FrameState::Shared));
     assert_eq!(shared(), 5);
-    spaces::destroy(parent);
-    assert_as_counted(&[&child]);
+    spaces::destroy(parent.unpark());
+    assert_as_counted();
     assert_eq!(shared(), 5);
-    spaces::destroy(child);
-    assert_as_counted(&[]);
+    spaces::destroy(child.unpark());
+    assert_as_counted();
     assert_eq!(shared(), 0);
 }
 
 #[test_case]
 fn blocks_are_as_small_as_their_number_allows() {
     let total = spaces::memory().counts().total * FRAME;
-    with(&[], |blocks| {
+    with(|blocks| {
         let most = (MANAGED_ROWS * COLUMNS) as u64;
         assert!(blocks.block_size().is_power_of_two());
         assert!(blocks.block_size() * most >= total);

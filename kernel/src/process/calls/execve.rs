@@ -57,11 +57,7 @@ impl Process {
     /// Gives it another program. Descriptors stay open, but for those that are to
     /// be closed then.
     fn become_program(&mut self, name: &'static str, loaded: Loaded) {
-        self.space = Some(spaces::load(loaded.space));
-        self.note_frames();
-        if let Some(old) = self.space.take() {
-            spaces::destroy(old);
-        }
+        self.leave(spaces::load(loaded.space));
         self.program = name;
         self.context = loaded.context;
         self.context.load_segments();

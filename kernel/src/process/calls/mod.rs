@@ -160,11 +160,37 @@ pub(crate) mod number {
     }
 }
 
-/// Makes the system call of a process, and gives it its result.
+/// Makes the system call of a process, and gives it its result. One that fails because
+/// frames are short is made again when some come free: it has changed nothing.
 #[inline(always)]
 pub(super) fn call(process: &mut Process, others: &mut Processes) {
+    let result = match dispatch(process, others) {
+        Ok(value) => value,
+        Err(Errno::NO_MEMORY) => match short_of_memory(process, others) {
+            Ok(value) => value,
+            Err(errno) => errno.as_result(),
+        },
+        Err(errno) => errno.as_result(),
+    };
+    process.context.set_result(result);
+}
+
+/// Makes a call again that was refused memory, as long as frames come free.
+#[cold]
+#[inline(never)]
+fn short_of_memory(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
+    let mut result = Err(Errno::NO_MEMORY);
+    while result == Err(Errno::NO_MEMORY) && crate::spaces::relieve() {
+        result = dispatch(process, others);
+    }
+    result
+}
+
+/// Makes the system call of a process.
+#[inline(always)]
+fn dispatch(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let number = process.context.call();
-    let result = match number {
+    match number {
         number::READ => transfer::read(process, others),
         number::WRITE => transfer::write(process, others),
         number::OPEN => files::open(process),
@@ -240,12 +266,7 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
             others.unknown.count(number);
             Err(Errno::NO_SUCH_CALL)
         }
-    };
-    let result = match result {
-        Ok(value) => value,
-        Err(errno) => errno.as_result(),
-    };
-    process.context.set_result(result);
+    }
 }
 
 /// Numbers of calls that do not exist, each counted; more are not.

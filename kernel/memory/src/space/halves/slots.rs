@@ -4,6 +4,7 @@ use x86_64::VirtAddr;
 
 use super::super::{EvictError, Eviction, Hand, SwapInError};
 use super::Space;
+use crate::frames::Frame;
 use crate::memory::Memory;
 use crate::policy::Policy;
 use crate::slot::Slot;
@@ -14,8 +15,10 @@ impl Space {
     /// if a slot holds them already, or if they are a file's. It may take its time: no
     /// lock is held but what guards the space. Never needs memory.
     ///
-    /// These stay: large pages, pages that others own as well, those of shared memory,
-    /// of immediate regions, and of regions that allow no access.
+    /// A page of a file is only unmapped; see
+    /// [`drop_object_page`](Memory::drop_object_page). These stay: large pages, private
+    /// pages that others own as well, those of shared memory, of immediate regions, and
+    /// of regions that allow no access.
     ///
     /// # Errors
     ///
@@ -45,5 +48,21 @@ impl Space {
         read: impl FnOnce(Slot, &mut [u8; 4096]) -> Result<(), E>,
     ) -> Result<Slot, SwapInError<E>> {
         self.0.swap_in(address, memory, read)
+    }
+
+    /// Brings the page of an address back with a frame into which its slot was read:
+    /// for a disk that works while others use the space, or destroy it.
+    ///
+    /// # Errors
+    ///
+    /// The page is not in this slot any more. Nothing has changed, and the frame comes back.
+    pub fn swap_in_with(
+        &mut self,
+        address: VirtAddr,
+        slot: Slot,
+        frame: Frame,
+        memory: &Memory,
+    ) -> Result<(), Frame> {
+        self.0.swap_in_with(address, slot, frame, memory)
     }
 }

@@ -7,18 +7,23 @@
 //! which asks [`reason_of`] for the reason.
 //! In the book: chapter 6, `docs/06-the-page-fault.md`.
 
+mod waiting;
+mod whereabouts;
+
+pub use waiting::Unreadable;
+pub(crate) use waiting::{bring, resolve_ahead};
+pub(crate) use whereabouts::Named;
+pub use whereabouts::Whereabouts;
+
 use core::fmt;
 
 use memory::frames::Shortage;
-use memory::space::{Half, Region};
-use memory::words::Count;
+use memory::space::Half;
 use memory::{Fault, Outcome, Refusal};
 use spin::Mutex;
-use x86_64::VirtAddr;
 
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
-use crate::files::cache::{self, CacheError};
 use crate::{growing, spaces};
 
 /// The last fault that was refused, and why.
@@ -32,8 +37,10 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
-    /// It waits for a page of a file, which could not be read.
-    Blocked,
+    /// It waits for a page that is in a slot, which its program may do while others run.
+    Waits,
+    /// It waits for a page that could not be read.
+    Unreadable(Unreadable),
     /// It came while another fault was being resolved.
     Nested,
     /// The same instruction faulted at the same address twice, although there
@@ -69,29 +76,24 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
     }
 }
 
-/// Reads the page of a file that the fault waits for, so that the access can be
-/// tried again.
+/// Brings what the fault waits for, so that the access can be tried again.
 #[cold]
 #[inline(never)]
 fn blocked(context: &PageFaultContext) -> Answer {
-    let address = context.fault.address;
-    let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
-    match wanted.map(cache::read_page) {
-        Some(Ok(())) => Answer::Resolved,
-        Some(Err(CacheError::OutOfFrames)) => refuse(context, Reason::Space(Refusal::OutOfFrames)),
-        Some(Err(error @ CacheError::Disk(_))) => {
-            log::warn!("{error}");
-            refuse(context, Reason::Blocked)
-        }
-        Some(Err(_)) | None => refuse(context, Reason::Blocked),
+    if context.fault.is_user() && waiting::is_in_slot(context.fault.address) {
+        return refuse(context, Reason::Waits);
+    }
+    match waiting::bring(context.fault.address) {
+        Ok(()) => Answer::Resolved,
+        Err(reason) => refuse(context, reason),
     }
 }
 
-/// Tries the access again if the page cache has frames to give.
+/// Tries the access again if some frames come free.
 #[cold]
 #[inline(never)]
 fn short_of_frames(context: &PageFaultContext) -> Answer {
-    match cache::let_go() {
+    match spaces::relieve() {
         true => Answer::Resolved,
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
@@ -106,33 +108,6 @@ fn no_region(context: &PageFaultContext) -> Answer {
         return refuse(context, Reason::Space(Refusal::NoRegion));
     }
     Answer::Resolved
-}
-
-/// Resolves the fault that a program's access would take, without the access. It
-/// counts like any other.
-///
-/// # Errors
-///
-/// Why it is refused.
-pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
-    loop {
-        let outcome = spaces::current(|space, memory| space.resolve(fault, memory));
-        let refusal = match outcome {
-            Outcome::Refused(refusal) => refusal,
-            Outcome::Blocked => {
-                let wanted = spaces::current(|space, _| space.wanted_page(fault.address));
-                match wanted.map(cache::read_page) {
-                    Some(Ok(())) => continue,
-                    Some(Err(CacheError::OutOfFrames)) => Refusal::OutOfFrames,
-                    Some(Err(_)) | None => Refusal::NotBacked,
-                }
-            }
-            _ => return Ok(()),
-        };
-        if refusal != Refusal::OutOfFrames || !cache::let_go() {
-            return Err(refusal);
-        }
-    }
 }
 
 /// Tries the access again once, and no more.
@@ -175,10 +150,15 @@ fn refuse(context: &PageFaultContext, reason: Reason) -> Answer {
         Some(_) => Reason::Nested,
         None => reason,
     };
-    if let Some(mut refused) = REFUSED.try_lock() {
-        *refused = Some((context.fault, reason));
-    }
+    refuse_late(context.fault, reason);
     Answer::Refused
+}
+
+/// Notes why a fault is refused after all that had to wait.
+pub(crate) fn refuse_late(fault: Fault, reason: Reason) {
+    if let Some(mut refused) = REFUSED.try_lock() {
+        *refused = Some((fault, reason));
+    }
 }
 
 /// The other page fault that a refusal has to do with: a name for it, and its context.
@@ -187,7 +167,7 @@ pub fn other_context(reason: Reason) -> Option<(&'static str, PageFaultContext)>
     match reason {
         Reason::Nested => Some(("resolving:", spaces::resolving()?)),
         Reason::NoProgress => Some(("before that:", (*SPURIOUS.try_lock()?)?)),
-        Reason::Space(_) | Reason::Blocked | Reason::Locked => None,
+        Reason::Space(_) | Reason::Waits | Reason::Unreadable(_) | Reason::Locked => None,
     }
 }
 
@@ -211,7 +191,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(refusal) => refusal.fmt(f),
-            Self::Blocked => f.write_str("it waits for a page of a file, which could not be read"),
+            Self::Waits => f.write_str("it waits for a page that is in a slot"),
+            Self::Unreadable(what) => write!(f, "it waits for {what}"),
             Self::Locked => f.write_str(
                 "the memory manager was at work, or not yet set up, and could not be asked",
             ),
@@ -220,28 +201,6 @@ impl fmt::Display for Reason {
                 "the same fault came twice, although the page is mapped as it should be",
             ),
         }
-    }
-}
-
-/// Where an address lies: the region that holds it, or its nearest neighbours.
-#[derive(Debug, Clone, Copy)]
-pub struct Whereabouts {
-    address: VirtAddr,
-    here: Option<Region>,
-    below: Option<Region>,
-    above: Option<Region>,
-}
-
-impl Whereabouts {
-    /// Looks `address` up, if nobody is changing its address space just now.
-    #[must_use]
-    pub fn of(address: VirtAddr) -> Option<Self> {
-        spaces::try_look(address, |half| Self {
-            address,
-            here: half.region_at(address),
-            below: half.region_below(address),
-            above: half.region_above(address),
-        })
     }
 }
 
@@ -254,45 +213,4 @@ pub fn is_kept_from_user_page(fault: &Fault) -> bool {
         region.is_some_and(|region| region.user)
     };
     !fault.is_user() && spaces::try_look(fault.address, is_users) == Some(true)
-}
-
-impl fmt::Display for Whereabouts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.address.as_u64();
-        if let Some(region) = self.here {
-            return match self.address - region.base {
-                0 => write!(f, "the first byte of {}", Named(region)),
-                offset => write!(f, "{} into {}", Count(offset, "byte"), Named(region)),
-            };
-        }
-        match self.below {
-            Some(region) => write!(
-                f,
-                "{} past the end of {}",
-                Count(address - region.end(), "byte"),
-                Named(region)
-            )?,
-            None => f.write_str("below every region of its half")?,
-        }
-        if let Some(region) = self.above {
-            let distance = Count(region.base - self.address, "byte");
-            write!(f, ", {distance} before {}", Named(region))?;
-        }
-        Ok(())
-    }
-}
-
-/// A region in one phrase.
-pub(crate) struct Named(pub(crate) Region);
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Region { label, backing, .. } = self.0;
-        let name = if label.is_empty() { "a region" } else { label };
-        write!(f, "{name} ({backing}, ")?;
-        if let Some(rights) = self.0.allowed() {
-            write!(f, "{rights}, ")?;
-        }
-        write!(f, "{:#x}..{:#x})", self.0.base.as_u64(), self.0.end())
-    }
 }

@@ -1,0 +1,84 @@
+//! What a fault waits for is brought: a page of a file, or one that is in a slot.
+//!
+//! What must always hold: no lock of memory is held while a page is read, and nothing
+//! has changed when it could not be.
+
+use core::fmt;
+
+use memory::slot::Slot;
+use memory::space::SwapInError;
+use memory::{Fault, Outcome, Refusal};
+use x86_64::VirtAddr;
+
+use super::Reason;
+use crate::disk::DiskError;
+use crate::files::cache::{self, CacheError};
+use crate::{spaces, swap};
+
+/// What could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A page of a file, on a disk if there is an error of one.
+    File(Option<DiskError>),
+    /// A page that is in this slot.
+    Slot(Slot, DiskError),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(None) => f.write_str("a page of a file, which could not be read"),
+            Self::File(Some(error)) => {
+                write!(f, "a page of a file, which could not be read: {error}")
+            }
+            Self::Slot(slot, error) => write!(f, "{slot}, which could not be read: {error}"),
+        }
+    }
+}
+
+/// Whether the page of an address is in a slot.
+pub(super) fn is_in_slot(address: VirtAddr) -> bool {
+    spaces::try_look(address, |half| half.wanted_slot(address))
+        .flatten()
+        .is_some()
+}
+
+/// Brings what the page of an address waits for.
+pub(crate) fn bring(address: VirtAddr) -> Result<(), Reason> {
+    let out_of_frames = Reason::Space(Refusal::OutOfFrames);
+    let wanted = spaces::try_look(address, |half| half.wanted_page(address)).flatten();
+    if let Some(wanted) = wanted {
+        return spaces::relieved(|| cache::read_page(wanted)).map_err(|error| match error {
+            CacheError::OutOfFrames => out_of_frames,
+            CacheError::Disk(error) => Reason::Unreadable(Unreadable::File(Some(error))),
+            _ => Reason::Unreadable(Unreadable::File(None)),
+        });
+    }
+    swap::bring_back(address).map_err(|error| match error {
+        SwapInError::OutOfFrames(_) => out_of_frames,
+        SwapInError::Read { slot, error } => Reason::Unreadable(Unreadable::Slot(slot, error)),
+        // Whoever held what it waited for is done.
+        _ => Reason::Unreadable(Unreadable::File(None)),
+    })
+}
+
+/// Resolves the fault that a program's access would take, without the access. It
+/// counts like any other.
+///
+/// # Errors
+///
+/// Why it is refused.
+pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
+    loop {
+        let outcome = spaces::current(|space, memory| space.resolve(fault, memory));
+        match outcome {
+            Outcome::Refused(Refusal::OutOfFrames) if spaces::relieve() => {}
+            Outcome::Refused(refusal) => return Err(refusal),
+            Outcome::Blocked => bring(fault.address).map_err(|reason| match reason {
+                Reason::Space(refusal) => refusal,
+                _ => Refusal::NotBacked,
+            })?,
+            _ => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Which pages go when frames are short.
+//!
+//! ```text
+//!   loaded    parked 0   parked 1          each space has a hand of its own;
+//!     o──────────o──────────o───> again    the turn goes on at the end of a lap
+//! ```
+//!
+//! What must always hold: whoever is short waits for no lock here, since the one who
+//! holds it may be the one who is short; and it ends: when several laps in a row
+//! through all spaces brought nothing, nothing comes.
+
+use memory::slot::Slot;
+use memory::space::{EvictError, Eviction};
+use spin::Mutex;
+
+use super::policies::{Chosen, Policies, WithoutSlots};
+use crate::disk::{self, DiskError, Which};
+use crate::files::cache;
+use crate::spaces;
+
+/// Frames below which some are made free ahead of time, and how many there are then.
+const LOW_WATER: u64 = 32;
+const HIGH_WATER: u64 = 64;
+
+/// Pages that go at once, at least, when somebody is short of any.
+const BATCH: u64 = 16;
+
+/// Laps that may bring nothing: within the first a page is aged, and within the next
+/// it is taken.
+const IDLE_LAPS: usize = 3;
+
+static RECLAIM: Mutex<Reclaim> = Mutex::new(Reclaim::new());
+
+/// Pages that went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evicted {
+    /// To a slot, which was written.
+    pub written: u64,
+    /// To the slot they came from, which holds them already.
+    pub saved: u64,
+    /// For nothing: a file holds them as well.
+    pub dropped: u64,
+}
+
+/// What was done since the start, beside what [`slots`](super::slots) counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Pages that went.
+    pub evicted: Evicted,
+    /// Laps of hands.
+    pub laps: u64,
+    /// How often somebody was short, and something came free.
+    pub relieved: u64,
+    /// Pages that stayed since their slot could not be written.
+    pub failed: u64,
+    /// The last of those slots, and why.
+    pub last_failure: Option<(Slot, DiskError)>,
+}
+
+/// How far it has come.
+struct Reclaim {
+    policies: Policies,
+    /// Whose turn it is, as for [`spaces::try_low`].
+    turn: usize,
+    totals: Totals,
+}
+
+impl Evicted {
+    /// All of them.
+    #[must_use]
+    pub const fn pages(&self) -> u64 {
+        self.written + self.saved + self.dropped
+    }
+}
+
+/// Lets so many pages go, or as many as can.
+pub fn evict(pages: u64) -> Evicted {
+    let reclaim = RECLAIM.try_lock();
+    reclaim.map_or_else(Evicted::default, |mut reclaim| reclaim.evict(pages))
+}
+
+/// How pages are chosen.
+#[must_use]
+pub fn policy() -> Chosen {
+    RECLAIM.lock().policies.chosen
+}
+
+/// Chooses pages in another way from now on.
+pub fn set_policy(chosen: Chosen) {
+    RECLAIM.lock().policies.chosen = chosen;
+}
+
+/// What was done since the start.
+#[must_use]
+pub fn totals() -> Totals {
+    RECLAIM.lock().totals
+}
+
+/// Makes some frames free ahead of time, if there are slots and few are left.
+pub(crate) fn keep_some_free() {
+    let memory = spaces::memory();
+    let available = memory.counts().available();
+    if available < LOW_WATER && memory.slots().total > 0 {
+        evict(HIGH_WATER - available);
+    }
+}
+
+/// Makes so many frames free, or as many as can be; false if that is none.
+pub(super) fn relieve(missing: u64) -> bool {
+    let memory = spaces::memory();
+    let before = memory.counts();
+    if missing > before.private + before.shared {
+        // So many pages there are not.
+        return false;
+    }
+    let freed = || {
+        memory
+            .counts()
+            .available()
+            .saturating_sub(before.available())
+    };
+    cache::let_go();
+    if freed() < missing
+        && let Some(mut reclaim) = RECLAIM.try_lock()
+    {
+        reclaim.evict((missing - freed()).max(BATCH));
+        reclaim.totals.relieved += u64::from(freed() > 0);
+    }
+    freed() > 0
+}
+
+impl Reclaim {
+    const fn new() -> Self {
+        Self {
+            policies: Policies::new(),
+            turn: 0,
+            totals: Totals {
+                evicted: Evicted {
+                    written: 0,
+                    saved: 0,
+                    dropped: 0,
+                },
+                laps: 0,
+                relieved: 0,
+                failed: 0,
+                last_failure: None,
+            },
+        }
+    }
+
+    fn evict(&mut self, wanted: u64) -> Evicted {
+        let before = self.totals.evicted;
+        let (mut gone, mut idle) = (0, 0);
+        while gone < wanted && idle < IDLE_LAPS * spaces::turns() {
+            match self.step() {
+                Step::Gone => {
+                    (gone, idle) = (gone + 1, 0);
+                }
+                Step::Stayed => {}
+                Step::EndOfLap => {
+                    self.turn = (self.turn + 1) % spaces::turns();
+                    idle += 1;
+                }
+            }
+        }
+        let after = self.totals.evicted;
+        Evicted {
+            written: after.written - before.written,
+            saved: after.saved - before.saved,
+            dropped: after.dropped - before.dropped,
+        }
+    }
+
+    /// Lets one page go, in the space whose turn it is.
+    fn step(&mut self) -> Step {
+        let slots = spaces::memory().slots();
+        let mut policy = self.policies.current();
+        let mut without_slots;
+        if slots.used == slots.total && slots.saved == 0 {
+            without_slots = WithoutSlots(policy);
+            policy = &mut without_slots;
+        }
+        let evicted = spaces::try_low(self.turn, |space, hand, memory| {
+            space.evict(hand, policy, memory, |slot, bytes| {
+                disk::write_page(Which::Swap, slot.number(), bytes)
+            })
+        });
+        let totals = &mut self.totals;
+        match evicted {
+            Some(Ok(Eviction::Written(_))) => totals.evicted.written += 1,
+            Some(Ok(Eviction::Saved(_))) => totals.evicted.saved += 1,
+            Some(Ok(Eviction::Unmapped(wanted))) => {
+                if !spaces::memory().drop_object_page(wanted.object, wanted.page) {
+                    return Step::Stayed;
+                }
+                totals.evicted.dropped += 1;
+            }
+            Some(Ok(Eviction::EndOfLap { .. })) => {
+                totals.laps += 1;
+                return Step::EndOfLap;
+            }
+            Some(Err(EvictError::Write { slot, error })) => {
+                totals.failed += 1;
+                totals.last_failure = Some((slot, error));
+                return Step::Stayed;
+            }
+            Some(Err(_)) => return Step::Stayed,
+            None => return Step::EndOfLap,
+        }
+        Step::Gone
+    }
+}
+
+/// What one step brought.
+enum Step {
+    Gone,
+    Stayed,
+    EndOfLap,
+}
