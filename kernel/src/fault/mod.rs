@@ -11,7 +11,7 @@ mod waiting;
 mod whereabouts;
 
 pub use waiting::Unreadable;
-pub(crate) use waiting::{bring, resolve_ahead};
+pub(crate) use waiting::{OnDisk, bring, on_disk, resolve_ahead};
 pub(crate) use whereabouts::Named;
 pub use whereabouts::Whereabouts;
 
@@ -37,7 +37,7 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
-    /// It waits for a page that is in a slot, which its program may do while others run.
+    /// It waits for a page that is on a disk, which its program may do while others run.
     Waits,
     /// It waits for a page that could not be read.
     Unreadable(Unreadable),
@@ -80,7 +80,7 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
 #[cold]
 #[inline(never)]
 fn blocked(context: &PageFaultContext) -> Answer {
-    if context.fault.is_user() && waiting::is_in_slot(context.fault.address) {
+    if context.fault.is_user() && on_disk(context.fault.address).is_some() {
         return refuse(context, Reason::Waits);
     }
     match waiting::bring(context.fault.address) {

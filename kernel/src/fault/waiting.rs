@@ -5,13 +5,14 @@
 
 use core::fmt;
 
+use memory::frames::Frame;
 use memory::slot::Slot;
-use memory::space::SwapInError;
+use memory::space::{SwapInError, WantedPage};
 use memory::{Fault, Outcome, Refusal};
 use x86_64::VirtAddr;
 
 use super::Reason;
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError, Ticket, Which};
 use crate::files::cache::{self, CacheError};
 use crate::{spaces, swap};
 
@@ -36,11 +37,43 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// Whether the page of an address is in a slot.
-pub(super) fn is_in_slot(address: VirtAddr) -> bool {
-    spaces::try_look(address, |half| half.wanted_slot(address))
-        .flatten()
-        .is_some()
+/// A page that is on a disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OnDisk {
+    /// In this slot.
+    Slot(Slot),
+    /// The page of a file, from this sector on.
+    File(WantedPage, u64),
+}
+
+impl OnDisk {
+    /// Begins to read it into a frame.
+    pub(crate) fn begin(self, frame: Frame) -> Result<Ticket, (DiskError, Frame)> {
+        match self {
+            Self::Slot(slot) => disk::begin_read(Which::Swap, slot.number(), frame),
+            Self::File(_, sector) => disk::begin_read_from(Which::Files, sector, frame),
+        }
+    }
+
+    /// Why it is not there.
+    pub(crate) fn unreadable(self, error: DiskError) -> Reason {
+        Reason::Unreadable(match self {
+            Self::Slot(slot) => Unreadable::Slot(slot, error),
+            Self::File(..) => Unreadable::File(Some(error)),
+        })
+    }
+}
+
+/// What the page of an address waits for, if that is on a disk.
+pub(crate) fn on_disk(address: VirtAddr) -> Option<OnDisk> {
+    let (slot, page) = spaces::try_look(address, |half| {
+        (half.wanted_slot(address), half.wanted_page(address))
+    })?;
+    slot.map(OnDisk::Slot).or_else(|| {
+        let wanted = page?;
+        let sector = cache::sector_of(wanted)?;
+        Some(OnDisk::File(wanted, sector))
+    })
 }
 
 /// Brings what the page of an address waits for.

@@ -17,7 +17,7 @@ use core::fmt;
 
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
-use memory::frames::OutOfFrames;
+use memory::frames::{Frame, OutOfFrames};
 use memory::object::{
     CreateError, Object, ObjectBytesError, ObjectBytesRefusal, ObjectId, ObjectKind, ProvideError,
 };
@@ -110,6 +110,40 @@ pub fn read_page(wanted: WantedPage) -> Result<(), CacheError> {
     // A page fault waits for no lock.
     let mut files = FILES.try_lock().ok_or(CacheError::Busy)?;
     read(&mut files, wanted)
+}
+
+/// The sector of the disk from which on a page of a file lies; `None` if the file is in
+/// memory, or nobody knows it.
+pub(crate) fn sector_of(wanted: WantedPage) -> Option<u64> {
+    let files = FILES.try_lock()?;
+    let WantedPage { object, page } = wanted;
+    let index = files.binary_search_by_key(&object, |file| file.object.id());
+    files[index.ok()?].contents.sector(page)
+}
+
+/// Hands in a page that was read from there into `frame`, for all who wait for it. What
+/// is still in `frame` then was not needed.
+///
+/// # Errors
+///
+/// See [`CacheError`].
+pub(crate) fn provide(wanted: WantedPage, frame: &mut Option<Frame>) -> Result<(), CacheError> {
+    let no_such_page = CacheError::NoSuchPage(wanted);
+    let WantedPage { object, page } = wanted;
+    let contents = contents_of(object).ok_or(no_such_page.clone())?;
+    let Some(mut read) = frame.take() else {
+        return Err(no_such_page);
+    };
+    contents.end_page(page, &mut read);
+    let Err((error, read)) = spaces::memory().provide(object, page, read) else {
+        return Ok(());
+    };
+    *frame = Some(read);
+    match error {
+        ProvideError::AlreadyThere { .. } => Ok(()),
+        ProvideError::OutOfFrames => Err(CacheError::OutOfFrames),
+        _ => Err(no_such_page),
+    }
 }
 
 fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Result<(), CacheError> {
