@@ -91,7 +91,7 @@ fn run(contents: &'static [u8]) -> Summary {
 /// Why a file is not run; nothing has changed then.
 fn refusal(contents: &'static [u8]) -> String {
     let before = counts();
-    let error = load(contents, b"file", &[], &[]).expect_err("it is refused");
+    let error = load(contents.into(), b"file", &[], &[]).expect_err("it is refused");
     assert_eq!(counts(), before);
     error.to_string()
 }
@@ -303,7 +303,7 @@ fn what_lies_behind_the_bytes_of_a_segment_is_zero_although_the_file_goes_on() {
         found = Some(number(file, at + 16) + number(file, at + 32));
     });
     let end = found.expect("it was looked for");
-    let mut space = load(file, b"lazy", &[], &[])
+    let mut space = load(file.into(), b"lazy", &[], &[])
         .expect("it can be loaded")
         .space;
     let mut bytes = [0xff; 3];
@@ -316,7 +316,7 @@ fn what_lies_behind_the_bytes_of_a_segment_is_zero_although_the_file_goes_on() {
 #[test_case]
 fn the_stack_ends_with_the_path_and_grows_into_zeroes() {
     let hello = file_of("bin/hello");
-    let loaded = load(hello, b"bin/hello", &[b"one"], &[]).expect("it can be loaded");
+    let loaded = load(hello.into(), b"bin/hello", &[b"one"], &[]).expect("it can be loaded");
     let mut space = loaded.space;
     let mut end = [0xff; 18];
     read(&mut space, STACK_END - 18, &mut end);
@@ -357,7 +357,7 @@ fn a_file_that_is_no_program_is_refused_with_what_is_wrong() {
 fn arguments_that_do_not_fit_on_the_stack_are_refused() {
     let long = alloc::vec![b'x'; 3 << 20];
     let before = held();
-    let error = load(file_of("bin/hello"), b"hello", &[&long], &[]).expect_err("too much");
+    let error = load(file_of("bin/hello").into(), b"hello", &[&long], &[]).expect_err("too much");
     assert!(
         error.to_string().contains("they may take 2097152"),
         "{error}"
@@ -372,7 +372,7 @@ fn without_frames_nothing_is_loaded_and_nothing_is_left() {
         cache::let_go();
         let before = counts();
         spaces::memory().set_limit(Some(limit));
-        let loaded = load(hello, b"hello", &[b"hello"], &[]);
+        let loaded = load(hello.into(), b"hello", &[b"hello"], &[]);
         spaces::memory().set_limit(None);
         match loaded {
             Ok(loaded) => {

@@ -181,7 +181,7 @@ fn finish(archive: &mut Builder<Vec<u8>>, mut header: Header, bytes: &[u8]) -> R
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use ::archive::{Archive, Kind};
+    use ::archive::{Archive, Kind, Place};
     use tempfile::TempDir;
 
     use super::*;
@@ -217,16 +217,28 @@ mod tests {
         let archive = Archive::new(&bytes).unwrap();
         let entries: Vec<_> = archive.entries().collect();
         let found: Vec<_> = entries.iter().map(|e| (e.name, e.mode, e.kind)).collect();
+        let contents = entries.iter().filter_map(|entry| match entry.kind {
+            Kind::File(place) => Some(&bytes[place.range()]),
+            Kind::Folder | Kind::Link(_) => None,
+        });
+        assert!(contents.eq([&b"1"[..], b"3", b"22", b""]));
+        // A header has 512 bytes, and contents are filled up to so many.
+        let file = |block: usize, size| {
+            Kind::File(Place {
+                start: 512 * block,
+                size,
+            })
+        };
         assert_eq!(
             found,
             [
-                ("a", 0o755, Kind::File(b"1")),
+                ("a", 0o755, file(1, 1)),
                 ("b", 0o755, Kind::Folder),
-                ("b-c", 0o644, Kind::File(b"3")),
-                ("b/two", 0o644, Kind::File(b"22")),
+                ("b-c", 0o644, file(4, 1)),
+                ("b/two", 0o644, file(6, 2)),
                 ("empty", 0o755, Kind::Folder),
                 ("link", 0o777, Kind::Link("/b/two")),
-                (longest.as_str(), 0o644, Kind::File(b"")),
+                (longest.as_str(), 0o644, file(10, 0)),
             ]
         );
     }

@@ -26,6 +26,25 @@ pub struct Disk {
     pub read_only: bool,
 }
 
+impl Disk {
+    /// QEMU's drive, as far as the path of its file, which comes next.
+    #[must_use]
+    pub fn drive(&self) -> String {
+        let Self { serial, .. } = self;
+        let rights = if self.read_only { "readonly=on," } else { "" };
+        format!(
+            "if=none,id={serial},format=raw,cache=unsafe,werror=report,rerror=report,{rights}file="
+        )
+    }
+
+    /// QEMU's device for it. Merged with its neighbours, a request that fails would take them along.
+    #[must_use]
+    pub fn device(&self) -> String {
+        let Self { serial, .. } = self;
+        format!("virtio-blk-pci,drive={serial},serial={serial},request-merging=off")
+    }
+}
+
 /// The disk of the archive of files, written to `scratch`.
 ///
 /// # Errors

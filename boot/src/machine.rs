@@ -121,18 +121,8 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
         option("format=raw,snapshot=on,file=", parts.image),
     );
     for disk in parts.disks {
-        let Disk { serial, .. } = disk;
-        let rights = if disk.read_only { "readonly=on," } else { "" };
-        // Nothing of it outlives the run, so nothing has to reach the host's disk.
-        let drive = format!(
-            "if=none,id={serial},format=raw,cache=unsafe,werror=report,rerror=report,{rights}file="
-        );
-        arguments.pair("-drive", option(&drive, &disk.path));
-        // Merged with its neighbours, a request that fails would take them along.
-        arguments.pair(
-            "-device",
-            format!("virtio-blk-pci,drive={serial},serial={serial},request-merging=off"),
-        );
+        arguments.pair("-drive", option(&disk.drive(), &disk.path));
+        arguments.pair("-device", disk.device());
     }
     if !parts.cmdline.is_empty() {
         arguments.pair(

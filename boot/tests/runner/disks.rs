@@ -120,7 +120,7 @@ fn failing_disk(archive: &Path, sector: u64) -> String {
 const FILES: &str = "virtio-blk-pci,drive=d,serial=files,request-merging=off";
 
 #[test]
-fn a_page_of_a_file_or_a_header_that_cannot_be_read_is_refused_and_the_machine_lives() {
+fn a_page_of_a_file_that_cannot_be_read_is_refused_and_the_machine_lives() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), [7; 3 * 4096]).unwrap();
     let mut bytes = archive::pack(archive::files_of(folder.path()).unwrap()).unwrap();
@@ -146,13 +146,36 @@ fn a_page_of_a_file_or_a_header_that_cannot_be_read_is_refused_and_the_machine_l
     );
     assert_eq!(page.guest.matches("  07 ").count(), 2, "{page:?}");
     assert_eq!(answer(&page, "audit", "audit"), "ok");
+}
 
-    let disk = failing_disk(&image, 0);
-    let disk = qemu(&["-blockdev", &disk, "-device", FILES]);
-    let header = told("files; run a; audit", &disk);
-    let words = "error: the archive of files cannot be read: sector 0 of the disk `files`: the device reports";
-    assert_eq!(header.guest.matches(words).count(), 2, "{header:?}");
-    assert_eq!(answer(&header, "audit", "audit"), "ok");
+#[test]
+fn an_archive_whose_headers_cannot_be_read_or_are_damaged_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let refused = |bytes: &[u8], sector, words: &str| {
+        fs::write(&image, bytes).unwrap();
+        let disk = failing_disk(&image, sector);
+        let disk = qemu(&["-blockdev", &disk, "-device", FILES]);
+        let run = told("frames; files; run a; frames; audit", &disk);
+        let words = format!("error: the archive of files {words}");
+        assert_eq!(run.guest.matches(&words).count(), 2, "{run:?}");
+        let frames = run.guest.split("> frames\r\n").skip(1);
+        let frames = frames.map(|after| after.lines().take(2).collect::<Vec<_>>());
+        let frames: Vec<_> = frames.collect();
+        assert_eq!(frames[0], frames[1], "{run:?}");
+        assert_eq!(answer(&run, "audit", "audit"), "ok");
+    };
+    fs::write(folder.path().join("a"), [7; 3 * 4096]).unwrap();
+    let mut bytes = archive::pack(archive::files_of(folder.path()).unwrap()).unwrap();
+    bytes.resize(bytes.len().next_multiple_of(4096) + 4096, 0);
+    let words = "cannot be read: sector 0 of the disk `files`: the device reports";
+    refused(&bytes, 0, words);
+    bytes[0] = b'b';
+    refused(
+        &bytes,
+        1 << 20,
+        "is damaged: header at block 0 has an invalid checksum",
+    );
 }
 
 #[test]

@@ -11,8 +11,8 @@
 //! of the heap, so that a page fault may call all of it with interrupts off. A disk
 //! that is at work already answers [`Cause::Busy`] and never waits for itself.
 //!
-//! [`dma`] is what the crate asks of this kernel, [`find`] the search,
-//! [`device`] one disk, [`desk`] the memory of its requests, [`error`] what is said.
+//! `dma` is what the crate asks of this kernel, `find` the search, `device` one disk,
+//! `desk` the memory of its requests, and `error` what is said of one that failed.
 
 mod desk;
 mod device;

@@ -11,7 +11,7 @@ mod waiting;
 mod whereabouts;
 
 pub use waiting::Unreadable;
-pub(crate) use waiting::{bring, resolve_ahead};
+pub(crate) use waiting::{OnDisk, bring, on_disk, resolve_ahead};
 pub(crate) use whereabouts::Named;
 pub use whereabouts::Whereabouts;
 
@@ -39,7 +39,7 @@ pub enum Reason {
     /// The memory manager was at work and could not be asked: the fault came
     /// from inside it, or before it was set up.
     Locked,
-    /// It waits for a page that is in a slot, which its program may do while others run.
+    /// It waits for a page that is on a disk, which its program may do while others run.
     Waits,
     /// It waits for a page that could not be read.
     Unreadable(Unreadable),
@@ -88,16 +88,21 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
 #[cold]
 #[inline(never)]
 fn blocked(context: &PageFaultContext) -> Answer {
-    if waiting::is_in_slot(context.fault.address) {
-        WAITED_FOR_SLOTS.fetch_add(1, Relaxed);
-        if context.fault.is_user() {
-            return refuse(context, Reason::Waits);
-        }
+    let on_disk = on_disk(context.fault.address);
+    count_wait(on_disk);
+    if context.fault.is_user() && on_disk.is_some() {
+        return refuse(context, Reason::Waits);
     }
     match waiting::bring(context.fault.address) {
         Ok(()) => Answer::Resolved,
         Err(reason) => refuse(context, reason),
     }
+}
+
+/// Counts a fault that waits for this.
+fn count_wait(what: Option<OnDisk>) {
+    let is_slot = matches!(what, Some(OnDisk::Slot(_)));
+    WAITED_FOR_SLOTS.fetch_add(u64::from(is_slot), Relaxed);
 }
 
 /// Tries the access again if some frames come free.

@@ -6,13 +6,14 @@
 use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
 
+use memory::frames::Frame;
 use memory::slot::Slot;
-use memory::space::SwapInError;
+use memory::space::{SwapInError, WantedPage};
 use memory::{Fault, Outcome, Refusal};
 use x86_64::VirtAddr;
 
 use super::Reason;
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError, Ticket, Which};
 use crate::files::cache::{self, CacheError};
 use crate::{spaces, swap};
 
@@ -37,11 +38,43 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// Whether the page of an address is in a slot.
-pub(super) fn is_in_slot(address: VirtAddr) -> bool {
-    spaces::try_look(address, |half| half.wanted_slot(address))
-        .flatten()
-        .is_some()
+/// A page that is on a disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OnDisk {
+    /// In this slot.
+    Slot(Slot),
+    /// The page of a file, from this sector on.
+    File(WantedPage, u64),
+}
+
+impl OnDisk {
+    /// Begins to read it into a frame.
+    pub(crate) fn begin(self, frame: Frame) -> Result<Ticket, (DiskError, Frame)> {
+        match self {
+            Self::Slot(slot) => disk::begin_read(Which::Swap, slot.number(), frame),
+            Self::File(_, sector) => disk::begin_read_from(Which::Files, sector, frame),
+        }
+    }
+
+    /// Why it is not there.
+    pub(crate) fn unreadable(self, error: DiskError) -> Reason {
+        Reason::Unreadable(match self {
+            Self::Slot(slot) => Unreadable::Slot(slot, error),
+            Self::File(..) => Unreadable::File(Some(error)),
+        })
+    }
+}
+
+/// What the page of an address waits for, if that is on a disk.
+pub(crate) fn on_disk(address: VirtAddr) -> Option<OnDisk> {
+    let (slot, page) = spaces::try_look(address, |half| {
+        (half.wanted_slot(address), half.wanted_page(address))
+    })?;
+    slot.map(OnDisk::Slot).or_else(|| {
+        let wanted = page?;
+        let sector = cache::sector_of(wanted)?;
+        Some(OnDisk::File(wanted, sector))
+    })
 }
 
 /// Brings what the page of an address waits for.
@@ -78,13 +111,13 @@ pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
             }
             Outcome::Refused(refusal) => return Err(refusal),
             Outcome::Blocked => {
-                let waits_for_slot = is_in_slot(fault.address);
-                super::WAITED_FOR_SLOTS.fetch_add(u64::from(waits_for_slot), Relaxed);
+                let what = on_disk(fault.address);
+                super::count_wait(what);
                 bring(fault.address).map_err(|reason| match reason {
                     Reason::Space(refusal) => refusal,
                     _ => Refusal::NotBacked,
                 })?;
-                if waits_for_slot {
+                if let Some(OnDisk::Slot(_)) = what {
                     return Ok(());
                 }
             }

@@ -17,7 +17,7 @@ use core::fmt;
 
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
-use memory::frames::OutOfFrames;
+use memory::frames::{Frame, OutOfFrames};
 use memory::object::{
     CreateError, Object, ObjectBytesError, ObjectBytesRefusal, ObjectId, ObjectKind, ProvideError,
 };
@@ -80,8 +80,7 @@ impl fmt::Display for CacheError {
 /// # Errors
 ///
 /// See [`CacheError`].
-pub fn object_of(contents: impl Into<Contents>) -> Result<ObjectId, CacheError> {
-    let contents = contents.into();
+pub fn object_of(contents: Contents) -> Result<ObjectId, CacheError> {
     let mut files = FILES.lock();
     if let Some(file) = files.iter().find(|file| file.contents == contents) {
         return Ok(file.object.id());
@@ -113,6 +112,40 @@ pub fn read_page(wanted: WantedPage) -> Result<(), CacheError> {
     read(&mut files, wanted)
 }
 
+/// The sector of the disk from which on a page of a file lies; `None` if the file is in
+/// memory, or nobody knows it.
+pub(crate) fn sector_of(wanted: WantedPage) -> Option<u64> {
+    let files = FILES.try_lock()?;
+    let WantedPage { object, page } = wanted;
+    let index = files.binary_search_by_key(&object, |file| file.object.id());
+    files[index.ok()?].contents.sector(page)
+}
+
+/// Hands in a page that was read from there into `frame`, for all who wait for it. What
+/// is still in `frame` then was not needed.
+///
+/// # Errors
+///
+/// See [`CacheError`].
+pub(crate) fn provide(wanted: WantedPage, frame: &mut Option<Frame>) -> Result<(), CacheError> {
+    let no_such_page = CacheError::NoSuchPage(wanted);
+    let WantedPage { object, page } = wanted;
+    let contents = contents_of(object).ok_or(no_such_page.clone())?;
+    let Some(mut read) = frame.take() else {
+        return Err(no_such_page);
+    };
+    contents.end_page(page, &mut read);
+    let Err((error, read)) = spaces::memory().provide(object, page, read) else {
+        return Ok(());
+    };
+    *frame = Some(read);
+    match error {
+        ProvideError::AlreadyThere { .. } => Ok(()),
+        ProvideError::OutOfFrames => Err(CacheError::OutOfFrames),
+        _ => Err(no_such_page),
+    }
+}
+
 fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Result<(), CacheError> {
     let WantedPage { object, page } = wanted;
     let index = files.binary_search_by_key(&object, |file| file.object.id());
@@ -136,12 +169,7 @@ fn read(files: &mut MutexGuard<'_, Vec<CachedFile>>, wanted: WantedPage) -> Resu
 /// # Errors
 ///
 /// See [`CacheError`].
-pub fn read_bytes(
-    contents: impl Into<Contents>,
-    offset: u64,
-    into: &mut [u8],
-) -> Result<usize, CacheError> {
-    let contents = contents.into();
+pub fn read_bytes(contents: Contents, offset: u64, into: &mut [u8]) -> Result<usize, CacheError> {
     let rest = contents.size().saturating_sub(offset) as usize;
     let count = into.len().min(rest);
     let into = &mut into[..count];
@@ -224,15 +252,16 @@ mod tests {
     #[test_case]
     fn a_file_that_nobody_maps_gives_its_own_pages_for_those_that_are_read() {
         static CONTENTS: [u8; 3 * PAGE as usize] = [7; 3 * PAGE as usize];
+        let contents = Contents::Memory(&CONTENTS);
         let mut byte = [0];
-        assert_eq!(read_bytes(&CONTENTS[..], 0, &mut byte), Ok(1));
+        assert_eq!(read_bytes(contents, 0, &mut byte), Ok(1));
         let memory = spaces::memory();
         let limit = memory.counts().limit;
         memory.set_limit(Some(0));
-        let read = read_bytes(&CONTENTS[..], PAGE, &mut byte);
+        let read = read_bytes(contents, PAGE, &mut byte);
         memory.set_limit(limit);
         assert_eq!((read, byte), (Ok(1), [7]));
-        assert_eq!(pages_of(&CONTENTS[..]), 1);
+        assert_eq!(pages_of(contents), 1);
         assert!(let_go());
     }
 }

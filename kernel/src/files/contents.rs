@@ -1,10 +1,12 @@
 //! The bytes of a file: in memory, or on the disk of the archive.
 
 use archive::Place;
+use memory::frames::Frame;
 
 use super::Archived;
+use super::cache::CacheError;
 use crate::disk::{self, Which};
-use crate::files::cache::CacheError;
+use crate::spaces;
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -57,26 +59,52 @@ impl Contents {
         }
     }
 
+    /// The sector of the disk from which on a page lies, if it lies on one.
+    pub(super) fn sector(self, page: u64) -> Option<u64> {
+        let start = page
+            .checked_mul(PAGE)
+            .filter(|start| *start < self.size())?;
+        match self {
+            Self::Memory(_) => None,
+            Self::Disk(place) => Some((place.start as u64 + start) / SECTOR),
+        }
+    }
+
     /// Hands the bytes of a page to `take`: those that the file has of it. `None` past its end.
     pub(super) fn page<R>(
         self,
         page: u64,
         take: impl FnOnce(&[u8]) -> R,
     ) -> Option<Result<R, CacheError>> {
-        let start = page
-            .checked_mul(PAGE)
-            .filter(|start| *start < self.size())?;
-        let count = PAGE.min(self.size() - start) as usize;
+        let count = self.bytes_of(page);
         match self {
-            Self::Memory(bytes) => Some(Ok(take(&bytes[start as usize..][..count]))),
-            Self::Disk(place) => {
+            _ if count == 0 => None,
+            Self::Memory(bytes) => Some(Ok(take(&bytes[(page * PAGE) as usize..][..count]))),
+            Self::Disk(_) => {
                 let mut bytes = [0; PAGE as usize];
-                let sector = (place.start as u64 + start) / SECTOR;
-                let read = disk::read_from(Which::Files, sector, &mut bytes);
+                let read = disk::read_from(Which::Files, self.sector(page)?, &mut bytes);
                 let read = read.map_err(CacheError::Disk);
                 Some(read.map(|()| take(&bytes[..count])))
             }
         }
+    }
+
+    /// Makes those bytes of a page zeroes that lie behind the end of the file.
+    pub(super) fn end_page(self, page: u64, frame: &mut Frame) {
+        let count = self.bytes_of(page);
+        let bytes = spaces::memory().direct_map().address_of(frame.start());
+        // SAFETY: the frame is ours alone, and the direct map shows it; a page has no more
+        // bytes of a file than a frame has.
+        unsafe {
+            let end = bytes.as_mut_ptr::<u8>().add(count);
+            end.write_bytes(0, PAGE as usize - count);
+        }
+    }
+
+    /// How many bytes the file has of a page.
+    fn bytes_of(self, page: u64) -> usize {
+        let rest = self.size().saturating_sub(page.saturating_mul(PAGE));
+        rest.min(PAGE) as usize
     }
 }
 

@@ -47,6 +47,9 @@ impl Error for FilesError {}
 /// Reads the headers of the archive on the disk, and nothing else of it.
 pub(super) fn read() -> Result<Archive<'static>, FilesError> {
     let pages = disk::pages(Which::Files) as usize;
+    if pages == 0 {
+        return Archive::new(&[]).map_err(FilesError::Archive);
+    }
     let request = Request::new((pages * PAGE) as u64, Backing::Demand).label("headers of files");
     let region = spaces::kernel_half(|half, memory| half.allocate(request, memory));
     let base = region.map_err(FilesError::Region)?.base;
@@ -54,23 +57,20 @@ pub(super) fn read() -> Result<Archive<'static>, FilesError> {
     // touched is a page of zeroes, which are bytes.
     let bytes = unsafe { core::slice::from_raw_parts_mut(base.as_mut_ptr::<u8>(), pages * PAGE) };
     let size = bytes.len() as u64;
-    match read_into(bytes) {
-        Ok(()) => {
-            // SAFETY: from here on the bytes are read, and nothing else.
-            let protected = spaces::kernel_half(|half, memory| unsafe {
-                half.protect(base, size, Rights::Read, memory)
-            });
-            protected.expect("the region was allocated above");
-            // It is not given back any more.
-            Archive::new(bytes).map_err(FilesError::Archive)
-        }
-        Err(error) => {
-            // SAFETY: nobody has a reference to it any more.
-            spaces::kernel_half(|half, memory| unsafe { half.free(base, memory) })
-                .expect("the region was allocated above");
-            Err(FilesError::Disk(error))
-        }
-    }
+    let archive = match read_into(bytes) {
+        Ok(()) => Archive::new(bytes).map_err(FilesError::Archive),
+        Err(error) => Err(FilesError::Disk(error)),
+    };
+    spaces::kernel_half(|half, memory| match archive {
+        // SAFETY: from here on the bytes are read, and nothing else.
+        Ok(_) => unsafe { half.protect(base, size, Rights::Read, memory) }
+            .expect("the region was allocated above"),
+        // SAFETY: nothing of it has come out, so nobody has a reference to it.
+        Err(_) => unsafe { half.free(base, memory) }
+            .map(drop)
+            .expect("the region was allocated above"),
+    });
+    archive
 }
 
 /// Follows the headers, and reads each page in which one lies.

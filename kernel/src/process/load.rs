@@ -95,7 +95,7 @@ impl Processes {
         arguments: &[&[u8]],
         environment: &[&[u8]],
     ) -> Result<Id, StartError> {
-        let loaded = load(contents, name.as_bytes(), arguments, environment);
+        let loaded = load(contents.into(), name.as_bytes(), arguments, environment);
         let Loaded {
             space,
             context,
@@ -165,12 +165,11 @@ from!(
 ///
 /// See [`LoadError`].
 pub fn load(
-    contents: impl Into<Contents>,
+    contents: Contents,
     path: &[u8],
     arguments: &[&[u8]],
     environment: &[&[u8]],
 ) -> Result<Loaded, LoadError> {
-    let contents = contents.into();
     let executable = parse(contents)?;
     let start = Start {
         path,
@@ -202,10 +201,11 @@ pub fn load(
 
 /// Checks the file. What lies on a disk is read through the page cache: its first page.
 fn parse(contents: Contents) -> Result<Executable, LoadError> {
-    let mut first = [0; HEAD];
+    let mut first;
     let head = match contents {
         Contents::Memory(bytes) => &bytes[..bytes.len().min(HEAD)],
         Contents::Disk(_) => {
+            first = [0; HEAD];
             let count = cache::read_bytes(contents, 0, &mut first)?;
             &first[..count]
         }

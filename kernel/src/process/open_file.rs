@@ -203,7 +203,7 @@ impl OpenFile {
                 let Kind::File(place) = entry.kind else {
                     return Err(Errno::IS_FOLDER);
                 };
-                Ok(cache::read_bytes(place, position, into)?)
+                Ok(cache::read_bytes(place.into(), position, into)?)
             }
             File::SharedMemory(memory) => memory.read_at(position, into),
         }

@@ -1,23 +1,24 @@
 //! Pages that processes wait for while others run.
 //!
 //! ```text
-//!   fault ─> the page is in a slot ─> begin ─> State::Reading      others run
-//!                                      disk ─> collect ─> State::Ready, the page is back
+//!   fault ─> the page is on a disk ─> begin ─> State::Reading      others run
+//!                                      disk ─> collect ─> State::Ready, the page is there
 //! ```
 //!
 //! What must always hold: what is read goes into a frame that is nobody's page
-//! meanwhile, and it becomes one only if the page is still in that slot. When a run is
+//! meanwhile, and it becomes one only if the page is still in that slot, or still
+//! missing in its file. When a run is
 //! over, nothing is read any more.
 
 use arrayvec::ArrayVec;
 use memory::frames::{Frame, FrameKind};
-use memory::slot::Slot;
 use memory::{Fault, Refusal};
 
 use super::{Id, Process, Processes, State};
-use crate::disk::{self, Cause, DiskError, Ticket, Which};
-use crate::fault::{self, Reason, Unreadable};
-use crate::spaces;
+use crate::disk::{self, Cause, DiskError, Ticket};
+use crate::fault::{self, OnDisk, Reason};
+use crate::files::cache::{self, CacheError};
+use crate::spaces::{self, Parked};
 
 /// What is read for a process.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ struct Read {
     ticket: Ticket,
     process: Id,
     fault: Fault,
-    slot: Slot,
+    page: OnDisk,
 }
 
 /// All that is read now.
@@ -50,21 +51,21 @@ impl Processes {
     ///
     /// Why the page cannot be had.
     pub(super) fn begin_read(&mut self, process: &mut Process, fault: Fault) -> Result<(), Reason> {
-        let slot = spaces::current(|space, _| space.wanted_slot(fault.address));
-        let Some(slot) = slot.filter(|_| !self.reads.0.is_full()) else {
+        let page = fault::on_disk(fault.address);
+        let Some(page) = page.filter(|_| !self.reads.0.is_full()) else {
             return fault::bring(fault.address);
         };
         let memory = spaces::memory();
         let frame = spaces::relieved(|| memory.allocate_frame(FrameKind::Private));
         let frame = frame.map_err(|_| Reason::Space(Refusal::OutOfFrames))?;
-        match disk::begin_read(Which::Swap, slot.number(), frame) {
+        match page.begin(frame) {
             Ok(ticket) => {
                 process.state = State::Reading;
                 self.reads.0.push(Read {
                     ticket,
                     process: process.id,
                     fault,
-                    slot,
+                    page,
                 });
                 Ok(())
             }
@@ -72,7 +73,7 @@ impl Processes {
                 memory.free_frame(frame);
                 match error.cause {
                     Cause::Full => fault::bring(fault.address),
-                    _ => Err(Reason::Unreadable(Unreadable::Slot(slot, error))),
+                    _ => Err(page.unreadable(error)),
                 }
             }
         }
@@ -107,24 +108,45 @@ impl Processes {
         let Some(process) = process else {
             return memory.free_frame(frame);
         };
-        let address = read.fault.address;
-        let left = match (result, &process.space) {
-            (Ok(()), Some(space)) => {
-                space.change(|space| space.swap_in_with(address, read.slot, frame, memory))
-            }
-            (Ok(()), None) => spaces::current(|space, memory| {
-                space.swap_in_with(address, read.slot, frame, memory)
-            }),
-            (Err(error), _) => {
-                let reason = Reason::Unreadable(Unreadable::Slot(read.slot, error));
-                process.unread = Some((read.fault, reason));
-                Err(frame)
+        let installed = match result {
+            Ok(()) => install(read, process.space.as_ref(), frame),
+            Err(error) => {
+                memory.free_frame(frame);
+                Err(read.page.unreadable(error))
             }
         };
-        if let Err(frame) = left {
-            memory.free_frame(frame);
-        }
+        process.unread = installed.err().map(|reason| (read.fault, reason));
         process.state = State::Ready;
         self.ready.push_back(read.process);
+    }
+}
+
+/// Makes a frame the page that was read into it, in a space that is not loaded, or in the
+/// one that is. If somebody else has seen to it, the access finds out.
+fn install(read: &Read, space: Option<&Parked>, frame: Frame) -> Result<(), Reason> {
+    let memory = spaces::memory();
+    let address = read.fault.address;
+    match read.page {
+        OnDisk::Slot(slot) => {
+            let installed = match space {
+                Some(space) => {
+                    space.change(|space| space.swap_in_with(address, slot, frame, memory))
+                }
+                None => spaces::current(|space, memory| {
+                    space.swap_in_with(address, slot, frame, memory)
+                }),
+            };
+            installed.unwrap_or_else(|frame| memory.free_frame(frame));
+            Ok(())
+        }
+        OnDisk::File(wanted, _) => {
+            let mut frame = Some(frame);
+            let provided = spaces::relieved(|| cache::provide(wanted, &mut frame));
+            frame.into_iter().for_each(|frame| memory.free_frame(frame));
+            match provided {
+                Err(CacheError::OutOfFrames) => Err(Reason::Space(Refusal::OutOfFrames)),
+                _ => Ok(()),
+            }
+        }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn execve(process: &mut Process, others: &mut Processes) -> Result<u6
     let arguments = strings(arguments, &mut room)?;
     let environment = strings(environment, &mut room)?;
     let (arguments, environment) = (slices(&arguments)?, slices(&environment)?);
-    let loaded = load(place, &path, &arguments, &environment)?;
+    let loaded = load(place.into(), &path, &arguments, &environment)?;
     process.become_program(file.name, loaded);
     others.release_parent(process);
     Ok(0)

@@ -72,7 +72,7 @@ impl Source {
                 let Kind::File(place) = entry.kind else {
                     return Err(Errno::NO_DEVICE);
                 };
-                cache::object_of(place)?
+                cache::object_of(place.into())?
             }
         };
         let backing = Backing::Object {
