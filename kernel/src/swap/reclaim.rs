@@ -22,12 +22,16 @@ use crate::spaces;
 const LOW_WATER: u64 = 32;
 const HIGH_WATER: u64 = 64;
 
-/// Pages that go at once, at least, when somebody is short of any.
-const BATCH: u64 = 16;
+/// Pages that go at once, at least, when somebody is short of any: one of so many that
+/// there are, within these bounds. With the second one there is room for the note of
+/// which slot a page still has that comes back.
+const BATCH_SHARE: u64 = 128;
+const LEAST_BATCH: u64 = 2;
+const MOST_BATCH: u64 = 16;
 
-/// Laps that may bring nothing: within the first a page is aged, and within the next
-/// it is taken.
-const IDLE_LAPS: usize = 3;
+/// Laps that may bring nothing: a policy takes a page, if there is one, within four
+/// whole laps, and the first is a part of one.
+const IDLE_LAPS: usize = 5;
 
 static RECLAIM: Mutex<Reclaim> = Mutex::new(Reclaim::new());
 
@@ -123,7 +127,8 @@ pub(super) fn relieve(missing: u64) -> bool {
     if freed() < missing
         && let Some(mut reclaim) = RECLAIM.try_lock()
     {
-        reclaim.evict((missing - freed()).max(BATCH));
+        let batch = (before.private / BATCH_SHARE).clamp(LEAST_BATCH, MOST_BATCH);
+        reclaim.evict((missing - freed()).max(batch));
         reclaim.totals.relieved += u64::from(freed() > 0);
     }
     freed() > 0

@@ -14,6 +14,7 @@ mod say;
 pub mod scenario;
 pub mod stage;
 pub mod straddle;
+pub mod swap;
 mod tell;
 pub mod zero;
 
@@ -34,7 +35,7 @@ pub struct Tour {
 }
 
 /// All of them.
-pub static TOURS: [Tour; 6] = [
+pub static TOURS: [Tour; 7] = [
     Tour {
         name: "example",
         shows: "alloc 5, 10 and 100 bytes under all three backings, in order and with b first",
@@ -70,6 +71,12 @@ pub static TOURS: [Tour; 6] = [
         shows: "a process that becomes two, and copies no page before somebody writes",
         frames: 256,
         run: fork::run,
+    },
+    Tour {
+        name: "swap",
+        shows: "which page goes to the disk: the same work under each policy, beside the optimum",
+        frames: 256,
+        run: swap::run,
     },
 ];
 
