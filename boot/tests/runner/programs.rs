@@ -10,13 +10,16 @@ use executable::{Executable, Kind, Room};
 use crate::common::{Executables, build, cargo, workspace};
 
 /// Every program, and the arguments that it gets.
-const PROGRAMS: [(&str, &[&str]); 8] = [
+const PROGRAMS: [(&str, &[&str]); 11] = [
     ("bomb", &["32"]),
     ("first-touch", &[]),
     ("forks", &[]),
     ("hello", &["one", "two words"]),
+    ("hog", &[]),
     ("lazy", &[]),
+    ("matrix", &[]),
     ("share", &[]),
+    ("sort-big", &[]),
     ("stack", &[]),
     ("wild", &[]),
 ];

@@ -7,13 +7,16 @@ use std::process::Command;
 use crate::common::{boot, build, cargo, kernel};
 
 /// Every program that prints something of itself, and its arguments.
-const PROGRAMS: [(&str, &[&str]); 8] = [
+const PROGRAMS: [(&str, &[&str]); 11] = [
     ("bomb", &["32"]),
     ("first-touch", &[]),
     ("forks", &[]),
     ("hello", &["one", "two"]),
+    ("hog", &[]),
     ("lazy", &[]),
+    ("matrix", &[]),
     ("share", &[]),
+    ("sort-big", &[]),
     ("stack", &[]),
     ("wild", &[]),
 ];

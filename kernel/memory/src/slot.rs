@@ -51,6 +51,18 @@ pub struct SlotCounts {
     pub writes_saved: u64,
 }
 
+impl SlotCounts {
+    /// No slots.
+    pub const NONE: Self = Self {
+        total: 0,
+        used: 0,
+        saved: 0,
+        written: 0,
+        read: 0,
+        writes_saved: 0,
+    };
+}
+
 /// Why [`Memory::set_slots`](crate::Memory::set_slots) refused. There are as many slots
 /// as before then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@
 //! | [`output`] | `print!` and `println!` |
 //! | [`faults`] | what an access cost in page faults |
 //! | [`pages`] | memory that a program has mapped, and objects |
+//! | [`words`] | as much memory as a program asks for |
 //! | [`process`] | children, and how they ended |
 #![no_std]
 #![deny(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod output;
 pub mod pages;
 pub mod process;
 pub mod start;
+pub mod words;
 
 pub use start::Arguments;
 

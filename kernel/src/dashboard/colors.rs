@@ -25,6 +25,7 @@ const TABLE: Rgb888 = Rgb888::new(0xf0, 0xb4, 0x4c);
 const ZERO: Rgb888 = Rgb888::new(0xff, 0xff, 0xff);
 const PRIVATE: Rgb888 = Rgb888::new(0x4f, 0xa8, 0xf7);
 const SHARED: Rgb888 = Rgb888::new(0x2d, 0xd4, 0xd4);
+const SWAPPED: Rgb888 = Rgb888::new(0xd9, 0x5f, 0x9e);
 const BORROWED: Rgb888 = Rgb888::new(0x4a, 0xc2, 0x8c);
 
 /// The colour of frames in this state.
@@ -49,6 +50,7 @@ pub(super) const fn of_part(state: PartState) -> Rgb888 {
         PartState::Shared => SHARED,
         PartState::Zero => ZERO,
         PartState::Borrowed => BORROWED,
+        PartState::Swapped => SWAPPED,
         PartState::Fixed => RESERVED,
         PartState::Guard => GUARD,
     }

@@ -1,15 +1,18 @@
 //! The pane of the counters of faults, by what became of them.
 
+use core::fmt;
+
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 use memory::Outcome;
+use memory::slot::SlotCounts;
 
 use super::caption::Caption;
 use super::colors;
 use super::layout::{FAULT_LINES, LINE, TITLE};
 use crate::account::words;
 use crate::console::{CHARACTER_WIDTH, Canvas, INK};
-use crate::spaces;
+use crate::{fault, spaces};
 
 const OUTCOMES: usize = Outcome::ALL.len();
 
@@ -26,6 +29,24 @@ pub(super) struct Faults {
     shown: [Option<u64>; OUTCOMES],
     title: Caption,
     lines: [Caption; OUTCOMES],
+}
+
+/// Pages that went to slots and came back, if there are any slots.
+struct Moved(SlotCounts);
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SlotCounts {
+            total,
+            written,
+            read,
+            ..
+        } = self.0;
+        match total {
+            0 => Ok(()),
+            _ => write!(f, "; pages out {written}, in {read}"),
+        }
+    }
 }
 
 impl Faults {
@@ -56,6 +77,7 @@ impl Faults {
             .filter(|(outcome, _)| matches!(outcome, Outcome::Refused(_)))
             .map(|(_, count)| count)
             .sum();
+        let refused = refused.saturating_sub(fault::relieved());
         let width = area.size.width / COLUMNS;
         let columns = width / CHARACTER_WIDTH;
         let is_short = columns < WHOLE_NAMES;
@@ -65,7 +87,8 @@ impl Faults {
             area.size.width / CHARACTER_WIDTH - 12,
             colors::DIM,
             format_args!(
-                "{all} in all, {refused} refused{}",
+                "{all} in all, {refused} refused{}{}",
+                Moved(spaces::memory().slots()),
                 if is_short { ":" } else { "" }
             ),
         );

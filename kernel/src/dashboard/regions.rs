@@ -2,7 +2,8 @@
 //!
 //! Regions of the loaded space come first, then those of the kernel that hold
 //! memory, then guards, and fixed ones last. When there is no room for all, the
-//! last line says how many are left out.
+//! last line says how many are left out. If there are slots, the title has a map of
+//! them.
 
 use core::fmt::{self, Write as _};
 
@@ -10,6 +11,7 @@ use arrayvec::ArrayString;
 use embedded_graphics::geometry::Size as Area;
 use embedded_graphics::prelude::Point;
 use embedded_graphics::primitives::Rectangle;
+use memory::slot::SlotCounts;
 use memory::space::{Backing, Half, Region};
 
 use super::caption::Caption;
@@ -35,7 +37,11 @@ pub(super) struct Regions {
     count: usize,
     /// All regions there are.
     all: u64,
-    shown_all: u64,
+    slots: SlotCounts,
+    /// How many of each part of the slots are in use.
+    slots_used: [u64; MOST_PARTS],
+    shown_all: Option<(u64, u64)>,
+    shown_slots: ShownBar,
     title: Caption,
     captions: [Caption; MOST_LINES],
     shown: [Shown; MOST_LINES],
@@ -83,7 +89,10 @@ impl Regions {
             found: [None; MOST_LINES],
             count: 0,
             all: 0,
-            shown_all: 0,
+            slots: SlotCounts::NONE,
+            slots_used: [0; MOST_PARTS],
+            shown_all: None,
+            shown_slots: Shown::NOTHING.bar,
             title: Caption::EMPTY,
             captions: [const { Caption::EMPTY }; MOST_LINES],
             shown: [Shown::NOTHING; MOST_LINES],
@@ -93,6 +102,7 @@ impl Regions {
     /// Looks at as many regions as the pane has room for.
     pub(super) fn gather(&mut self, area: Rectangle) {
         let lines = lines(area);
+        self.gather_slots();
         (self.count, self.all) = (0, 0);
         spaces::current(|space, _| {
             self.all += space.region_count();
@@ -104,6 +114,19 @@ impl Regions {
                 self.take(space, lines, |region| rank_of(region) == rank);
             }
         });
+    }
+
+    fn gather_slots(&mut self) {
+        let memory = spaces::memory();
+        self.slots = memory.slots();
+        self.slots_used = [0; MOST_PARTS];
+        let (used, total) = (&mut self.slots_used, self.slots.total);
+        if self.slots.used > 0 {
+            memory.used_slots(|slot, _| {
+                let part = slot.number() * MOST_PARTS as u64 / total;
+                used[part as usize] += 1;
+            });
+        }
     }
 
     fn take(&mut self, half: &Half, lines: usize, is_wanted: impl Fn(&Region) -> bool) {
@@ -150,18 +173,39 @@ impl Regions {
         }
     }
 
-    /// Draws how many there are.
+    /// Draws how many there are, and which slots are in use.
     fn draw_title(&mut self, canvas: &mut Canvas<'_>, area: Rectangle) {
-        if self.shown_all == self.all {
+        let SlotCounts { total, used, .. } = self.slots;
+        let bar = if total > 0 { area.size.width / 4 } else { 0 };
+        if total > 0 {
+            let part = |used| Part {
+                state: if used > 0 {
+                    PartState::Swapped
+                } else {
+                    PartState::Nothing
+                },
+                is_whole: used >= total / MOST_PARTS as u64,
+            };
+            let left = (area.size.width - bar) as i32;
+            let at = area.top_left + Point::new(left, 2);
+            let place = Rectangle::new(at, Area::new(bar, HEIGHT));
+            draw_bar(
+                canvas,
+                place,
+                &mut self.shown_slots,
+                &self.slots_used.map(part),
+            );
+        }
+        if self.shown_all.replace((self.all, used)) == Some((self.all, used)) {
             return;
         }
-        self.shown_all = self.all;
+        let slots = OrNothing((total > 0).then_some((used, total)));
         self.title.show(
             canvas,
             area.top_left + Point::new(8 * CHARACTER_WIDTH as i32, 0),
-            area.size.width / CHARACTER_WIDTH - 8,
+            (area.size.width - bar) / CHARACTER_WIDTH - 9,
             colors::DIM,
-            format_args!("{} in all", self.all),
+            format_args!("{} in all{slots}", self.all),
         );
     }
 }
@@ -180,6 +224,18 @@ fn draw_text(canvas: &mut Canvas<'_>, caption: &mut Caption, at: Point, columns:
             caption.show(canvas, at, columns, colors::DIM, text);
         }
         Says::Nothing => caption.show(canvas, at, columns, INK, format_args!("")),
+    }
+}
+
+/// Slots in use, and all of them, if there are any.
+struct OrNothing(Option<(u64, u64)>);
+
+impl fmt::Display for OrNothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((used, total)) => write!(f, "; slots: {used} of {total}"),
+            None => Ok(()),
+        }
     }
 }
 

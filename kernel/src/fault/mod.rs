@@ -16,6 +16,8 @@ pub(crate) use whereabouts::Named;
 pub use whereabouts::Whereabouts;
 
 use core::fmt;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
 
 use memory::frames::Shortage;
 use memory::space::Half;
@@ -47,6 +49,12 @@ pub enum Reason {
     /// was nothing left to do.
     NoProgress,
 }
+
+/// Faults that waited for a slot.
+static WAITED_FOR_SLOTS: AtomicU64 = AtomicU64::new(0);
+
+/// Faults that were short of frames, and came again when some had come free.
+static RELIEVED: AtomicU64 = AtomicU64::new(0);
 
 /// The last fault that left nothing to do.
 static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
@@ -80,7 +88,9 @@ pub(crate) fn page_fault(context: &PageFaultContext) -> Answer {
 #[cold]
 #[inline(never)]
 fn blocked(context: &PageFaultContext) -> Answer {
-    if context.fault.is_user() && on_disk(context.fault.address).is_some() {
+    let on_disk = on_disk(context.fault.address);
+    count_wait(on_disk);
+    if context.fault.is_user() && on_disk.is_some() {
         return refuse(context, Reason::Waits);
     }
     match waiting::bring(context.fault.address) {
@@ -89,12 +99,21 @@ fn blocked(context: &PageFaultContext) -> Answer {
     }
 }
 
+/// Counts a fault that waits for this.
+fn count_wait(what: Option<OnDisk>) {
+    let is_slot = matches!(what, Some(OnDisk::Slot(_)));
+    WAITED_FOR_SLOTS.fetch_add(u64::from(is_slot), Relaxed);
+}
+
 /// Tries the access again if some frames come free.
 #[cold]
 #[inline(never)]
 fn short_of_frames(context: &PageFaultContext) -> Answer {
     match spaces::relieve() {
-        true => Answer::Resolved,
+        true => {
+            RELIEVED.fetch_add(1, Relaxed);
+            Answer::Resolved
+        }
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
 }
@@ -127,6 +146,20 @@ fn spurious(context: &PageFaultContext) -> Answer {
 #[must_use]
 pub fn all() -> u64 {
     spaces::memory().fault_log(|log| log.faults())
+}
+
+/// Faults that waited for a page in a slot, since the start. The access does not fault
+/// again, as one that waits for a page of a file does.
+#[must_use]
+pub fn waited_for_slots() -> u64 {
+    WAITED_FOR_SLOTS.load(Relaxed)
+}
+
+/// Faults, among those that the log counts as refused for want of frames, that came
+/// again when some had come free.
+#[must_use]
+pub fn relieved() -> u64 {
+    RELIEVED.load(Relaxed)
 }
 
 /// Faults in the low half, whatever space was loaded: those of programs. By

@@ -4,6 +4,7 @@
 //! has changed when it could not be.
 
 use core::fmt;
+use core::sync::atomic::Ordering::Relaxed;
 
 use memory::frames::Frame;
 use memory::slot::Slot;
@@ -105,12 +106,21 @@ pub(crate) fn resolve_ahead(fault: &Fault) -> Result<(), Refusal> {
     loop {
         let outcome = spaces::current(|space, memory| space.resolve(fault, memory));
         match outcome {
-            Outcome::Refused(Refusal::OutOfFrames) if spaces::relieve() => {}
+            Outcome::Refused(Refusal::OutOfFrames) if spaces::relieve() => {
+                super::RELIEVED.fetch_add(1, Relaxed);
+            }
             Outcome::Refused(refusal) => return Err(refusal),
-            Outcome::Blocked => bring(fault.address).map_err(|reason| match reason {
-                Reason::Space(refusal) => refusal,
-                _ => Refusal::NotBacked,
-            })?,
+            Outcome::Blocked => {
+                let what = on_disk(fault.address);
+                super::count_wait(what);
+                bring(fault.address).map_err(|reason| match reason {
+                    Reason::Space(refusal) => refusal,
+                    _ => Refusal::NotBacked,
+                })?;
+                if let Some(OnDisk::Slot(_)) = what {
+                    return Ok(());
+                }
+            }
             _ => return Ok(()),
         }
     }

@@ -247,7 +247,7 @@ pub static COMMANDS: [Command; 35] = [
     },
     Command {
         name: "swap",
-        usage: "swap [policy <clock|second-chance|random>]",
+        usage: "swap [policy <clock|second-chance|fifo|random>]",
         does: "tells of the slots on the disk and of the pages that went to them and came back, or chooses how pages are chosen that go",
         example: "swap policy random",
         run: swap::swap,

@@ -8,7 +8,8 @@ use super::arguments::Arguments;
 use super::error::Error;
 use super::output::Output;
 use crate::account::words::{self, Outcomes};
-use crate::{heap as kernel_heap, spaces};
+use crate::process::Usage;
+use crate::{fault, heap as kernel_heap, spaces};
 
 /// A number, or `off` without one.
 struct OrOff(Option<u64>);
@@ -78,6 +79,14 @@ pub(super) fn faults<'a>(
         let is_shown = |outcome: Outcome, _| matches!(outcome, Outcome::Refused(_)) == refused;
         out.facts(format_args!("{}", Outcomes { counts, is_shown }));
     }
+    let usage = Usage::of(&counts, fault::waited_for_slots());
+    writeln!(
+        out,
+        "minor={} major={} relieved={}",
+        usage.minor,
+        usage.major,
+        fault::relieved()
+    );
     Ok(())
 }
 

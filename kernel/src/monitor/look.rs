@@ -88,7 +88,7 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
         _ => (" name=", "\""),
     };
     out.facts(format_args!(
-        "region={} end={} rights={} backing={}\n  page={} resident={} shared={} zero={} borrowed={} faults={}{separator}{quote}{}{quote}",
+        "region={} end={} rights={} backing={}\n  page={} resident={} shared={} zero={} borrowed={} swapped={} faults={}{separator}{quote}{}{quote}",
         Address::from(region.base),
         Address(region.end()),
         rights(region),
@@ -98,6 +98,7 @@ fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
         resident.shared,
         resident.zero,
         resident.borrowed,
+        resident.swapped,
         region.faults,
         region.label
     ));

@@ -125,7 +125,7 @@ fn virtual_memory(out: &mut Output<'_>) -> Result<(), Cancelled> {
     }
     writeln!(
         out,
-        "#=resident +=in part s=shared z=the zero frame b=borrowed f=fixed .=nothing yet x=guard"
+        "#=resident +=in part s=shared z=the zero frame b=borrowed o=out on the disk f=fixed .=nothing yet x=guard"
     );
     Ok(())
 }
@@ -171,6 +171,7 @@ fn part_letter(part: Part) -> char {
         PartState::Shared => 's',
         PartState::Zero => 'z',
         PartState::Borrowed => 'b',
+        PartState::Swapped => 'o',
         PartState::Fixed => 'f',
         PartState::Private if part.is_whole => '#',
         PartState::Private => '+',

@@ -8,7 +8,7 @@ pub const MOST_PARTS: usize = 32;
 
 const PAGE: u64 = 4096;
 
-/// What most of the mapped pages of a part are.
+/// What most pages of a part are that are mapped or in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartState {
     /// No page is mapped.
@@ -21,6 +21,8 @@ pub enum PartState {
     Zero,
     /// A device's memory.
     Borrowed,
+    /// Pages that are in slots of the disk.
+    Swapped,
     /// Mapped once and for ever, and accounted for elsewhere.
     Fixed,
     /// Refuses every access.
@@ -30,10 +32,10 @@ pub enum PartState {
 /// A part of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// What is mapped; of equally many pages private ones come first, then
-    /// shared ones, and then the zero frame.
+    /// What is mapped, or in slots; of equally many pages private ones come first,
+    /// then shared ones, then the zero frame, and those in slots last.
     pub state: PartState,
-    /// True if all its pages are mapped.
+    /// True if all its pages are.
     pub is_whole: bool,
 }
 
@@ -89,10 +91,10 @@ impl Part {
             shared,
             zero,
             borrowed,
-            // Mapped by no processor.
-            swapped: _,
+            swapped,
         } = found;
         let by_state = [
+            (PartState::Swapped, swapped),
             (PartState::Borrowed, borrowed),
             (PartState::Zero, zero),
             (PartState::Shared, shared),
@@ -103,7 +105,7 @@ impl Part {
         let state = most.filter(|(_, count)| *count > 0);
         Self {
             state: state.map_or(PartState::Nothing, |(state, _)| state),
-            is_whole: private + shared + zero + borrowed >= pages,
+            is_whole: private + shared + zero + borrowed + swapped >= pages,
         }
     }
 }

@@ -20,7 +20,7 @@ pub type Counts = [u64; Outcome::COUNT];
 pub struct Usage {
     /// Those for which nothing had to be read.
     pub minor: u64,
-    /// Those that waited for a page of a file.
+    /// Those that waited for a page of a file or of a slot.
     pub major: u64,
 }
 
@@ -31,15 +31,17 @@ impl Usage {
         self.minor + self.major
     }
 
-    fn of(counts: &Counts) -> Self {
+    /// Those of these outcomes, of which so many waited for slots.
+    pub(crate) fn of(counts: &Counts, slots: u64) -> Self {
         let is_resolved =
             |outcome: &Outcome| !matches!(outcome, Outcome::Blocked | Outcome::Refused(_));
         let resolved = Outcome::ALL.into_iter().filter(is_resolved);
         let resolved: u64 = resolved.map(|outcome| counts[outcome.index()]).sum();
         let major = counts[Outcome::Blocked.index()];
         Self {
-            // The access that has waited faults a second time. It may be refused then.
-            minor: resolved.saturating_sub(major),
+            // The access that has waited for a page of a file faults a second time. It
+            // may be refused then.
+            minor: resolved.saturating_sub(major.saturating_sub(slots)),
             major,
         }
     }
@@ -68,18 +70,21 @@ pub(super) struct Reading {
     /// Faults in either half.
     all: u64,
     low_half: Counts,
+    slots: u64,
 }
 
 impl Reading {
     pub(super) const NONE: Self = Self {
         all: 0,
         low_half: [0; Outcome::COUNT],
+        slots: 0,
     };
 
     pub(super) fn take() -> Self {
         Self {
             all: fault::all(),
             low_half: fault::in_low_half(),
+            slots: fault::waited_for_slots(),
         }
     }
 
@@ -106,8 +111,9 @@ impl Processes {
     fn add_faults(&mut self, process: &mut Process) {
         let now = Reading::take();
         let counts = now.since(&self.faults);
+        let slots = now.slots - self.faults.slots;
         self.faults = now;
-        process.used += Usage::of(&counts);
+        process.used += Usage::of(&counts, slots);
         if process.id == self.foreground {
             for (count, more) in self.by_outcome.iter_mut().zip(counts) {
                 *count += more;

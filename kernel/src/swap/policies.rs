@@ -1,6 +1,6 @@
 //! The ways to choose which page goes, by name.
 
-use memory::policy::{Candidate, Choice, Clock, EnhancedSecondChance, Policy, Random};
+use memory::policy::{Candidate, Choice, Clock, EnhancedSecondChance, Fifo, Policy, Random};
 
 /// A way to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,20 +9,23 @@ pub enum Chosen {
     Clock,
     /// [`EnhancedSecondChance`].
     SecondChance,
+    /// [`Fifo`].
+    Fifo,
     /// [`Random`].
     Random,
 }
 
 impl Chosen {
     /// All of them, with their names.
-    pub const ALL: [(&str, Self); 3] = [
+    pub const ALL: [(&str, Self); 4] = [
         ("clock", Self::Clock),
         ("second-chance", Self::SecondChance),
+        ("fifo", Self::Fifo),
         ("random", Self::Random),
     ];
 
     /// The names, for a sentence.
-    pub const NAMES: &str = "clock, second-chance and random";
+    pub const NAMES: &str = "clock, second-chance, fifo and random";
 
     /// Its name.
     #[must_use]
@@ -36,6 +39,7 @@ pub(super) struct Policies {
     pub(super) chosen: Chosen,
     clock: Clock,
     second_chance: EnhancedSecondChance,
+    fifo: Fifo,
     random: Random,
 }
 
@@ -45,6 +49,7 @@ impl Policies {
             chosen: Chosen::Clock,
             clock: Clock,
             second_chance: EnhancedSecondChance,
+            fifo: Fifo,
             random: Random::new(1),
         }
     }
@@ -54,6 +59,7 @@ impl Policies {
         match self.chosen {
             Chosen::Clock => &mut self.clock,
             Chosen::SecondChance => &mut self.second_chance,
+            Chosen::Fifo => &mut self.fifo,
             Chosen::Random => &mut self.random,
         }
     }

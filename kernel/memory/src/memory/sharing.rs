@@ -59,10 +59,13 @@ impl Memory {
         });
     }
 
-    /// Names the tables that the owners are counted in to `see`, under the lock:
-    /// it must be quick, and touch nothing that could fault.
-    pub fn counter_tables(&self, see: impl FnMut(PhysFrame)) {
-        self.lock().owners.tables(see);
+    /// Names the tables that the owners of frames and slots are counted in to `see`,
+    /// under the lock: it must be quick, and touch nothing that could fault.
+    pub fn counter_tables(&self, mut see: impl FnMut(PhysFrame)) {
+        let shared = self.lock();
+        shared.owners.tables(&mut see);
+        shared.slots.owners.tables(&mut see);
+        shared.slots.notes.tables(see);
     }
 
     /// Shares private frames (4 KiB), which follow each other: counts two owners of

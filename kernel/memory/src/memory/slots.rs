@@ -92,6 +92,16 @@ impl Memory {
         self.lock().slots.counts
     }
 
+    /// Hands each slot that is not free, with how many owners it has, to `see`, which
+    /// must not use this memory.
+    pub fn used_slots(&self, mut see: impl FnMut(Slot, u32)) {
+        let shared = self.lock();
+        shared
+            .slots
+            .owners
+            .each(|slot, owners| see(Slot(slot), owners));
+    }
+
     /// How many entries of page tables, and pages in memory, have this slot; 0 if it
     /// is free.
     #[must_use]

@@ -7,10 +7,12 @@
 
 mod clock;
 mod enhanced_second_chance;
+mod fifo;
 mod random;
 
 pub use clock::Clock;
 pub use enhanced_second_chance::EnhancedSecondChance;
+pub use fifo::Fifo;
 pub use random::Random;
 
 /// A page that could go, as the hand meets it.

@@ -12,7 +12,7 @@ mod common;
 
 mod world;
 
-use faultline_memory::policy::{Clock, EnhancedSecondChance, Policy, Random};
+use faultline_memory::policy::{Clock, EnhancedSecondChance, Fifo, Policy, Random};
 use world::World;
 
 /// Steps for each policy.
@@ -52,6 +52,11 @@ fn every_byte_is_as_it_was_written_by_the_clock() {
 #[test]
 fn every_byte_is_as_it_was_written_by_the_enhanced_second_chance() {
     play("enhanced second chance", 2, &mut EnhancedSecondChance);
+}
+
+#[test]
+fn every_byte_is_as_it_was_written_first_in_first_out() {
+    play("first in, first out", 4, &mut Fifo);
 }
 
 #[test]
