@@ -14,20 +14,26 @@ mod program;
 use alloc::vec::Vec;
 
 use archive::{Kind, Place};
-use common::counts;
+use common::{counts, pages_at};
 use kernel::cpu::ring3::Left;
 use kernel::disk::{self, Which};
 use kernel::files::{self, Contents, cache};
 use kernel::process::watch::Watch;
 use kernel::process::{Ending, Id, Process, Processes, State, Summary};
 use kernel::{interrupts, spaces};
-use program::{audit, spawn};
+use memory::object::Sharing;
+use memory::space::{Backing, Rights};
+use program::{CODE, audit, space_of, spawn, spawn_in};
 
 kernel::test_kernel!(test_main);
 
 kernel::programs! {
     /// Lets others run, for ever.
     yields: "91: mov eax, 24" "syscall" "jmp 91b";
+    /// Adds up the second and the fourth byte of a mapping.
+    adds_two_bytes:
+        "mov rbx, 0x700000" "movzx edi, byte ptr [rbx + 1]" "movzx eax, byte ptr [rbx + 3]"
+        "add edi, eax" "mov eax, 60" "syscall";
     /// Lets others run once, and ends.
     yields_once: "mov eax, 24" "syscall" "xor edi, edi" "mov eax, 60" "syscall";
 }
@@ -169,6 +175,31 @@ fn what_is_read_when_a_run_is_over_is_there_when_its_process_goes_on() {
     assert_eq!(disk::under_way(), 0);
     assert_eq!(processes.run(hello), Some(Ending::Exited(0)));
     drop(processes);
+    cache::let_go();
+    audit();
+}
+
+#[test_case]
+fn behind_the_end_of_a_file_a_page_is_zero_although_the_disk_goes_on() {
+    cache::let_go();
+    // A file begins with 0x7f, E, L and F, and two parts of it end behind these.
+    for (size, sum) in [(4, b'E' + b'F'), (3, b'E')] {
+        let part = Contents::from(file_of("bin/hello")).shortened(size);
+        let backing = Backing::Object {
+            object: cache::object_of(part).expect("there is room"),
+            offset_in_pages: 0,
+            sharing: Sharing::Private,
+        };
+        let mut space = space_of(adds_two_bytes(), CODE);
+        let request = pages_at(0x70_0000, 1, backing).rights(Rights::Read).user();
+        let mapped = space.allocate(request, spaces::memory());
+        mapped.expect("there is room");
+        let mut processes = Processes::new();
+        let id = spawn_in(&mut processes, space, CODE);
+        let summary = processes.run_and_sum_up(id).expect("it was started");
+        assert_eq!(summary.ending, Ending::Exited(sum), "of {size} bytes");
+        assert_eq!(summary.used.major, 1);
+    }
     cache::let_go();
     audit();
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use boot::archive;
+use ::archive::Kind;
+use boot::{archive, programs};
 
 use crate::kernels::{Run, kernel, run, test_kernel};
 use crate::monitor::answer;
@@ -146,6 +147,29 @@ fn a_page_of_a_file_that_cannot_be_read_is_refused_and_the_machine_lives() {
     );
     assert_eq!(page.guest.matches("  07 ").count(), 2, "{page:?}");
     assert_eq!(answer(&page, "audit", "audit"), "ok");
+}
+
+#[test]
+fn a_program_whose_page_cannot_be_read_is_killed_by_sigbus_and_the_report_names_the_sector() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let mut bytes = archive::pack(programs::entries(folder.path()).unwrap()).unwrap();
+    bytes.resize(bytes.len().next_multiple_of(4096) + 4096, 0);
+    fs::write(&image, &bytes).unwrap();
+    let packed = ::archive::Archive::new(&bytes).unwrap();
+    let Kind::File(hello) = packed.find("bin/hello").unwrap().kind else {
+        panic!("it is a file")
+    };
+    // Its second page, which has the first instruction.
+    let sector = (hello.start + 4096) / 512;
+    let disk = failing_disk(&image, sector as u64);
+    let disk = qemu(&["-blockdev", &disk, "-device", FILES]);
+    let options = ["--timeout", "300", "--run", "hello"];
+    let run = run(kernel(), &[&options[..], &disk].concat());
+    assert_eq!(run.status, Some(128 + 7), "{run:?}");
+    let words = format!("sector {sector} of the disk `files`: the device reports");
+    assert!(run.guest.contains(&words), "{run:?}");
+    assert!(run.guest.contains("killed=7 reason="), "{run:?}");
 }
 
 #[test]
