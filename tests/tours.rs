@@ -255,10 +255,15 @@ impl Told {
     fn of(name: &'static str, words: &[&str]) -> (Self, Played) {
         let mut told = Self::default();
         let played = play(name, words, &mut |step| match *step {
-            ProgramStep::Loaded { space, pages_read } => {
-                let (start, end) = space.window();
-                told.loaded = (space.resident_between(start, end), pages_read);
-                told.regions = space.regions().collect();
+            ProgramStep::Loaded {
+                regions,
+                resident,
+                pages_read,
+            } => {
+                // Whoever is told may look at all spaces, as the dashboard does.
+                spaces::each_parked(|_| ());
+                told.loaded = (resident, pages_read);
+                told.regions = regions.to_vec();
             }
             ProgramStep::Faults(faults) => told.faults.push(faults),
             ProgramStep::Forked { shown, cost, .. } => told.forks.push((shown, cost)),

@@ -2,7 +2,6 @@
 //!
 //! What a kind of fault means is explained once, when the first of it comes.
 
-use memory::Space;
 use memory::space::{Backing, Region, Resident, Rights};
 use memory::words::Count;
 
@@ -52,7 +51,11 @@ struct Story {
 impl Story {
     fn tell(&mut self, step: &Step<'_>) {
         match step {
-            Step::Loaded { space, pages_read } => tell_regions(space, *pages_read),
+            Step::Loaded {
+                regions,
+                resident,
+                pages_read,
+            } => tell_regions(regions, *resident, *pages_read),
             Step::Faults(faults) => {
                 say!("{faults}");
                 let stack = (faults.place() == "stack").then_some(STACK);
@@ -93,9 +96,7 @@ impl Story {
 }
 
 /// The regions of a program before its first instruction.
-fn tell_regions(space: &Space, pages_read: u64) {
-    let (start, end) = space.window();
-    let resident = space.resident_between(start, end);
+fn tell_regions(regions: &[Region], resident: Resident, pages_read: u64) {
     println!("#");
     say!(
         "lazy is loaded, but has not run yet. Its file says which of its bytes belong at which \
@@ -103,7 +104,7 @@ fn tell_regions(space: &Space, pages_read: u64) {
     );
     println!("#");
     println!("#   first page      pages  region              a program may   comes from");
-    let pages = space.regions().map(tell_region).sum();
+    let pages = regions.iter().map(tell_region).sum();
     println!("#");
     say!(
         "The instructions of a program are called its text, its variables data. These are {}. \
@@ -124,7 +125,7 @@ fn tell_regions(space: &Space, pages_read: u64) {
 }
 
 /// One of them; returns its pages.
-fn tell_region(region: Region) -> u64 {
+fn tell_region(region: &Region) -> u64 {
     let pages = region.size / 4096;
     let rights = match region.allowed() {
         None | Some(Rights::NoAccess) => "do nothing",

@@ -9,8 +9,7 @@ use core::fmt;
 
 use archive::Kind;
 use heapless::Vec;
-use memory::Space;
-use memory::space::Resident;
+use memory::space::{Region, Resident};
 
 use super::faults::Faults;
 use super::onlooker::Onlooker;
@@ -28,8 +27,10 @@ const MOST_WORDS: usize = 8;
 pub enum Step<'a> {
     /// The program is loaded: it has not executed an instruction.
     Loaded {
-        /// Its memory.
-        space: &'a Space,
+        /// The regions of its memory, by address.
+        regions: &'a [Region],
+        /// What is in memory of them.
+        resident: Resident,
         /// Pages of its file that were read.
         pages_read: u64,
     },
@@ -141,11 +142,15 @@ pub fn play(
     // Of a file on a disk the first page is read to load it.
     let first_read = cache::pages_of(contents);
     if let Some(space) = processes.get(id).and_then(Process::space) {
-        space.look(|space| {
-            tell(&Step::Loaded {
-                space,
-                pages_read: first_read,
-            });
+        let (regions, resident) = space.look(|space| {
+            let (start, end) = space.window();
+            let regions: alloc::vec::Vec<Region> = space.regions().collect();
+            (regions, space.resident_between(start, end))
+        });
+        tell(&Step::Loaded {
+            regions: &regions,
+            resident,
+            pages_read: first_read,
         });
     }
     let mut onlooker = Onlooker::new(tell, first_read);
