@@ -261,7 +261,7 @@ impl Told {
                 pages_read,
             } => {
                 // Whoever is told may look at all spaces, as the dashboard does.
-                spaces::each_parked(|_| ());
+                kernel::spaces::each_parked(|_| ());
                 told.loaded = (resident, pages_read);
                 told.regions = regions.to_vec();
             }
