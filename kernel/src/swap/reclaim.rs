@@ -23,10 +23,8 @@ const LOW_WATER: u64 = 32;
 const HIGH_WATER: u64 = 64;
 
 /// Pages that go at once, at least, when somebody is short of any: one of so many that
-/// there are, within these bounds. With the second one there is room for the note of
-/// which slot a page still has that comes back.
+/// there are, and no more than that.
 const BATCH_SHARE: u64 = 128;
-const LEAST_BATCH: u64 = 2;
 const MOST_BATCH: u64 = 16;
 
 /// Laps that may bring nothing: a policy takes a page, if there is one, within four
@@ -127,7 +125,7 @@ pub(super) fn relieve(missing: u64) -> bool {
     if freed() < missing
         && let Some(mut reclaim) = RECLAIM.try_lock()
     {
-        let batch = (before.private / BATCH_SHARE).clamp(LEAST_BATCH, MOST_BATCH);
+        let batch = (before.private / BATCH_SHARE).min(MOST_BATCH);
         reclaim.evict((missing - freed()).max(batch));
         reclaim.totals.relieved += u64::from(freed() > 0);
     }

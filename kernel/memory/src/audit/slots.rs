@@ -15,15 +15,16 @@ use crate::space::{Backing, Half};
 
 impl Auditor<'_> {
     /// Audits the tables of counts and notes, before entries are. Frames that are
-    /// kept back for tables of counts stand in for those that are not there.
+    /// kept back for such tables stand in for those that are not there.
     pub(super) fn slot_tables(&mut self, slots: &Slots) -> Result<(), Broken> {
         let broken = |table, defect| Broken::SlotTable { table, defect };
         let [counts, notes] = slots.roots();
         let before = self.report.tables;
         self.tables_of_words(counts, broken)?;
+        self.tables_of_words(notes, broken)?;
         let tables = self.report.tables - before;
         self.kept_for_slots = slots.most_tables().saturating_sub(tables);
-        self.tables_of_words(notes, broken)
+        Ok(())
     }
 
     /// The entry of a page that is in a slot lies where pages may be in slots, and

@@ -10,16 +10,14 @@
 //!
 //! What must always hold: a note is one owner of its slot, and goes with its frame.
 //! The frame holds what the slot holds as long as its leaf is private and not DIRTY;
-//! one that was shared is made private by a write. A note is never needed: one that
-//! finds no table is not made, and each may go at any time. As long as there is none,
-//! who frees a frame pays for one comparison.
+//! one that was shared is made private by a write. A note is never needed: each may go
+//! at any time. As long as there is none, who frees a frame pays for one comparison.
 
 use x86_64::PhysAddr;
 
 use super::sharing::frames_from;
 use super::slots::Slots;
 use super::{Memory, Shared};
-use crate::frames::OutOfFrames;
 use crate::paging::{NoTable, Sparse, Table};
 use crate::slot::Slot;
 
@@ -34,16 +32,11 @@ impl Memory {
     /// Counts a page that was read from a slot to this frame, which gets the slot
     /// from the entry that named it.
     pub(crate) fn note(&self, frame: PhysAddr, slot: Slot) {
-        let noted = self.with_tables(|shared, spare| shared.add_note(frame, slot, spare));
+        let noted = self.with_kept_tables(|shared, spare| shared.add_note(frame, slot, spare));
         let mut shared = self.lock();
         shared.slots.counts.read += 1;
-        match noted {
-            Ok(true) => {}
-            Ok(false) => shared.drop_slot(slot),
-            Err(OutOfFrames) => {
-                shared.trim_notes(frame);
-                shared.drop_slot(slot);
-            }
+        if !noted {
+            shared.drop_slot(slot);
         }
     }
 }
@@ -53,8 +46,7 @@ impl Memory {
 impl Memory {
     /// Says that a frame still has a slot.
     pub(crate) fn spoil_note(&self, frame: PhysAddr, slot: Slot) {
-        let noted = self.with_tables(|shared, spare| shared.add_note(frame, slot, spare));
-        assert_eq!(noted, Ok(true));
+        assert!(self.with_kept_tables(|shared, spare| shared.add_note(frame, slot, spare)));
     }
 
     /// Says that a frame has no slot.
@@ -155,14 +147,9 @@ impl Shared {
         let number = word.bits.checked_sub(1)?;
         self.slots.counts.saved -= 1;
         if word.set(0) {
-            self.slots.notes.trim(index, &mut self.frames);
+            let trimmed = self.slots.notes.trim(index, &mut self.frames);
+            self.keep_back_again(trimmed);
         }
         Some(Slot(number))
-    }
-
-    fn trim_notes(&mut self, frame: PhysAddr) {
-        if let Some(index) = self.frames.index_of(frame) {
-            self.slots.notes.trim(index, &mut self.frames);
-        }
     }
 }

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! What must always hold: a slot has as many owners as entries and notes (`notes`)
-//! name it, and one without is free. For each table that the counts lack a frame is
-//! kept back, so that a page can be evicted when no frame is left.
+//! name it, and one without is free. For each table that counts and notes lack a frame
+//! is kept back, so that a page can be evicted, and keep its slot when it comes back,
+//! when no frame is left.
 #![allow(unsafe_code)]
 
 use x86_64::PhysAddr;
@@ -26,6 +27,8 @@ pub(crate) struct Slots {
     /// By the index of a frame: 1 more than the number of the slot that it came from.
     pub(super) notes: Sparse,
     pub(super) counts: SlotCounts,
+    /// Tables that counts and notes take at most.
+    most_tables: u64,
     /// Where the search for a free one goes on.
     next: u64,
 }
@@ -43,9 +46,9 @@ pub(crate) enum SlotFor {
     Saved(Slot),
 }
 
-/// Tables that the counts of so many slots take at most.
-const fn most_tables(slots: u64) -> u64 {
-    let (mut tables, mut words) = (0, slots);
+/// Tables that so many words take at most.
+const fn most_tables(words: u64) -> u64 {
+    let (mut tables, mut words) = (0, words);
     let mut level = 1;
     while level <= 4 {
         words = words.div_ceil(512);
@@ -57,7 +60,7 @@ const fn most_tables(slots: u64) -> u64 {
 
 impl Memory {
     /// Says how many slots there are: pages that the disk has room for. It keeps
-    /// back one frame for every 512 of them, and a few more. Pages in memory that still
+    /// back one frame for every 512 of them and for every 512 frames, and a few more. Pages in memory that still
     /// have a slot lose it.
     ///
     /// # Errors
@@ -69,11 +72,17 @@ impl Memory {
         }
         let shared = &mut *self.lock();
         shared.forget_all_notes();
-        let SlotCounts { used, total, .. } = shared.slots.counts;
+        let used = shared.slots.counts.used;
         if used > 0 {
             return Err(SetSlotsError::InUse { used });
         }
-        let (before, needed) = (most_tables(total), most_tables(slots));
+        let notes = if slots > 0 {
+            shared.frames.indices()
+        } else {
+            0
+        };
+        let before = shared.slots.most_tables;
+        let needed = most_tables(slots) + most_tables(notes);
         shared.frames.unreserve(before);
         if let Err(OutOfFrames) = shared.frames.reserve(needed) {
             let shortage = shared.frames.shortage(needed);
@@ -82,6 +91,7 @@ impl Memory {
             return Err(SetSlotsError::OutOfFrames(shortage));
         }
         shared.slots.counts.total = slots;
+        shared.slots.most_tables = needed;
         shared.slots.next = 0;
         Ok(())
     }
@@ -117,11 +127,20 @@ impl Memory {
         if !is_dirty && let Some(slot) = self.lock().take_note(frame) {
             return Ok(SlotFor::Saved(slot));
         }
+        self.with_kept_tables(Shared::take_slot).map(SlotFor::New)
+    }
+
+    /// Tries until no table is missing: they are made, without the lock, of frames that
+    /// were kept back for them.
+    pub(super) fn with_kept_tables<T>(
+        &self,
+        mut attempt: impl FnMut(&mut Shared, &mut Option<Table>) -> Result<T, NoTable>,
+    ) -> T {
         let mut spare = None;
-        let taken = loop {
-            let attempted = self.lock().take_slot(&mut spare);
+        let done = loop {
+            let attempted = attempt(&mut self.lock(), &mut spare);
             match attempted {
-                Ok(taken) => break taken,
+                Ok(done) => break done,
                 // There is none only while others are about to link theirs.
                 Err(NoTable) => spare = self.take_table().ok(),
             }
@@ -132,7 +151,7 @@ impl Memory {
             shared.frames.free(unsafe { table.into_frame() });
             shared.keep_back_again(1);
         }
-        taken.map(SlotFor::New)
+        done
     }
 
     /// Gives a slot back that could not be written.
@@ -183,6 +202,7 @@ impl Slots {
             owners: Owners::new(direct_map),
             notes: Sparse::new(direct_map),
             counts: SlotCounts::default(),
+            most_tables: 0,
             next: 0,
         }
     }
@@ -205,9 +225,9 @@ impl Slots {
         self.counts
     }
 
-    /// Tables that the counts take at most.
+    /// Tables that counts and notes take at most.
     pub(crate) fn most_tables(&self) -> u64 {
-        most_tables(self.counts.total)
+        self.most_tables
     }
 
     /// The roots of the counts and of the notes, if there are any.
@@ -262,7 +282,7 @@ impl Shared {
     }
 
     /// Keeps frames back that were given back just now.
-    fn keep_back_again(&mut self, frames: u64) {
+    pub(super) fn keep_back_again(&mut self, frames: u64) {
         let kept = self.frames.reserve(frames);
         kept.expect("they are free, and a limit has risen by as many");
     }

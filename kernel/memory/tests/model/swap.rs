@@ -14,8 +14,10 @@ use super::play::World;
 
 /// Slots that there are: more than pages that can want one.
 pub const SLOTS: u64 = 4096;
-/// Tables that their counts take at most.
-const MOST_TABLES: u64 = SLOTS / 512 + 3;
+/// Blocks of 512 frames that the machine has, or parts of them.
+const BLOCKS: u64 = 4 + 2;
+/// Tables that the counts of slots take at most, and the notes of frames.
+const MOST_TABLES: u64 = (SLOTS / 512 + 3) + (BLOCKS + 3);
 
 impl World {
     /// Pages of a half go, one after the other.
@@ -56,13 +58,9 @@ impl World {
         }
     }
 
-    /// A page came back to this frame. It keeps its slot if there are tables for that
-    /// among so many frames.
-    pub fn came_back(&mut self, half: Half, address: u64, physical: u64, frames: u64) {
+    /// A page came back to this frame. It keeps its slot.
+    pub fn came_back(&mut self, half: Half, address: u64, physical: u64) {
         let frame = physical & !(PAGE - 1);
-        let tables = self.note_tables();
-        let noted = self.noted().into_iter().chain([frame]);
-        let is_noted = tables_for(noted) - tables <= frames;
         let plain = self.plain(half);
         let (base, _) = plain.region_at(address).expect("a region");
         let region = plain.regions.get_mut(&base).expect("a region");
@@ -70,7 +68,6 @@ impl World {
         let (_, leaf) = plain.leaf_at(address).expect("a page in a slot");
         leaf.behind = Behind::Private;
         leaf.physical = frame;
-        leaf.slot = leaf.slot.filter(|_| is_noted);
     }
 
     /// All leaves.
@@ -109,9 +106,9 @@ impl World {
         tables_for(self.noted().into_iter())
     }
 
-    /// Frames that are kept back for counts of slots.
+    /// Frames that are kept back for counts of slots and notes.
     pub fn kept_for_slots(&self) -> u64 {
-        MOST_TABLES - self.slot_tables()
+        MOST_TABLES - self.slot_tables() - self.note_tables()
     }
 }
 

@@ -47,7 +47,7 @@ impl World {
             return;
         };
         if outcome == Some(Outcome::Blocked) {
-            self.came_back(owner, address, physical, room.frames - 1);
+            self.came_back(owner, address, physical);
         }
         let (start, leaf) = self.plain(owner).leaf_at(address).expect("a mapped page");
         let offset = address - start;

@@ -22,8 +22,8 @@ pub const FRAMES: u64 = 32;
 /// Pages of the program that forks. Those that two own stay, and need room.
 pub const FORKED: u64 = 16;
 
-/// Tables of the trial's part of the low half, and of the notes of slots.
-const TABLES: u64 = 3 + 4;
+/// Tables of the trial's part of the low half.
+const TABLES: u64 = 3;
 const PAGE: u64 = 4096;
 const BASE: VirtAddr = VirtAddr::new(0x40_0000);
 
