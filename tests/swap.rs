@@ -17,8 +17,12 @@ use common::counts;
 use kernel::cpu::ring3::Left;
 use kernel::process::watch::Watch;
 use kernel::process::{Ending, Id, Process, Processes, State};
+use kernel::swap::Chosen;
+use kernel::tour::swap::trial::{self, FRAMES, PAGES as PAGES_OF_TRIAL, Trial};
 use kernel::{spaces, swap};
 use program::{audit, spawn};
+use replacement::Workload;
+use replacement::optimum::optimum;
 
 kernel::test_kernel!(test_main);
 
@@ -131,4 +135,53 @@ fn frames_are_made_free_ahead_of_time_and_when_they_are_short() {
     assert!(after.evicted.written > before.evicted.written);
     drop(processes);
     assert_eq!(swap::slots().used, 0);
+}
+
+#[test_case]
+fn every_policy_faults_at_least_as_often_as_the_optimum_and_writes_no_page_twice() {
+    for workload in Workload::ALL {
+        let trace = workload.trace(PAGES_OF_TRIAL);
+        let least = optimum(&trace, FRAMES as usize);
+        for (name, trial) in trial::all(&trace) {
+            assert!(trial.faults >= least.faults, "{name}, {}", workload.name());
+            // A page that comes for the first time is read from nowhere.
+            let first = u64::from(PAGES_OF_TRIAL);
+            assert_eq!(trial.reads, trial.faults - first, "{name}");
+            if workload != Workload::HotSet {
+                // It is written once, and what is only read since then keeps its slot.
+                assert!(trial.writes <= first, "{name}, {}", workload.name());
+            }
+        }
+    }
+    audit();
+    assert_eq!(swap::slots().used, 0);
+}
+
+#[test_case]
+fn a_sequence_that_is_longer_than_memory_makes_every_access_a_fault_by_the_clock() {
+    let trace = Workload::Sequential.trace(PAGES_OF_TRIAL);
+    let trial = Trial::run(Chosen::Clock, &trace);
+    let all = trace.len() as u64;
+    let first = u64::from(PAGES_OF_TRIAL);
+    let expected = Trial {
+        faults: all,
+        writes: first,
+        reads: all - first,
+    };
+    assert_eq!(trial, expected);
+}
+
+#[test_case]
+fn a_program_and_its_fork_read_what_each_has_written_under_every_policy() {
+    let mut left = Vec::new();
+    for _ in 0..2 {
+        for (name, chosen) in Chosen::ALL {
+            let trial = Trial::fork(chosen);
+            assert!(trial.reads > 0 && trial.writes > 0, "{name}: {trial:?}");
+            audit();
+        }
+        assert_eq!(swap::slots().used, 0);
+        left.push(counts());
+    }
+    assert_eq!(left[0], left[1]);
 }

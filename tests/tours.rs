@@ -432,5 +432,5 @@ fn every_tour_is_found_by_its_name_and_by_no_other() {
         assert_eq!(found.shows, tour.shows);
     }
     assert!(kernel::tour::find("").is_none());
-    assert_eq!(TOURS.len(), 6);
+    assert_eq!(TOURS.len(), 7);
 }

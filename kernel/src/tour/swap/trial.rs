@@ -19,8 +19,8 @@ use crate::tour::stage::Stage;
 pub const PAGES: u32 = 96;
 /// Frames that there are for them.
 pub const FRAMES: u64 = 32;
-/// Pages of the program that forks. Those that two own stay, and need room.
-pub const FORKED: u64 = 16;
+/// Pages of the program that forks.
+pub const FORKED: u64 = 24;
 
 /// Tables of the trial's part of the low half.
 const TABLES: u64 = 3;
@@ -68,6 +68,8 @@ impl Trial {
                 assert!(bytes.all(|byte| byte == who), "what {who} wrote");
             };
             write(1);
+            // Pages that two own stay: there has to be room for the first copy.
+            swap::evict(FORKED / 2);
             let room = Room::new().expect("room for a space");
             let fork = spaces::relieved(|| spaces::current(Space::fork));
             let child = room.park(fork.expect("frames for a few tables"));
