@@ -15,6 +15,7 @@
 //! `bench-part=memory` all but the screen.
 //! In the book: chapter 10, `docs/10-measuring.md`.
 
+mod eviction;
 mod faults;
 mod forks;
 mod many;
@@ -51,6 +52,7 @@ pub fn run() -> Result<(), Cancelled> {
     many::run(&bench)?;
     operations::run(&bench)?;
     forks::run(&bench)?;
+    eviction::run(&bench)?;
     // Last of these: children leave the free frames scattered.
     processes::run(&bench);
     ring3::run(&bench)?;

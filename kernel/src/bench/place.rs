@@ -22,6 +22,11 @@ impl Low {
     pub(super) fn new(address: VirtAddr) -> Self {
         Self(VirtAddr::new_truncate(address.as_u64() & LOW_HALF))
     }
+
+    /// As an address.
+    pub(super) fn address(self) -> VirtAddr {
+        self.0
+    }
 }
 
 /// The address of page `index` of the region.
