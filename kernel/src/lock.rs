@@ -8,7 +8,8 @@
 //! held. The heap comes before the halves: a lazily backed heap faults while its lock
 //! is held, and the fault takes the kernel half's. While that is held nothing
 //! demand-backed of the kernel half is touched. One processor: there is one
-//! set of held ranks.
+//! set of held ranks. What several would need is in chapter 17,
+//! `docs/17-where-next.md`.
 
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;

@@ -37,7 +37,9 @@ texts! {
     chapter_12: "docs/12-programs.md",
     chapter_13: "docs/13-loading-on-demand.md",
     chapter_14: "docs/14-fork.md",
-    chapter_15: "docs/15-where-next.md",
+    chapter_15: "docs/15-eviction.md",
+    chapter_16: "docs/16-policies.md",
+    chapter_17: "docs/17-where-next.md",
     the_solutions: "docs/solutions.md",
 }
 

@@ -12,7 +12,8 @@
 //!
 //! What must always hold: a page is in its slot before its frame goes, as
 //! [`Space::evict`](memory::Space::evict) sees to; without a disk there are no slots,
-//! and only what a file holds as well goes. In the book: chapter 15.
+//! and all is as if there were no eviction. In the book: chapter 15,
+//! `docs/15-eviction.md`.
 
 mod policies;
 mod reclaim;

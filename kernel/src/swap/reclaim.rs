@@ -107,7 +107,8 @@ pub(crate) fn keep_some_free() {
     }
 }
 
-/// Makes so many frames free, or as many as can be; false if that is none.
+/// Makes so many frames free, or as many as can be; false if that is none. Without a
+/// disk for slots only files that nobody maps go.
 pub(super) fn relieve(missing: u64) -> bool {
     let memory = spaces::memory();
     let before = memory.counts();
@@ -123,6 +124,7 @@ pub(super) fn relieve(missing: u64) -> bool {
     };
     cache::let_go();
     if freed() < missing
+        && memory.slots().total > 0
         && let Some(mut reclaim) = RECLAIM.try_lock()
     {
         let batch = (before.private / BATCH_SHARE).min(MOST_BATCH);

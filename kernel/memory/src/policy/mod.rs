@@ -1,5 +1,7 @@
 //! Which pages go when frames are short: one small file for each way to choose.
 //!
+//! In the book: chapter 16, `docs/16-policies.md`.
+//!
 //! A hand walks over the pages of a space, lap after lap
 //! ([`Space::evict`](crate::Space::evict)), and asks the policy about each that could
 //! go. What must always hold: within a few laps a policy takes a page, if there is

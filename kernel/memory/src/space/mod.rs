@@ -24,7 +24,7 @@
 //! commits without failing, so that an error changes nothing; all edits of the
 //! tables go through the half's one cursor. In the book: chapter 5,
 //! `docs/05-regions-and-backing.md`; objects and forks in chapters 13 and 14; what
-//! is to come, pages of a disk, in chapter 15, `docs/15-where-next.md`.
+//! is to come, pages of a disk, in chapter 15, `docs/15-eviction.md`.
 
 mod allocate;
 mod around;

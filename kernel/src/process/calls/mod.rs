@@ -175,11 +175,16 @@ pub(super) fn call(process: &mut Process, others: &mut Processes) {
     process.context.set_result(result);
 }
 
-/// Makes a call again that was refused memory, as long as frames come free.
+/// Makes a call again that was refused memory, as long as frames come free. Without
+/// slots it is refused at once: what could be freed is needed for writes that were
+/// promised.
 #[cold]
 #[inline(never)]
 fn short_of_memory(process: &mut Process, others: &mut Processes) -> Result<u64, Errno> {
     let mut result = Err(Errno::NO_MEMORY);
+    if crate::swap::slots().total == 0 {
+        return result;
+    }
     while result == Err(Errno::NO_MEMORY) && crate::spaces::relieve() {
         result = dispatch(process, others);
     }
