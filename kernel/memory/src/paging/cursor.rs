@@ -86,12 +86,14 @@ impl Cursor {
     #[inline(never)]
     pub(crate) fn next_in_use(&self, end: u64) -> u64 {
         let (next, span) = (self.next_start(), span_of(self.level));
-        let most = (end.saturating_sub(next) >> span.trailing_zeros()) as usize;
+        let most = end.saturating_sub(next) >> span.trailing_zeros();
         if most == 0 {
             return next;
         }
         let behind = &self.here[index_in(self.address, self.level) + 1..];
-        next.saturating_add(unused_before(&behind[..behind.len().min(most)]) as u64 * span)
+        // The smaller of both fits into any `usize`; `most` alone need not.
+        let most = most.min(behind.len() as u64) as usize;
+        next.saturating_add(unused_before(&behind[..most]) as u64 * span)
     }
 
     /// The entry stood on.

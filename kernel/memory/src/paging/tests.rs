@@ -87,6 +87,16 @@ fn a_row_is_filled_changed_and_cleared_at_its_addresses_and_counted_above() {
 }
 
 #[test]
+fn unused_entries_are_passed_over_however_far_the_end_is() {
+    let cursor = cursor_on(3);
+    let next = BASE + 4 * PAGE;
+    assert_eq!(cursor.next_in_use(next), next);
+    assert_eq!(cursor.next_in_use(next + 5 * PAGE), next + 5 * PAGE);
+    // 2^32 pages: a `usize` of 32 bits would hold none of them.
+    assert_eq!(cursor.next_in_use(next + (PAGE << 32)), BASE + 512 * PAGE);
+}
+
+#[test]
 fn a_cursor_finds_back_from_the_other_half() {
     let mut cursor = cursor_on(7);
     cursor.replace(leaf(300));
