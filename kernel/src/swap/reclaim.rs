@@ -127,7 +127,7 @@ pub(super) fn relieve(missing: u64) -> bool {
         && memory.slots().total > 0
         && let Some(mut reclaim) = RECLAIM.try_lock()
     {
-        let batch = (before.private / BATCH_SHARE).min(MOST_BATCH);
+        let batch = ((before.private + before.shared) / BATCH_SHARE).min(MOST_BATCH);
         reclaim.evict((missing - freed()).max(batch));
         reclaim.totals.relieved += u64::from(freed() > 0);
     }

@@ -102,6 +102,13 @@ impl Cursor {
         Entry::from_bits(self.place().load(Relaxed))
     }
 
+    /// The entry of an address in the leaf table stood in, which spans it.
+    #[inline]
+    pub(crate) fn neighbour(&self, address: u64) -> Entry {
+        debug_assert!(self.level == 1, "stood in a leaf table");
+        Entry::from_bits(self.here[index_in(address, 1)].load(Relaxed))
+    }
+
     /// The entry on the way in the table at `level`, which must not be below
     /// the level stood on.
     #[inline]

@@ -12,6 +12,10 @@
 //! leaf owns alone, or that are a file's. What was aged is in the
 //! batch: without the flush a page that is still in use would look as if it was not.
 
+use core::ops::Range;
+
+use x86_64::VirtAddr;
+
 use super::region::{Backing, Region};
 use super::{Content, Half, WantedPage};
 use crate::flush::FlushBatch;
@@ -70,35 +74,61 @@ impl Half {
             let mut address = hand.address.max(region.base.as_u64());
             while address < end && may_lose_pages(&region) {
                 self.cursor.seek(address);
-                let next = self.cursor.next_in_use(end);
-                if let Some(victim) = self.victim_here(&region, batch.memory()) {
-                    hand.candidates += 1;
-                    let flags = self.cursor.entry().flags();
-                    let choice = policy.choose(&Candidate {
-                        is_accessed: flags.contains(Entry::ACCESSED),
-                        is_dirty: flags.contains(Entry::DIRTY),
-                        is_of_file: matches!(victim, Victim::Mapping(..)),
-                        lap: hand.laps,
-                    });
-                    match choice {
-                        Choice::Take => {
-                            hand.address = next;
-                            return Ok(victim);
-                        }
-                        Choice::Age if flags.contains(Entry::ACCESSED) => {
-                            self.cursor.clear_accessed();
-                            batch.page(address);
-                        }
-                        Choice::Age | Choice::Pass => {}
-                    }
+                if self.cursor.level() != SMALL.level() {
+                    address = self.cursor.next_in_use(end);
+                    continue;
                 }
-                address = next;
+                let pages = address..end.min(end_of_table(address));
+                address = pages.end;
+                if let Some(victim) = self.victim_in_table(&region, pages, hand, policy, batch) {
+                    return Ok(victim);
+                }
             }
             hand.address = end;
         }
         hand.address = 0;
         hand.laps += 1;
         Err(core::mem::take(&mut hand.candidates))
+    }
+
+    /// The next page that the policy takes among these, which are in the table stood
+    /// in. The hand is behind it, and the cursor stands on it.
+    fn victim_in_table<P: Policy + ?Sized>(
+        &mut self,
+        region: &Region,
+        pages: Range<u64>,
+        hand: &mut Hand,
+        policy: &mut P,
+        batch: &mut FlushBatch<'_>,
+    ) -> Option<Victim> {
+        for address in pages.step_by(SMALL.bytes() as usize) {
+            let entry = self.cursor.neighbour(address);
+            let Some(victim) = self.victim_of(entry, address, region, batch.memory()) else {
+                continue;
+            };
+            hand.candidates += 1;
+            let flags = entry.flags();
+            let choice = policy.choose(&Candidate {
+                is_accessed: flags.contains(Entry::ACCESSED),
+                is_dirty: flags.contains(Entry::DIRTY),
+                is_of_file: matches!(victim, Victim::Mapping(..)),
+                lap: hand.laps,
+            });
+            match choice {
+                Choice::Take => {
+                    self.cursor.seek(address);
+                    hand.address = address + SMALL.bytes();
+                    return Some(victim);
+                }
+                Choice::Age if flags.contains(Entry::ACCESSED) => {
+                    self.cursor.seek(address);
+                    self.cursor.clear_accessed();
+                    batch.page(address);
+                }
+                Choice::Age | Choice::Pass => {}
+            }
+        }
+        None
     }
 
     /// The region that holds an address, or else the next one.
@@ -108,10 +138,16 @@ impl Half {
             .map(|record| record.region)
     }
 
-    /// What stands behind the entry stood on, if it is a page that could go.
-    fn victim_here(&self, region: &Region, memory: &Memory) -> Option<Victim> {
-        let entry = self.cursor.entry();
-        if !entry.is_present() || self.cursor.level() != SMALL.level() {
+    /// What stands behind the entry of a small page, if it is one that could go.
+    #[inline]
+    fn victim_of(
+        &self,
+        entry: Entry,
+        address: u64,
+        region: &Region,
+        memory: &Memory,
+    ) -> Option<Victim> {
+        if !entry.is_present() {
             return None;
         }
         match Content::of(entry, SMALL, self.zero) {
@@ -119,7 +155,7 @@ impl Half {
             Content::Shared(start) | Content::Object(start) => {
                 let owners = memory.owners(start);
                 let removed = Removed::Shared(start, 1);
-                let address = x86_64::VirtAddr::new_truncate(self.cursor.address());
+                let address = VirtAddr::new_truncate(address);
                 let of_file = region
                     .wanted_page(address)
                     .filter(|wanted| memory.object_page(wanted.object, wanted.page) == Some(start));
@@ -136,6 +172,12 @@ impl Half {
             Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
         }
     }
+}
+
+/// The end of what the leaf table of an address spans.
+const fn end_of_table(address: u64) -> u64 {
+    const SPAN: u64 = LeafSize::Size2MiB.bytes();
+    (address & !(SPAN - 1)) + SPAN
 }
 
 /// True if a page of the region may be anywhere but in memory. One with immediate
