@@ -22,10 +22,13 @@ use crate::spaces;
 const LOW_WATER: u64 = 32;
 const HIGH_WATER: u64 = 64;
 
+/// Turns for which nothing is made free ahead of time after too little was found.
+const REST: u32 = 256;
+
 /// Pages that go at once, at least, when somebody is short of any: one of so many that
 /// there are, and no more than that.
 const BATCH_SHARE: u64 = 128;
-const MOST_BATCH: u64 = 16;
+const MOST_BATCH: u64 = 64;
 
 /// Laps that may bring nothing: a policy takes a page, if there is one, within four
 /// whole laps, and the first is a part of one.
@@ -64,6 +67,8 @@ struct Reclaim {
     policies: Policies,
     /// Whose turn it is, as for [`spaces::try_low`].
     turn: usize,
+    /// Turns for which nothing is made free ahead of time.
+    rest: u32,
     totals: Totals,
 }
 
@@ -98,12 +103,23 @@ pub fn totals() -> Totals {
     RECLAIM.lock().totals
 }
 
-/// Makes some frames free ahead of time, if there are slots and few are left.
+/// Makes some frames free ahead of time, if there are slots and few are left. After it
+/// has found too little, it rests: a search through all pages takes as long as many turns.
 pub(crate) fn keep_some_free() {
     let memory = spaces::memory();
     let available = memory.counts().available();
-    if available < LOW_WATER && memory.slots().total > 0 {
-        evict(HIGH_WATER - available);
+    if available >= LOW_WATER || memory.slots().total == 0 {
+        return;
+    }
+    if let Some(mut reclaim) = RECLAIM.try_lock() {
+        match reclaim.rest.checked_sub(1) {
+            Some(left) => reclaim.rest = left,
+            None => {
+                let wanted = HIGH_WATER - available;
+                let is_enough = reclaim.evict(wanted).pages() == wanted;
+                reclaim.rest = if is_enough { 0 } else { REST };
+            }
+        }
     }
 }
 
@@ -139,6 +155,7 @@ impl Reclaim {
         Self {
             policies: Policies::new(),
             turn: 0,
+            rest: 0,
             totals: Totals {
                 evicted: Evicted {
                     written: 0,
