@@ -108,11 +108,11 @@ fn the_regions_of_a_space_are_listed_without_switching_to_it() {
         "regions 0 1",
     ]);
     let here = |index: usize, line: usize| session.answer(index).lines().nth(line);
-    let untouched = "  page=4K resident=0 shared=0 zero=0 borrowed=0 faults=0";
+    let untouched = "  page=4K resident=0 shared=0 zero=0 borrowed=0 swapped=0 faults=0";
     let demand = "region=0x1000 end=0x2000 rights=rw backing=demand";
     assert_eq!((here(4, 0), here(4, 1)), (Some(demand), Some(untouched)));
     assert_eq!(here(4, 2), None, "nothing of the kernel half");
-    let touched = "  page=4K resident=1 shared=0 zero=0 borrowed=0 faults=1";
+    let touched = "  page=4K resident=1 shared=0 zero=0 borrowed=0 swapped=0 faults=1";
     assert_eq!((here(5, 0), here(5, 1)), (Some(demand), Some(touched)));
     let guard = "region=0x2000 end=0x4000 rights=none backing=guard";
     assert_eq!((here(5, 2), here(5, 4)), (Some(guard), None));
