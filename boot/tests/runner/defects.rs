@@ -14,7 +14,7 @@ fn a_fault_inside_the_fault_handler_is_told_with_both_contexts() {
             "  cr2=0000004040001000\n",
             "  registers:   rax=",
             "  backtrace:\n",
-            "kernel::fault::page_fault at kernel/src/fault.rs:",
+            "kernel::fault::page_fault at kernel/src/fault/mod.rs:",
             "  where an exception interrupted:\n",
             "  #0 0xffff8000",
             "kernel::crash::sabotage::nested at kernel/src/crash/sabotage.rs:",
