@@ -34,6 +34,7 @@ fn with_memory() -> ! {
         heap.size(),
         heap.start()
     );
+    spaces::make_rooms().expect("room on the heap");
     interrupts::init();
     disk::init();
     swap::init();

@@ -171,6 +171,7 @@ fn a_named_tour_is_given_before_the_prompt_and_an_unknown_name_is_an_error_that_
             "  policies",
             "  load",
             "  fork",
+            "  swap",
         ]
     );
     assert!(!unknown.guest.contains("#PF"), "a tour ran: {unknown:?}");

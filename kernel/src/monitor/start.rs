@@ -10,7 +10,6 @@ use crate::console::input;
 use crate::exit::{ExitStatus, exit};
 use crate::monitor::Monitor;
 use crate::monitor::output::{Console, Output};
-use crate::spaces;
 use crate::tour::{self, TOURS};
 
 /// Runs the tour that `words` ask for; ends the machine if there is none of that name.
@@ -33,7 +32,6 @@ pub fn tour(words: &CommandLine<'_>) {
 /// Runs the monitor on the console until it ends, and returns with which status.
 pub fn monitor() -> ExitStatus {
     let mut console = Console;
-    spaces::make_rooms().expect("room on the heap");
     let status = Monitor::new().run(&mut input::read, &mut Output::new(&mut console));
     ExitStatus::Exit(status)
 }
