@@ -259,8 +259,10 @@ kernel::programs! {
 /// Runs a program alone. All frames and numbers are back then, and what the heap
 /// took for the processes is, too.
 fn run(code: &[u8]) -> Ending {
-    // Devices are mapped, and files are listed, when the first process is made.
+    // Devices are mapped, and files are listed, when the first process is made; and the
+    // audit's notes are a region, for which the kernel half's records may have to grow.
     spawn(&mut Processes::new(), code);
+    audit();
     heap::trim();
     let before = counts();
     let mut processes = Processes::new();
