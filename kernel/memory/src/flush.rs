@@ -26,14 +26,67 @@ const MOST_PAGES: usize = 32;
 /// Frames and tables that a batch holds before it finishes early.
 const MOST_REMOVED: usize = 256;
 
+/// Pages whose translations were removed or narrowed, until the processor forgets
+/// them.
+#[must_use = "what is not flushed stays in use"]
+#[derive(Debug)]
+pub(crate) struct Outdated {
+    pages: ArrayVec<VirtAddr, MOST_PAGES>,
+    /// There were more.
+    everything: bool,
+}
+
+impl Outdated {
+    /// None.
+    pub(crate) const fn new() -> Self {
+        Self {
+            pages: ArrayVec::new_const(),
+            everything: false,
+        }
+    }
+
+    /// The translation of the page at `address` was removed or narrowed.
+    #[inline]
+    pub(crate) fn page(&mut self, address: u64) {
+        if !self.everything {
+            self.one_of_few(address);
+        }
+    }
+
+    fn one_of_few(&mut self, address: u64) {
+        let page = VirtAddr::new_truncate(address);
+        self.everything = self.pages.try_push(page).is_err();
+    }
+
+    /// Makes the processor forget them.
+    #[inline]
+    pub(crate) fn flush(&self, scope: Scope, memory: &Memory) {
+        if self.everything {
+            memory.flush(scope, Flush::Everything);
+        } else if !self.pages.is_empty() {
+            memory.flush(scope, Flush::Pages(&self.pages));
+        }
+    }
+
+    /// Makes the processor forget them and the page at `address`.
+    #[inline]
+    pub(crate) fn flush_with(mut self, address: u64, scope: Scope, memory: &Memory) {
+        if self.pages.is_empty() {
+            memory.flush_page(scope, VirtAddr::new_truncate(address));
+        } else {
+            self.page(address);
+            self.flush(scope, memory);
+        }
+    }
+}
+
 /// Pages to flush, and the frames and tables that go back afterwards.
 #[must_use = "what a batch holds is lost unless it is finished"]
 #[derive(Debug)]
 pub(crate) struct FlushBatch<'a> {
     memory: &'a Memory,
     scope: Scope,
-    pages: ArrayVec<VirtAddr, MOST_PAGES>,
-    everything: bool,
+    outdated: Outdated,
     removed: ArrayVec<Removed, MOST_REMOVED>,
     given_back: u64,
 }
@@ -44,8 +97,7 @@ impl<'a> FlushBatch<'a> {
         Self {
             memory,
             scope,
-            pages: ArrayVec::new(),
-            everything: false,
+            outdated: Outdated::new(),
             removed: ArrayVec::new(),
             given_back: 0,
         }
@@ -58,10 +110,7 @@ impl<'a> FlushBatch<'a> {
 
     /// The translation of the page at `address` was removed or narrowed.
     pub(crate) fn page(&mut self, address: u64) {
-        let page = VirtAddr::new_truncate(address);
-        if !self.everything && self.pages.try_push(page).is_err() {
-            self.everything = true;
-        }
+        self.outdated.page(address);
     }
 
     /// What a leaf owned has no owner any more, once its page was flushed.
@@ -110,19 +159,10 @@ impl<'a> FlushBatch<'a> {
         self.given_back
     }
 
-    /// Makes the processor forget the pages, and gives nothing back yet.
-    pub(crate) fn flush(&mut self) {
-        if self.everything {
-            self.memory.flush(self.scope, Flush::Everything);
-        } else if !self.pages.is_empty() {
-            self.memory.flush(self.scope, Flush::Pages(&self.pages));
-        }
-        self.pages.clear();
-        self.everything = false;
-    }
-
     fn flush_and_free(&mut self) {
-        self.flush();
+        self.outdated.flush(self.scope, self.memory);
+        self.outdated.pages.clear();
+        self.outdated.everything = false;
         // SAFETY: whoever put them in vouched for their owners, and their pages
         // were flushed just now.
         self.given_back += unsafe { self.memory.give_back(self.removed.drain(..)) };
@@ -139,7 +179,7 @@ impl<'a> FlushBatch<'a> {
 pub(crate) unsafe fn finish_one(scope: Scope, page: VirtAddr, removed: Removed, memory: &Memory) {
     memory.flush_page(scope, page);
     // SAFETY: as the caller vouches, and its page was flushed just now.
-    unsafe { memory.give_back([removed].into_iter()) };
+    unsafe { memory.give_one_back(removed) };
 }
 
 impl Drop for FlushBatch<'_> {

@@ -124,10 +124,20 @@ impl Memory {
     /// The slot for a page that goes: the one it came from, if it was not written
     /// since, or a free one, which has one owner then.
     pub(crate) fn slot_for(&self, frame: PhysAddr, is_dirty: bool) -> Result<SlotFor, NoSlot> {
-        if !is_dirty && let Some(slot) = self.lock().take_note(frame) {
+        let mut shared = self.lock();
+        if !is_dirty && let Some(slot) = shared.take_note(frame) {
             return Ok(SlotFor::Saved(slot));
         }
-        self.with_kept_tables(Shared::take_slot).map(SlotFor::New)
+        let next = shared.slots.take_next();
+        drop(shared);
+        next.map_or_else(|| self.find_slot(), Ok).map(SlotFor::New)
+    }
+
+    /// A free slot, which has one owner then.
+    #[cold]
+    #[inline(never)]
+    fn find_slot(&self) -> Result<Slot, NoSlot> {
+        self.with_kept_tables(Shared::take_slot)
     }
 
     /// Tries until no table is missing: they are made, without the lock, of frames that
@@ -160,6 +170,7 @@ impl Memory {
     }
 
     /// Counts a page that was written.
+    #[inline]
     pub(crate) fn count_written(&self) {
         self.lock().slots.counts.written += 1;
     }
@@ -205,6 +216,24 @@ impl Slots {
             most_tables: 0,
             next: 0,
         }
+    }
+
+    /// The slot behind the last one that was taken, if it is free, and counted in the
+    /// same table.
+    #[inline]
+    fn take_next(&mut self) -> Option<Slot> {
+        let next = self.next;
+        if next == self.counts.total {
+            return None;
+        }
+        let counter = self.owners.counter(next).ok()?;
+        if counter.owners() > 0 {
+            return None;
+        }
+        counter.set(1);
+        self.counts.used += 1;
+        self.next = next + 1;
+        Some(Slot(next))
     }
 
     /// A free slot, if there is one: the next one after the last that was taken.

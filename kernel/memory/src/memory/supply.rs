@@ -208,29 +208,21 @@ impl Memory {
         let mut shared = self.lock();
         let mut private = 0;
         for removed in removed {
-            match removed {
-                Removed::Private(start, frames) => {
-                    shared.forget_notes(start, frames);
-                    // SAFETY: as the caller vouches.
-                    unsafe { shared.frames.free_mapped(start, frames, FrameKind::Private) };
-                    private += frames;
-                }
-                Removed::Shared(start, frames) => {
-                    for frame in frames_from(start, frames) {
-                        // SAFETY: as the caller vouches.
-                        private += u64::from(unsafe { shared.drop_owner(frame) });
-                    }
-                }
-                Removed::Borrowed(frames) => shared.borrowed -= frames,
-                Removed::Slots(first, count) => {
-                    (0..count).for_each(|more| shared.drop_slot(Slot(first.0 + more)));
-                }
-                Removed::Mapping(mapping) => shared.let_object_go(mapping),
-                // SAFETY: as the caller vouches.
-                Removed::Table(table) => shared.frames.free(unsafe { table.into_frame() }),
-            }
+            // SAFETY: as the caller vouches.
+            private += unsafe { shared.give_back(removed) };
         }
         private
+    }
+
+    /// The same for one that is not many.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::give_back`].
+    #[inline]
+    pub(crate) unsafe fn give_one_back(&self, removed: Removed) {
+        // SAFETY: as the caller vouches.
+        unsafe { self.lock().give_back(removed) };
     }
 }
 
@@ -302,6 +294,39 @@ impl Removed {
 }
 
 impl Shared {
+    /// Gives back what no translation leads to any more. Returns how many private
+    /// frames (4 KiB) that were.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Memory::give_back`].
+    #[inline(always)]
+    unsafe fn give_back(&mut self, removed: Removed) -> u64 {
+        let mut private = 0;
+        match removed {
+            Removed::Private(start, frames) => {
+                self.forget_notes(start, frames);
+                // SAFETY: as the caller vouches.
+                unsafe { self.frames.free_mapped(start, frames, FrameKind::Private) };
+                private = frames;
+            }
+            Removed::Shared(start, frames) => {
+                for frame in frames_from(start, frames) {
+                    // SAFETY: as the caller vouches.
+                    private += u64::from(unsafe { self.drop_owner(frame) });
+                }
+            }
+            Removed::Borrowed(frames) => self.borrowed -= frames,
+            Removed::Slots(first, count) => {
+                (0..count).for_each(|more| self.drop_slot(Slot(first.0 + more)));
+            }
+            Removed::Mapping(mapping) => self.let_object_go(mapping),
+            // SAFETY: as the caller vouches.
+            Removed::Table(table) => self.frames.free(unsafe { table.into_frame() }),
+        }
+        private
+    }
+
     /// A private frame for the page of a fault, which is logged with it, if one is
     /// at hand.
     #[inline(always)]

@@ -102,13 +102,6 @@ impl Cursor {
         Entry::from_bits(self.place().load(Relaxed))
     }
 
-    /// The entry of an address in the leaf table stood in, which spans it.
-    #[inline]
-    pub(crate) fn neighbour(&self, address: u64) -> Entry {
-        debug_assert!(self.level == 1, "stood in a leaf table");
-        Entry::from_bits(self.here[index_in(address, 1)].load(Relaxed))
-    }
-
     /// The entry on the way in the table at `level`, which must not be below
     /// the level stood on.
     #[inline]
@@ -198,6 +191,16 @@ impl Cursor {
         } else {
             self.seek_far(address);
         }
+    }
+
+    /// Moves to another entry of the leaf table stood in, which is at this place.
+    #[inline]
+    pub(super) fn step(&mut self, address: u64, place: &'static AtomicU64) {
+        debug_assert!(
+            self.is_near(address) && core::ptr::eq(place, &self.here[index_in(address, 1)])
+        );
+        self.address = address;
+        self.way[0] = place;
     }
 
     #[inline(never)]

@@ -39,6 +39,24 @@ impl Cursor {
         place.store(new.bits(), Relaxed);
     }
 
+    /// Takes the leaf stood on out of its leaf table for a moment, and returns it with
+    /// what the processor noted until now. Something has to be
+    /// [put](Self::put_small) in its place before anything else is done here: it counts
+    /// as in use all the while.
+    #[inline(always)]
+    pub(crate) fn take_small(&mut self) -> Entry {
+        let (place, _) = self.places_in_leaf_table();
+        Entry::from_bits(place.swap(Entry::UNUSED.bits(), Relaxed))
+    }
+
+    /// Puts `new` in the place of the leaf that was [taken](Self::take_small).
+    #[inline(always)]
+    pub(crate) fn put_small(&mut self, new: Entry) {
+        debug_assert!(self.entry() == Entry::UNUSED && new != Entry::UNUSED);
+        let (place, _) = self.places_in_leaf_table();
+        place.store(new.bits(), Relaxed);
+    }
+
     /// Puts `new` in place of the entry stood on, and returns the old one with
     /// the ACCESSED and DIRTY bits that the processor set until this moment.
     #[inline]

@@ -32,6 +32,7 @@ pub(crate) use cursor::Cursor;
 pub use entry::{Cache, Entry, EntryKind};
 pub use geometry::{LeafSize, index_at, offset_in_page};
 pub(crate) use geometry::{slot_base, span_of};
+pub(crate) use row::Age;
 pub(crate) use sparse::{NoTable, Row, Sparse, Word};
 pub(crate) use table::Table;
 pub(crate) use visit::{LeafSeen, TableSeen, Visit, Visits};

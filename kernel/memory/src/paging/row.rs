@@ -12,12 +12,22 @@
 //! What must always hold: when a call returns, that count is right, and the
 //! cursor stands where it stood.
 
+use core::ops::ControlFlow;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::geometry::span_of;
+
+/// What becomes of the ACCESSED bit of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// It stays.
+    Keep,
+    /// It is cleared.
+    Clear,
+}
 
 impl Cursor {
     /// How many entries there are from the level 1 entry stood on to the end of
@@ -122,6 +132,32 @@ impl Cursor {
         }
     }
 
+    /// Shows `count` entries from the one stood on, with their addresses, until `look`
+    /// breaks with what it was after, and stands on that one then; clears ACCESSED in
+    /// each of which it says so.
+    #[inline]
+    pub(crate) fn age_row<B>(
+        &mut self,
+        count: u64,
+        mut look: impl FnMut(Entry, u64) -> ControlFlow<B, Age>,
+    ) -> Option<B> {
+        let mut address = self.address() & !(span_of(1) - 1);
+        for place in self.row(count) {
+            match look(Entry::from_bits(place.load(Relaxed)), address) {
+                ControlFlow::Continue(Age::Keep) => {}
+                ControlFlow::Continue(Age::Clear) => {
+                    place.fetch_and(!Entry::ACCESSED.bits(), Relaxed);
+                }
+                ControlFlow::Break(found) => {
+                    self.step(address, place);
+                    return Some(found);
+                }
+            }
+            address += span_of(1);
+        }
+        None
+    }
+
     /// Replaces the leaves in `count` entries from the one stood on by those in the
     /// same places behind the entry that `from` stands on, where these differ: leaves
     /// of the same memory, or copies of what is absent. DIRTY stays. Tells what each
@@ -147,7 +183,8 @@ impl Cursor {
     }
 
     /// The places of `count` entries from the level 1 entry stood on.
-    fn row(&self, count: u64) -> &[AtomicU64] {
+    #[inline]
+    fn row(&self, count: u64) -> &'static [AtomicU64] {
         debug_assert!(self.level() == 1, "a row is in a leaf table");
         let first = (self.address() / span_of(1)) as usize % 512;
         &self.here()[first..(first + count as usize).min(512)]

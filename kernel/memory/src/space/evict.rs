@@ -16,12 +16,12 @@
 use core::error::Error;
 use core::fmt;
 
-use x86_64::PhysAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::hand::{Hand, Victim};
 use super::map::prune;
 use super::{Half, WantedPage};
-use crate::flush::FlushBatch;
+use crate::flush::{FlushBatch, Outdated};
 use crate::memory::{Memory, NoSlot, Removed, SlotFor};
 use crate::paging::{Entry, LeafSize};
 use crate::policy::Policy;
@@ -82,70 +82,81 @@ impl Half {
         write: impl FnOnce(Slot, &[u8; 4096]) -> Result<(), E>,
     ) -> Result<Eviction, EvictError<E>> {
         self.check(memory);
-        let mut batch = FlushBatch::new(self.scope, memory);
-        let evicted = match self.next_victim(hand, policy, &mut batch) {
-            Err(candidates) => Ok(Eviction::EndOfLap { candidates }),
-            Ok(Victim::ToSlot(removed)) => {
-                let moved = self.move_to_slot(removed, &mut batch, write);
-                moved.map(|slot| match slot {
-                    SlotFor::New(slot) => Eviction::Written(slot),
-                    SlotFor::Saved(slot) => Eviction::Saved(slot),
-                })
+        let mut aged = Outdated::new();
+        match self.next_victim(hand, policy, &mut aged, memory) {
+            Some(Victim::Page) => self.move_to_slot(aged, memory, write),
+            Some(Victim::Mapping) => Ok(Eviction::Unmapped(self.forget_mapping(aged, memory))),
+            None => {
+                aged.flush(self.scope, memory);
+                let candidates = hand.end_lap();
+                Ok(Eviction::EndOfLap { candidates })
             }
-            Ok(Victim::Mapping(wanted, removed)) => {
-                self.cursor.replace(Entry::UNUSED);
-                self.count_one_gone();
-                batch.page(self.cursor.address());
-                // SAFETY: the leaf had this share, was taken out of the tables, and its
-                // page is in the batch.
-                unsafe { batch.remove(removed) };
-                prune(&mut self.cursor, &mut batch);
-                Ok(Eviction::Unmapped(wanted))
-            }
-        };
-        batch.finish();
-        evicted
-    }
-
-    /// Counts a page that is resident no more.
-    fn count_one_gone(&mut self) {
-        self.most_resident = self.most_resident_frames();
-        self.resident -= 1;
+        }
     }
 
     /// Moves the page stood on to a slot. On an error the leaf is what it was.
+    #[inline(always)]
     fn move_to_slot<E>(
         &mut self,
-        removed: Removed,
-        batch: &mut FlushBatch<'_>,
+        aged: Outdated,
+        memory: &Memory,
         write: impl FnOnce(Slot, &[u8; 4096]) -> Result<(), E>,
-    ) -> Result<SlotFor, EvictError<E>> {
-        let memory = batch.memory();
-        let old = self.cursor.replace(Entry::UNUSED);
-        batch.page(self.cursor.address());
+    ) -> Result<Eviction, EvictError<E>> {
+        let old = self.cursor.take_small();
+        aged.flush_with(self.cursor.address(), self.scope, memory);
         let frame = old.leaf_address(LeafSize::Size4KiB);
         // What was shared may have been written through another leaf.
         let is_shared = old.flags().contains(Entry::SHARED);
         let is_dirty = is_shared || old.flags().contains(Entry::DIRTY);
         let moved = match memory.slot_for(frame, is_dirty) {
             Err(NoSlot) => Err(EvictError::NoSlot),
+            Ok(SlotFor::Saved(slot)) => Ok((slot, Eviction::Saved(slot))),
             Ok(SlotFor::New(slot)) => {
-                batch.flush();
-                write_frame(frame, slot, memory, write).map(|()| SlotFor::New(slot))
+                write_frame(frame, slot, memory, write).map(|()| (slot, Eviction::Written(slot)))
             }
-            Ok(saved @ SlotFor::Saved(_)) => Ok(saved),
         };
-        match moved {
-            Ok(SlotFor::New(slot) | SlotFor::Saved(slot)) => {
-                self.cursor.fill_small(Entry::swapped(slot));
-                self.count_one_gone();
-                // SAFETY: the leaf owned it, was taken out of the tables, and its page
-                // went into the batch.
-                unsafe { batch.remove(removed) };
-            }
-            Err(_) => self.cursor.fill_small(old),
+        let (new, moved) = match moved {
+            Ok((slot, eviction)) => (Entry::swapped(slot), Ok(eviction)),
+            Err(error) => (old, Err(error)),
+        };
+        self.cursor.put_small(new);
+        if moved.is_ok() {
+            self.count_one_gone();
+            let removed = if is_shared {
+                Removed::Shared(frame, 1)
+            } else {
+                Removed::Private(frame, 1)
+            };
+            // SAFETY: the leaf owned it, was taken out of the tables, and was flushed.
+            unsafe { memory.give_one_back(removed) };
         }
         moved
+    }
+
+    /// Unmaps the page of a file that is stood on, which it returns.
+    #[inline(never)]
+    fn forget_mapping(&mut self, aged: Outdated, memory: &Memory) -> WantedPage {
+        let address = self.cursor.address();
+        let wanted = self.wanted_page(VirtAddr::new_truncate(address));
+        aged.flush(self.scope, memory);
+        let mut batch = FlushBatch::new(self.scope, memory);
+        let old = self.cursor.replace(Entry::UNUSED);
+        let removed = Removed::Shared(old.leaf_address(LeafSize::Size4KiB), 1);
+        self.count_one_gone();
+        batch.page(address);
+        // SAFETY: the leaf had this share, was taken out of the tables, and its
+        // page is in the batch.
+        unsafe { batch.remove(removed) };
+        prune(&mut self.cursor, &mut batch);
+        batch.finish();
+        wanted.expect("it is a page of a file")
+    }
+
+    /// Counts a page that is resident no more.
+    #[inline]
+    fn count_one_gone(&mut self) {
+        self.most_resident = self.most_resident_frames();
+        self.resident -= 1;
     }
 }
 

@@ -9,19 +9,21 @@
 //!
 //! What must always hold: the place is an address and no more, so that regions and
 //! tables may come and go between two steps; only small pages are met that one
-//! leaf owns alone, or that are a file's. What was aged is in the
-//! batch: without the flush a page that is still in use would look as if it was not.
+//! leaf owns alone, or that are a file's. What was aged is to be flushed: without that a
+//! page that is still in use would look as if it was not.
 
-use core::ops::Range;
+use core::ops::ControlFlow;
 
-use x86_64::VirtAddr;
+use x86_64::structures::paging::PhysFrame;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::region::{Backing, Region};
-use super::{Content, Half, WantedPage};
-use crate::flush::FlushBatch;
-use crate::memory::{Memory, Removed};
+use super::regions::Regions;
+use super::{Content, Half};
+use crate::flush::Outdated;
+use crate::memory::Memory;
 use crate::object::ObjectKind;
-use crate::paging::{Entry, LeafSize};
+use crate::paging::{Age, Entry, LeafSize};
 use crate::policy::{Candidate, Choice, Policy};
 
 const SMALL: LeafSize = LeafSize::Size4KiB;
@@ -49,135 +51,131 @@ impl Hand {
     pub const fn laps(&self) -> u64 {
         self.laps
     }
+
+    /// Begins anew. Returns how many pages of the lap could go.
+    pub(super) fn end_lap(&mut self) -> u64 {
+        self.address = 0;
+        self.laps += 1;
+        core::mem::take(&mut self.candidates)
+    }
 }
 
-/// What a page that may go leaves behind.
-#[derive(Clone, Copy)]
+/// What is done with a page that goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Victim {
-    /// Nobody else has its bytes: they go to a slot, and then this goes back.
-    ToSlot(Removed),
-    /// A mapping of this page of a file, which has the bytes as well.
-    Mapping(WantedPage, Removed),
+    /// Nobody else has its bytes: it needs a slot.
+    Page,
+    /// It is a mapping of a page of a file, which has the bytes as well.
+    Mapping,
 }
 
 impl Half {
     /// Goes on to the next page that the policy takes, and stands on it. At the end of
-    /// the lap it says how many could have gone.
+    /// the lap there is none.
+    #[inline(always)]
     pub(super) fn next_victim<P: Policy + ?Sized>(
         &mut self,
         hand: &mut Hand,
         policy: &mut P,
-        batch: &mut FlushBatch<'_>,
-    ) -> Result<Victim, u64> {
-        while let Some(region) = self.region_from(hand.address) {
+        aged: &mut Outdated,
+        memory: &Memory,
+    ) -> Option<Victim> {
+        let zero = self.zero;
+        while let Some(region) = region_from(&mut self.regions, hand.address) {
             let end = region.end();
-            let mut address = hand.address.max(region.base.as_u64());
-            while address < end && may_lose_pages(&region) {
-                self.cursor.seek(address);
+            hand.address = hand.address.max(region.base.as_u64());
+            while hand.address < end && may_lose_pages(region) {
+                self.cursor.seek(hand.address);
                 if self.cursor.level() != SMALL.level() {
-                    address = self.cursor.next_in_use(end);
+                    hand.address = self.cursor.next_in_use(end);
                     continue;
                 }
-                let pages = address..end.min(end_of_table(address));
-                address = pages.end;
-                if let Some(victim) = self.victim_in_table(&region, pages, hand, policy, batch) {
-                    return Ok(victim);
+                let row = self.cursor.row_before(end);
+                let ask = |entry: Entry, address| {
+                    let Some(victim) = victim_of(entry, address, region, zero, memory) else {
+                        return ControlFlow::Continue(Age::Keep);
+                    };
+                    hand.candidates += 1;
+                    let flags = entry.flags();
+                    let choice = policy.choose(&Candidate {
+                        is_accessed: flags.contains(Entry::ACCESSED),
+                        is_dirty: flags.contains(Entry::DIRTY),
+                        is_of_file: victim == Victim::Mapping,
+                        lap: hand.laps,
+                    });
+                    match choice {
+                        Choice::Take => ControlFlow::Break(victim),
+                        Choice::Age if flags.contains(Entry::ACCESSED) => {
+                            aged.page(address);
+                            ControlFlow::Continue(Age::Clear)
+                        }
+                        Choice::Age | Choice::Pass => ControlFlow::Continue(Age::Keep),
+                    }
+                };
+                if let Some(victim) = self.cursor.age_row(row, ask) {
+                    hand.address = self.cursor.address() + SMALL.bytes();
+                    return Some(victim);
                 }
+                hand.address += row * SMALL.bytes();
             }
             hand.address = end;
         }
-        hand.address = 0;
-        hand.laps += 1;
-        Err(core::mem::take(&mut hand.candidates))
-    }
-
-    /// The next page that the policy takes among these, which are in the table stood
-    /// in. The hand is behind it, and the cursor stands on it.
-    fn victim_in_table<P: Policy + ?Sized>(
-        &mut self,
-        region: &Region,
-        pages: Range<u64>,
-        hand: &mut Hand,
-        policy: &mut P,
-        batch: &mut FlushBatch<'_>,
-    ) -> Option<Victim> {
-        for address in pages.step_by(SMALL.bytes() as usize) {
-            let entry = self.cursor.neighbour(address);
-            let Some(victim) = self.victim_of(entry, address, region, batch.memory()) else {
-                continue;
-            };
-            hand.candidates += 1;
-            let flags = entry.flags();
-            let choice = policy.choose(&Candidate {
-                is_accessed: flags.contains(Entry::ACCESSED),
-                is_dirty: flags.contains(Entry::DIRTY),
-                is_of_file: matches!(victim, Victim::Mapping(..)),
-                lap: hand.laps,
-            });
-            match choice {
-                Choice::Take => {
-                    self.cursor.seek(address);
-                    hand.address = address + SMALL.bytes();
-                    return Some(victim);
-                }
-                Choice::Age if flags.contains(Entry::ACCESSED) => {
-                    self.cursor.seek(address);
-                    self.cursor.clear_accessed();
-                    batch.page(address);
-                }
-                Choice::Age | Choice::Pass => {}
-            }
-        }
         None
-    }
-
-    /// The region that holds an address, or else the next one.
-    fn region_from(&self, address: u64) -> Option<Region> {
-        let here = self.regions.find(address);
-        here.or_else(|| self.regions.from(address))
-            .map(|record| record.region)
-    }
-
-    /// What stands behind the entry of a small page, if it is one that could go.
-    #[inline]
-    fn victim_of(
-        &self,
-        entry: Entry,
-        address: u64,
-        region: &Region,
-        memory: &Memory,
-    ) -> Option<Victim> {
-        if !entry.is_present() {
-            return None;
-        }
-        match Content::of(entry, SMALL, self.zero) {
-            Content::Private(start) => Some(Victim::ToSlot(Removed::Private(start, 1))),
-            Content::Shared(start) | Content::Object(start) => {
-                let owners = memory.owners(start);
-                let removed = Removed::Shared(start, 1);
-                let address = VirtAddr::new_truncate(address);
-                let of_file = region
-                    .wanted_page(address)
-                    .filter(|wanted| memory.object_page(wanted.object, wanted.page) == Some(start));
-                match of_file {
-                    None => (owners == 1).then_some(Victim::ToSlot(removed)),
-                    Some(wanted) => {
-                        let kind = memory.object(wanted.object)?.kind;
-                        let is_dirty = entry.flags().contains(Entry::DIRTY);
-                        let may_go = kind == ObjectKind::File && !is_dirty;
-                        may_go.then_some(Victim::Mapping(wanted, removed))
-                    }
-                }
-            }
-            Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
-        }
     }
 }
 
-/// The end of what the leaf table of an address spans.
-const fn end_of_table(address: u64) -> u64 {
-    const SPAN: u64 = LeafSize::Size2MiB.bytes();
-    (address & !(SPAN - 1)) + SPAN
+/// The region that holds an address, or else the next one.
+#[inline(always)]
+fn region_from(regions: &mut Regions, address: u64) -> Option<&Region> {
+    regions.seek(address);
+    if regions.is_at(address) {
+        regions.here().map(|record| &record.region)
+    } else {
+        regions.from(address).map(|record| &record.region)
+    }
+}
+
+/// What would be done with the page behind the entry of a small one, if it could go.
+#[inline(always)]
+fn victim_of(
+    entry: Entry,
+    address: u64,
+    region: &Region,
+    zero: PhysFrame,
+    memory: &Memory,
+) -> Option<Victim> {
+    if !entry.is_present() {
+        return None;
+    }
+    match Content::of(entry, SMALL, zero) {
+        Content::Private(_) => Some(Victim::Page),
+        Content::Shared(start) | Content::Object(start) => {
+            shared_victim(entry, start, address, region, memory)
+        }
+        Content::Zero(_) | Content::Borrowed(_) | Content::Fixed(_) => None,
+    }
+}
+
+/// The same for a frame that has other owners, or had: it could go if this is the last
+/// one, or if it is a file's.
+#[inline(never)]
+fn shared_victim(
+    entry: Entry,
+    start: PhysAddr,
+    address: u64,
+    region: &Region,
+    memory: &Memory,
+) -> Option<Victim> {
+    let of_file = region
+        .wanted_page(VirtAddr::new_truncate(address))
+        .filter(|wanted| memory.object_page(wanted.object, wanted.page) == Some(start));
+    let Some(wanted) = of_file else {
+        return (memory.owners(start) == 1).then_some(Victim::Page);
+    };
+    let kind = memory.object(wanted.object)?.kind;
+    let is_dirty = entry.flags().contains(Entry::DIRTY);
+    let may_go = kind == ObjectKind::File && !is_dirty;
+    may_go.then_some(Victim::Mapping)
 }
 
 /// True if a page of the region may be anywhere but in memory. One with immediate

@@ -238,6 +238,7 @@ impl Half {
 
     /// The most that [`Self::resident_frames`] has been.
     #[must_use]
+    #[inline]
     pub fn most_resident_frames(&self) -> u64 {
         self.most_resident.max(self.resident)
     }
