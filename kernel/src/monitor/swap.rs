@@ -30,7 +30,7 @@ pub(super) fn swap<'a>(
 fn tell(out: &mut Output<'_>) {
     let (slots, totals) = (swap::slots(), swap::totals());
     out.facts(format_args!(
-        "slots={} used={} saved={} written={} read={} writes_saved={}\n  policy={} laps={} dropped={} relieved={} failed={}",
+        "slots={} used={} saved={} written={} read={} writes_saved={}\n  policy={} laps={} dropped={} broken_up={} relieved={} failed={}",
         slots.total,
         slots.used,
         slots.saved,
@@ -40,6 +40,7 @@ fn tell(out: &mut Output<'_>) {
         swap::policy().name(),
         totals.laps,
         totals.evicted.dropped,
+        totals.broken_up,
         totals.relieved,
         totals.failed
     ));

@@ -30,9 +30,10 @@ const REST: u32 = 256;
 const BATCH_SHARE: u64 = 128;
 const MOST_BATCH: u64 = 64;
 
-/// Laps that may bring nothing: a policy takes a page, if there is one, within four
-/// whole laps, and the first is a part of one.
-const IDLE_LAPS: usize = 5;
+/// Laps that may bring nothing: the first is a part of one, one more may show that
+/// there is little but large pages, and a policy takes a page, if there is one, within
+/// four whole ones.
+const IDLE_LAPS: usize = 6;
 
 static RECLAIM: Mutex<Reclaim> = Mutex::new(Reclaim::new());
 
@@ -56,6 +57,8 @@ pub struct Totals {
     pub laps: u64,
     /// How often somebody was short, and something came free.
     pub relieved: u64,
+    /// Large pages that were broken up into small ones.
+    pub broken_up: u64,
     /// Pages that stayed since their slot could not be written.
     pub failed: u64,
     /// The last of those slots, and why.
@@ -80,7 +83,7 @@ impl Evicted {
     }
 }
 
-/// Lets so many pages go, or as many as can.
+/// Lets so many pages go, or as many as can; one more if the last one was a large page.
 pub fn evict(pages: u64) -> Evicted {
     let reclaim = RECLAIM.try_lock();
     reclaim.map_or_else(Evicted::default, |mut reclaim| reclaim.evict(pages))
@@ -164,6 +167,7 @@ impl Reclaim {
                 },
                 laps: 0,
                 relieved: 0,
+                broken_up: 0,
                 failed: 0,
                 last_failure: None,
             },
@@ -175,9 +179,7 @@ impl Reclaim {
         let (mut gone, mut idle) = (0, 0);
         while gone < wanted && idle < IDLE_LAPS * spaces::turns() {
             match self.step() {
-                Step::Gone => {
-                    (gone, idle) = (gone + 1, 0);
-                }
+                Step::Gone(pages) => (gone, idle) = (gone + pages, 0),
                 Step::Stayed => {}
                 Step::EndOfLap => {
                     self.turn = (self.turn + 1) % spaces::turns();
@@ -211,6 +213,11 @@ impl Reclaim {
         match evicted {
             Some(Ok(Eviction::Written(_))) => totals.evicted.written += 1,
             Some(Ok(Eviction::Saved(_))) => totals.evicted.saved += 1,
+            Some(Ok(Eviction::BrokenUp { written })) => {
+                totals.evicted.written += written;
+                totals.broken_up += 1;
+                return Step::Gone(written);
+            }
             Some(Ok(Eviction::Unmapped(wanted))) => {
                 if !spaces::memory().drop_object_page(wanted.object, wanted.page) {
                     return Step::Stayed;
@@ -229,13 +236,14 @@ impl Reclaim {
             Some(Err(_)) => return Step::Stayed,
             None => return Step::EndOfLap,
         }
-        Step::Gone
+        Step::Gone(1)
     }
 }
 
 /// What one step brought.
 enum Step {
-    Gone,
+    /// So many pages went.
+    Gone(u64),
     Stayed,
     EndOfLap,
 }

@@ -5,7 +5,7 @@
 //! waited for, while the lock is held.
 #![allow(unsafe_code)]
 
-use x86_64::structures::paging::{PageSize, Size1GiB, Size2MiB, Size4KiB};
+use x86_64::structures::paging::{PageSize, PhysFrame, Size1GiB, Size2MiB, Size4KiB};
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::sharing::frames_from;
@@ -140,6 +140,23 @@ impl Memory {
     pub(crate) fn take_table(&self) -> Result<Table, OutOfFrames> {
         let frame = self.lock().frames.take_reserved(FrameKind::Table)?;
         Ok(Table::new(frame, self.direct_map))
+    }
+
+    /// An empty table in a private frame.
+    ///
+    /// # Safety
+    ///
+    /// The leaf that owned it alone was taken out of the tables, and the processor has
+    /// been made to forget it since.
+    pub(crate) unsafe fn table_in(&self, start: PhysAddr) -> Table {
+        let frame = PhysFrame::containing_address(start);
+        // SAFETY: as the caller vouches.
+        let frame = unsafe { Frame::from_entry(frame, FrameKind::Private) };
+        let mut shared = self.lock();
+        shared.forget_notes(start, 1);
+        let frame = shared.frames.reclassify(frame, FrameKind::Table);
+        drop(shared);
+        Table::new(frame, self.direct_map)
     }
 
     /// Keeps `count` free frames of 4 KiB back, so that taking them cannot fail.

@@ -13,6 +13,7 @@ use x86_64::structures::paging::PageTableFlags;
 
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::geometry::LeafSize;
 use super::table::Table;
 
 impl Cursor {
@@ -105,12 +106,7 @@ impl Cursor {
         let (leaf, Some(size)) = (self.entry(), self.leaf()) else {
             unreachable!("a leaf is split");
         };
-        let part = size.smaller().expect("a large leaf has parts");
-        let flags = leaf.flags() - PageTableFlags::HUGE_PAGE;
-        for (index, place) in table.entries().iter().enumerate() {
-            let start = leaf.leaf_address(size) + index as u64 * part.bytes();
-            place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
-        }
+        write_parts(table, leaf, size, 0);
         let old = self.replace(Entry::table(table.address(), 512, self.is_low()));
         let noted = old.bits() & !leaf.bits();
         if noted != 0 {
@@ -118,6 +114,22 @@ impl Cursor {
                 place.fetch_or(noted, Relaxed);
             }
         }
+        self.enter(table);
+    }
+
+    /// Links `table`, which is empty, below the unused entry stood on, where a large
+    /// `leaf` of this size was, and moves into it: smaller leaves map what it mapped,
+    /// but for the first `without` of them.
+    pub(crate) fn descend_to_parts(
+        &mut self,
+        table: Table,
+        leaf: Entry,
+        size: LeafSize,
+        without: usize,
+    ) {
+        write_parts(table, leaf, size, without);
+        let in_use = (table.entries().len() - without) as u64;
+        self.fill(Entry::table(table.address(), in_use, self.is_low()));
         self.enter(table);
     }
 
@@ -151,6 +163,17 @@ impl Cursor {
         for (from, to) in from.iter().zip(to) {
             to.store(from.load(Relaxed), Relaxed);
         }
+    }
+}
+
+/// Writes the leaves that map what a large `leaf` of this size maps, from the one with
+/// this number on, into a table that nothing points to.
+fn write_parts(table: Table, leaf: Entry, size: LeafSize, first: usize) {
+    let part = size.smaller().expect("a large leaf has parts");
+    let flags = leaf.flags() - PageTableFlags::HUGE_PAGE;
+    for (number, place) in table.entries().iter().enumerate().skip(first) {
+        let start = leaf.leaf_address(size) + number as u64 * part.bytes();
+        place.store(Entry::leaf(start, part, flags).bits(), Relaxed);
     }
 }
 

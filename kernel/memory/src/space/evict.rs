@@ -37,9 +37,15 @@ pub enum Eviction {
     /// A page of a file is mapped here no more. It stays in memory: it is the
     /// object's.
     Unmapped(WantedPage),
+    /// A large page was broken up into small ones, so many of which went to slots: their
+    /// frames are its tables now, and no frame came free.
+    BrokenUp {
+        /// Pages that were written.
+        written: u64,
+    },
     /// The hand came to the end of the space, and begins anew.
     EndOfLap {
-        /// Pages of this lap that could go, those that went included. After a lap
+        /// Pages of 4 KiB of this lap that could go, those that went included. After a lap
         /// with 0 of them nothing can.
         candidates: u64,
     },
@@ -79,12 +85,13 @@ impl Half {
         hand: &mut Hand,
         policy: &mut P,
         memory: &Memory,
-        write: impl FnOnce(Slot, &[u8; 4096]) -> Result<(), E>,
+        write: impl FnMut(Slot, &[u8; 4096]) -> Result<(), E>,
     ) -> Result<Eviction, EvictError<E>> {
         self.check(memory);
         let mut aged = Outdated::new();
         match self.next_victim(hand, policy, &mut aged, memory) {
             Some(Victim::Page) => self.move_to_slot(aged, memory, write),
+            Some(Victim::Large) => self.break_up(aged, memory, write),
             Some(Victim::Mapping) => Ok(Eviction::Unmapped(self.forget_mapping(aged, memory))),
             None => {
                 aged.flush(self.scope, memory);
@@ -108,29 +115,24 @@ impl Half {
         // What was shared may have been written through another leaf.
         let is_shared = old.flags().contains(Entry::SHARED);
         let is_dirty = is_shared || old.flags().contains(Entry::DIRTY);
-        let moved = match memory.slot_for(frame, is_dirty) {
-            Err(NoSlot) => Err(EvictError::NoSlot),
-            Ok(SlotFor::Saved(slot)) => Ok((slot, Eviction::Saved(slot))),
-            Ok(SlotFor::New(slot)) => {
-                write_frame(frame, slot, memory, write).map(|()| (slot, Eviction::Written(slot)))
+        match into_slot(frame, is_dirty, memory, write) {
+            Ok((slot, evicted)) => {
+                self.cursor.put_small(Entry::swapped(slot));
+                self.count_one_gone();
+                let removed = if is_shared {
+                    Removed::Shared(frame, 1)
+                } else {
+                    Removed::Private(frame, 1)
+                };
+                // SAFETY: the leaf owned it, was taken out of the tables, and was flushed.
+                unsafe { memory.give_one_back(removed) };
+                Ok(evicted)
             }
-        };
-        let (new, moved) = match moved {
-            Ok((slot, eviction)) => (Entry::swapped(slot), Ok(eviction)),
-            Err(error) => (old, Err(error)),
-        };
-        self.cursor.put_small(new);
-        if moved.is_ok() {
-            self.count_one_gone();
-            let removed = if is_shared {
-                Removed::Shared(frame, 1)
-            } else {
-                Removed::Private(frame, 1)
-            };
-            // SAFETY: the leaf owned it, was taken out of the tables, and was flushed.
-            unsafe { memory.give_one_back(removed) };
+            Err(error) => {
+                self.cursor.put_small(old);
+                Err(error)
+            }
         }
-        moved
     }
 
     /// Unmaps the page of a file that is stood on, which it returns.
@@ -160,9 +162,27 @@ impl Half {
     }
 }
 
+/// Finds the slot for a frame, and writes it if the slot does not hold it already.
+#[inline(always)]
+fn into_slot<E>(
+    frame: PhysAddr,
+    is_dirty: bool,
+    memory: &Memory,
+    write: impl FnOnce(Slot, &[u8; 4096]) -> Result<(), E>,
+) -> Result<(Slot, Eviction), EvictError<E>> {
+    match memory.slot_for(frame, is_dirty) {
+        Err(NoSlot) => Err(EvictError::NoSlot),
+        Ok(SlotFor::Saved(slot)) => Ok((slot, Eviction::Saved(slot))),
+        Ok(SlotFor::New(slot)) => {
+            write_frame(frame, slot, memory, write)?;
+            Ok((slot, Eviction::Written(slot)))
+        }
+    }
+}
+
 /// Writes a frame to a slot, which is given back if that fails. No translation leads
 /// to the frame, and its one owner is at work here.
-fn write_frame<E>(
+pub(super) fn write_frame<E>(
     frame: PhysAddr,
     slot: Slot,
     memory: &Memory,

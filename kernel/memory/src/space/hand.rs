@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What must always hold: the place is an address and no more, so that regions and
-//! tables may come and go between two steps; only small pages are met that one
+//! tables may come and go between two steps; only pages are met that one
 //! leaf owns alone, or that are a file's. What was aged is to be flushed: without that a
 //! page that is still in use would look as if it was not.
 
@@ -23,7 +23,7 @@ use super::{Content, Half};
 use crate::flush::Outdated;
 use crate::memory::Memory;
 use crate::object::ObjectKind;
-use crate::paging::{Age, Entry, LeafSize};
+use crate::paging::{Age, Cursor, Entry, LeafSize};
 use crate::policy::{Candidate, Choice, Policy};
 
 const SMALL: LeafSize = LeafSize::Size4KiB;
@@ -35,8 +35,11 @@ pub struct Hand {
     /// The first address that was not passed in this lap.
     pub(super) address: u64,
     pub(super) laps: u64,
-    /// Pages of this lap that could go.
-    pub(super) candidates: u64,
+    /// Small pages of this lap that could go.
+    small: u64,
+    /// Small pages that the large ones of this lap are worth which could go.
+    in_large: u64,
+    takes_large: bool,
 }
 
 impl Hand {
@@ -52,11 +55,27 @@ impl Hand {
         self.laps
     }
 
-    /// Begins anew. Returns how many pages of the lap could go.
+    /// True if in this lap large pages are broken up: in the last one there was little
+    /// else that could go, less than an eighth.
+    #[must_use]
+    pub const fn takes_large(&self) -> bool {
+        self.takes_large
+    }
+
+    /// Begins anew. Returns how many pages of 4 KiB of the lap could go.
     pub(super) fn end_lap(&mut self) -> u64 {
-        self.address = 0;
-        self.laps += 1;
-        core::mem::take(&mut self.candidates)
+        let Self {
+            laps,
+            small,
+            in_large,
+            ..
+        } = *self;
+        *self = Self {
+            laps: laps + 1,
+            takes_large: 8 * small < in_large,
+            ..Self::default()
+        };
+        small + in_large
     }
 }
 
@@ -67,6 +86,8 @@ pub(super) enum Victim {
     Page,
     /// It is a mapping of a page of a file, which has the bytes as well.
     Mapping,
+    /// It is large: it is broken up.
+    Large,
 }
 
 impl Half {
@@ -87,6 +108,9 @@ impl Half {
             while hand.address < end && may_lose_pages(region) {
                 self.cursor.seek(hand.address);
                 if self.cursor.level() != SMALL.level() {
+                    if is_large_victim(&mut self.cursor, zero, hand, policy, aged) {
+                        return Some(Victim::Large);
+                    }
                     hand.address = self.cursor.next_in_use(end);
                     continue;
                 }
@@ -95,17 +119,11 @@ impl Half {
                     let Some(victim) = victim_of(entry, address, region, zero, memory) else {
                         return ControlFlow::Continue(Age::Keep);
                     };
-                    hand.candidates += 1;
-                    let flags = entry.flags();
-                    let choice = policy.choose(&Candidate {
-                        is_accessed: flags.contains(Entry::ACCESSED),
-                        is_dirty: flags.contains(Entry::DIRTY),
-                        is_of_file: victim == Victim::Mapping,
-                        lap: hand.laps,
-                    });
-                    match choice {
+                    hand.small += 1;
+                    let is_of_file = victim == Victim::Mapping;
+                    match policy.choose(&candidate(entry, is_of_file, hand.laps)) {
                         Choice::Take => ControlFlow::Break(victim),
-                        Choice::Age if flags.contains(Entry::ACCESSED) => {
+                        Choice::Age if entry.flags().contains(Entry::ACCESSED) => {
                             aged.page(address);
                             ControlFlow::Continue(Age::Clear)
                         }
@@ -121,6 +139,48 @@ impl Half {
             hand.address = end;
         }
         None
+    }
+}
+
+/// True if a private large page is stood on, and the policy takes it in a lap in which
+/// such pages are broken up.
+#[cold]
+#[inline(never)]
+fn is_large_victim<P: Policy + ?Sized>(
+    cursor: &mut Cursor,
+    zero: PhysFrame,
+    hand: &mut Hand,
+    policy: &mut P,
+    aged: &mut Outdated,
+) -> bool {
+    let entry = cursor.entry();
+    let Some(size) = cursor.leaf().filter(|_| entry.is_present()) else {
+        return false;
+    };
+    if !matches!(Content::of(entry, size, zero), Content::Private(_)) {
+        return false;
+    }
+    hand.in_large += size.frames();
+    if !hand.takes_large {
+        return false;
+    }
+    let choice = policy.choose(&candidate(entry, false, hand.laps));
+    if choice == Choice::Age && entry.flags().contains(Entry::ACCESSED) {
+        cursor.clear_accessed();
+        aged.page(cursor.address());
+    }
+    choice == Choice::Take
+}
+
+/// What a policy is told of the page behind an entry.
+#[inline(always)]
+fn candidate(entry: Entry, is_of_file: bool, lap: u64) -> Candidate {
+    let flags = entry.flags();
+    Candidate {
+        is_accessed: flags.contains(Entry::ACCESSED),
+        is_dirty: flags.contains(Entry::DIRTY),
+        is_of_file,
+        lap,
     }
 }
 

@@ -29,6 +29,7 @@
 mod allocate;
 mod around;
 mod back;
+mod break_up;
 mod bytes;
 mod content;
 mod cut;

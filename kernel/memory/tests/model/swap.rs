@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use faultline_memory::Slot;
 use faultline_memory::space::{Backing, Eviction, Rights};
+use x86_64::VirtAddr;
 
 use super::common::evict::First;
 use super::common::operations::Half;
 use super::fork::tables_for;
-use super::plain::{Behind, PAGE, PlainHalf, PlainLeaf, UNKNOWN};
+use super::plain::{BIG, Behind, PAGE, PlainHalf, PlainLeaf, UNKNOWN};
 use super::play::World;
 
 /// Slots that there are: more than pages that can want one.
@@ -28,7 +29,11 @@ impl World {
             let mut hand = self.hands.get(&half).copied().unwrap_or_default();
             let plain = &self.halves[&half];
             let mut rest = plain.leaves.range(hand.address()..);
-            let next = rest.find(|(start, leaf)| plain.may_go(**start, leaf, &owners));
+            let next = rest.find(|(start, leaf)| {
+                let is_taken =
+                    leaf.size == PAGE || hand.takes_large() && leaf.behind == Behind::Private;
+                is_taken && plain.may_go(**start, leaf, &owners)
+            });
             let next = next.map(|(start, leaf)| (*start, leaf.clone()));
             let used = self.slots();
             let evicted = self.machine.try_evict(index, &mut hand, &mut First);
@@ -38,6 +43,10 @@ impl World {
                 assert!(matches!(evicted, Eviction::EndOfLap { .. }), "{evicted:?}");
                 return;
             };
+            if leaf.size > PAGE {
+                self.broken_up(half, start, leaf.size, evicted);
+                continue;
+            }
             let is_same = leaf.behind == Behind::Private && !leaf.dirty;
             let slot = match (leaf.slot.filter(|_| is_same), evicted) {
                 (Some(own), Eviction::Saved(slot)) => {
@@ -53,6 +62,29 @@ impl World {
             let (_, leaf) = self.plain(half).leaf_at(start).expect("it was there");
             leaf.behind = Behind::Swapped;
             leaf.slot = Some(slot);
+            leaf.dirty = false;
+            leaf.physical = UNKNOWN;
+        }
+    }
+
+    /// A large page was broken up: a small one of it, for each level of tables, is in a
+    /// slot.
+    fn broken_up(&mut self, half: Half, start: u64, size: u64, evicted: Eviction) {
+        let pages = if size > BIG { 2 } else { 1 };
+        assert_eq!(evicted, Eviction::BrokenUp { written: pages });
+        let slots = [0, PAGE].map(|offset| {
+            let address = VirtAddr::new(start + offset);
+            self.machine.space(half.expect("low")).wanted_slot(address)
+        });
+        let plain = self.plain(half);
+        for number in 0..=pages {
+            plain.split_at(start + number * PAGE);
+        }
+        for (number, slot) in (0..pages).zip(slots) {
+            let leaf = plain.leaves.get_mut(&(start + number * PAGE));
+            let leaf = leaf.expect("it was split");
+            leaf.behind = Behind::Swapped;
+            leaf.slot = Some(slot.expect("it is in a slot"));
             leaf.dirty = false;
             leaf.physical = UNKNOWN;
         }
@@ -124,6 +156,6 @@ impl PlainHalf {
             Behind::Shared => owners.get(&leaf.physical) == Some(&1),
             Behind::Zero | Behind::Borrowed | Behind::Reserved | Behind::Swapped => false,
         };
-        is_lazy && is_owned && leaf.size == PAGE && region.rights != Rights::NoAccess
+        is_lazy && is_owned && region.rights != Rights::NoAccess
     }
 }

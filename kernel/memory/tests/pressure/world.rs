@@ -224,7 +224,12 @@ impl World {
         let slots = self.machine.memory.slots();
         match self.machine.try_evict(space, hand, policy) {
             Ok(Eviction::Unmapped(_)) => self.unmapped += 1,
-            Ok(Eviction::Written(_) | Eviction::Saved(_) | Eviction::EndOfLap { .. }) => {}
+            Ok(
+                Eviction::Written(_)
+                | Eviction::Saved(_)
+                | Eviction::BrokenUp { .. }
+                | Eviction::EndOfLap { .. },
+            ) => {}
             Err(EvictError::Write { error: Failed, .. }) => {
                 assert_eq!(self.machine.memory.slots().used, slots.used);
                 self.failed.0 += 1;
@@ -289,7 +294,7 @@ impl World {
                         self.unmapped += 1;
                         continue;
                     }
-                    Ok(Eviction::Written(_) | Eviction::Saved(_)) => {
+                    Ok(Eviction::Written(_) | Eviction::Saved(_) | Eviction::BrokenUp { .. }) => {
                         if self.machine.memory.frames(|frames| frames.can_allocate(1)) {
                             return true;
                         }

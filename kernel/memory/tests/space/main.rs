@@ -8,6 +8,7 @@ mod allocate_errors;
 mod another_memory;
 mod around;
 mod back_with;
+mod break_up;
 mod bytes;
 mod change_errors;
 #[cfg(feature = "heap")]

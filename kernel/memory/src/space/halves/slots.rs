@@ -16,8 +16,9 @@ impl Space {
     /// lock is held but what guards the space. Never needs memory.
     ///
     /// A page of a file is only unmapped; see
-    /// [`drop_object_page`](Memory::drop_object_page). These stay: large pages, private
-    /// pages that others own as well, those of shared memory, of immediate regions, and
+    /// [`drop_object_page`](Memory::drop_object_page). A private large page is
+    /// [broken up](Eviction::BrokenUp) when there is [little else](Hand::takes_large).
+    /// These stay: private pages that others own as well, those of shared memory, of immediate regions, and
     /// of regions that allow no access.
     ///
     /// # Errors
@@ -29,7 +30,7 @@ impl Space {
         hand: &mut Hand,
         policy: &mut P,
         memory: &Memory,
-        write: impl FnOnce(Slot, &[u8; 4096]) -> Result<(), E>,
+        write: impl FnMut(Slot, &[u8; 4096]) -> Result<(), E>,
     ) -> Result<Eviction, EvictError<E>> {
         self.0.evict(hand, policy, memory, write)
     }

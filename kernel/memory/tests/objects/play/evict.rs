@@ -17,7 +17,7 @@ impl World {
         for _ in 0..pages {
             match self.machine.try_evict(space, &mut hand, &mut First) {
                 Ok(Eviction::Unmapped(wanted)) => self.unmapped(space, wanted),
-                Ok(Eviction::Written(_) | Eviction::Saved(_)) => {}
+                Ok(Eviction::Written(_) | Eviction::Saved(_) | Eviction::BrokenUp { .. }) => {}
                 Ok(Eviction::EndOfLap { .. }) => break,
                 Err(error) => {
                     assert_eq!(error, EvictError::NoSlot);
