@@ -3,6 +3,7 @@
 //! A part is a heading of the second level with a numbered list below it; each item of the list begins with a link
 //! to a chapter. The other texts come after the parts, in the order in which the book leads to them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -62,66 +63,84 @@ impl Contents {
     /// Reads all texts that the book leads to.
     ///
     /// # Errors
-    /// A text that cannot be read, or that no text leads to.
+    /// A text that cannot be read, that is listed twice, or that no text leads to.
     pub fn read(repository: &Path) -> anyhow::Result<Self> {
         let first = Text::read(repository, Path::new(FIRST), None)?;
-        let mut parts = Vec::new();
-        let mut known = vec![first.path.clone()];
-        for (title, chapters) in lists(&first.markdown) {
-            let mut part = Part {
-                title,
-                chapters: Vec::new(),
-            };
-            for (number, name, target) in chapters {
-                let path = leads_to(&first.path, &target)
-                    .with_context(|| format!("{FIRST}: chapter {number}: ({target}) is no file"))?;
-                known.push(path.clone());
-                let text = Text::read(repository, &path, Some(name))?;
-                part.chapters.push((number, text));
-            }
-            parts.push(part);
-        }
-        ensure!(
-            !parts.is_empty(),
-            "{FIRST} lists no chapter: `## Part`, and below it a list `1. [Chapter](chapter.md)`"
-        );
         let mut contents = Self {
             first,
-            parts,
+            parts: Vec::new(),
             others: Vec::new(),
         };
-        // Each text that is found here may lead to more.
+        for (title, chapters) in lists(&contents.first.markdown) {
+            contents.parts.push(Part {
+                title,
+                chapters: Vec::new(),
+            });
+            for (number, name, target) in chapters {
+                let path = leads_to(Path::new(FIRST), &target).filter(|path| is_text(path));
+                let path = path
+                    .with_context(|| format!("{FIRST}: chapter {number}: ({target}) is no text"))?;
+                ensure!(
+                    !contents.has(&path),
+                    "{FIRST} lists {} twice",
+                    path.display()
+                );
+                let text = Text::read(repository, &path, Some(name))?;
+                let part = contents.parts.last_mut().expect("one has begun");
+                part.chapters.push((number, text));
+            }
+        }
+        ensure!(
+            !contents.parts.is_empty(),
+            "{FIRST} lists no chapter: `## Part`, and below it a list `1. [Chapter](chapter.md)`"
+        );
+        contents.read_others(repository)?;
+        contents.check(repository)?;
+        Ok(contents)
+    }
+
+    /// Reads the texts that no list names. Each of them may lead to more.
+    fn read_others(&mut self, repository: &Path) -> anyhow::Result<()> {
         let mut done = 0;
-        loop {
-            let Some(text) = contents.texts().nth(done) else {
-                break;
-            };
+        while done < self.texts().count() {
+            let text = self.texts().nth(done).expect("there are more");
+            let from = text.path.clone();
             let links = links(&text.markdown).into_iter();
-            let paths = links.filter_map(|link| leads_to(&text.path, &link.target));
-            let paths: Vec<_> = paths.filter(|path| is_text(path)).collect();
-            for path in paths {
-                if !known.contains(&path) {
-                    contents.others.push(Text::read(repository, &path, None)?);
-                    known.push(path);
+            let files = links.filter_map(|link| leads_to(&from, &link.target));
+            let files: Vec<_> = files.filter(|file| is_text(file)).collect();
+            for file in files {
+                if !self.has(&file) {
+                    let text = Text::read(repository, &file, None)
+                        .with_context(|| format!("a link of {}", from.display()))?;
+                    self.others.push(text);
                 }
             }
             done += 1;
         }
-        for folder in known
-            .iter()
-            .filter_map(|path| path.parent())
-            .filter(|it| it.starts_with("docs"))
-        {
+        Ok(())
+    }
+
+    /// Checks that no text of the folders of the book is left out.
+    fn check(&self, repository: &Path) -> anyhow::Result<()> {
+        let folders = self.texts().filter_map(|text| text.path.parent());
+        let folders: BTreeSet<_> = folders
+            .filter(|folder| folder.starts_with("docs"))
+            .collect();
+        for folder in folders {
             for entry in fs::read_dir(repository.join(folder))? {
                 let path = folder.join(entry?.file_name());
                 ensure!(
-                    !is_text(&path) || known.contains(&path),
+                    !is_text(&path) || self.has(&path),
                     "{}: no text of the book leads to it; {FIRST} can list it",
                     path.display()
                 );
             }
         }
-        Ok(contents)
+        Ok(())
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        self.texts().any(|text| text.path == path)
     }
 
     /// All texts, in the order of the site.

@@ -38,7 +38,8 @@ pub(crate) fn line_of(source: &str, name: &str) -> Option<usize> {
             variant = variant.or(Some(line));
         }
     }
-    variant
+    // What a macro puts into an owner stands in none.
+    variant.or_else(|| line_of(source, part))
 }
 
 /// Whether the line begins what can own items or variants.
@@ -124,6 +125,7 @@ static mut HOLD: u8 = 0;
         }
         assert_eq!(line_of(SOURCE, "Down"), None);
         assert_eq!(line_of(SOURCE, "Way::Up"), None);
+        assert_eq!(line_of(SOURCE, "Made::walk"), Some(6));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! What must always hold:
 //! - The texts are made for a viewer of the repository. Nothing stands in them for mdBook's sake, and nothing of them is
 //!   left out or hidden in the site.
-//! - Every link of the repository leads to a page of the site ([`place`]): a text to its page, any other file to
+//! - Every link of the repository leads to a page of the site (`place`): a text to its page, any other file to
 //!   a page that shows it, at the line that is meant.
 //! - The site needs no network and no server, and may lie in any folder.
 #![forbid(unsafe_code)]

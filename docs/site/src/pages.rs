@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use mdbook_driver::book::{Book, BookItem, Chapter, SectionNumber};
 
 use crate::contents::{Contents, Text};
@@ -30,11 +30,8 @@ impl Pages {
     pub(crate) fn make(repository: &Path, contents: Contents) -> anyhow::Result<Self> {
         let read = |file: &Path| {
             let path = repository.join(file);
-            let metadata = fs::metadata(&path).context("there is no such file")?;
-            anyhow::ensure!(
-                metadata.is_file(),
-                "this is a folder: a link leads to a file"
-            );
+            ensure!(path.exists(), "there is no such file");
+            ensure!(path.is_file(), "this is a folder: a link leads to a file");
             fs::read_to_string(path).context("this is no text")
         };
         let mut pictures = BTreeSet::new();
