@@ -18,6 +18,7 @@
 
 pub mod contents;
 mod items;
+mod markdown;
 mod pages;
 mod place;
 mod render;

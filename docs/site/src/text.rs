@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 
-use crate::contents::{Text, events, is_text, links};
+use crate::contents::{Text, is_text};
 use crate::items::{line_of, line_of_quotation};
+use crate::markdown::{events, links};
 use crate::place::{address, leads_to, page_of, place_of_picture};
 
 /// What the browser's part of mdBook colours. All other blocks are plain text to it.
