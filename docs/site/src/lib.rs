@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! docs/README.md ─ contents ─> the pages, in order
-//!                                │ text: links, quotations
+//!                                │ text, code: links, quotations
 //!                                ▼
 //!                  Markdown for mdBook ─┬─ render ─> the site
 //!   the files that texts lead to ─ source ─┘
@@ -16,6 +16,7 @@
 //! - The site needs no network and no server, and may lie in any folder.
 #![forbid(unsafe_code)]
 
+mod code;
 pub mod contents;
 mod items;
 mod markdown;

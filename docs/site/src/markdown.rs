@@ -1,8 +1,10 @@
-//! Markdown taken apart, as mdBook does it: links, headings, lists.
+//! Markdown taken apart, as mdBook does it: links, code, headings, lists.
 
 use std::ops::Range;
 
-use mdbook_markdown::pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Tag, TagEnd};
+use mdbook_markdown::pulldown_cmark::{
+    CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Tag, TagEnd,
+};
 use mdbook_markdown::{MarkdownOptions, new_cmark_parser};
 
 /// A link, or a picture.
@@ -17,6 +19,16 @@ pub(crate) struct Link<'a> {
     pub(crate) words: String,
     /// Whether that is code and nothing else.
     pub(crate) is_code: bool,
+}
+
+/// A block of code.
+pub(crate) struct Block {
+    /// What stands behind the opening fence, if there is one.
+    pub(crate) info: Option<String>,
+    /// Of the opening fence in the text, to the end of its line.
+    pub(crate) fence: Range<usize>,
+    /// Of the lines of code.
+    pub(crate) code: Range<usize>,
 }
 
 /// A numbered list below a heading.
@@ -78,6 +90,36 @@ pub(crate) fn links(markdown: &str) -> Vec<Link<'_>> {
         }
     }
     links
+}
+
+/// All blocks of code of a text.
+pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut is_open = false;
+    for (event, place) in events(markdown) {
+        match event {
+            Event::Start(Tag::CodeBlock(kind)) => {
+                let line = markdown[place.clone()].lines().next().unwrap_or_default();
+                let end = place.start + line.len();
+                blocks.push(Block {
+                    info: match kind {
+                        CodeBlockKind::Fenced(info) => Some(info.into_string()),
+                        CodeBlockKind::Indented => None,
+                    },
+                    fence: place.start..end,
+                    code: end + 1..end + 1,
+                });
+                is_open = true;
+            }
+            Event::Text(_) if is_open => {
+                let code = &mut blocks.last_mut().expect("one is open").code;
+                code.end = code.end.max(place.end);
+            }
+            Event::End(TagEnd::CodeBlock) => is_open = false,
+            _ => {}
+        }
+    }
+    blocks
 }
 
 /// The words of the first heading.

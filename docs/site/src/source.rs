@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use mdbook_driver::book::{Book, BookItem, Chapter};
 
+use crate::code::show_all;
 use crate::contents::FIRST;
 use crate::place::{SOURCES, address, page_of};
-use crate::text::show_all;
 
 /// The pages of these files, each with the names and pages of the texts that lead to it: a part for each folder.
 pub(crate) fn book(

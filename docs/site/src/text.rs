@@ -2,24 +2,17 @@
 //!
 //! - A link to a file becomes one to its page. If its words name an item of a source file, it leads to the line that
 //!   defines it.
-//! - A block of code that quotes a file gets a line above it that leads there.
-//! - A block whose language is one of our own becomes plain text, with the language as its class.
-//! - A line of Rust that mdBook would hide is protected.
+//! - Blocks of code: see `code`.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
-
+use crate::code::change_code;
 use crate::contents::{Text, is_text};
-use crate::items::{line_of, line_of_quotation};
-use crate::markdown::{events, links};
+use crate::items::line_of;
+use crate::markdown::links;
 use crate::place::{address, leads_to, page_of, place_of_picture};
-
-/// What the browser's part of mdBook colours. All other blocks are plain text to it.
-const LANGUAGES: [&str; 4] = ["rust", "sh", "text", "toml"];
+use anyhow::{Context, ensure};
 
 /// A text as mdBook gets it, and what it leads to.
 pub(crate) struct Ready {
@@ -30,7 +23,7 @@ pub(crate) struct Ready {
 }
 
 /// A part of a text, and what comes in its place.
-type Change = (Range<usize>, String);
+pub(crate) type Change = (Range<usize>, String);
 
 /// Makes a text ready. `read` gives the contents of a file of the repository.
 ///
@@ -55,7 +48,7 @@ pub(crate) fn ready(
 }
 
 /// `path:line` of a place in the text.
-fn at(text: &Text, place: usize) -> String {
+pub(crate) fn at(text: &Text, place: usize) -> String {
     let line = text.markdown[..place].matches('\n').count() + 1;
     format!("{}:{line}", text.path.display())
 }
@@ -70,26 +63,21 @@ fn change_links(
     for link in links(&text.markdown) {
         let at = || format!("{}: ({})", at(text, link.place.start), link.target);
         let Some(file) = leads_to(&text.path, &link.target) else {
-            let is_elsewhere = link.target.starts_with(['#']) || link.target.contains(':');
+            let is_elsewhere = link.target.starts_with('#') || link.target.contains(':');
             ensure!(is_elsewhere, "{}: this leads out of the repository", at());
             continue;
         };
-        let anchor = link
-            .target
-            .split_once('#')
-            .map(|(_, anchor)| anchor.to_owned());
-        let mut anchor = anchor;
+        let anchor = link.target.split_once('#');
+        let mut anchor = anchor.map(|(_, anchor)| anchor.to_owned());
         let place = if link.is_picture {
             ready.pictures.push(file.clone());
             place_of_picture(&file).to_owned()
         } else {
             if !is_text(&file) {
                 let source = read(&file).with_context(at)?;
-                let line = link
-                    .is_code
-                    .then(|| line_of(&source, &link.words))
-                    .flatten();
-                anchor = anchor.or_else(|| line.map(|line| format!("L{line}")));
+                if link.is_code && anchor.is_none() {
+                    anchor = line_of(&source, &link.words).map(|line| format!("L{line}"));
+                }
                 ready.sources.push(file.clone());
             }
             page_of(&file)
@@ -109,109 +97,6 @@ fn change_links(
         changes.push((end - old.len()..end, format!("({new})")));
     }
     Ok(changes)
-}
-
-fn change_code(
-    text: &Text,
-    read: &impl Fn(&Path) -> anyhow::Result<String>,
-    ready: &mut Ready,
-) -> anyhow::Result<Vec<Change>> {
-    let mut changes = Vec::new();
-    // The block that is open: its first line, its language, where its code lies.
-    let mut open: Option<(Range<usize>, String, Range<usize>)> = None;
-    for (event, place) in events(&text.markdown) {
-        match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                let first = &text.markdown[place.clone()];
-                let end = place.start + first.find('\n').unwrap_or(first.len());
-                open = Some((place.start..end, info.into_string(), end + 1..end + 1));
-            }
-            Event::Text(_) => {
-                if let Some((_, _, code)) = &mut open {
-                    code.end = code.end.max(place.end);
-                }
-            }
-            Event::End(TagEnd::CodeBlock) => {
-                let Some((line, info, code)) = open.take() else {
-                    bail!(
-                        "{}: code is fenced with ```, not indented",
-                        at(text, place.start)
-                    );
-                };
-                let is_rust = info.split([' ', ',']).next() == Some("rust");
-                if let Some(path) = info.strip_prefix("rust ") {
-                    let at = || format!("{}: ({path})", at(text, line.start));
-                    let file = leads_to(&text.path, path).with_context(at)?;
-                    let source = read(&file).with_context(at)?;
-                    let first = line_of_quotation(&source, &text.markdown[code.clone()]);
-                    let mut to = address(&page_of(&text.path), &page_of(&file));
-                    if let Some(first) = first {
-                        to = format!("{to}#L{first}");
-                    }
-                    let above = format!(
-                        "<p class=\"quoted\"><a href=\"{to}\">{}</a></p>\n\n",
-                        file.display()
-                    );
-                    changes.push((line.start..line.start, above));
-                    ready.sources.push(file);
-                }
-                let language = if is_rust {
-                    Cow::from("rust")
-                } else {
-                    language(&info)
-                };
-                if language != info {
-                    let fence = line.end - info.len()..line.end;
-                    ensure!(
-                        text.markdown[fence.clone()] == info,
-                        "{}: words stand behind the language of this block",
-                        at(text, line.start)
-                    );
-                    changes.push((fence, language.into_owned()));
-                }
-                if is_rust {
-                    let shown = show_all(&text.markdown[code.clone()]);
-                    if let Cow::Owned(shown) = shown {
-                        changes.push((code, shown));
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(changes)
-}
-
-/// What stands behind the fence of such a block for mdBook.
-fn language(info: &str) -> Cow<'_, str> {
-    match info.split(' ').next() {
-        Some(word) if !word.is_empty() && !LANGUAGES.contains(&word) => {
-            format!("text {word}").into()
-        }
-        _ => info.into(),
-    }
-}
-
-/// Rust code of which mdBook hides no line: it takes `# ` at the start of one for a sign to hide it.
-pub(crate) fn show_all(code: &str) -> Cow<'_, str> {
-    let is_hidden = |line: &str| {
-        let sign = line.trim_start().strip_prefix('#');
-        sign.is_some_and(|rest| {
-            rest.trim_end_matches(['\n', '\r']).is_empty() || rest.starts_with([' ', '#'])
-        })
-    };
-    if !code.lines().any(is_hidden) {
-        return code.into();
-    }
-    let lines = code.split_inclusive('\n');
-    let lines = lines.map(|line| {
-        if is_hidden(line) {
-            line.replacen('#', "##", 1)
-        } else {
-            line.to_owned()
-        }
-    });
-    lines.collect::<String>().into()
 }
 
 #[cfg(test)]
@@ -253,17 +138,6 @@ mod tests {
             "<p class=\"quoted\"><a href=\"../source/kernel/a.rs.html#L4\">kernel/a.rs</a></p>\n\n```rust\nc();\n```\n\n\
              ```text monitor\n> frames\n```\n\n```sh\n# a\n```\n"
         );
-    }
-
-    #[test]
-    fn no_line_of_rust_is_hidden() {
-        let code = "#[test]\n# hidden\n    #\n## two\n#![no_std]\n";
-        assert_eq!(
-            show_all(code),
-            "#[test]\n## hidden\n    ##\n### two\n#![no_std]\n"
-        );
-        let ready = made("docs/1.md", "```rust,runner\n# hidden\n```\n").expect("right");
-        assert_eq!(ready.markdown, "```rust\n## hidden\n```\n");
     }
 
     #[test]
