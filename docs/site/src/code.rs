@@ -1,7 +1,8 @@
 //! The blocks of code of a text, made ready for mdBook.
 //!
 //! - A block that quotes a file gets a line above it that leads there.
-//! - A block whose language is one of our own becomes plain text, with the language as its class.
+//! - A session becomes plain text in which the lines that are typed stand out.
+//! - Any other block whose language is one of our own becomes plain text, too, with the language as its class.
 //! - A line of Rust that mdBook would hide is protected.
 
 use std::borrow::Cow;
@@ -13,10 +14,14 @@ use crate::contents::Text;
 use crate::items::line_of_quotation;
 use crate::markdown::{Block, blocks};
 use crate::place::{address, leads_to, page_of};
+use crate::source::escaped;
 use crate::text::{Change, Ready, at};
 
 /// What the browser's part of mdBook colours. All other blocks are plain text to it.
 const LANGUAGES: [&str; 4] = ["rust", "sh", "text", "toml"];
+
+/// The languages of sessions, each with what stands before a line that is typed.
+const SESSIONS: [(&str, &str); 3] = [("console", "$ "), ("monitor", "> "), ("text", "$ ")];
 
 /// What is to be changed in the blocks of code.
 ///
@@ -47,6 +52,14 @@ pub(crate) fn change_code(
             ));
             ready.sources.push(file);
         }
+        let word = info.split(' ').next();
+        let session = SESSIONS.iter().find(|(name, prompt)| {
+            word == Some(name) && code.lines().any(|line| line.starts_with(prompt))
+        });
+        if let Some((_, prompt)) = session {
+            changes.push((block.place, session_in_html(prompt, code)));
+            continue;
+        }
         let language = language(info);
         if language == "rust"
             && let Cow::Owned(shown) = show_all(code)
@@ -68,6 +81,20 @@ fn indent(text: &Text, block: &Block) -> String {
     let before = &text.markdown[..block.fence.start];
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     " ".repeat(before.len() - start)
+}
+
+/// A session in HTML, with the lines that are typed marked.
+fn session_in_html(prompt: &str, code: &str) -> String {
+    let lines = code.split_inclusive('\n').map(|line| {
+        let shown = escaped(line.trim_end_matches('\n'));
+        let end = &line[line.trim_end_matches('\n').len()..];
+        match line.starts_with(prompt) {
+            true => format!("<b>{shown}</b>{end}"),
+            false => shown + end,
+        }
+    });
+    let lines: String = lines.collect();
+    format!("<pre><code class=\"language-text session\">{lines}</code></pre>")
 }
 
 /// What stands behind the fence of such a block for mdBook.

@@ -25,7 +25,9 @@ pub(crate) struct Link<'a> {
 pub(crate) struct Block {
     /// What stands behind the opening fence, if there is one.
     pub(crate) info: Option<String>,
-    /// Of the opening fence in the text, to the end of its line.
+    /// Of the whole block in the text.
+    pub(crate) place: Range<usize>,
+    /// Of the opening fence, to the end of its line.
     pub(crate) fence: Range<usize>,
     /// Of the lines of code.
     pub(crate) code: Range<usize>,
@@ -108,6 +110,7 @@ pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
                     },
                     fence: place.start..end,
                     code: end + 1..end + 1,
+                    place,
                 });
                 is_open = true;
             }

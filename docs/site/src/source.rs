@@ -71,7 +71,7 @@ fn markdown(file: &Path, source: &str, texts: &[(String, PathBuf)]) -> String {
 }
 
 /// Text within HTML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

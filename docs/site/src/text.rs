@@ -131,12 +131,12 @@ mod tests {
 
     #[test]
     fn a_quotation_says_where_it_is_from_and_our_own_languages_are_text() {
-        let text = "```rust ../../kernel/a.rs\nc();\n```\n\n```monitor --swap 64M\n> frames\n```\n\n```sh\n# a\n```\n";
+        let text = "```rust ../../kernel/a.rs\nc();\n```\n\n```monitor --swap 64M\n> frames\na <b>\n```\n\n```boot\nc\n```\n\n```sh\n# a\n```\n";
         let ready = made("docs/build/1.md", text).expect("right");
         assert_eq!(
             ready.markdown,
             "<p class=\"quoted\"><a href=\"../source/kernel/a.rs.html#L4\">kernel/a.rs</a></p>\n\n```rust\nc();\n```\n\n\
-             ```text monitor\n> frames\n```\n\n```sh\n# a\n```\n"
+             <pre><code class=\"language-text session\"><b>&gt; frames</b>\na &lt;b&gt;\n</code></pre>\n\n```text boot\nc\n```\n\n```sh\n# a\n```\n"
         );
     }
 
