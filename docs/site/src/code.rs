@@ -85,12 +85,12 @@ fn indent(text: &Text, block: &Block) -> String {
 
 /// A session in HTML, with the lines that are typed marked.
 fn session_in_html(prompt: &str, code: &str) -> String {
-    let lines = code.split_inclusive('\n').map(|line| {
-        let shown = escaped(line.trim_end_matches('\n'));
-        let end = &line[line.trim_end_matches('\n').len()..];
-        match line.starts_with(prompt) {
-            true => format!("<b>{shown}</b>{end}"),
-            false => shown + end,
+    let lines = code.lines().map(|line| {
+        let shown = escaped(line);
+        if line.starts_with(prompt) {
+            format!("<b>{shown}</b>\n")
+        } else {
+            shown + "\n"
         }
     });
     let lines: String = lines.collect();
