@@ -130,6 +130,8 @@ struct Harness {
     #[arg(long)]
     exact: bool,
     #[arg(long)]
+    ignored: bool,
+    #[arg(long)]
     list: bool,
     #[arg(long)]
     nocapture: bool,
