@@ -26,7 +26,7 @@ use kernel::fault;
 use kernel::files::{self, FilesError, cache};
 use kernel::process::watch::Watch;
 use kernel::process::{Ending, Id, Process, Processes, Signal};
-use kernel::{heap, interrupts, swap};
+use kernel::{heap, interrupts, spaces, swap};
 use memory::Fault;
 use program::{audit, spawn};
 use session::Session;
@@ -322,6 +322,44 @@ fn a_call_whose_memory_cannot_be_read_is_refused_and_the_next_one_is_not() {
     });
     assert_eq!(all, 2 + 2, "its name and its code go, and come back");
     assert_eq!(refused, 1, "the read of its name");
+}
+
+#[test_case]
+fn with_few_frames_left_an_error_kills_one_program_at_most_and_the_others_end_well() {
+    headers_that_failed();
+    let play = || {
+        let mut processes = Processes::new();
+        let ids = [(); 4].map(|()| spawn(&mut processes, adds_up()));
+        let before = swap::totals().failed;
+        spaces::memory().set_limit(Some(4));
+        let endings = ids.map(|id| processes.run(id).expect("it was spawned"));
+        spaces::memory().set_limit(None);
+        let killed = endings.into_iter().filter(|ending| match ending {
+            Ending::Exited(6) => false,
+            Ending::Unreadable(_) => true,
+            other => panic!("{other:?}"),
+        });
+        (swap::totals().failed - before, killed.count() as u64)
+    };
+    let all = requests_of(Which::Swap, || assert_eq!(play(), (0, 0)));
+    let before = frames();
+    let (mut writes, mut reads) = (0, 0);
+    for request in 0..all {
+        aim(Which::Swap, request);
+        let (failed, killed) = play();
+        // Pages go when frames are short, and at ticks: there may be fewer requests.
+        assert!(
+            failed + killed <= 1,
+            "request {request}: {failed}, {killed}"
+        );
+        (writes, reads) = (writes + failed, reads + killed);
+        audit();
+        assert_eq!((swap::slots().used, frames()), (0, before), "{request}");
+    }
+    assert!(
+        writes > 1 && reads > 1,
+        "{writes} writes, {reads} reads of {all}"
+    );
 }
 
 // --- files -----------------------------------------------------------------------
