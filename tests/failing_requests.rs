@@ -1,6 +1,6 @@
-//! Each request of a disk fails in turn, once (`--fail-every`, see the manifest): what
-//! it was for is refused with slot, sector and error, and all else goes on. What could
-//! not be moved stays where it is, and the next time it goes.
+//! Each request of the disk for slots fails in turn, once: what it was for is refused with
+//! slot, sector and error, and all else goes on. What could not be moved stays where it
+//! is, and the next time it goes.
 #![no_std]
 #![no_main]
 #![feature(custom_test_frameworks)]
@@ -10,32 +10,23 @@
 extern crate alloc;
 
 mod common;
+#[path = "common/failing.rs"]
+mod failing;
 mod program;
 #[path = "common/session.rs"]
 mod session;
 
 use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::String;
 
-use archive::Kind;
-use common::counts;
-use kernel::cpu::ring3::Left;
-use kernel::disk::{self, Cause, Which};
-use kernel::fault;
-use kernel::files::{self, FilesError, cache};
-use kernel::process::watch::Watch;
-use kernel::process::{Ending, Id, Process, Processes, Signal};
-use kernel::{heap, interrupts, spaces, swap};
-use memory::Fault;
+use failing::{aim, each_fails, frames, requests_of, run};
+use kernel::disk::Which;
+use kernel::process::{Ending, Processes};
+use kernel::{spaces, swap};
 use program::{audit, spawn};
 use session::Session;
-use spin::Once;
 
 kernel::test_kernel!(test_main);
-
-/// Of so many requests of a disk the last fails, and so on.
-const EVERY: u64 = 120;
 
 kernel::programs! {
     /// Writes to three pages, calls, and adds up what it finds there then: 6.
@@ -72,62 +63,6 @@ kernel::programs! {
         "92: mov rdi, rbx" "xor esi, esi" "xor edx, edx" "mov eax, 2" "syscall"
         "neg eax" "cmp eax, 14" "jne 91f" "mov r12d, 100" "jmp 92b"
         "91: lea edi, [rax + r12]" "mov eax, 60" "syscall";
-}
-
-// --- which request fails ---------------------------------------------------------
-
-fn read(which: Which) -> Result<(), Cause> {
-    let read = disk::read_page(which, 0, &mut [0; 4096]);
-    read.map_err(|error| error.cause)
-}
-
-/// Reads until one fails, which the device reports. Returns how many that were.
-fn until_one_fails(which: Which) -> u64 {
-    let mut reads = 1;
-    while let Ok(()) = read(which) {
-        reads += 1;
-        assert!(reads <= EVERY, "one of {EVERY} fails");
-    }
-    reads
-}
-
-/// Lets the request of a disk fail that comes after so many others.
-fn aim(which: Which, others: u64) {
-    until_one_fails(which);
-    for _ in others..EVERY - 1 {
-        assert_eq!(read(which), Ok(()));
-    }
-}
-
-/// How many requests of a disk it takes, none of which fails.
-fn requests_of(which: Which, play: impl FnOnce()) -> u64 {
-    aim(which, EVERY - 1);
-    play();
-    EVERY - until_one_fails(which)
-}
-
-/// Frames in use: private ones, but for those of the kernel heap, and all others but tables.
-fn frames() -> [u64; 4] {
-    let counts = counts();
-    let private = counts.private - heap::resident();
-    [private, counts.shared, counts.kernel, counts.kept_back]
-}
-
-/// Plays the same once for each request of it, which fails alone. `play` returns how many
-/// it has seen fail. After each all frames and slots are back. Returns how many requests
-/// there are.
-fn each_fails(which: Which, mut play: impl FnMut(u64) -> u64) -> u64 {
-    headers_that_failed();
-    let all = requests_of(which, || assert_eq!(play(u64::MAX), 0));
-    let before = frames();
-    for request in 0..all {
-        aim(which, request);
-        assert_eq!(play(request), 1, "request {request} of {all}");
-        audit();
-        assert_eq!(swap::slots().used, 0, "after request {request}");
-        assert_eq!(frames(), before, "after request {request}");
-    }
-    all
 }
 
 // --- pages of the prompt's space -------------------------------------------------
@@ -211,49 +146,6 @@ fn at_the_prompt_a_page_whose_slot_cannot_be_read_is_there_the_next_time() {
 
 // --- pages of programs -----------------------------------------------------------
 
-/// Notes the last page fault that left ring 3, and evicts all that can go at the first
-/// call of each process, if there are slots to be tried.
-struct Looks {
-    evicts: bool,
-    called: Vec<Id>,
-    fault: Option<Fault>,
-}
-
-impl Watch for Looks {
-    fn left(&mut self, process: &Process, why: Left) {
-        match why {
-            Left::PageFault(fault) => self.fault = Some(fault),
-            Left::SystemCall if self.evicts && !self.called.contains(&process.id) => {
-                self.called.push(process.id);
-                swap::evict(u64::MAX);
-            }
-            _ => {}
-        }
-    }
-
-    fn handled(&mut self, _: &Process) {}
-}
-
-/// Runs a process. If it is killed for a page that could not be read, with the reason
-/// that the report gives.
-fn run(processes: &mut Processes, id: Id, evicts: bool) -> (Ending, Option<String>) {
-    let mut looks = Looks {
-        evicts,
-        called: Vec::new(),
-        fault: None,
-    };
-    let summary = processes.run_watched(id, &mut looks);
-    let ending = summary.expect("it is there").ending;
-    let Ending::Unreadable(address) = ending else {
-        return (ending, None);
-    };
-    assert_eq!(ending.signal(), Some(Signal::BUS));
-    let fault = looks.fault.expect("it was killed for one");
-    assert_eq!(fault.address, address);
-    let reason = fault::reason_of(&fault).expect("it was refused last");
-    (ending, Some(reason.to_string()))
-}
-
 /// Runs a program whose pages go. Returns how many writes have failed, and with which
 /// status it ends: none if it is killed.
 fn play(code: &[u8]) -> (u64, Option<u8>) {
@@ -326,7 +218,6 @@ fn a_call_whose_memory_cannot_be_read_is_refused_and_the_next_one_is_not() {
 
 #[test_case]
 fn with_few_frames_left_an_error_kills_one_program_at_most_and_the_others_end_well() {
-    headers_that_failed();
     let play = || {
         let mut processes = Processes::new();
         let ids = [(); 4].map(|()| spawn(&mut processes, adds_up()));
@@ -360,80 +251,4 @@ fn with_few_frames_left_an_error_kills_one_program_at_most_and_the_others_end_we
         writes > 1 && reads > 1,
         "{writes} writes, {reads} reads of {all}"
     );
-}
-
-// --- files -----------------------------------------------------------------------
-
-/// Reads the headers of the archive once, where each request fails in turn. Returns how
-/// many there were.
-fn headers_that_failed() -> u64 {
-    static FAILED: Once<u64> = Once::new();
-    *FAILED.call_once(|| {
-        interrupts::init();
-        let before = frames();
-        for request in 0..EVERY - 1 {
-            aim(Which::Files, request);
-            match files::archive() {
-                Ok(_) => return request,
-                Err(FilesError::Disk(error)) => {
-                    assert_eq!((error.disk, error.cause), (Which::Files, Cause::Failed));
-                    assert_eq!(frames(), before, "after request {request}");
-                }
-                Err(error) => panic!("{error}"),
-            }
-            audit();
-        }
-        panic!("there are fewer headers than {EVERY}");
-    })
-}
-
-#[test_case]
-fn of_the_headers_of_the_files_each_fails_in_turn_and_the_next_time_they_are_there() {
-    let failed = headers_that_failed();
-    assert!(failed > 8, "{failed}");
-    let archive = files::archive().expect("it was read");
-    assert!(archive.find("bin/hello").is_some());
-}
-
-#[test_case]
-fn a_program_whose_file_cannot_be_read_does_not_start_or_is_killed() {
-    headers_that_failed();
-    let archive = files::archive().expect("it was read");
-    let hello = archive.find("bin/hello").expect("the programs are in it");
-    let Kind::File(place) = hello.kind else {
-        panic!("it is no file: {hello:?}");
-    };
-    let mut refused = [0; 2];
-    let all = each_fails(Which::Files, |_| {
-        cache::let_go();
-        let mut processes = Processes::new();
-        let failed = match processes.start("bin/hello", place, &[b"hello"], &[]) {
-            Err(error) => {
-                let words = error.to_string();
-                assert!(
-                    words.contains("of the disk `files`: the device reports"),
-                    "{words}"
-                );
-                refused[0] += 1;
-                1
-            }
-            Ok(id) => match run(&mut processes, id, false) {
-                (Ending::Exited(0), _) => 0,
-                (_, Some(words)) => {
-                    assert!(words.contains("a page of a file, which could not be read: sector"));
-                    refused[1] += 1;
-                    1
-                }
-                (other, None) => panic!("{other:?}"),
-            },
-        };
-        let id = processes.start("bin/hello", place, &[b"hello"], &[]);
-        let ending = processes.run(id.expect("the next time it starts"));
-        assert_eq!(ending, Some(Ending::Exited(0)));
-        drop(processes);
-        cache::let_go();
-        failed
-    });
-    assert_eq!(refused[0] + refused[1], all);
-    assert!(refused[0] > 0 && refused[1] > 1, "{refused:?}");
 }
