@@ -35,6 +35,9 @@ const MOST_BATCH: u64 = 64;
 /// four whole ones.
 const IDLE_LAPS: usize = 6;
 
+/// Writes that may fail in a row. Then the disk is broken, and what needs no slot goes.
+const MOST_FAILURES: u32 = 8;
+
 static RECLAIM: Mutex<Reclaim> = Mutex::new(Reclaim::new());
 
 /// Pages that went.
@@ -176,11 +179,19 @@ impl Reclaim {
 
     fn evict(&mut self, wanted: u64) -> Evicted {
         let before = self.totals.evicted;
-        let (mut gone, mut idle) = (0, 0);
+        let (mut gone, mut idle, mut failures) = (0, 0, 0);
         while gone < wanted && idle < IDLE_LAPS * spaces::turns() {
-            match self.step() {
-                Step::Gone(pages) => (gone, idle) = (gone + pages, 0),
+            match self.step(failures < MOST_FAILURES) {
+                Step::Gone(pages) => {
+                    (gone, idle) = (gone + pages, 0);
+                    failures = if failures < MOST_FAILURES {
+                        0
+                    } else {
+                        failures
+                    };
+                }
                 Step::Stayed => {}
+                Step::Failed => failures += 1,
                 Step::EndOfLap => {
                     self.turn = (self.turn + 1) % spaces::turns();
                     idle += 1;
@@ -195,12 +206,12 @@ impl Reclaim {
         }
     }
 
-    /// Lets one page go, in the space whose turn it is.
-    fn step(&mut self) -> Step {
+    /// Lets one page go, in the space whose turn it is; to a slot only if the disk works.
+    fn step(&mut self, is_disk_well: bool) -> Step {
         let slots = spaces::memory().slots();
         let mut policy = self.policies.current();
         let mut without_slots;
-        if slots.used == slots.total && slots.saved == 0 {
+        if !is_disk_well || slots.used == slots.total && slots.saved == 0 {
             without_slots = WithoutSlots(policy);
             policy = &mut without_slots;
         }
@@ -231,7 +242,7 @@ impl Reclaim {
             Some(Err(EvictError::Write { slot, error })) => {
                 totals.failed += 1;
                 totals.last_failure = Some((slot, error));
-                return Step::Stayed;
+                return Step::Failed;
             }
             Some(Err(_)) => return Step::Stayed,
             None => return Step::EndOfLap,
@@ -245,5 +256,7 @@ enum Step {
     /// So many pages went.
     Gone(u64),
     Stayed,
+    /// A slot could not be written.
+    Failed,
     EndOfLap,
 }
