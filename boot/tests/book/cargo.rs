@@ -132,6 +132,8 @@ struct Harness {
     #[arg(long)]
     list: bool,
     #[arg(long)]
+    ignored: bool,
+    #[arg(long)]
     nocapture: bool,
     #[arg(long)]
     test_threads: Option<u64>,

@@ -1,4 +1,5 @@
-//! Solutions of the book's exercises: each file answers those of one chapter, and asserts the answers.
+//! Solutions of the book's exercises: each file answers those of one chapter, and asserts the answers. Where some of them
+//! begin is in `starts`.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,4 +13,5 @@ mod next;
 mod paging;
 mod regions;
 mod reports;
+mod starts;
 mod testing;

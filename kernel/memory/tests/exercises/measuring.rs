@@ -42,6 +42,11 @@ fn rows(accesses: &[(Access, usize)]) -> [(u64, u64, u64); 5] {
     requests.map(|request| row(request, accesses))
 }
 
+/// 64 pages read, and then written.
+pub(crate) fn rows_of_reads_and_writes() -> [(u64, u64, u64); 5] {
+    rows(&[(Access::Read, 1), (Access::Write, 1)])
+}
+
 /// Exercise 2. The columns of instructions are the compiler's, and change with it. `data`, `tables` and `faults` are the
 /// backing's: which page is touched first decides them, and here, without any instruction, they are the tour's.
 #[test]
@@ -64,7 +69,7 @@ fn frames_tables_and_faults_come_from_the_backing_and_not_from_the_compiler() {
     let only_read = [(64, 3, 0), (64, 3, 64), (64, 3, 4), (0, 3, 64), (512, 2, 1)];
     assert_eq!(swept, only_read);
 
-    let both = rows(&[(Access::Read, 1), (Access::Write, 1)]);
+    let both = rows_of_reads_and_writes();
     let faults_twice = [
         (64, 3, 0),
         (64, 3, 64),

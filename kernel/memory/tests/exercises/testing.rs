@@ -63,7 +63,7 @@ fn the_flush_is_missed_by_the_processors_and_not_by_the_counts() {
 }
 
 /// What the audit alone says, which knows nothing of processors.
-fn audited(machine: &Machine) -> Result<(), Broken> {
+pub(crate) fn audited(machine: &Machine) -> Result<(), Broken> {
     let audit = Audit::of(&machine.kernel, &machine.memory);
     let mut scratch = vec![0; audit.words()];
     let report = audit.run(machine.spaces.iter().flatten(), &mut scratch);
@@ -71,7 +71,7 @@ fn audited(machine: &Machine) -> Result<(), Broken> {
 }
 
 /// The places of the entries on the way to an address, from level 4 down.
-fn entries(machine: &mut Machine, address: u64) -> Vec<u64> {
+pub(crate) fn entries(machine: &mut Machine, address: u64) -> Vec<u64> {
     let space = machine.space(0);
     let mut table = space.root().start_address().as_u64();
     let walk = space.walk(VirtAddr::new(address));
