@@ -130,9 +130,9 @@ struct Harness {
     #[arg(long)]
     exact: bool,
     #[arg(long)]
-    list: bool,
-    #[arg(long)]
     ignored: bool,
+    #[arg(long)]
+    list: bool,
     #[arg(long)]
     nocapture: bool,
     #[arg(long)]
