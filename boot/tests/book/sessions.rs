@@ -40,6 +40,7 @@ texts! {
     chapter_15: "docs/15-eviction.md",
     chapter_16: "docs/16-policies.md",
     chapter_17: "docs/17-where-next.md",
+    the_figures: "docs/figures.md",
     the_solutions: "docs/solutions.md",
 }
 

@@ -242,7 +242,7 @@ impl<I: Iterator<Item = Region> + Clone> MemoryMap<I> {
             match kind {
                 Kind::Usable => note(inner, inner_end, kind),
                 Kind::Reclaimable if inner < inner_end => {
-                    // A frame that is the loader's in part stays what its other part is.
+                    // A frame that is the loader's only in part is never reclaimed.
                     note(outer, inner, Kind::Reserved);
                     note(inner, inner_end, kind);
                     note(inner_end, outer_end, Kind::Reserved);

@@ -136,6 +136,27 @@ fn a_frame_that_is_the_loaders_only_in_part_is_never_reclaimed() {
     assert_eq!(entries_of(&regions), expected);
 }
 
+/// The example of chapter 2.
+#[test]
+fn four_regions_that_overlap_make_seven_ranges() {
+    let regions = [
+        usable(0x10_0800, 0x10_9000),
+        reserved(0x10_2c00, 0x10_3400),
+        region(0x10_5000, 0x10_6800, Kind::Reclaimable),
+        reserved(0x10_8000, 0x10_8001),
+    ];
+    let expected = [
+        (0x10_1000, 0x10_2000, Kind::Usable),
+        (0x10_2000, 0x10_4000, Kind::Reserved),
+        (0x10_4000, 0x10_5000, Kind::Usable),
+        (0x10_5000, 0x10_6000, Kind::Reclaimable),
+        (0x10_6000, 0x10_7000, Kind::Reserved),
+        (0x10_7000, 0x10_8000, Kind::Usable),
+        (0x10_8000, 0x10_9000, Kind::Reserved),
+    ];
+    assert_eq!(entries_of(&regions), expected);
+}
+
 #[test]
 fn the_first_mib_is_not_handed_out() {
     let regions = [usable(0, 4 * MIB)];

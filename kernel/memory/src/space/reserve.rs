@@ -7,6 +7,9 @@
 //!   └─────unreserve──────┘      (discard and free take both away)
 //! ```
 //!
+//! It is a promise for the first touch. A page that holds something is not reserved: in
+//! a space it may go to a slot, and comes back like any other then, if there is a frame.
+//!
 //! A reservation is an entry of software's in the leaf table, so that the table
 //! is there as well, and the fault needs nothing but its frame. To whoever asks
 //! only whether an entry is zero such a page looks mapped. What must always

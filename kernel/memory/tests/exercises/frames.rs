@@ -1,5 +1,8 @@
 //! Chapter 3: frames and the bitmap.
 
+#[path = "starts/stack.rs"]
+mod start;
+
 use faultline_memory::frames::{Frame, FrameKind, Frames, Layout};
 use faultline_memory::memory_map::FrameRange;
 use x86_64::PhysAddr;
@@ -55,40 +58,90 @@ fn half_of_memory_free_and_no_large_frame_in_it() {
     );
 }
 
-/// Exercise 3: frames as a stack of addresses. Both calls are short and fast.
+/// What exercise 3 asks of a stack of frames.
+trait FrameStack {
+    /// With these frames free; the last one is on top.
+    fn new(frames: Vec<u64>) -> Self;
+    /// Takes a frame.
+    fn allocate(&mut self) -> Option<u64>;
+    /// Gives a frame back; false, and nothing done, if it is free.
+    fn free(&mut self, frame: u64) -> bool;
+    /// Whether the frame at this address is free.
+    fn is_free(&self, frame: u64) -> bool;
+    /// Whether `count` frames in a row are free, from the one at `start` on.
+    fn has_run(&self, start: u64, count: u64) -> bool;
+}
+
+/// Exercise 3. `allocate` looks at one address. Every question takes a look at the whole stack, and the one about a run
+/// a look for each frame of the run; so `free` is not fast any more, either.
 struct Stack(Vec<u64>);
 
-impl Stack {
+impl FrameStack for Stack {
+    fn new(frames: Vec<u64>) -> Self {
+        Self(frames)
+    }
+
     fn allocate(&mut self) -> Option<u64> {
         self.0.pop()
     }
 
-    /// Nothing here can notice that a frame comes back twice.
-    fn free(&mut self, frame: u64) {
-        self.0.push(frame);
+    fn free(&mut self, frame: u64) -> bool {
+        let is_used = !self.is_free(frame);
+        if is_used {
+            self.0.push(frame);
+        }
+        is_used
     }
 
-    /// The whole stack is looked through.
     fn is_free(&self, frame: u64) -> bool {
         self.0.contains(&frame)
     }
 
-    /// And here for each frame of the run again.
     fn has_run(&self, start: u64, count: u64) -> bool {
         (0..count).all(|index| self.is_free(start + index * 4096))
     }
 }
 
+fn check_stack<S: FrameStack>() {
+    let mut stack = S::new((0..64).map(|number| number * 4096).collect());
+    let taken: Vec<_> = (0..4).map_while(|_| stack.allocate()).collect();
+    assert_eq!(taken, [63, 62, 61, 60].map(|number| number * 4096));
+    assert!(stack.is_free(0), "frame 0 is free, at the bottom");
+    assert!(!stack.is_free(63 * 4096), "frame 63 was taken");
+    assert!(stack.has_run(44 * 4096, 16), "frames 44 to 59 are free");
+    assert!(!stack.has_run(45 * 4096, 16), "frame 60 was taken");
+    assert!(stack.free(61 * 4096), "frame 61 was in use");
+    assert!(!stack.has_run(59 * 4096, 2), "frame 60 is still in use");
+    assert!(!stack.free(61 * 4096), "frame 61 is free already");
+    assert_eq!(stack.allocate(), Some(61 * 4096));
+    assert_eq!(
+        stack.allocate(),
+        Some(59 * 4096),
+        "frame 61 has one owner and no second"
+    );
+}
+
 #[test]
-fn a_stack_hands_out_twice_what_came_back_twice() {
-    let mut stack = Stack((0..64).map(|number| number * 4096).collect());
-    let frame = stack.allocate().expect("one of 64");
-    assert!(!stack.is_free(frame));
-    assert!(stack.has_run(0, 16) && !stack.has_run(48 * 4096, 16));
-    stack.free(frame);
-    stack.free(frame);
-    assert_eq!(stack.allocate(), stack.allocate(), "two owners");
-    // The bitmap answers the same questions from one bit, and a second time back is refused.
+fn a_stack_answers_every_question_by_looking_through_all_of_it() {
+    check_stack::<Stack>();
+}
+
+#[test]
+#[ignore = "an exercise: the task is in starts/stack.rs"]
+fn stack_of_frames() {
+    check_stack::<start::Stack>();
+}
+
+/// Whoever has solved it deletes this.
+#[test]
+#[should_panic(expected = "frame 0 is free, at the bottom")]
+fn stack_of_frames_is_not_solved_at_the_start() {
+    stack_of_frames();
+}
+
+/// The bitmap answers from one bit.
+#[test]
+fn the_bitmap_refuses_a_frame_that_is_free() {
     let mut frames = frames_of(1);
     let frame = frames
         .allocate::<Size4KiB>(FrameKind::Private)

@@ -15,8 +15,8 @@ mod world;
 use faultline_memory::policy::{Clock, EnhancedSecondChance, Fifo, Policy, Random};
 use world::World;
 
-/// Steps for each policy.
-const STEPS: u64 = 35_000;
+/// Steps for each policy: a million in all.
+const STEPS: u64 = 250_000;
 
 fn play(name: &str, seed: u64, policy: &mut dyn Policy) {
     let steps = std::env::var("PRESSURE_STEPS").map_or(STEPS, |text| {
