@@ -2,9 +2,11 @@
 //!
 //! The guest knows each by its serial number. Nothing of them outlives the run,
 //! so QEMU need not bring them to the host's disk; and an error of the host is
-//! reported to the guest, which would be stopped otherwise.
+//! reported to the guest, which would be stopped otherwise. Requests that are to fail are
+//! QEMU's affair: the rules of its driver `blkdebug` lie in a file of this run, too.
 
-use std::fs::File;
+use std::fmt::{Display, Write as _};
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -24,17 +26,29 @@ pub struct Disk {
     pub path: PathBuf,
     /// Whether the guest may only read it
     pub read_only: bool,
+    /// The file of the rules by which its requests fail, if some do
+    pub failures: Option<PathBuf>,
 }
 
 impl Disk {
-    /// QEMU's drive, as far as the path of its file, which comes next.
+    /// QEMU's drive, but for where its bytes are.
     #[must_use]
     pub fn drive(&self) -> String {
         let Self { serial, .. } = self;
-        let rights = if self.read_only { "readonly=on," } else { "" };
-        format!(
-            "if=none,id={serial},format=raw,cache=unsafe,werror=report,rerror=report,{rights}file="
-        )
+        let rights = if self.read_only { ",readonly=on" } else { "" };
+        format!("if=none,id={serial},format=raw,cache=unsafe,werror=report,rerror=report{rights}")
+    }
+
+    /// Where they are: the names of options, and the path of a file for each.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&'static str, &Path)> {
+        match &self.failures {
+            None => vec![("file", &self.path)],
+            Some(rules) => vec![
+                ("file.driver=blkdebug,file.config", rules),
+                ("file.image.driver=file,file.image.filename", &self.path),
+            ],
+        }
     }
 
     /// QEMU's device for it. Merged with its neighbours, a request that fails would take them along.
@@ -79,13 +93,47 @@ pub fn of(options: &Options, scratch: &Path) -> Result<Vec<Disk>> {
             serial: "swap",
             path,
             read_only: false,
+            failures: None,
         });
     }
     let files = files(scratch);
     if options.files_disk && files.path.exists() {
         disks.push(files);
     }
+    if let Some(every) = options.fail_every {
+        let path = scratch.join("failures.conf");
+        fs::write(&path, failures(every)).context("the rules of failures cannot be written")?;
+        for disk in &mut disks {
+            disk.failures = Some(path.clone());
+        }
+    }
     Ok(disks)
+}
+
+/// Rules for QEMU's driver `blkdebug` by which each `every`th request fails: its state is the
+/// number of the next one, from 1 on.
+fn failures(every: u64) -> String {
+    /// Nothing lies there. A rule that was met holds until another one is.
+    const NO_SECTOR: u64 = 1 << 40;
+    let mut rules = String::new();
+    let mut rule = |kind: &str, values: &[(&str, &dyn Display)]| {
+        let values = values.iter();
+        let values: String = values
+            .map(|(name, value)| format!("{name} = \"{value}\"\n"))
+            .collect();
+        writeln!(rules, "[{kind}]\n{values}").expect("a string takes all");
+    };
+    for event in ["read_aio", "write_aio"] {
+        rule("inject-error", &[("event", &event), ("sector", &NO_SECTOR)]);
+        rule("inject-error", &[("event", &event), ("state", &every)]);
+        for state in 1..=every {
+            let next = state % every + 1;
+            let values: [(&str, &dyn Display); 3] =
+                [("event", &event), ("state", &state), ("new_state", &next)];
+            rule("set-state", &values);
+        }
+    }
+    rules
 }
 
 fn files(scratch: &Path) -> Disk {
@@ -93,13 +141,12 @@ fn files(scratch: &Path) -> Disk {
         serial: "files",
         path: scratch.join("files.img"),
         read_only: true,
+        failures: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use clap::Parser as _;
 
     use super::*;
@@ -129,6 +176,29 @@ mod tests {
         assert_eq!((disks.len(), disks[0].read_only), (1, true));
         let bytes = fs::read(&disks[0].path).unwrap();
         assert_eq!((bytes.len(), bytes[4999], bytes[5000]), (3 * 4096, 7, 0));
+    }
+
+    #[test]
+    fn every_third_request_fails_and_each_of_the_others_counts() {
+        let scratch = tempfile::tempdir().unwrap();
+        let words = ["--swap", "8K", "--fail-every", "3"];
+        let disks = of(&options(&words), scratch.path()).unwrap();
+        let rules = disks[0].failures.as_ref().unwrap();
+        assert_eq!(disks[0].files()[0].1, rules);
+        let rules = fs::read_to_string(rules).unwrap();
+        let next = |event, state, next| {
+            format!(
+                "[set-state]\nevent = \"{event}\"\nstate = \"{state}\"\nnew_state = \"{next}\"\n"
+            )
+        };
+        for event in ["read_aio", "write_aio"] {
+            for (state, then) in [(1, 2), (2, 3), (3, 1)] {
+                assert!(rules.contains(&next(event, state, then)), "{rules}");
+            }
+            let fails = format!("[inject-error]\nevent = \"{event}\"\nstate = \"3\"\n");
+            assert_eq!(rules.matches(&fails).count(), 1, "{rules}");
+        }
+        assert_eq!(rules.matches("[inject-error]").count(), 4, "{rules}");
     }
 
     #[test]

@@ -121,7 +121,11 @@ pub fn arguments(options: &Options, parts: &Parts<'_>) -> Vec<OsString> {
         option("format=raw,snapshot=on,file=", parts.image),
     );
     for disk in parts.disks {
-        arguments.pair("-drive", option(&disk.drive(), &disk.path));
+        let mut drive = OsString::from(disk.drive());
+        for (name, path) in disk.files() {
+            drive.push(option(&format!(",{name}="), path));
+        }
+        arguments.pair("-drive", drive);
         arguments.pair("-device", disk.device());
     }
     if !parts.cmdline.is_empty() {
@@ -286,23 +290,29 @@ mod tests {
             serial,
             path: PathBuf::from("/a,b/disk.img"),
             read_only,
+            failures: None,
         };
-        let disks = [disk("swap", false), disk("files", true)];
-        let line = line(&[], |parts| parts.disks = &disks);
+        let mut disks = [disk("swap", false), disk("files", true)];
+        let with = line(&[], |parts| parts.disks = &disks);
         assert_eq!(
-            values(&line, "-drive")[1..],
+            values(&with, "-drive")[1..],
             [
                 "if=none,id=swap,format=raw,cache=unsafe,werror=report,rerror=report,file=/a,,b/disk.img",
                 "if=none,id=files,format=raw,cache=unsafe,werror=report,rerror=report,readonly=on,file=/a,,b/disk.img",
             ]
         );
         assert_eq!(
-            values(&line, "-device")[1..],
+            values(&with, "-device")[1..],
             [
                 "virtio-blk-pci,drive=swap,serial=swap,request-merging=off",
                 "virtio-blk-pci,drive=files,serial=files,request-merging=off"
             ]
         );
+        disks[1].failures = Some(PathBuf::from("/a,b/rules"));
+        let with = line(&[], |parts| parts.disks = &disks);
+        let end = "readonly=on,file.driver=blkdebug,file.config=/a,,b/rules,\
+                   file.image.driver=file,file.image.filename=/a,,b/disk.img";
+        assert!(values(&with, "-drive")[2].ends_with(end), "{with:?}");
     }
 
     #[test]

@@ -153,6 +153,10 @@ pub struct Options {
     #[arg(help_heading = MACHINE, long, value_name = "SIZE", value_parser = parse_memory, overrides_with = "swap")]
     pub swap: Option<u64>,
 
+    /// Let each Nth request of every disk fail, as one that is bad does: of those of --swap and --files-disk
+    #[arg(help_heading = MACHINE, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub fail_every: Option<u64>,
+
     /// Start through UEFI (OVMF) instead of BIOS
     #[arg(help_heading = MACHINE, long)]
     pub uefi: bool,

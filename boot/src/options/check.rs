@@ -44,6 +44,11 @@ impl Options {
                 format_memory(bytes)
             );
         }
+        if self.fail_every.is_some() && self.swap.is_none() && !self.files_disk {
+            bail!(
+                "--fail-every needs a disk whose requests can fail: add --swap SIZE or --files-disk"
+            );
+        }
         if self.is_test() {
             self.check_test()?;
         } else {

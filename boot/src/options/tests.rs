@@ -100,6 +100,22 @@ fn too_little_memory_is_refused_by_the_least_of_the_firmware() {
 }
 
 #[test]
+fn requests_can_only_fail_where_there_is_a_disk() {
+    for disk in [&["--swap", "4K"][..], &["--files-disk"]] {
+        let words = [&["--fail-every", "7"], disk].concat();
+        assert_eq!(checked(&words), Ok(()));
+    }
+    let error = checked(&["--fail-every", "7"]).unwrap_err();
+    assert!(
+        error.ends_with("add --swap SIZE or --files-disk"),
+        "{error}"
+    );
+    for number in ["0", "1001"] {
+        assert!(Options::try_parse_from(["boot", "k", "--fail-every", number]).is_err());
+    }
+}
+
+#[test]
 fn a_swap_disk_is_a_whole_number_of_pages() {
     assert_eq!(options(&["k", "--swap", "64M"]).swap, Some(64 << 20));
     assert_eq!(checked(&["--swap", "4K"]), Ok(()));

@@ -56,6 +56,14 @@ static WAITED_FOR_SLOTS: AtomicU64 = AtomicU64::new(0);
 /// Faults that were short of frames, and came again when some had come free.
 static RELIEVED: AtomicU64 = AtomicU64::new(0);
 
+/// Tries of one access in a row that frames may come free for: those that came may be
+/// gone before it is made. If the only pages that can go are those of the file that
+/// the access itself needs, each try takes them from it again.
+const MOST_TRIES: u32 = 16;
+
+/// The last fault for which frames came free, and how often in a row it was the same.
+static SHORT: Mutex<Option<(Fault, u32)>> = Mutex::new(None);
+
 /// The last fault that left nothing to do.
 static SPURIOUS: Mutex<Option<PageFaultContext>> = Mutex::new(None);
 
@@ -105,17 +113,28 @@ fn count_wait(what: Option<OnDisk>) {
     WAITED_FOR_SLOTS.fetch_add(u64::from(is_slot), Relaxed);
 }
 
-/// Tries the access again if some frames come free.
+/// Tries the access again if some frames come free, a few times.
 #[cold]
 #[inline(never)]
 fn short_of_frames(context: &PageFaultContext) -> Answer {
-    match spaces::relieve() {
+    match spaces::relieve() && is_worth_another_try(context.fault) {
         true => {
             RELIEVED.fetch_add(1, Relaxed);
             Answer::Resolved
         }
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
+}
+
+/// Counts a try. False if there were too many in a row.
+fn is_worth_another_try(fault: Fault) -> bool {
+    let Some(mut short) = SHORT.try_lock() else {
+        return true;
+    };
+    let tries = short.filter(|(last, _)| *last == fault);
+    let tries = 1 + tries.map_or(0, |(_, tries)| tries);
+    *short = (tries < MOST_TRIES).then_some((fault, tries));
+    short.is_some()
 }
 
 /// Tries the access again if the mapping above it grows down to it.

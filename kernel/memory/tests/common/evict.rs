@@ -3,6 +3,7 @@
 //! can write to the page that goes.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use faultline_memory::Slot;
 use faultline_memory::policy::{Candidate, Choice, Policy};
@@ -11,12 +12,15 @@ use x86_64::VirtAddr;
 
 use super::machine::Machine;
 
-/// The disk that pages go to. A slot that was never written cannot be read.
+/// The disk that pages go to. A slot that was never written cannot be read, nor one
+/// whose last write failed; a read that fails leaves rubbish behind.
 #[derive(Default)]
 pub struct Disk {
     slots: HashMap<Slot, [u8; 4096]>,
     /// True if it fails whatever is asked of it.
     pub is_broken: bool,
+    /// Requests that fail, by their number: the first is 0.
+    pub failing: Range<u64>,
     /// Requests so far, those that failed included.
     pub writes: u64,
     pub reads: u64,
@@ -27,9 +31,21 @@ pub struct Disk {
 pub struct Failed;
 
 impl Disk {
+    /// Requests so far.
+    pub fn requests(&self) -> u64 {
+        self.writes + self.reads
+    }
+
+    /// True if the next request fails.
+    pub fn fails(&self) -> bool {
+        self.is_broken || self.failing.contains(&self.requests())
+    }
+
     pub fn write(&mut self, slot: Slot, bytes: &[u8; 4096]) -> Result<(), Failed> {
+        let fails = self.fails();
         self.writes += 1;
-        if self.is_broken {
+        if fails {
+            self.slots.remove(&slot);
             return Err(Failed);
         }
         self.slots.insert(slot, *bytes);
@@ -37,8 +53,10 @@ impl Disk {
     }
 
     pub fn read(&mut self, slot: Slot, bytes: &mut [u8; 4096]) -> Result<(), Failed> {
+        let fails = self.fails();
         self.reads += 1;
-        if self.is_broken {
+        if fails {
+            bytes[..2048].fill(0xdd);
             return Err(Failed);
         }
         *bytes = self.slots[&slot];

@@ -19,7 +19,7 @@ use crate::common::machine::{
 use crate::common::operations::{BIG, Half, KERNEL, PAGE};
 use crate::common::simulated_memory::SimulatedMemory;
 use crate::common::snapshot::Snapshot;
-use crate::step::{Kind, Script, Step, Target};
+use crate::step::{Kind, Script, Step, Target, Wish};
 
 /// Spaces that there are at most at a time.
 const MOST_SPACES: usize = 4;
@@ -149,6 +149,7 @@ impl Player {
                     });
                 }
             }
+            Step::Replace(target, wish) => self.replace(target, wish),
             Step::Move(target, pages, to, aligned) => self.move_range(target, pages, to, aligned),
             Step::Limit(left) => {
                 self.machine.memory.set_limit(left.map(u64::from));
@@ -217,6 +218,23 @@ impl Player {
         });
         if done {
             self.forget(half, start, start + size);
+        }
+    }
+
+    fn replace(&mut self, target: Target, wish: Wish) {
+        let Some((half @ Some(index), _, start)) = self.find(target) else {
+            return;
+        };
+        let request = wish.request(0..HALF, self.machine.device());
+        let mut end = start;
+        let done = self.unless_refused("replace", |machine| {
+            let replaced = machine.try_replace(index, start, request);
+            end = replaced.map_or(end, |region| region.end());
+            replaced.is_ok()
+        });
+        if done {
+            assert!(end > start);
+            self.forget(half, start, end);
         }
     }
 

@@ -74,6 +74,9 @@ pub enum Step {
     Destroy(u8),
     /// So many pages of a half go, if the disk does not fail.
     Evict(u8, u8, bool),
+    /// What is wished for lies from the target on, instead of what there is; in the
+    /// half and at the place of the target, not of the wish.
+    Replace(Target, Wish),
 }
 
 /// What is asked of `allocate`.
