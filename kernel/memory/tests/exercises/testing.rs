@@ -1,5 +1,8 @@
 //! Chapter 9: testing a kernel.
 
+#[path = "starts/testing.rs"]
+mod start;
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use faultline_memory::audit::{Audit, Broken, Conflict, Counter, LeafDefect};
@@ -131,4 +134,30 @@ fn a_discard_that_keeps_the_leaf_is_named_with_its_address() {
     };
     assert_eq!(audited(&machine), Err(broken));
     assert_eq!(broken.invariant(), 1);
+}
+
+#[test]
+#[ignore = "an exercise: the task is in starts/testing.rs"]
+fn a_flush_comes_late() {
+    start::a_flush_comes_late();
+}
+
+/// Whoever has solved it deletes this.
+#[test]
+#[should_panic(expected = "what the processors read")]
+fn a_flush_comes_late_is_not_solved_at_the_start() {
+    start::a_flush_comes_late();
+}
+
+#[test]
+#[ignore = "an exercise: the task is in starts/testing.rs"]
+fn a_lost_frame_is_missed() {
+    start::a_lost_frame_is_missed();
+}
+
+/// Whoever has solved it deletes this.
+#[test]
+#[should_panic(expected = "the audit finds nothing broken")]
+fn a_lost_frame_is_missed_is_not_solved_at_the_start() {
+    start::a_lost_frame_is_missed();
 }
