@@ -7,7 +7,8 @@
 //!
 //! What must always hold: a frame or table that a translation led to goes back
 //! to the allocator through [`FlushBatch::finish`], or [`finish_one`] for a single
-//! page, and no other way; both flush before they free. (An object's frame that no
+//! page; both flush before they free. Eviction alone does both by itself, since it
+//! writes the page in between (`space/evict.rs`). (An object's frame that no
 //! translation leads to goes back with the object.) A batch that is full finishes
 //! early and goes on; one that is dropped unfinished leaks what it holds, which is
 //! counted, and never frees it. In the book: chapter 6, `docs/06-the-page-fault.md`.
