@@ -24,6 +24,9 @@
 //! On another host than Linux there is nothing to compare with.
 
 #[cfg(target_os = "linux")]
+#[path = "../common/answer.rs"]
+mod answer;
+#[cfg(target_os = "linux")]
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "nothing is typed here")]
 mod common;

@@ -1,6 +1,7 @@
 //! Which pages are there, without touching them, and what is in them.
 
 use core::fmt;
+use core::ops::Range;
 
 use programs::calls;
 use programs::faults::PAGE;
@@ -49,8 +50,22 @@ impl fmt::Display for Residency {
     }
 }
 
-/// Adds what is in a page to a digest. It must be one that can be read.
-pub(crate) fn contents(page: usize, digest: usize) -> usize {
+/// A digest of the first page of every so many pages of a range, where that can be
+/// read; `object` is one to try it with.
+pub(crate) fn contents(range: Range<usize>, every: usize, object: usize) -> usize {
+    // Not 0, from which pages of zeroes lead nowhere.
+    let nothing = 0xcbf2_9ce4_8422_2325_usize;
+    range.step_by(every * PAGE).fold(nothing, |digest, page| {
+        if calls::can_read(page, object) {
+            with(digest, page)
+        } else {
+            digest.rotate_left(1)
+        }
+    })
+}
+
+/// A digest, and what is in a page that can be read.
+fn with(digest: usize, page: usize) -> usize {
     let words = (page..page + PAGE).step_by(8);
     words.fold(digest, |digest, word| {
         // SAFETY: the page can be read, and no Rust value lies in it.
