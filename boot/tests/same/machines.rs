@@ -10,8 +10,8 @@ use crate::script::Script;
 
 /// Seconds that one boot may take: 2,000 scripts take some 100.
 const TIMEOUT: &str = "3600";
-/// How many frames can be had where they are few: half of them go into the tables of
-/// six processes.
+/// How many frames can be had where they are few. Some 80 of them are the tables of six
+/// processes, and what they share stays as well.
 const FEW: u64 = 200;
 
 /// What was told of a script: its digest, or its steps and then its digest.
@@ -28,8 +28,8 @@ pub(crate) struct Machines {
 /// What came of scripts on Faultline.
 pub(crate) struct Played {
     pub(crate) told: Vec<Told>,
-    /// Pages that were written to slots meanwhile.
-    pub(crate) written: u64,
+    /// Pages that went to the swap disk meanwhile and were read from it again.
+    pub(crate) came_back: u64,
 }
 
 impl Machines {
@@ -83,8 +83,8 @@ impl Machines {
         assert_eq!((swap("used"), swap("failed")), (0, 0), "{guest}");
         assert_eq!(answer(&guest, "audit", "audit"), "ok", "{guest}");
         assert_eq!(answer(&guest, &run, "exited"), "0", "{guest}");
-        let written = swap("written");
-        Played { told, written }
+        let came_back = swap("read");
+        Played { told, came_back }
     }
 
     /// The arguments of the player.

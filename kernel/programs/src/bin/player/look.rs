@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use programs::calls;
 use programs::faults::PAGE;
+use programs::pages::Pages;
 
 use crate::script::MOST_PAGES;
 
@@ -62,6 +63,16 @@ pub(crate) fn contents(range: Range<usize>, every: usize, object: usize) -> usiz
             digest.rotate_left(1)
         }
     })
+}
+
+/// Writes to so many new pages, and unmaps them. Where fewer frames can be had, others
+/// that nobody uses go to a disk.
+pub(crate) fn press(count: usize) {
+    let pages = Pages::anonymous(count, 0).expect("mmap");
+    for page in 0..count {
+        pages.write(page * PAGE, 1);
+    }
+    pages.unmap().expect("munmap");
 }
 
 /// A digest, and what is in a page that can be read.

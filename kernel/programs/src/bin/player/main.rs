@@ -73,21 +73,14 @@ fn main(arguments: Arguments) -> u8 {
     0
 }
 
-/// What is in a file of text.
+/// What is in a file of text. It is mapped: its pages can be let go for nothing, while
+/// copies of them would stay, shared with each process.
 fn read(path: &CStr) -> Result<&'static str, Errno> {
     let file = calls::open(path)?;
     let size = calls::size(file)?;
-    let flags = calls::PRIVATE | calls::ANONYMOUS;
-    let start = calls::map(size, calls::READ | calls::WRITE, flags, usize::MAX)?;
-    // SAFETY: these bytes were just mapped, and nobody else knows of them.
-    let bytes = unsafe { slice::from_raw_parts_mut(start as *mut u8, size) };
-    let mut done = 0;
-    while done < size {
-        match calls::read_at(file, &mut bytes[done..], done)? {
-            0 => break,
-            more => done += more,
-        }
-    }
+    let start = calls::map(size, calls::READ, calls::PRIVATE, file)?;
     calls::close(file)?;
+    // SAFETY: these bytes were just mapped and stay so, and nobody changes the file.
+    let bytes = unsafe { slice::from_raw_parts(start as *const u8, size) };
     Ok(str::from_utf8(bytes).expect("scripts are text"))
 }

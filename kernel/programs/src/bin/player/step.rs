@@ -39,8 +39,11 @@ pub(crate) enum Tells {
     Contents,
 }
 
-/// Contents are told after so many steps: those that are read are all there then.
-const EVERY: usize = 5;
+/// Contents are told after so many steps. Those that are read have all come back then,
+/// so others are written to, for the next steps to find most pages gone.
+const EVERY: usize = 8;
+/// So many.
+const OTHERS: usize = 128;
 
 /// A process that plays steps.
 pub(crate) struct Player {
@@ -130,12 +133,13 @@ impl Player {
                 ));
             }
             Tells::Contents if number.is_multiple_of(EVERY) || step.name == "contents" => {
-                let of = |range| look::contents(range, 1, self.object);
+                let of = |range| look::contents(range, self.script.unit, self.object);
                 let [arena, heap] = self.ranges().map(of);
                 let elsewhere = of(self.elsewhere.clone());
                 log.tell(format_args!(
                     "{number} {who} {result} arena={arena:x} heap={heap:x} elsewhere={elsewhere:x}"
                 ));
+                look::press(OTHERS);
             }
             Tells::Contents => log.tell(format_args!("{number} {who} {result}")),
         }
