@@ -39,6 +39,15 @@ kernel::programs! {
         "movzx eax, byte ptr [rbx + 0x1000]" "add edi, eax"
         "movzx eax, byte ptr [rbx + 0x2000]" "add edi, eax"
         "mov eax, 60" "syscall";
+    /// Writes to 160 pages of its heap, then 80 of them to a memfd, and ends with the
+    /// number of pages that were written there.
+    writes_to_a_memfd:
+        "mov edi, 0x6a4000" "mov eax, 12" "syscall"
+        "mov ebx, 0x604000"
+        "92: mov byte ptr [rbx], 1" "add ebx, 0x1000" "cmp ebx, 0x6a4000" "jb 92b"
+        "mov edi, 0x604000" "xor esi, esi" "mov eax, 319" "syscall"
+        "mov edi, eax" "mov esi, 0x604000" "mov edx, 0x50000" "mov eax, 1" "syscall"
+        "mov edi, eax" "shr edi, 12" "mov eax, 60" "syscall";
     /// Lets others run, for ever.
     yields: "91: mov eax, 24" "syscall" "jmp 91b";
 }
@@ -133,6 +142,21 @@ fn frames_are_made_free_ahead_of_time_and_when_they_are_short() {
     memory.set_limit(None);
     let after = swap::totals();
     assert!(after.evicted.written > before.evicted.written);
+    drop(processes);
+    assert_eq!(swap::slots().used, 0);
+}
+
+#[test_case]
+fn a_write_to_a_memfd_has_other_pages_go_when_frames_are_short() {
+    let memory = spaces::memory();
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, writes_to_a_memfd());
+    // Not enough for the heap, nor for the memfd ahead of time.
+    memory.set_limit(Some(140));
+    let ending = processes.run(id);
+    memory.set_limit(None);
+    assert_eq!(ending, Some(Ending::Exited(80)));
+    audit();
     drop(processes);
     assert_eq!(swap::slots().used, 0);
 }
