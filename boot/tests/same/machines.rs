@@ -11,7 +11,7 @@ use crate::script::Script;
 /// Seconds that one boot may take: 2,000 scripts take some 100.
 const TIMEOUT: &str = "3600";
 /// How many frames can be had where they are few. Some 80 of them are the tables of six
-/// processes, and what they share stays as well.
+/// processes, and shared memory stays as well: with 150, some scripts run out of frames.
 const FEW: u64 = 200;
 
 /// What was told of a script: its digest, or its steps and then its digest.
