@@ -39,6 +39,30 @@ kernel::programs! {
         "movzx eax, byte ptr [rbx + 0x1000]" "add edi, eax"
         "movzx eax, byte ptr [rbx + 0x2000]" "add edi, eax"
         "mov eax, 60" "syscall";
+    /// Writes to 160 pages of its heap, then 80 of them to a memfd, and ends with the
+    /// number of pages that were written there.
+    writes_to_a_memfd:
+        "mov edi, 0x6a4000" "mov eax, 12" "syscall"
+        "mov ebx, 0x604000"
+        "92: mov byte ptr [rbx], 1" "add ebx, 0x1000" "cmp ebx, 0x6a4000" "jb 92b"
+        "mov edi, 0x604000" "xor esi, esi" "mov eax, 319" "syscall"
+        "mov edi, eax" "mov esi, 0x604000" "mov edx, 0x50000" "mov eax, 1" "syscall"
+        "mov edi, eax" "shr edi, 12" "mov eax, 60" "syscall";
+    /// Writes 1 to 160 pages of its heap and forks at once. Both add 1 to each, add them
+    /// all up, and end with the last byte of the sum; the parent adds that of its child.
+    writes_and_forks:
+        "mov edi, 0x6a4000" "mov eax, 12" "syscall"
+        "mov ebx, 0x604000"
+        "93: mov byte ptr [rbx], 1" "add ebx, 0x1000" "cmp ebx, 0x6a4000" "jb 93b"
+        "mov eax, 57" "syscall" "mov ebp, eax"
+        "xor r12d, r12d" "mov ebx, 0x604000"
+        "94: add byte ptr [rbx], 1" "movzx eax, byte ptr [rbx]" "add r12d, eax"
+        "add ebx, 0x1000" "cmp ebx, 0x6a4000" "jb 94b"
+        "test ebp, ebp" "jz 95f"
+        "mov rdi, -1" "mov esi, 0x500000" "xor edx, edx" "xor r10d, r10d"
+        "mov eax, 61" "syscall"
+        "movzx eax, byte ptr [0x500001]" "add r12d, eax"
+        "95: movzx edi, r12b" "mov eax, 60" "syscall";
     /// Lets others run, for ever.
     yields: "91: mov eax, 24" "syscall" "jmp 91b";
 }
@@ -135,6 +159,38 @@ fn frames_are_made_free_ahead_of_time_and_when_they_are_short() {
     assert!(after.evicted.written > before.evicted.written);
     drop(processes);
     assert_eq!(swap::slots().used, 0);
+}
+
+#[test_case]
+fn a_write_to_a_memfd_has_other_pages_go_when_frames_are_short() {
+    let memory = spaces::memory();
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, writes_to_a_memfd());
+    // Not enough for the heap, nor for the memfd ahead of time.
+    memory.set_limit(Some(140));
+    let ending = processes.run(id);
+    memory.set_limit(None);
+    assert_eq!(ending, Some(Ending::Exited(80)));
+    audit();
+    drop(processes);
+    assert_eq!(swap::slots().used, 0);
+}
+
+#[test_case]
+fn a_fork_leaves_frames_for_the_first_copies_when_all_pages_are_shared() {
+    let memory = spaces::memory();
+    for _ in 0..4 {
+        let mut processes = Processes::new();
+        let id = spawn(&mut processes, writes_and_forks());
+        memory.set_limit(Some(140));
+        let ending = processes.run(id);
+        memory.set_limit(None);
+        let of_each = (2 * 160_u16) as u8;
+        assert_eq!(ending, Some(Ending::Exited(2 * of_each)));
+        audit();
+        drop(processes);
+        assert_eq!(swap::slots().used, 0);
+    }
 }
 
 #[test_case]

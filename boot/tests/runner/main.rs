@@ -1,5 +1,7 @@
 //! The runner as people and cargo use it: the finished program, real kernels, a real QEMU.
 
+#[path = "../common/answer.rs"]
+mod answer;
 #[path = "../common/mod.rs"]
 mod common;
 

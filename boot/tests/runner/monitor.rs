@@ -12,12 +12,7 @@ fn monitor(script: &str, arguments: &[&str]) -> Run {
 
 /// The value of `name=VALUE` in the last answer to `command`.
 pub(crate) fn answer<'a>(run: &'a Run, command: &str, name: &str) -> &'a str {
-    let prompt = format!("> {command}\r\n");
-    let (_, rest) = run.guest.rsplit_once(&prompt).expect(command);
-    let answer = rest.split("\n> ").next().unwrap_or_default();
-    let value = |word: &'a str| word.split_once('=').filter(|(key, _)| *key == name);
-    let found = answer.split_whitespace().find_map(value);
-    found.unwrap_or_else(|| panic!("{name} in {answer:?}")).1
+    crate::answer::answer(&run.guest, command, name)
 }
 
 #[test]

@@ -4,11 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use crate::answer::answer;
 use crate::common::{boot, build, cargo, kernel};
 use crate::script::Script;
 
 /// Seconds that one boot may take: 2,000 scripts take some 100.
 const TIMEOUT: &str = "3600";
+/// How many frames can be had where they are few. Some 80 of them are the tables of six
+/// processes, and shared memory stays as well: with 150, some scripts run out of frames.
+const FEW: u64 = 200;
 
 /// What was told of a script: its digest, or its steps and then its digest.
 pub(crate) type Told = Vec<String>;
@@ -16,14 +20,34 @@ pub(crate) type Told = Vec<String>;
 /// Linux here and Faultline in QEMU.
 pub(crate) struct Machines {
     player: PathBuf,
+    /// How many frames Faultline may hand out, if they are to be few. Then contents are
+    /// told instead of faults and residency, which depend on that.
+    frames: Option<u64>,
+}
+
+/// What came of scripts on Faultline.
+pub(crate) struct Played {
+    pub(crate) told: Vec<Told>,
+    /// Pages that went to the swap disk meanwhile and were read from it again.
+    pub(crate) came_back: u64,
 }
 
 impl Machines {
-    /// Builds the player.
+    /// Builds the player. Faultline has as many frames as anybody wants.
     pub(crate) fn new() -> Self {
         let built = build(&mut cargo(&["build", "--release", "--package", "programs"]));
         let player = built.expect("cargo can build the programs")["player"].clone();
-        Self { player }
+        let frames = None;
+        Self { player, frames }
+    }
+
+    /// The same with so few frames on Faultline that pages go to a disk.
+    pub(crate) fn with_few_frames() -> Self {
+        let frames = Some(FEW);
+        Self {
+            frames,
+            ..Self::new()
+        }
     }
 
     /// Plays scripts on Linux. With `details`, tells what every step told.
@@ -31,28 +55,47 @@ impl Machines {
         let folder = self.folder(scripts);
         let output = Command::new(folder.path().join("player"))
             .current_dir(folder.path())
-            .arg("scripts")
-            .args(details.then_some("steps"))
+            .args(self.arguments(details))
             .output()
             .expect("it is an executable of this machine");
         told(&output, scripts)
     }
 
     /// Plays scripts on Faultline, in one boot.
-    pub(crate) fn faultline(&self, scripts: &[Script], details: bool) -> Vec<Told> {
+    ///
+    /// # Panics
+    ///
+    /// If something is not as it was when all have ended.
+    pub(crate) fn faultline(&self, scripts: &[Script], details: bool) -> Played {
         let folder = self.folder(scripts);
-        let command = if details {
-            "player scripts steps"
-        } else {
-            "player scripts"
-        };
+        let limit = self.frames.map_or("off".to_owned(), |few| few.to_string());
+        let run = format!("run player {}", self.arguments(details).join(" "));
+        let commands = format!("limit frames {limit}; {run}; limit frames off; swap; audit");
         let path = folder.path().to_str().expect("folders have plain names");
         let options = ["--headless", "--no-tour", "--timeout", TIMEOUT];
         let output = boot(kernel(), &options)
-            .args(["--files", path, "--run", command])
+            .args(["--swap", "64M", "--files", path, "--after", &commands])
             .output()
             .expect("boot can be started");
-        told(&output, scripts)
+        let told = told(&output, scripts);
+        let guest = String::from_utf8_lossy(&output.stdout);
+        let swap = |name| answer(&guest, "swap", name).parse::<u64>().unwrap();
+        assert_eq!((swap("used"), swap("failed")), (0, 0), "{guest}");
+        assert_eq!(answer(&guest, "audit", "audit"), "ok", "{guest}");
+        assert_eq!(answer(&guest, &run, "exited"), "0", "{guest}");
+        let came_back = swap("read");
+        Played { told, came_back }
+    }
+
+    /// The arguments of the player.
+    fn arguments(&self, details: bool) -> Vec<&'static str> {
+        let contents = self.frames.map(|_| "contents");
+        let steps = details.then_some("steps");
+        ["scripts"]
+            .into_iter()
+            .chain(contents)
+            .chain(steps)
+            .collect()
     }
 
     /// A folder with the player and the scripts.

@@ -2,7 +2,9 @@
 //!
 //! - [`programs`]: the programs of `kernel/programs` print the same.
 //! - [`scripts`]: random scripts of system calls and accesses have the same results,
-//!   faults, contents and resident pages after every step.
+//!   faults, contents and resident pages after every step; with few frames, the same
+//!   results and contents.
+//! - [`pressure`]: programs under constant pressure, for as long as somebody likes.
 //!
 //! # What differs, and is not compared
 //!
@@ -24,6 +26,9 @@
 //! On another host than Linux there is nothing to compare with.
 
 #[cfg(target_os = "linux")]
+#[path = "../common/answer.rs"]
+mod answer;
+#[cfg(target_os = "linux")]
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "nothing is typed here")]
 mod common;
@@ -35,6 +40,8 @@ mod machines;
 #[cfg(target_os = "linux")]
 mod model;
 #[cfg(target_os = "linux")]
+mod pressure;
+#[cfg(target_os = "linux")]
 mod programs;
 #[cfg(target_os = "linux")]
 mod random;
@@ -44,6 +51,14 @@ mod script;
 mod scripts;
 #[cfg(target_os = "linux")]
 mod shrink;
+
+/// A number from the environment.
+#[cfg(target_os = "linux")]
+fn number(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    let number = value.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name} is a number, not `{value}`")))
+}
 
 #[cfg(not(target_os = "linux"))]
 #[test]

@@ -56,7 +56,7 @@ fn every_program_prints_the_same_on_linux_and_on_faultline() {
 }
 
 /// The lines that a program printed on Faultline before it ended with status 0.
-fn printed<'a>(guest: &'a str, command: &str) -> Option<Vec<&'a str>> {
+pub(crate) fn printed<'a>(guest: &'a str, command: &str) -> Option<Vec<&'a str>> {
     let (_, after) = guest.split_once(&format!("> {}", command.trim_end()))?;
     let (lines, _) = after.split_once("\nexited=0 ")?;
     let mut lines = lines.lines().skip(1).map(str::trim_end).peekable();

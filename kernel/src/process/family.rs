@@ -25,6 +25,11 @@ use super::{Ending, Heap, Id, KERNEL, Process, Processes, SpawnError, State, Usa
 use crate::cpu::extended;
 use crate::cpu::ring3::Context;
 use crate::spaces::{self, Parked};
+use crate::swap;
+
+/// Frames that a fork leaves free, if pages can go to slots: without one for a first
+/// copy, none of the pages that both share could ever go.
+const FOR_COPIES: u64 = 32;
 
 /// Why a process has not become two. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +118,7 @@ impl Processes {
     ) -> Result<Id, ForkRefusal> {
         let (room, place, mut extended) = self.prepare()?;
         let descriptors = process.descriptors.fork().map_err(SpawnError::from)?;
+        make_room_for_copies();
         let mut space = spaces::current(Space::fork)?;
         // The processor has them.
         extended.save();
@@ -257,5 +263,20 @@ impl Processes {
                 .is_none_or(|process| process.leader != leader)
         });
         self.table.remove_all(|process| process.leader == leader);
+    }
+}
+
+/// Makes frames free for the fork of the space that is loaded, as many as it takes for
+/// tables and [`FOR_COPIES`]. Afterwards it would be too late: its pages are shared.
+fn make_room_for_copies() {
+    let memory = spaces::memory();
+    if memory.slots().total == 0 {
+        return;
+    }
+    let mut wanted = FOR_COPIES;
+    spaces::current(|space, _| space.tables(|_| wanted += 1));
+    let available = memory.counts().available();
+    if available < wanted {
+        swap::evict(wanted - available);
     }
 }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use memory::object::{CreateError, Object, ObjectBytesRefusal, ObjectId, ObjectKind, ResizeError};
 
 use super::calls::Errno;
-use crate::spaces;
+use crate::{spaces, swap};
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -112,7 +112,13 @@ impl SharedMemory {
         if end > before {
             self.resize(end).map_err(|_| Errno::FILE_TOO_LARGE)?;
         }
-        let result = spaces::memory().write_object(self.id, position, from);
+        let write = || spaces::memory().write_object(self.id, position, from);
+        // Without slots, what could be freed is needed for writes that were promised.
+        let result = if swap::slots().total == 0 {
+            write()
+        } else {
+            spaces::relieved(write)
+        };
         let Err(error) = result else {
             return Ok(from.len());
         };

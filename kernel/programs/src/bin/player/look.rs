@@ -1,9 +1,11 @@
 //! Which pages are there, without touching them, and what is in them.
 
 use core::fmt;
+use core::ops::Range;
 
 use programs::calls;
 use programs::faults::PAGE;
+use programs::pages::Pages;
 
 use crate::script::MOST_PAGES;
 
@@ -49,8 +51,32 @@ impl fmt::Display for Residency {
     }
 }
 
-/// Adds what is in a page to a digest. It must be one that can be read.
-pub(crate) fn contents(page: usize, digest: usize) -> usize {
+/// A digest of the first page of every so many pages of a range, where that can be
+/// read; `object` is one to try it with.
+pub(crate) fn contents(range: Range<usize>, every: usize, object: usize) -> usize {
+    // Not 0, from which pages of zeroes lead nowhere.
+    let nothing = 0xcbf2_9ce4_8422_2325_usize;
+    range.step_by(every * PAGE).fold(nothing, |digest, page| {
+        if calls::can_read(page, object) {
+            with(digest, page)
+        } else {
+            digest.rotate_left(1)
+        }
+    })
+}
+
+/// Writes to so many new pages, and unmaps them. Where fewer frames can be had, others
+/// that nobody uses go to a disk.
+pub(crate) fn press(count: usize) {
+    let pages = Pages::anonymous(count, 0).expect("mmap");
+    for page in 0..count {
+        pages.write(page * PAGE, 1);
+    }
+    pages.unmap().expect("munmap");
+}
+
+/// A digest, and what is in a page that can be read.
+fn with(digest: usize, page: usize) -> usize {
     let words = (page..page + PAGE).step_by(8);
     words.fold(digest, |digest, word| {
         // SAFETY: the page can be read, and no Rust value lies in it.

@@ -7,15 +7,16 @@ use programs::{calls, faults};
 
 use crate::log::{KEEPER, Log, MOST};
 use crate::script::Script;
-use crate::step::Player;
+use crate::step::{Player, Tells};
 
 /// Plays a script, and returns when all of its processes have ended.
-pub(crate) fn all(script: Script, object: usize, log: &'static Log) {
+pub(crate) fn all(script: Script, tells: Tells, object: usize, log: &'static Log) {
     // SAFETY: moves nothing.
     let heap = unsafe { calls::heap_end(0) }.next_multiple_of(PAGE);
     let process = fork().expect("fork");
     if process == 0 {
-        one(0, script, heap, object, log);
+        let player = Player::new(script, tells, heap, object);
+        one(0, script, player, log);
     }
     log.born(0, process, KEEPER);
     for (number, step) in script.steps() {
@@ -43,9 +44,8 @@ pub(crate) fn all(script: Script, object: usize, log: &'static Log) {
 }
 
 /// Plays the steps of one process, and those of its children in them.
-fn one(who: usize, script: Script, heap: usize, object: usize, log: &'static Log) -> ! {
-    let mut who = who;
-    let mut player = Player::new(script, heap, object);
+fn one(who: usize, script: Script, player: Player, log: &'static Log) -> ! {
+    let (mut who, mut player) = (who, player);
     let wait_for = |number, who| {
         while log.next() < number {
             log.reap(who);

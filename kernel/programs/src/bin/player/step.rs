@@ -1,6 +1,7 @@
-//! One step: a system call or an access, its result, its faults, and the pages that
-//! are there afterwards.
+//! One step: a system call or an access, its result, and either its faults and the
+//! pages that are there afterwards, or what is in them.
 
+use core::ops::Range;
 use core::{fmt, mem};
 
 use programs::calls;
@@ -28,20 +29,40 @@ const CALLS: [(&str, usize); 13] = [
     ("ftruncate", 77),
 ];
 
+/// What is told of a step besides its result.
+#[derive(Clone, Copy)]
+pub(crate) enum Tells {
+    /// Its faults, and which pages are there afterwards.
+    Costs,
+    /// After every so many steps, what is in all pages: nothing that depends on
+    /// how many frames there are.
+    Contents,
+}
+
+/// Contents are told after so many steps. Those that are read have all come back then,
+/// so others are written to, for the next steps to find most pages gone.
+const EVERY: usize = 8;
+/// So many.
+const OTHERS: usize = 128;
+
 /// A process that plays steps.
 pub(crate) struct Player {
     script: Script,
+    tells: Tells,
     heap: usize,
     /// Where it ends.
     heap_end: usize,
     /// An object to try with what can be read.
     object: usize,
     /// Where the kernel last placed a mapping of its own choice.
-    elsewhere: usize,
+    elsewhere: Range<usize>,
 }
 
 /// A number, or an address by what it is relative to.
 struct Value(usize, Base);
+
+/// What a step returned, or why it failed.
+struct Told(Result<Value, Errno>);
 
 enum Base {
     Number,
@@ -61,21 +82,31 @@ impl fmt::Display for Value {
     }
 }
 
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(value) => value.fmt(f),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
+
 impl Player {
     /// One with the heap where it is.
-    pub(crate) fn new(script: Script, heap: usize, object: usize) -> Self {
+    pub(crate) fn new(script: Script, tells: Tells, heap: usize, object: usize) -> Self {
         Self {
             script,
+            tells,
             heap,
             heap_end: heap,
             object,
-            elsewhere: 0,
+            elsewhere: 0..0,
         }
     }
 
     /// The arguments of a step.
     pub(crate) fn arguments(&self, step: &Step) -> [usize; 6] {
-        step.arguments(self.script.unit, self.heap, self.elsewhere)
+        step.arguments(self.script.unit, self.heap, self.elsewhere.start)
     }
 
     /// Plays a step, and tells what came of it.
@@ -89,20 +120,28 @@ impl Player {
             0
         };
         self.prepare(step.name, arguments, result);
-        let Script { unit, units, .. } = self.script;
-        let arena = look::Residency::of(ARENA, unit, units);
-        let heap = look::Residency::of(self.heap, unit, HEAP_UNITS);
         let who = step.who;
-        match result {
-            Ok(value) => {
-                let value = self.value(step.name, value);
+        let result = result.map(|value| self.value(step.name, arguments, value));
+        let result = Told(result);
+        match self.tells {
+            Tells::Costs => {
+                let Script { unit, units, .. } = self.script;
+                let arena = look::Residency::of(ARENA, unit, units);
+                let heap = look::Residency::of(self.heap, unit, HEAP_UNITS);
                 log.tell(format_args!(
-                    "{number} {who} {value} faults={cost} arena={arena} heap={heap}"
+                    "{number} {who} {result} faults={cost} arena={arena} heap={heap}"
                 ));
             }
-            Err(error) => log.tell(format_args!(
-                "{number} {who} {error} faults={cost} arena={arena} heap={heap}"
-            )),
+            Tells::Contents if number.is_multiple_of(EVERY) || step.name == "contents" => {
+                let of = |range| look::contents(range, self.script.unit, self.object);
+                let [arena, heap] = self.ranges().map(of);
+                let elsewhere = of(self.elsewhere.clone());
+                log.tell(format_args!(
+                    "{number} {who} {result} arena={arena:x} heap={heap:x} elsewhere={elsewhere:x}"
+                ));
+                look::press(OTHERS);
+            }
+            Tells::Contents => log.tell(format_args!("{number} {who} {result}")),
         }
     }
 
@@ -165,25 +204,22 @@ impl Player {
         }
     }
 
-    /// A digest of all that can be read in the first pages of units.
-    fn contents(&self) -> usize {
+    /// The arena, and the pages of the heap that are looked at.
+    fn ranges(&self) -> [Range<usize>; 2] {
         let Script { unit, units, .. } = self.script;
-        let mut digest: usize = 0;
-        for (start, units) in [(ARENA, units), (self.heap, HEAP_UNITS)] {
-            for index in 0..units {
-                let page = start + index * unit * PAGE;
-                digest = if calls::can_read(page, self.object) {
-                    look::contents(page, digest)
-                } else {
-                    digest.rotate_left(1)
-                };
-            }
-        }
-        digest
+        [(ARENA, units), (self.heap, HEAP_UNITS)]
+            .map(|(start, units)| start..start + units * unit * PAGE)
     }
 
-    /// What a step returned; an address that the kernel chose is remembered.
-    fn value(&mut self, name: &str, value: usize) -> Value {
+    /// A digest of all that can be read in the first pages of units.
+    fn contents(&self) -> usize {
+        let of = |range| look::contents(range, self.script.unit, self.object);
+        let [arena, heap] = self.ranges().map(of);
+        arena.rotate_left(1) ^ heap
+    }
+
+    /// What a step returned; where the kernel chose to map something is remembered.
+    fn value(&mut self, name: &str, arguments: [usize; 6], value: usize) -> Value {
         if !matches!(name, "mmap" | "mremap" | "brk") {
             return Value(value, Base::Number);
         }
@@ -194,7 +230,8 @@ impl Player {
         } else if name == "brk" {
             Value(value.wrapping_sub(self.heap), Base::Heap)
         } else {
-            self.elsewhere = value;
+            let length = arguments[if name == "mmap" { 1 } else { 2 }];
+            self.elsewhere = value..value + length.next_multiple_of(PAGE);
             Value(0, Base::Elsewhere)
         }
     }
