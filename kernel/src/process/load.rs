@@ -206,7 +206,7 @@ fn parse(contents: Contents) -> Result<Executable, LoadError> {
         Contents::Memory(bytes) => &bytes[..bytes.len().min(HEAD)],
         Contents::Disk(_) => {
             first = [0; HEAD];
-            let count = cache::read_bytes(contents, 0, &mut first)?;
+            let count = spaces::relieved(|| cache::read_bytes(contents, 0, &mut first))?;
             &first[..count]
         }
     };

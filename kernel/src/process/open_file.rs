@@ -20,6 +20,7 @@ use super::calls::Errno;
 use super::pipe;
 use super::shared_memory::SharedMemory;
 use crate::files::cache;
+use crate::spaces;
 
 /// The last position that there may be.
 pub const LAST_POSITION: u64 = i64::MAX as u64;
@@ -203,7 +204,8 @@ impl OpenFile {
                 let Kind::File(place) = entry.kind else {
                     return Err(Errno::IS_FOLDER);
                 };
-                Ok(cache::read_bytes(place.into(), position, into)?)
+                let read = || cache::read_bytes(place.into(), position, into);
+                Ok(spaces::relieved(read)?)
             }
             File::SharedMemory(memory) => memory.read_at(position, into),
         }
