@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bochs;
 mod cargo_runner;
 mod compare;
 mod crash;
