@@ -9,6 +9,13 @@ use std::process::Command;
 const TARGET: &str = "x86_64-unknown-none";
 
 fn main() {
+    if env::var("TARGET").is_ok_and(|target| target == TARGET) {
+        println!(
+            "cargo::error=boot is a program of the host: add --target host-tuple. To check everything, each part for \
+             its own target, as an editor should, run boot/check"
+        );
+        return;
+    }
     let variable = |name: &str| PathBuf::from(env::var_os(name).expect("cargo sets it"));
     let boot = variable("CARGO_MANIFEST_DIR");
     let workspace = boot.parent().expect("boot lies in the workspace");

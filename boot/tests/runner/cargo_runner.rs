@@ -90,6 +90,42 @@ fn flags_that_take_the_place_of_the_projects_are_warned_of_and_not_used_for_the_
     assert_eq!(right.words, "");
 }
 
+/// What cargo says that checks a package in a folder from which it finds no settings.
+fn checked_elsewhere(package: &str, options: &[&str]) -> String {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(&elsewhere).env_remove("RUSTC_BOOTSTRAP");
+    cargo.args(["check", "--offline", "--all-targets", "--target-dir", "."]);
+    cargo
+        .arg("--manifest-path")
+        .arg(workspace().join("Cargo.toml"));
+    cargo.args(["--package", package]).args(options);
+    let run: Run = cargo.output().expect("cargo can be started").into();
+    assert_eq!(run.status, Some(101), "{package}: {run:?}");
+    run.words
+}
+
+#[test]
+fn where_cargo_finds_no_settings_kernels_say_at_once_where_to_start_it() {
+    for package in ["kernel", "steps", "tests"] {
+        let words = checked_elsewhere(package, &[]);
+        let right = format!("Type cd {} && cargo run\n", workspace().display());
+        assert!(words.contains(&right), "{words}");
+        assert!(!words.contains("error[E"), "{words}");
+    }
+}
+
+#[test]
+fn the_runner_for_the_bare_machine_is_refused_with_a_sentence_and_no_thousand_errors() {
+    let words = checked_elsewhere("boot", &["--target", "x86_64-unknown-none"]);
+    assert!(
+        words.contains("boot is a program of the host: add --target host-tuple"),
+        "{words}"
+    );
+    assert!(words.contains("run boot/check"), "{words}");
+    assert!(!words.contains("error[E"), "{words}");
+}
+
 #[test]
 fn cargo_runs_the_kernel_from_any_folder_when_it_is_told_of_the_settings() {
     let elsewhere = tempfile::tempdir().unwrap();

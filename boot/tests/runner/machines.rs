@@ -4,7 +4,7 @@ use crate::kernels::{Run, kernel, run, run_with_input, test_kernel};
 
 /// What the seven runs of the example cost in all: immediate, demand and zero
 /// backing, each in order and with b first, and the blocks that straddle a page.
-const COSTS: [&str; 7] = [
+pub(crate) const COSTS: [&str; 7] = [
     "faults=0 frames=2 tables=3 records=1",
     "faults=0 frames=2 tables=3 records=1",
     "faults=1 frames=1 tables=3 records=1",

@@ -5,6 +5,7 @@ mod answer;
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bochs;
 mod cargo_runner;
 mod compare;
 mod crash;
