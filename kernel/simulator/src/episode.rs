@@ -20,6 +20,7 @@ use memory::words::Count;
 use memory::{Access, Fault, Outcome, Refusal};
 use serde::Serialize;
 use x86_64::VirtAddr;
+use x86_64::structures::paging::PageTableFlags as Flags;
 
 use crate::machine::{Machine, Refused};
 use crate::processors::{Flushed, stale_at};
@@ -121,7 +122,8 @@ impl Told {
 impl Telling {
     /// An access begins.
     pub(crate) fn begin(machine: &mut Machine, at: VirtAddr, access: Access) -> Self {
-        let is_hit = machine.hit(at.as_u64(), access).is_some();
+        let hit = machine.hit(at.as_u64(), access);
+        let is_hit = hit.is_some_and(|leaf| leaf.permissions.allow(access, false));
         let Recording {
             episodes, is_on, ..
         } = &machine.recording;
@@ -270,11 +272,11 @@ impl Told {
                 None => "",
             };
             let allows = match leaf.permissions.allow(access, false) {
-                true => "allows it",
-                false => "does not allow it",
+                true => "the access is allowed",
+                false => "the access is not allowed",
             };
             let text = format!(
-                "The cache has a translation for page {page:#x}: frame {:#x}. It {allows}.{stale}",
+                "The cache has a translation for page {page:#x}: frame {:#x}, and {allows}.{stale}",
                 leaf.physical
             );
             self.step("lookup", text, Vec::new());
@@ -298,7 +300,12 @@ impl Told {
         };
         let end = walk.end();
         let ends = match end.entry.kind(end.level) {
-            EntryKind::Leaf(..) if end.entry.is_present() => "It ends in a leaf.",
+            EntryKind::Leaf(..) if end.entry.is_present() => {
+                match access == Access::Write && !end.entry.flags().contains(Flags::WRITABLE) {
+                    true => "It ends in a leaf that is read-only.",
+                    false => "It ends in a leaf that allows the access.",
+                }
+            }
             _ => "It ends in an entry that is not present.",
         };
         self.step("walk", format!("{from} {ends}"), lines);

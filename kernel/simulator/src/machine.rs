@@ -242,6 +242,15 @@ impl Machine {
         self.access(address, Access::Write, Some(byte)).map(drop)
     }
 
+    /// The byte that the processor would read, without an access.
+    pub(crate) fn peek(&self, address: u64) -> Option<u8> {
+        let at = VirtAddr::try_new(address).ok()?;
+        let cached = self.cached(address);
+        let cached = cached.map(|leaf| leaf.physical + (address - leaf.start));
+        let tables = || self.half_of(at).translate(at).map(|at| at.as_u64());
+        Some(self.bytes.read(cached.or_else(tables)?))
+    }
+
     /// One access, and what there is to tell of it. A byte that is given is written.
     fn access(&mut self, address: u64, access: Access, byte: Option<u8>) -> Result<u64, Refused> {
         let at = VirtAddr::try_new(address).map_err(|_| Refused::NotCanonical)?;

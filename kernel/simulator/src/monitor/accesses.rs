@@ -47,10 +47,7 @@ fn try_access(machine: &mut Machine, place: u64, access: Access) -> Result<(), R
         return machine.read(place).map(drop);
     }
     // A page that is not there yet begins with zeroes.
-    let at = VirtAddr::try_new(place).ok();
-    let is_mapped = at.is_some_and(|at| machine.half_of(at).translate(at).is_some());
-    let byte = if is_mapped { machine.read(place)? } else { 0 };
-    machine.write(place, byte)
+    machine.write(place, machine.peek(place).unwrap_or(0))
 }
 
 /// The error for an access that stopped after `done` of `of`.
