@@ -153,8 +153,8 @@ const draw = (() => {
           const place = table.entries.filter((row) => row.index < index).length;
           rows.splice(place, 0, entry({ kind: "unused", index, count: 1 }, true));
         }
-        const card = make("div", "table", [
-          make("div", "table-name", [make("code", "", hex(table.frame)), ` ${table.used} of 512`]),
+        const card = make("div", "card", [
+          make("div", "card-name", [make("code", "", hex(table.frame)), make("div", "", `${table.used} of 512`)]),
           make("ul", "", rows),
         ]);
         if (index !== undefined) card.classList.add("on-the-way");
@@ -235,7 +235,7 @@ const draw = (() => {
     const cells = uses.slice(from, from + LENS).map((use, index) => {
       const frame = from + index;
       const label = `frame ${hex(frame * PAGE)}: ${USES[use][0]}${whoHas(state, frame)}`;
-      const cell = make("span", `frame ${use}`, USES[use][1], { title: label });
+      const cell = make("span", `square ${use}`, USES[use][1], { title: label });
       if (old && old[frame] !== use) cell.classList.add("changed");
       if (row === frame) cell.classList.add("here");
       return cell;
@@ -244,7 +244,7 @@ const draw = (() => {
     byId("frames-what").textContent = `frames ${hex(from * PAGE)} to ${hex((from + LENS) * PAGE)}, and all`;
     map(uses, from);
     fill("legend", Object.entries(USES).map(([use, [name]]) =>
-      make("li", "", [make("span", `frame ${use}`, USES[use][1]), ` ${name}`])));
+      make("li", "", [make("span", `square ${use}`, USES[use][1]), ` ${name}`])));
   };
 
   /// The number of the frame that an address is translated to.
@@ -262,9 +262,9 @@ const draw = (() => {
 
   const map = (uses, from) => {
     const canvas = byId("map");
-    const width = canvas.parentElement.clientWidth || 600;
-    const columns = width < 480 ? 64 : 128;
-    const size = Math.max(3, Math.floor(width / columns));
+    const columns = 128;
+    const size = Math.max(2, Math.floor(canvas.parentElement.clientWidth / columns));
+    const gap = size > 2 ? 1 : 0;
     const scale = window.devicePixelRatio || 1;
     canvas.width = columns * size * scale;
     canvas.height = (FRAMES / columns) * size * scale;
@@ -276,7 +276,7 @@ const draw = (() => {
       [use, style.getPropertyValue(`--${use}`).trim()]));
     uses.forEach((use, frame) => {
       pen.fillStyle = colours[use];
-      pen.fillRect((frame % columns) * size, Math.floor(frame / columns) * size, size - 1, size - 1);
+      pen.fillRect((frame % columns) * size, Math.floor(frame / columns) * size, size - gap, size - gap);
     });
     pen.strokeStyle = style.getPropertyValue("--ink");
     pen.strokeRect((from % columns) * size - 0.5, Math.floor(from / columns) * size - 0.5, LENS * size, size);
@@ -301,7 +301,7 @@ const draw = (() => {
 
   const faults = (log) => {
     const rows = log.slice(-8).reverse().map((fault) => make("tr", "", [
-      make("td", "number", fault.number), make("td", "", make("code", "", hex(fault.address)) && hex(fault.address)),
+      make("td", "number", fault.number), make("td", "", hex(fault.address)),
       make("td", "", fault.access), make("td", "", fault.cause.replace("_", " ")),
       make("td", fault.outcome.startsWith("refused") ? "refused" : "", fault.outcome.replaceAll("_", " ")),
       make("td", "", fault.frame ? hex(fault.frame) : "–"),

@@ -69,10 +69,17 @@ const showAccess = () => {
       shown.step = index;
       show();
     });
-    return make("li", `${index <= shown.step ? "past " : ""}${each.kind}`, [button]);
+    return make("li", `${index <= shown.step ? "past " : ""}step-${each.kind}`, [button]);
   }) : []);
   byId("step-text").textContent = step()?.text ?? "An access to memory is shown here, step by step.";
-  byId("step-lines").textContent = step()?.lines.join("\n") ?? "";
+  byId("step-lines").textContent = linesOf(step()).join("\n");
+};
+
+/// The lines of a step; of an entry what it was and what it is.
+const linesOf = (step) => {
+  if (step?.kind !== "entry") return step?.lines ?? [];
+  const times = step.lines.length > 1 ? ["before  ", "now     "] : ["now     "];
+  return step.lines.map((line, index) => times[index] + line);
 };
 
 const showScript = () => {
