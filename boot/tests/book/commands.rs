@@ -25,7 +25,11 @@ fn every_command_to_type_is_one() {
                 let words = words(command);
                 let result = match words.first().map(String::as_str) {
                     // A program of its own, with options of its own.
-                    Some("cargo") if words.get(1).is_some_and(|word| word == "replacement") => {
+                    Some("cargo")
+                        if words
+                            .get(1)
+                            .is_some_and(|word| word == "replacement" || word == "page") =>
+                    {
                         Ok(())
                     }
                     Some("cargo") => cargo.check(&words[1..]),

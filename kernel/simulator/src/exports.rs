@@ -30,7 +30,6 @@ struct Session {
     page: Option<Page>,
 }
 
-
 #[link(wasm_import_module = "page")]
 unsafe extern "C" {
     /// Tells the page why the machine stops.

@@ -50,13 +50,29 @@ pub const SCENARIOS: [Scenario; 7] = [
         about: "A byte allocator hands out 5, 10 and 100 bytes side by side. Which touch makes which page physical?",
         slots: 0,
         window: 0x1_0000,
-        marks: &[("a", 0x1_0000, 5), ("b", 0x1_0005, 10), ("c", 0x1_000f, 100)],
+        marks: &[
+            ("a", 0x1_0000, 5),
+            ("b", 0x1_0005, 10),
+            ("c", 0x1_000f, 100),
+        ],
         lines: &[
             BELOW,
-            line("alloc demand 8K", "Two pages of addresses, and no frame for them yet."),
-            line("fill 0x10000 5 0x61", "The first touch of object a: the page gets a frame. Its tables were missing, too."),
-            line("fill 0x10005 10 0x62", "Object b lies in the same page: no fault. The processor still knows the translation."),
-            line("fill 0x1000f 100 0x63", "Object c, too. One page served all three; the second was never touched."),
+            line(
+                "alloc demand 8K",
+                "Two pages of addresses, and no frame for them yet.",
+            ),
+            line(
+                "fill 0x10000 5 0x61",
+                "The first touch of object a: the page gets a frame. Its tables were missing, too.",
+            ),
+            line(
+                "fill 0x10005 10 0x62",
+                "Object b lies in the same page: no fault. The processor still knows the translation.",
+            ),
+            line(
+                "fill 0x1000f 100 0x63",
+                "Object c, too. One page served all three; the second was never touched.",
+            ),
         ],
     },
     Scenario {
@@ -65,14 +81,27 @@ pub const SCENARIOS: [Scenario; 7] = [
         about: "The same three objects near the end of a page: the last one begins in one page and ends in the next.",
         slots: 0,
         window: 0x1_0f80,
-        marks: &[("a", 0x1_0f85, 5), ("b", 0x1_0f90, 10), ("c", 0x1_0fa0, 100)],
+        marks: &[
+            ("a", 0x1_0f85, 5),
+            ("b", 0x1_0f90, 10),
+            ("c", 0x1_0fa0, 100),
+        ],
         lines: &[
             BELOW,
             line("alloc demand 8K", "Two pages again."),
-            line("fill 0x10f85 5 0x61", "The first touch: a frame for the first page."),
+            line(
+                "fill 0x10f85 5 0x61",
+                "The first touch: a frame for the first page.",
+            ),
             line("fill 0x10f90 10 0x62", "In the same page: no fault."),
-            line("fill 0x10fa0 100 0x63", "96 bytes lie in the first page. Byte 97 is the first of the next page, and faults there."),
-            line("walk 0x11003", "The last byte of c. Its page is a neighbour; its frame need not be."),
+            line(
+                "fill 0x10fa0 100 0x63",
+                "96 bytes lie in the first page. Byte 97 is the first of the next page, and faults there.",
+            ),
+            line(
+                "walk 0x11003",
+                "The last byte of c. Its page is a neighbour; its frame need not be.",
+            ),
         ],
     },
     Scenario {
@@ -85,11 +114,17 @@ pub const SCENARIOS: [Scenario; 7] = [
         lines: &[
             BELOW,
             line("alloc zero 16K", "Four pages."),
-            line("read 0x10000", "A read: the page shows the shared frame of zeroes, read-only. No frame is taken but for tables."),
+            line(
+                "read 0x10000",
+                "A read: the page shows the shared frame of zeroes, read-only. No frame is taken but for tables.",
+            ),
             line("read 0x11000", "The second page shows the same frame."),
             line("read 0x12000", "The third."),
             line("read 0x13000", "And the fourth: four faults, no frame."),
-            line("write 0x11000 0x5a", "A write to a read-only leaf of a writable region: the page gets a frame of its own, and the old translation is flushed."),
+            line(
+                "write 0x11000 0x5a",
+                "A write to a read-only leaf of a writable region: the page gets a frame of its own, and the old translation is flushed.",
+            ),
             line("read 0x11000", "What was written."),
             line("read 0x10000", "The others still read zeroes."),
         ],
@@ -104,12 +139,27 @@ pub const SCENARIOS: [Scenario; 7] = [
         lines: &[
             BELOW,
             line("alloc demand 4K", "One page."),
-            line("write 0x10000 1", "It becomes physical, and the processor remembers it as writable."),
-            line("flush off", "From now on the processor ignores what it is told to forget. (No kernel can be told this: here only.)"),
-            line("protect 0x10000 4K r", "Region and entry are read-only. The cache is not: its translation is stale."),
-            line("write 0x10000 2", "The write goes through. No fault, no trace: the tables were never read."),
+            line(
+                "write 0x10000 1",
+                "It becomes physical, and the processor remembers it as writable.",
+            ),
+            line(
+                "flush off",
+                "From now on the processor ignores what it is told to forget. (No kernel can be told this: here only.)",
+            ),
+            line(
+                "protect 0x10000 4K r",
+                "Region and entry are read-only. The cache is not: its translation is stale.",
+            ),
+            line(
+                "write 0x10000 2",
+                "The write goes through. No fault, no trace: the tables were never read.",
+            ),
             line("flush", "The processor forgets everything, late."),
-            line("write 0x10000 3", "Now the tables are walked, and the region refuses."),
+            line(
+                "write 0x10000 3",
+                "Now the tables are walked, and the region refuses.",
+            ),
         ],
     },
     Scenario {
@@ -123,13 +173,28 @@ pub const SCENARIOS: [Scenario; 7] = [
             BELOW,
             line("alloc demand 4K", "Region A, one page."),
             line("alloc demand 8K", "Region B, two pages."),
-            line("write 0x11000 0x42", "The first page of B becomes physical, with the tables."),
+            line(
+                "write 0x11000 0x42",
+                "The first page of B becomes physical, with the tables.",
+            ),
             line("write 0x10000 0x41", "The page of A."),
             line("flush off", "The processor ignores flushes from now on."),
-            line("free 0x10000", "A is gone: its frame is free, its entry unused. The translation is still cached."),
-            line("write 0x12000 0x43", "The second page of B gets a frame: the one that was A's."),
-            line("write 0x10000 0xee", "A write to an address that belongs to nobody. It does not fault."),
-            line("read 0x12000", "B reads what it never wrote. That is why frames are freed only after the flush."),
+            line(
+                "free 0x10000",
+                "A is gone: its frame is free, its entry unused. The translation is still cached.",
+            ),
+            line(
+                "write 0x12000 0x43",
+                "The second page of B gets a frame: the one that was A's.",
+            ),
+            line(
+                "write 0x10000 0xee",
+                "A write to an address that belongs to nobody. It does not fault.",
+            ),
+            line(
+                "read 0x12000",
+                "B reads what it never wrote. That is why frames are freed only after the flush.",
+            ),
         ],
     },
     Scenario {
@@ -143,15 +208,36 @@ pub const SCENARIOS: [Scenario; 7] = [
             BELOW,
             line("alloc demand 8K", "Two pages."),
             line("fill 0x10000 8K 0x11", "Both become physical."),
-            line("space fork", "No page was copied. Both spaces show the same two frames, read-only; each has two owners."),
-            line("write 0x10000 0x22", "A write to a frame of two owners: a copy. The child keeps the old frame."),
-            line("space 1", "The child is loaded, and its root: the processor forgets the parent's translations."),
-            line("read 0x10000", "The child reads what was there when it was forked."),
-            line("write 0x10000 0x33", "Its frame has one owner left: it is writable where it is, without a copy."),
-            line("write 0x11000 0x44", "The other page is still shared: a copy."),
+            line(
+                "space fork",
+                "No page was copied. Both spaces show the same two frames, read-only; each has two owners.",
+            ),
+            line(
+                "write 0x10000 0x22",
+                "A write to a frame of two owners: a copy. The child keeps the old frame.",
+            ),
+            line(
+                "space 1",
+                "The child is loaded, and its root: the processor forgets the parent's translations.",
+            ),
+            line(
+                "read 0x10000",
+                "The child reads what was there when it was forked.",
+            ),
+            line(
+                "write 0x10000 0x33",
+                "Its frame has one owner left: it is writable where it is, without a copy.",
+            ),
+            line(
+                "write 0x11000 0x44",
+                "The other page is still shared: a copy.",
+            ),
             line("space 0", "Back in the parent."),
             line("space free 1", "The child ends, and its frames come back."),
-            line("write 0x11000 0x55", "The parent is the last owner: no copy."),
+            line(
+                "write 0x11000 0x55",
+                "The parent is the last owner: no copy.",
+            ),
         ],
     },
     Scenario {
@@ -164,12 +250,30 @@ pub const SCENARIOS: [Scenario; 7] = [
         lines: &[
             BELOW,
             line("alloc demand 32K", "Eight pages."),
-            line("fill 0x10000 32K 0x77", "All of them are written, so all have ACCESSED and DIRTY set."),
-            line("evict 2", "The hand clears ACCESSED on its first lap, and takes the first two pages on the second. Both were dirty: both are written."),
-            line("touch 0x12000 8K r", "Two pages are used again: ACCESSED is set."),
-            line("evict 2", "The hand passes these two, and takes the next two."),
-            line("read 0x10000", "A page that went: the fault waits until its slot is read."),
-            line("evict 5", "The page that came back was only read. Its slot holds it already: nothing is written for it."),
+            line(
+                "fill 0x10000 32K 0x77",
+                "All of them are written, so all have ACCESSED and DIRTY set.",
+            ),
+            line(
+                "evict 2",
+                "The hand clears ACCESSED on its first lap, and takes the first two pages on the second. Both were dirty: both are written.",
+            ),
+            line(
+                "touch 0x12000 8K r",
+                "Two pages are used again: ACCESSED is set.",
+            ),
+            line(
+                "evict 2",
+                "The hand passes these two, and takes the next two.",
+            ),
+            line(
+                "read 0x10000",
+                "A page that went: the fault waits until its slot is read.",
+            ),
+            line(
+                "evict 5",
+                "The page that came back was only read. Its slot holds it already: nothing is written for it.",
+            ),
             line("swap", "Writes and reads of the disk so far."),
         ],
     },

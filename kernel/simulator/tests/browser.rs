@@ -12,25 +12,41 @@ use simulator::Page;
 use simulator::scenarios::SCENARIOS;
 
 /// Names that Chromium has on one system or another.
-const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 fn browser() -> Option<&'static str> {
     let starts = |name: &&str| Command::new(name).arg("--version").output().is_ok();
-    BROWSERS.into_iter().find(|name| starts(&name))
+    BROWSERS.into_iter().find(|name| starts(name))
 }
 
 /// Builds the page into a folder.
 fn build(folder: &Path) {
-    let built = Command::new(env!("CARGO_BIN_EXE_page")).arg(folder).output();
+    let built = Command::new(env!("CARGO_BIN_EXE_page"))
+        .arg(folder)
+        .output();
     let built = built.expect("the builder starts");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
 }
 
 /// What the page shows after all was played, in a window of this width.
 fn play(browser: &str, folder: &Path, width: u32) -> Value {
     let profile = tempfile::tempdir().expect("a folder for the browser");
     let shown = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("--window-size={width},900"))
         .args(["--virtual-time-budget=60000", "--dump-dom"])
@@ -38,12 +54,19 @@ fn play(browser: &str, folder: &Path, width: u32) -> Value {
         .output()
         .expect("the browser starts");
     let text = String::from_utf8_lossy(&shown.stdout);
-    let result = text.split_once("<pre id=\"check\">").and_then(|(_, rest)| rest.split_once("</pre>"));
-    let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+    let result = text
+        .split_once("<pre id=\"check\">")
+        .and_then(|(_, rest)| rest.split_once("</pre>"));
+    let title = text
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once("</title>"));
     let Some((result, _)) = result else {
         panic!("{title:?}\n{}", String::from_utf8_lossy(&shown.stderr));
     };
-    let result = result.replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&");
+    let result = result
+        .replace("&gt;", ">")
+        .replace("&lt;", "<")
+        .replace("&amp;", "&");
     serde_json::from_str(&result).expect("JSON")
 }
 
@@ -73,7 +96,10 @@ fn on_the_host(name: &str) -> (BTreeMap<&'static str, String>, String, u64) {
         ("flushes", counts.flushes.to_string()),
     ]);
     if counts.slots > 0 {
-        numbers.insert("slots used", format!("{} of {}", counts.slots_used, counts.slots));
+        numbers.insert(
+            "slots used",
+            format!("{} of {}", counts.slots_used, counts.slots),
+        );
         numbers.insert("pages written", counts.written.to_string());
         numbers.insert("pages read", counts.read.to_string());
     }
@@ -88,10 +114,14 @@ fn the_page_shows_what_the_library_says() {
     };
     let folder = tempfile::tempdir().expect("a folder");
     build(folder.path());
-    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a file of the page");
+    let read =
+        |name: &str| fs::read_to_string(folder.path().join(name)).expect("a file of the page");
     let page = read("index.html");
     let scripts = ["index.html", "machine.js", "draw.js", "page.js", "page.css"].map(read);
-    assert!(scripts.iter().all(|text| !text.contains("://")), "nothing comes from elsewhere");
+    assert!(
+        scripts.iter().all(|text| !text.contains("://")),
+        "nothing comes from elsewhere"
+    );
     let checked = page.replace("</body>", "<script src=\"check.js\"></script></body>");
     fs::write(folder.path().join("check.html"), checked).expect("a file more");
     fs::write(folder.path().join("check.js"), include_str!("check.js")).expect("a file more");
@@ -104,7 +134,10 @@ fn the_page_shows_what_the_library_says() {
             assert_eq!(of_page["numbers"], numbers, "{name}");
             assert_eq!(of_page["console"], console, "{name}");
             assert_eq!(of_page["faults"], told, "{name}");
-            assert_eq!(of_page["wide"], 0, "{name} at {width}: wider than its window");
+            assert_eq!(
+                of_page["wide"], 0,
+                "{name} at {width}: wider than its window"
+            );
         }
         assert_eq!(shown["scenarios"]["reuse"]["stale"], 1);
         let typed = &shown["typed"];
@@ -113,8 +146,17 @@ fn the_page_shows_what_the_library_says() {
         assert_eq!(typed["window"], (0x10ff0).to_string());
         assert_eq!(typed["numbers"]["faults"], "1");
         let console = typed["console"].as_str().expect("text");
-        assert!(console.contains("> write 0x11001 0x41\nwritten=1 faults=1 frames=1\n"), "{console}");
-        assert!(console.contains("> write 0x11002 0x42\nwritten=1 faults=0 frames=0\n"), "{console}");
-        assert!(console.contains("there is no command `hepl`: did you mean `help`?"), "{console}");
+        assert!(
+            console.contains("> write 0x11001 0x41\nwritten=1 faults=1 frames=1\n"),
+            "{console}"
+        );
+        assert!(
+            console.contains("> write 0x11002 0x42\nwritten=1 faults=0 frames=0\n"),
+            "{console}"
+        );
+        assert!(
+            console.contains("there is no command `hepl`: did you mean `help`?"),
+            "{console}"
+        );
     }
 }

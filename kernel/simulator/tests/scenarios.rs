@@ -36,7 +36,11 @@ impl Played {
             let line = answer.line.as_deref().unwrap_or_default();
             words.iter().any(|word| line.starts_with(word))
         };
-        self.0.iter().filter(is_one).map(|answer| answer.cost).collect()
+        self.0
+            .iter()
+            .filter(is_one)
+            .map(|answer| answer.cost)
+            .collect()
     }
 
     fn faults(&self) -> Vec<(u64, &'static str)> {
@@ -78,7 +82,10 @@ fn pages_that_are_read_share_the_zero_frame_until_one_is_written() {
     // As `zero::steps`.
     let (first, more, none) = (cost(1, 0, 3), cost(1, 0, 0), cost(0, 0, 0));
     let accesses = played.costs(&["read", "write"]);
-    assert_eq!(accesses, [first, more, more, more, cost(1, 1, 0), none, none]);
+    assert_eq!(
+        accesses,
+        [first, more, more, more, cost(1, 1, 0), none, none]
+    );
     assert_eq!(played.faults()[4], (0x11000, "private_copy"));
     let region = &played.last().state.regions[1];
     assert_eq!(region.pages, [("zero", 1), ("private", 1), ("zero", 2)]);
@@ -90,12 +97,19 @@ fn without_a_flush_the_processor_writes_where_the_region_refuses() {
     let through = &played.0[5];
     assert_eq!((through.cost, through.refused), (cost(0, 0, 0), false));
     assert!(through.state.bytes.starts_with("02"));
-    let stale = through.state.cache.iter().filter(|cached| cached.stale.is_some());
+    let stale = through
+        .state
+        .cache
+        .iter()
+        .filter(|cached| cached.stale.is_some());
     assert_eq!(stale.count(), 1);
     let last = played.last();
     assert!(last.refused && last.said.contains("the region does not allow writing"));
     assert!(last.state.bytes.starts_with("02"), "nothing was written");
-    assert_eq!(last.episodes.last().map(|episode| episode.ended), Some("refused"));
+    assert_eq!(
+        last.episodes.last().map(|episode| episode.ended),
+        Some("refused")
+    );
 }
 
 #[test]
@@ -109,20 +123,47 @@ fn a_frame_freed_without_a_flush_is_written_by_its_old_address() {
 fn a_fork_copies_nothing_and_each_write_copies_or_takes_over() {
     let played = Played::of("fork");
     assert_eq!(played.costs(&["space fork"]), [with_record(cost(0, 0, 8))]);
-    let outcomes: Vec<_> = played.faults().iter().map(|(_, outcome)| *outcome).collect();
-    let expected = ["demand", "demand", "shared_copy", "taken_over", "shared_copy", "taken_over"];
+    let outcomes: Vec<_> = played
+        .faults()
+        .iter()
+        .map(|(_, outcome)| *outcome)
+        .collect();
+    let expected = [
+        "demand",
+        "demand",
+        "shared_copy",
+        "taken_over",
+        "shared_copy",
+        "taken_over",
+    ];
     assert_eq!(outcomes, expected);
     assert!(played.said("read 0x10000").starts_with("0x10000  11 "));
-    assert_eq!(played.last().total.frames, 2, "the child's frames came back");
+    assert_eq!(
+        played.last().total.frames,
+        2,
+        "the child's frames came back"
+    );
 }
 
 #[test]
 fn the_clock_passes_pages_that_were_used_and_writes_none_twice() {
     let played = Played::of("clock");
-    let evictions: Vec<_> = played.0.iter().filter(|answer| answer.said.starts_with("evicted=")).collect();
+    let evictions: Vec<_> = played
+        .0
+        .iter()
+        .filter(|answer| answer.said.starts_with("evicted="))
+        .collect();
     let pages = |answer: &Answer| answer.state.regions[1].pages.clone();
     assert_eq!(pages(evictions[0]), [("swapped", 2), ("private", 6)]);
-    assert_eq!(pages(evictions[1]), [("swapped", 2), ("private", 2), ("swapped", 2), ("private", 2)]);
+    assert_eq!(
+        pages(evictions[1]),
+        [
+            ("swapped", 2),
+            ("private", 2),
+            ("swapped", 2),
+            ("private", 2)
+        ]
+    );
     assert_eq!(evictions[2].said, "evicted=5 written=4 saved=1 dropped=0\n");
     let counts = &played.last().state.counts;
     assert_eq!((counts.written, counts.read), (8, 1));
@@ -137,7 +178,12 @@ fn after_every_line_of_every_scenario_the_memory_manager_is_whole() {
             let answer = page.request("next");
             assert_eq!(answer.line.as_deref(), Some(line.text));
             let audit = page.request("type audit");
-            assert!(audit.said.starts_with("audit=ok "), "{}: {}", line.text, audit.said);
+            assert!(
+                audit.said.starts_with("audit=ok "),
+                "{}: {}",
+                line.text,
+                audit.said
+            );
         }
         assert!(page.request("next").refused, "it is at its end");
     }
@@ -148,14 +194,24 @@ fn every_step_points_to_a_moment_and_the_last_is_the_state_that_is_left() {
     for scenario in &SCENARIOS {
         for answer in &Played::of(scenario.name).0 {
             for episode in &answer.episodes {
-                assert!(episode.steps.iter().all(|step| step.moment < answer.moments.len()));
+                assert!(
+                    episode
+                        .steps
+                        .iter()
+                        .all(|step| step.moment < answer.moments.len())
+                );
                 let kinds: Vec<_> = episode.steps.iter().map(|step| step.kind).collect();
                 let ends = matches!(kinds.last(), Some(&("again" | "done" | "refused")));
                 assert!(ends && kinds[0] == "lookup", "{kinds:?}");
             }
             let faults = answer.episodes.iter().flat_map(|episode| &episode.steps);
             let faults = faults.filter(|step| step.kind == "fault").count();
-            assert_eq!(faults, answer.log.len(), "{:?}: each fault is told", answer.line);
+            assert_eq!(
+                faults,
+                answer.log.len(),
+                "{:?}: each fault is told",
+                answer.line
+            );
         }
     }
 }

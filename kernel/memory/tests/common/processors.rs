@@ -68,7 +68,8 @@ impl Processors {
         self.each.iter().enumerate().find_map(|(processor, core)| {
             let leaf = core.leaves.values().find_map(|leaf| stale_at(core, leaf));
             let mut uppers = core.uppers.iter();
-            let upper = uppers.find(|((level, start), upper)| is_stale(core, *level, *start, upper));
+            let upper =
+                uppers.find(|((level, start), upper)| is_stale(core, *level, *start, upper));
             leaf.map(|address| Stale::Leaf { processor, address })
                 .or(upper.map(|(&(level, address), _)| Stale::Upper {
                     processor,

@@ -18,9 +18,12 @@ mod build {
     pub(crate) fn run() -> anyhow::Result<PathBuf> {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let workspace = package.join("../..").canonicalize()?;
-        let target = env::var_os("CARGO_TARGET_DIR").map_or(workspace.join("target"), PathBuf::from);
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or(workspace.join("target"), PathBuf::from);
         let mut arguments = env::args_os().skip(1);
-        let folder = arguments.next().map_or(target.join("machine"), PathBuf::from);
+        let folder = arguments
+            .next()
+            .map_or(target.join("machine"), PathBuf::from);
         ensure!(
             arguments.next().is_none(),
             "one folder is named, or none: cargo page [FOLDER]"
@@ -43,8 +46,22 @@ mod build {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
             .current_dir(workspace)
-            .args(["rustc", "--quiet", "-p", "simulator", "--lib", "--crate-type", "cdylib"])
-            .args(["--profile", "page", "--target", TARGET, "-Zbuild-std=core,alloc"])
+            .args([
+                "rustc",
+                "--quiet",
+                "-p",
+                "simulator",
+                "--lib",
+                "--crate-type",
+                "cdylib",
+            ])
+            .args([
+                "--profile",
+                "page",
+                "--target",
+                TARGET,
+                "-Zbuild-std=core,alloc",
+            ])
             .env("RUSTC_BOOTSTRAP", "1")
             .status()
             .context("cargo does not start")?;

@@ -5,17 +5,18 @@
 //! refusal is the error, and nothing has changed. What cannot be known before is whether the
 //! frames will last; an access that is refused for want of them says how far it came.
 
+use alloc::boxed::Box;
 use alloc::vec;
 
 use line::number;
 use memory::Access;
 use x86_64::VirtAddr;
 
+use super::Monitor;
 use super::arguments::{self, Arguments};
 use super::error::{Error, Refusal};
-use super::output::Output;
 use super::ledger::Ledger;
-use super::Monitor;
+use super::output::Output;
 use super::span::{PAGE, Span, Stride};
 use crate::account::unit::Address;
 use crate::machine::{Machine, Refused};
@@ -51,7 +52,7 @@ fn try_access(machine: &mut Machine, place: u64, access: Access) -> Result<(), R
 }
 
 /// The error for an access that stopped after `done` of `of`.
-fn stopped<'a>(name: &'static str, done: u64, of: u64, refusal: Refusal) -> Error<'a> {
+fn stopped<'a>(name: &'static str, done: u64, of: u64, refusal: Box<Refusal>) -> Error<'a> {
     match done {
         0 => Error::Refused(refusal),
         _ => Error::Stopped(name, done, of, refusal),

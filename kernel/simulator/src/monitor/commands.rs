@@ -148,7 +148,12 @@ pub static COMMANDS: [Command; 23] = [
         control::trace,
         "trace",
     ),
-    command("spaces", "lists the address spaces", spaces::spaces, "spaces"),
+    command(
+        "spaces",
+        "lists the address spaces",
+        spaces::spaces,
+        "spaces",
+    ),
     command(
         "space <new | fork | n | free n>",
         "makes an address space, or a copy of the current one that shares its pages until one of the two writes; switches to one, or destroys one that is not current",
@@ -201,7 +206,11 @@ fn help<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     for command in &COMMANDS {
-        let ours = if command.is_kernels { "" } else { " (here only)" };
+        let ours = if command.is_kernels {
+            ""
+        } else {
+            " (here only)"
+        };
         writeln!(out, "{}\n    {}{ours}", command.usage, command.does);
     }
     writeln!(

@@ -4,11 +4,11 @@ use alloc::format;
 
 use line::number;
 
+use super::Monitor;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
 use super::look::or_off;
 use super::output::Output;
-use super::Monitor;
 use crate::swap::Chosen;
 
 const ON_OR_OFF: [(&str, bool); 2] = [("on", true), ("off", false)];
@@ -24,7 +24,11 @@ pub(super) fn trace<'a>(
 ) -> Result<(), Error<'a>> {
     monitor.is_traced = arguments.choice("<on|off>", &ON_OR_OFF, "on and off")?;
     arguments.end()?;
-    writeln!(out, "trace={}", if monitor.is_traced { "on" } else { "off" });
+    writeln!(
+        out,
+        "trace={}",
+        if monitor.is_traced { "on" } else { "off" }
+    );
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Why a command did nothing: what was wrong, and what would be right. In the kernel's words.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use line::number::NumberError;
@@ -45,9 +46,9 @@ pub(super) enum Error<'a> {
     /// The address is the kernel's own.
     KernelHalf(u64),
     /// The processor refused the first access.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// The processor refused an access after so many of so many.
-    Stopped(&'static str, u64, u64, Refusal),
+    Stopped(&'static str, u64, u64, Box<Refusal>),
     /// `alloc` or `guard`.
     Allocate(AllocateError),
     /// `free <address>`.
@@ -84,18 +85,19 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(machine: &Machine, access: Access, address: u64, why: Refused) -> Self {
+    /// Boxed, since it is large.
+    pub(super) fn new(machine: &Machine, access: Access, address: u64, why: Refused) -> Box<Self> {
         let address = match why {
             Refused::PageFault(fault, _) | Refused::OutOfFrames(fault, _) => fault.address.as_u64(),
             Refused::NotCanonical | Refused::Astray(..) => address,
         };
         let at = VirtAddr::new_truncate(address);
-        Self {
+        Box::new(Self {
             access,
             address,
             why,
             place: Whereabouts::of(machine.half_of(at), at),
-        }
+        })
     }
 }
 

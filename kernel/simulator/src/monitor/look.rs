@@ -58,10 +58,7 @@ pub(super) fn regions<'a>(
     };
     let number = arguments::read("[space]", word, number::number)?;
     arguments.end()?;
-    list(
-        machine.space_of(number).ok_or(Error::NoSpace(number))?,
-        out,
-    );
+    list(machine.space_of(number).ok_or(Error::NoSpace(number))?, out);
     Ok(())
 }
 
@@ -154,8 +151,7 @@ pub(super) fn faults<'a>(
     writeln!(
         out,
         "minor={minor} major={} relieved={}",
-        machine.waited,
-        machine.relieved
+        machine.waited, machine.relieved
     );
     Ok(())
 }

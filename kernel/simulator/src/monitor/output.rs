@@ -25,7 +25,9 @@ impl Output {
             let mut rest = line;
             while !rest.is_empty() {
                 let blanks = rest.len() - rest.trim_start().len();
-                let end = rest[blanks..].find(' ').map_or(rest.len(), |end| blanks + end);
+                let end = rest[blanks..]
+                    .find(' ')
+                    .map_or(rest.len(), |end| blanks + end);
                 let (mut word, behind) = rest.split_at(end);
                 if column > 0 && column + word.len() > COLUMNS {
                     word = word.trim_start();

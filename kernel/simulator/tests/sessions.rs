@@ -12,9 +12,30 @@ use simulator::monitor::commands::COMMANDS;
 /// Values that are another machine's: where frames and code lie, and what the kernel's own
 /// half takes.
 const OTHERS: [&str; 25] = [
-    "frame=", "physical=", "root=", "table at ", "leaf at ", "instruction=", "total=", "used=",
-    "free=", "reserved=", "tables=", "kernel=", "private=", "limit=", "borrowed=", "largest_run=",
-    "free_2m=", "checks=", "regions=", "fixed=", "zero=", "slots=", "writes_saved=", "laps=",
+    "frame=",
+    "physical=",
+    "root=",
+    "table at ",
+    "leaf at ",
+    "instruction=",
+    "total=",
+    "used=",
+    "free=",
+    "reserved=",
+    "tables=",
+    "kernel=",
+    "private=",
+    "limit=",
+    "borrowed=",
+    "largest_run=",
+    "free_2m=",
+    "checks=",
+    "regions=",
+    "fixed=",
+    "zero=",
+    "slots=",
+    "writes_saved=",
+    "laps=",
     "halves=",
 ];
 
@@ -66,9 +87,12 @@ fn same_everywhere(lines: &[String]) -> Vec<String> {
         while let Some(found) = text[from..].find(before) {
             let start = from + found;
             // `shared=` ends in no other name, but `free=` does.
-            let is_name = start == 0 || !text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let is_name =
+                start == 0 || !text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_');
             let value = start + before.len();
-            let end = text[value..].find([' ', ',']).map_or(text.len(), |end| value + end);
+            let end = text[value..]
+                .find([' ', ','])
+                .map_or(text.len(), |end| value + end);
             if is_name {
                 text.replace_range(value..end, "?");
             }
@@ -95,13 +119,18 @@ fn is_same(shown: &[String], said: &str) -> bool {
 /// Whether this machine can play a line: it has the command, and it is about program memory.
 fn is_playable(line: &str) -> bool {
     let name = line.split(' ').next().unwrap_or_default();
-    let is_known = COMMANDS.iter().any(|command| command.name == name && command.is_kernels);
+    let is_known = COMMANDS
+        .iter()
+        .any(|command| command.name == name && command.is_kernels);
     is_known && !line.contains("0xffff") && name != "swap" && name != "help"
 }
 
 /// Plays a chain of blocks that share a machine. Returns how many commands were compared.
 fn play(chain: &[Block]) -> usize {
-    let slots = chain[0].options.strip_prefix("--swap 64M").map_or(0, |_| 1024);
+    let slots = chain[0]
+        .options
+        .strip_prefix("--swap 64M")
+        .map_or(0, |_| 1024);
     let mut monitor = Monitor::new(slots).expect("few slots");
     let mut compared = 0;
     for block in chain {
@@ -150,7 +179,10 @@ fn the_sessions_of_the_book_are_answered_as_by_the_kernel() {
         }
     }
     println!("{played} sessions, {compared} commands");
-    assert!(played >= 10 && compared >= 80, "{played} sessions, {compared} commands");
+    assert!(
+        played >= 10 && compared >= 80,
+        "{played} sessions, {compared} commands"
+    );
 }
 
 #[test]
@@ -162,6 +194,12 @@ fn an_answer_that_is_not_the_kernels_is_noticed() {
     assert!(!is_same(&shown("written=1 faults=2 frames=1"), said));
     assert!(!is_same(&shown("written=1 faults=1"), said));
     let leaf = "level 1 [  1] 4K leaf at 0x000000139000, P W A D NX";
-    assert!(is_same(&shown(leaf), "level 1 [  1] 4K leaf at 0x000000106000, P W A D NX"));
-    assert!(!is_same(&shown(leaf), "level 1 [  1] 4K leaf at 0x000000106000, P A D NX"));
+    assert!(is_same(
+        &shown(leaf),
+        "level 1 [  1] 4K leaf at 0x000000106000, P W A D NX"
+    ));
+    assert!(!is_same(
+        &shown(leaf),
+        "level 1 [  1] 4K leaf at 0x000000106000, P A D NX"
+    ));
 }
