@@ -149,10 +149,12 @@ const draw = (() => {
           rows.push(entry(part(index, index + 1), true));
           if (index + 1 < row.index + row.count) rows.push(entry(part(index + 1, row.index + row.count), false));
         }
-        if (index !== undefined && !table.entries.some(isAt)) {
+        const hidden = table.used - table.entries.reduce((sum, row) => sum + row.count, 0);
+        if (index !== undefined && !table.entries.some(isAt) && hidden === 0) {
           const place = table.entries.filter((row) => row.index < index).length;
           rows.splice(place, 0, entry({ kind: "unused", index, count: 1 }, true));
         }
+        if (hidden > 0) rows.push(make("li", "more", `and ${hidden} more`));
         const card = make("div", "card", [
           make("div", "card-name", [make("code", "", hex(table.frame)), make("div", "", `${table.used} of 512`)]),
           make("ul", "", rows),
@@ -186,6 +188,8 @@ const draw = (() => {
       if (isHere && cached.is_leaf && (lit === "lookup" || lit === "again" || lit === "done")) row.classList.add("lit");
       return row;
     });
+    const hidden = state.cached - state.cache.length;
+    if (hidden > 0) rows.push(make("li", "more", `and ${hidden} more`));
     fill("cache", rows.length ? [make("ul", "", rows)] : [make("p", "none", "The processor remembers nothing.")]);
     byId("cache-what").textContent = state.counts.obeys ? "" : "flushes are ignored";
     byId("cache-what").classList.toggle("warning", !state.counts.obeys);

@@ -1,7 +1,8 @@
 // The page: what was answered, where in it the reader is, and what he presses.
 //
 // `shown` is all there is to know; `show()` draws it. An address of the page is
-// `#scenario=NAME&line=N&theme=dark`: the scenario, how many of its lines are typed at once, and the colours.
+// `#scenario=NAME&line=N&step=N&theme=dark&embed`: the scenario, how many of its lines are typed at once, and how many
+// steps are gone; the colours; without the head, for a frame in a chapter. Behind `?` the same is understood.
 "use strict";
 
 const shown = {
@@ -47,7 +48,7 @@ const show = () => {
   draw.cache(state, lit);
   draw.frames(state, before, lit);
   draw.counts(state);
-  draw.faults(shown.log.slice(0, state.counts.faults));
+  draw.faults(shown.log.filter((fault) => fault.number <= state.counts.faults));
   showAccess();
   showScript();
 };
@@ -130,7 +131,7 @@ const take = (answer, request) => {
   }
   shown.before = isNew ? null : shown.answer?.state ?? null;
   shown.answer = answer;
-  shown.log = isNew ? [] : [...shown.log, ...answer.log];
+  shown.log = isNew ? [] : [...shown.log, ...answer.log].slice(-64);
   shown.access = 0;
   shown.step = 0;
   if (isNew) shown.selected = answer.scenario?.marks[0]?.[1] ?? answer.state.window;
@@ -205,6 +206,7 @@ const startAt = () => {
   const words = new URLSearchParams(location.hash.slice(1) || location.search.slice(1));
   const theme = words.get("theme");
   if (theme) document.documentElement.dataset.theme = theme;
+  document.body.classList.toggle("embedded", words.has("embed") || document.body.classList.contains("embedded"));
   const name = words.get("scenario") ?? "objects";
   ask(name === "none" ? "start" : `start ${name}`);
   if (shown.answer.refused) ask("start objects");

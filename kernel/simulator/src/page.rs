@@ -24,6 +24,9 @@ use crate::monitor::Monitor;
 use crate::scenarios::{self, SCENARIOS, Scenario};
 use crate::state::{State, WINDOW};
 
+/// Faults of a line that are told of at most, the last ones.
+const MOST_FAULTS: usize = 32;
+
 /// The end of the low half, which the window stays in.
 const END: u64 = 1 << 47;
 
@@ -181,11 +184,13 @@ impl Page {
     fn tell(&mut self, line: Option<&str>, said: String, refused: bool, cost: Cost) -> Answer {
         let recording = self.monitor.machine.recording.end();
         let events = core::mem::take(&mut self.monitor.machine.events);
-        let mut log = Vec::with_capacity(events.len());
-        for event in &events {
-            self.faults += 1;
-            log.push(Fault::of(self.faults, event));
-        }
+        let first = self.faults + 1;
+        self.faults += events.len() as u64;
+        let log = (first..).zip(&events);
+        let log = log.skip(events.len().saturating_sub(MOST_FAULTS));
+        let log = log
+            .map(|(number, event)| Fault::of(number, event))
+            .collect();
         Answer {
             scenario: self.scenario,
             scenarios: SCENARIOS.iter().map(|it| (it.name, it.title)).collect(),

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 
 use memory::{Flush, Scope, Tlb};
 use spin::mutex::SpinMutex;
@@ -15,8 +16,10 @@ use crate::state::cache::{self, Cached};
 /// The processor (one, of those that the tests have several of), and what was seen of it.
 pub(crate) struct Bench {
     pub(crate) processors: Processors,
+    /// The address of the last access, around which the picture is.
+    pub(crate) near: u64,
     /// The cache as it was before the first flush since somebody took this.
-    pub(crate) before_flush: Option<Box<[Cached]>>,
+    pub(crate) before_flush: Option<Vec<Cached>>,
 }
 
 /// The way to the processor, as long as it exists.
@@ -38,10 +41,11 @@ impl Tlb for Wire {
         let mut bench = bench.lock();
         let Bench {
             processors,
+            near,
             before_flush,
         } = &mut *bench;
         if before_flush.is_none() {
-            *before_flush = Some(cache::of(&processors.each[0]));
+            *before_flush = Some(cache::of(&processors.each[0], *near));
         }
         processors.flush(scope, flush);
     }

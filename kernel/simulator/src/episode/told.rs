@@ -156,7 +156,7 @@ impl Told {
         let seen = machine.bench(|bench| bench.before_flush.take());
         if let Some(cache) = seen {
             let moment = State {
-                cache: cache.into_vec(),
+                cache,
                 ..after.clone()
             };
             self.go_on(machine, moment);

@@ -62,6 +62,20 @@ impl Machine {
         self.access(address, Access::Write, Some(byte)).map(drop)
     }
 
+    /// Writes a byte to each address up to `last`, which lies in the same page. What comes
+    /// after the first byte goes by the translation that this one has left in the cache.
+    pub(crate) fn fill(&mut self, address: u64, last: u64, byte: u8) -> Result<(), Refused> {
+        self.write(address, byte)?;
+        let Some(leaf) = self.hit(address, Access::Write) else {
+            return Ok(());
+        };
+        for place in address + 1..=last {
+            self.bytes.write(leaf.physical + (place - leaf.start), byte);
+            self.hits += 1;
+        }
+        Ok(())
+    }
+
     /// The byte that the processor would read, without an access.
     pub(crate) fn peek(&self, address: u64) -> Option<u8> {
         let at = VirtAddr::try_new(address).ok()?;
@@ -74,6 +88,7 @@ impl Machine {
     /// One access, and what there is to tell of it. A byte that is given is written.
     fn access(&mut self, address: u64, access: Access, byte: Option<u8>) -> Result<u64, Refused> {
         let at = VirtAddr::try_new(address).map_err(|_| Refused::NotCanonical)?;
+        self.bench(|bench| bench.near = address);
         let mut telling = Telling::begin(self, at, access);
         let result = self.translate(at, access, &mut telling);
         if let (Ok(physical), Some(byte)) = (result, byte) {

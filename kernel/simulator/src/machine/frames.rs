@@ -36,10 +36,11 @@ impl Machine {
         }
     }
 
-    /// Makes some frames free, if there are slots and somebody was short; false if none came.
-    pub(super) fn relieve(&mut self) -> bool {
-        let missing = self.memory.take_missing().max(1);
-        if self.memory.slots().total == 0 {
+    /// Makes some frames free, if something failed for want of them and there are slots;
+    /// false if none came.
+    pub(crate) fn relieve(&mut self) -> bool {
+        let missing = self.memory.take_missing();
+        if missing == 0 || self.memory.slots().total == 0 {
             return false;
         }
         let before = self.memory.counts();

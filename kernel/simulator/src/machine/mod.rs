@@ -86,6 +86,7 @@ impl Machine {
         processors.speculates = false;
         let bench = Arc::new(SpinMutex::new(Bench {
             processors,
+            near: 0,
             before_flush: None,
         }));
         let usable = Region {

@@ -165,12 +165,10 @@ pub(super) fn fill<'a>(
         check(machine, &span, Access::Write)?;
         for place in span.places() {
             let last = span.last.min(place | (PAGE - 1));
-            for place in place..=last {
-                machine.write(place, byte).map_err(|why| {
-                    let refusal = Refusal::new(machine, Access::Write, place, why);
-                    stopped("fill", place - first, size, refusal)
-                })?;
-            }
+            machine.fill(place, last, byte).map_err(|why| {
+                let refusal = Refusal::new(machine, Access::Write, place, why);
+                stopped("fill", place - first, size, refusal)
+            })?;
         }
         Ok(())
     })

@@ -85,6 +85,16 @@ impl Monitor {
             return Ok(());
         };
         let command = commands::find(name).ok_or_else(|| commands::unknown(name))?;
-        (command.run)(self, &mut Arguments::new(command.usage, words), out)
+        // What nobody was told of was some other failure's.
+        let _ = self.machine.memory().take_missing();
+        loop {
+            let mut arguments = Arguments::new(command.usage, words.clone());
+            let result = (command.run)(self, &mut arguments, out);
+            // What failed has changed nothing, or may be done again.
+            if result.is_ok() || !self.machine.relieve() {
+                return result;
+            }
+            out.0.clear();
+        }
     }
 }

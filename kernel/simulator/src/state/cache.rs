@@ -1,14 +1,17 @@
 //! The processor's cache of translations, and what of it is stale.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::Serialize;
 
 use crate::processor::Processor;
 use crate::processors::{is_stale, stale_at};
 use crate::translation::{Found, Leaf, Permissions, UPPER};
+
+/// Leaves, and ways to tables, that are told of at most.
+const MOST: usize = 24;
 
 /// A translation that the processor remembers.
 #[derive(Clone, Debug, Serialize)]
@@ -29,19 +32,29 @@ pub struct Cached {
     pub stale: Option<String>,
 }
 
-/// All that a processor remembers of the low half, leaves first.
-pub(crate) fn of(core: &Processor) -> Box<[Cached]> {
+/// What a processor remembers of the low half: what is stale, and then what is nearest to an
+/// address, leaves first.
+pub(crate) fn of(core: &Processor, near: u64) -> Vec<Cached> {
     let is_low = |start: u64| start & UPPER == 0;
-    let leaves = core.leaves.values().map(|leaf| Cached {
+    let leaves = core.leaves.values().filter(|leaf| is_low(leaf.start));
+    let leaves = leaves.map(|leaf| (leaf, stale_at(core, leaf)));
+    let mut leaves: Vec<_> = leaves.collect();
+    if leaves.len() > MOST {
+        leaves.sort_by_key(|(leaf, stale)| (stale.is_none(), leaf.start.abs_diff(near)));
+        leaves.truncate(MOST);
+        leaves.sort_by_key(|(leaf, _)| leaf.start);
+    }
+    let leaves = leaves.into_iter().map(|(leaf, stale)| Cached {
         level: leaf.level,
         is_leaf: true,
         start: leaf.start,
         physical: leaf.physical,
         rights: rights(leaf.permissions),
         dirty: leaf.dirty,
-        stale: stale_at(core, leaf).map(|address| instead(core, address, leaf)),
+        stale: stale.map(|address| instead(core, address, leaf)),
     });
-    let uppers = core.uppers.iter().map(|(&(level, start), upper)| Cached {
+    let uppers = core.uppers.iter().filter(|((_, start), _)| is_low(*start));
+    let uppers = uppers.map(|(&(level, start), upper)| Cached {
         level,
         is_leaf: false,
         start,
@@ -50,8 +63,7 @@ pub(crate) fn of(core: &Processor) -> Box<[Cached]> {
         dirty: false,
         stale: is_stale(core, level, start, upper).then(|| String::from("the table is no more")),
     });
-    let all = leaves.chain(uppers);
-    all.filter(|cached| is_low(cached.start)).collect()
+    leaves.chain(uppers.take(MOST)).collect()
 }
 
 fn rights(permissions: Permissions) -> &'static str {

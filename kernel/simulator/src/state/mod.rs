@@ -30,8 +30,10 @@ pub struct State {
     pub regions: Vec<regions::Region>,
     /// Its page tables.
     pub tables: Vec<tables::Table>,
-    /// What the processor remembers.
+    /// What the processor remembers: what is stale, and then what is near to the last access.
     pub cache: Vec<cache::Cached>,
+    /// How much it remembers in all.
+    pub cached: usize,
     /// What each frame is.
     pub frames: Vec<(frames::Use, u32)>,
     /// The numbers.
@@ -99,12 +101,14 @@ impl State {
         let space = machine.space();
         let root = space.root().start_address().as_u64();
         let zero = machine.memory().zero_frame().start_address().as_u64();
+        let near = machine.bench(|bench| bench.near);
         let hand = machine.swap.hand(machine.current());
         Self {
             spaces: spaces(machine),
             regions: regions::of(space),
-            tables: tables::of(machine.bytes(), root, zero),
-            cache: machine.core(|core| cache::of(core)).into_vec(),
+            tables: tables::of(machine.bytes(), root, zero, near),
+            cache: machine.core(|core| cache::of(core, near)),
+            cached: machine.core(|core| core.leaves.len() + core.uppers.len()),
             frames: frames::of(machine),
             counts: counts(machine),
             window: machine.window,

@@ -12,6 +12,8 @@ use crate::translation::span;
 
 /// Tables that are told of at most: those of a region of a gigabyte would be some hundreds.
 const MOST: usize = 48;
+/// Rows of a table that are told of at most.
+const MOST_ROWS: usize = 24;
 
 /// A page table.
 #[derive(Clone, Debug, Serialize)]
@@ -22,7 +24,8 @@ pub struct Table {
     pub frame: u64,
     /// The first virtual address that it spans.
     pub start: u64,
-    /// The entries in use, those that continue each other in one.
+    /// The entries in use, those that continue each other in one: those nearest
+    /// to the last access.
     pub entries: Vec<Row>,
     /// How many entries are in use.
     pub used: u64,
@@ -54,9 +57,9 @@ pub struct Row {
 }
 
 /// All tables of a low half, each before those below it.
-pub(crate) fn of(bytes: &SimulatedMemory, root: u64, zero: u64) -> Vec<Table> {
+pub(crate) fn of(bytes: &SimulatedMemory, root: u64, zero: u64, near: u64) -> Vec<Table> {
     let mut tables = Vec::new();
-    collect(bytes, root, 4, 0, zero, &mut tables);
+    collect(bytes, root, 4, 0, (zero, near), &mut tables);
     tables
 }
 
@@ -65,7 +68,7 @@ fn collect(
     frame: u64,
     level: u8,
     start: u64,
-    zero: u64,
+    (zero, near): (u64, u64),
     tables: &mut Vec<Table>,
 ) {
     if tables.len() == MOST {
@@ -88,6 +91,7 @@ fn collect(
     }
     let below: Vec<_> = entries.iter().filter(|row| row.kind == "table").collect();
     let below: Vec<_> = below.iter().map(|row| (row.index, row.target)).collect();
+    keep_near(&mut entries, near / span(level) % 512);
     tables.push(Table {
         level,
         frame,
@@ -97,7 +101,20 @@ fn collect(
     });
     for (index, table) in below {
         let start = start + index * span(level);
-        collect(bytes, table, level - 1, start, zero, tables);
+        collect(bytes, table, level - 1, start, (zero, near), tables);
+    }
+}
+
+/// Leaves rows out if there are many: all but those nearest to an index.
+fn keep_near(entries: &mut Vec<Row>, index: u64) {
+    if entries.len() > MOST_ROWS {
+        let distance = |row: &Row| match row.index + row.count > index {
+            true => row.index.saturating_sub(index),
+            false => index - row.index,
+        };
+        entries.sort_by_key(distance);
+        entries.truncate(MOST_ROWS);
+        entries.sort_by_key(|row| row.index);
     }
 }
 
