@@ -91,7 +91,7 @@ const showScript = () => {
     return link;
   }));
   byId("about").textContent = scenario?.about
-    ?? "An empty machine. Type at the prompt, or write into a byte; `help` lists the commands.";
+    ?? "An empty machine. Type at the prompt, for example alloc demand 16K, and then write into a byte; help lists the commands.";
   fill("lines", (scenario?.lines ?? []).map((line, index) => {
     const item = make("li", index < played ? "played" : "", [make("code", "", line.text)]);
     if (index === played - 1) {
@@ -102,8 +102,9 @@ const showScript = () => {
   }));
   const next = scenario?.lines[played];
   byId("go-what").textContent = !isLast() ? `Step: ${STEPS[nextStep().kind]}`
-    : next ? (played ? "Next line" : "Type the first line") : "The end";
+    : next ? (played ? "Next line" : "Type the first line") : scenario ? "The end" : "No more steps";
   byId("go").disabled = isLast() && !next;
+  byId("go").hidden = byId("skip").hidden = !scenario && !access();
   byId("skip").disabled = isLast();
 };
 
@@ -142,7 +143,8 @@ const take = (answer, request) => {
 
 const say = (line, said, refused) => {
   const log = byId("console");
-  log.append(make("b", "", `> ${line}\n`), make("span", refused ? "refused" : "", said));
+  // The gap before the characters of a row is for wide lines.
+  log.append(make("b", "", `> ${line}\n`), make("span", refused ? "refused" : "", said.replace(/ {4,}/g, "   ")));
   log.scrollTop = log.scrollHeight;
 };
 

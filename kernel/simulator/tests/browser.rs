@@ -70,6 +70,15 @@ fn play(browser: &str, folder: &Path, width: u32) -> Value {
     serde_json::from_str(&result).expect("JSON")
 }
 
+/// A text in which no gap is wider than three blanks: so the page shows it.
+fn without_gaps(text: &str) -> String {
+    let mut text = text.to_owned();
+    while text.contains("    ") {
+        text = text.replace("    ", "   ");
+    }
+    text
+}
+
 /// What the library says after a scenario: the numbers by the names that the page gives
 /// them, what was typed and answered, and faults in all.
 fn on_the_host(name: &str) -> (BTreeMap<&'static str, String>, String, u64) {
@@ -80,7 +89,7 @@ fn on_the_host(name: &str) -> (BTreeMap<&'static str, String>, String, u64) {
     for _ in 0..lines {
         answer = page.request("next");
         let line = answer.line.as_deref().expect("a line");
-        console += &format!("> {line}\n{}", answer.said);
+        console += &format!("> {line}\n{}", without_gaps(&answer.said));
         let steps = answer.episodes.iter().flat_map(|episode| &episode.steps);
         told += steps.filter(|step| step.kind == "fault").count() as u64;
     }

@@ -115,7 +115,7 @@ impl Machine {
             bench,
             swap: Swap::new(),
             recording: Recording::default(),
-            window: 0x1_0000,
+            window: 0x1000,
             hits: 0,
             walks: 0,
             events: Vec::new(),
