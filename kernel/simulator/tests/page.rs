@@ -102,6 +102,24 @@ fn a_stale_way_to_a_table_that_is_no_more_is_stopped() {
     );
 }
 
+#[test]
+fn a_stale_way_to_the_frame_of_zeroes_still_reads_zeroes() {
+    let mut page = Page::new();
+    for line in ["alloc zero 4K", "read 0x1000", "flush off", "free 0x1000"] {
+        assert!(!page.request(&format!("type {line}")).refused, "{line}");
+    }
+    let read = page.request("type read 0x1000");
+    assert!(read.said.starts_with("0x1000  00 "), "{}", read.said);
+    assert_eq!(
+        (read.cost.faults, read.state.cache[0].stale.as_deref()),
+        (0, Some("not mapped"))
+    );
+    assert!(
+        page.request("type write 0x1000 1").refused,
+        "it was read-only"
+    );
+}
+
 /// Numbers that look random, the same each time.
 struct Random(u64);
 

@@ -206,7 +206,8 @@ impl Machine {
             return Ok(());
         }
         match frames::at(self, physical) {
-            Use::Free | Use::Private | Use::Shared => Ok(()),
+            // No translation to the frame of zeroes ever allowed writing.
+            Use::Free | Use::Private | Use::Shared | Use::Zero => Ok(()),
             what => Err(Refused::Astray(physical, what)),
         }
     }
