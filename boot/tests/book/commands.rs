@@ -28,7 +28,7 @@ fn every_command_to_type_is_one() {
                     Some("cargo")
                         if words
                             .get(1)
-                            .is_some_and(|it| ["book", "replacement"].contains(&it.as_str())) =>
+                            .is_some_and(|it| ["book", "page", "replacement"].contains(&it.as_str())) =>
                     {
                         Ok(())
                     }

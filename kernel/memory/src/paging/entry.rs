@@ -122,7 +122,9 @@ impl Entry {
     /// through this mapping is meant for all who share it.
     pub(crate) const OBJECT: PageTableFlags = PageTableFlags::BIT_52;
 
-    pub(crate) const fn from_bits(bits: u64) -> Self {
+    /// The entry that is these 64 bits, for whoever reads a table.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 

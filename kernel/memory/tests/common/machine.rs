@@ -16,9 +16,10 @@ use faultline_memory::{Access, Features, KernelHalf, Memory, Outcome, Refusal, S
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::evict::Disk;
-use super::processors::{Processors, Wire};
+use super::processors::Processors;
 use super::simulated_memory::SimulatedMemory;
 use super::translation::UPPER;
+use super::wire::Wire;
 
 /// The top-level slots of the kernel half that hold regions: the last ones.
 pub const KERNEL_SLOTS: Range<u16> = 510..512;

@@ -15,3 +15,4 @@ pub mod ranges;
 pub mod simulated_memory;
 pub mod snapshot;
 pub mod translation;
+pub mod wire;

@@ -8,9 +8,12 @@
 //! for the one address, at a page fault; after that it looks at once again, as
 //! a speculative walk may.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+extern crate alloc;
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
 
 use faultline_memory::{Access, Fault, Features};
 use x86_64::VirtAddr;
@@ -26,9 +29,9 @@ pub struct Processor {
     features: Features,
     root: u64,
     /// By level and first virtual address.
-    pub leaves: HashMap<(u8, u64), Leaf>,
+    pub leaves: BTreeMap<(u8, u64), Leaf>,
     /// By level of the entry and first virtual address of what it spans.
-    pub uppers: HashMap<(u8, u64), Upper>,
+    pub uppers: BTreeMap<(u8, u64), Upper>,
 }
 
 impl Processor {
@@ -38,8 +41,8 @@ impl Processor {
             memory,
             features,
             root: 0,
-            leaves: HashMap::new(),
-            uppers: HashMap::new(),
+            leaves: BTreeMap::new(),
+            uppers: BTreeMap::new(),
         }
     }
 

@@ -4,18 +4,21 @@
 //! of `Tlb` names: for a page the leaves of any size that cover it and the
 //! upper-level entries on the way to it; for everything, what lies in the
 //! scope. At once it walks again to all that it knew, as a speculative read may
-//! at any time: what is taken out of the tables only after its flush is stale.
+//! at any time (unless told not to): what is taken out of the tables only after its flush is stale.
 //! What is flushed is written down, and a flush can be ignored on purpose, to
 //! show that the harness notices.
 
-use std::sync::{Arc, Mutex, Weak};
+extern crate alloc;
 
-use faultline_memory::{Features, Flush, Scope, Tlb};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use faultline_memory::{Features, Flush, Scope};
 use x86_64::VirtAddr;
 
 use super::processor::Processor;
 use super::simulated_memory::SimulatedMemory;
-use super::translation::{Found, Leaf, UPPER, span};
+use super::translation::{Found, Leaf, UPPER, Upper, span};
 
 /// A flush as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Processors {
     pub flushed: Vec<Flushed>,
     /// How many flushes from now on are ignored.
     pub ignored: usize,
+    /// Whether what is forgotten is walked to again at once.
+    pub speculates: bool,
 }
 
 impl Processors {
@@ -54,6 +59,7 @@ impl Processors {
             each: each.collect(),
             flushed: Vec::new(),
             ignored: 0,
+            speculates: true,
         }
     }
 
@@ -61,9 +67,9 @@ impl Processors {
     pub fn stale(&self) -> Option<Stale> {
         self.each.iter().enumerate().find_map(|(processor, core)| {
             let leaf = core.leaves.values().find_map(|leaf| stale_at(core, leaf));
-            let upper = core.uppers.iter().find(|((level, start), upper)| {
-                core.table_below(*level, *start) != Some(upper.table)
-            });
+            let mut uppers = core.uppers.iter();
+            let upper =
+                uppers.find(|((level, start), upper)| is_stale(core, *level, *start, upper));
             leaf.map(|address| Stale::Leaf { processor, address })
                 .or(upper.map(|(&(level, address), _)| Stale::Upper {
                     processor,
@@ -74,8 +80,13 @@ impl Processors {
     }
 }
 
+/// Whether the tables lead elsewhere from what begins at `start` than `upper` remembers.
+pub fn is_stale(core: &Processor, level: u8, start: u64, upper: &Upper) -> bool {
+    core.table_below(level, start) != Some(upper.table)
+}
+
 /// The first address at which the tables do not give what `leaf` remembers.
-fn stale_at(core: &Processor, leaf: &Leaf) -> Option<u64> {
+pub fn stale_at(core: &Processor, leaf: &Leaf) -> Option<u64> {
     let mut address = leaf.start;
     // Behind a leaf that ends with the last address there is none.
     while address.wrapping_sub(leaf.start) < span(leaf.level) {
@@ -92,26 +103,6 @@ fn stale_at(core: &Processor, leaf: &Leaf) -> Option<u64> {
         address = now.start.wrapping_add(span(now.level));
     }
     None
-}
-
-/// How a machine's memory reaches its processors, as long as they exist.
-pub struct Wire(Weak<Mutex<Processors>>);
-
-impl Wire {
-    /// A wire to these processors, for ever.
-    pub fn to(processors: &Arc<Mutex<Processors>>) -> &'static Self {
-        Box::leak(Box::new(Self(Arc::downgrade(processors))))
-    }
-}
-
-impl Tlb for Wire {
-    fn flush(&self, scope: Scope, flush: Flush<'_>) {
-        let processors = self.0.upgrade().expect("a machine that exists");
-        processors
-            .try_lock()
-            .expect("nobody looks at the processors during an operation")
-            .flush(scope, flush);
-    }
 }
 
 impl Processors {
@@ -151,9 +142,11 @@ impl Processors {
                     core.uppers.retain(|(_, start), _| !in_scope(*start));
                 }
             }
-            known
-                .into_iter()
-                .for_each(|address| core.speculate(address));
+            if self.speculates {
+                known
+                    .into_iter()
+                    .for_each(|address| core.speculate(address));
+            }
         }
     }
 }
