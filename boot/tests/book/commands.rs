@@ -26,9 +26,9 @@ fn every_command_to_type_is_one() {
                 let result = match words.first().map(String::as_str) {
                     // A program of its own, with options of its own.
                     Some("cargo")
-                        if words
-                            .get(1)
-                            .is_some_and(|it| ["book", "page", "replacement"].contains(&it.as_str())) =>
+                        if words.get(1).is_some_and(|it| {
+                            ["book", "page", "replacement"].contains(&it.as_str())
+                        }) =>
                     {
                         Ok(())
                     }

@@ -5,7 +5,8 @@
 //!                                │ text, code: links, quotations
 //!                                ▼
 //!                  Markdown for mdBook ─┬─ render ─> the site
-//!   the files that texts lead to ─ source ─┘
+//!   the files that texts lead to ─ source ─┘     ▲
+//!   cargo page ─ machine ───────────────────────┘
 //! ```
 //!
 //! What must always hold:
@@ -19,6 +20,7 @@
 mod code;
 pub mod contents;
 mod items;
+mod machine;
 mod markdown;
 mod pages;
 mod place;
@@ -39,9 +41,13 @@ pub use crate::place::page_of;
 ///
 /// # Errors
 /// A text or file that cannot be read, a link that leads nowhere, and a `to` that holds something else
-/// than a site.
+/// than a site; and a machine in the page that cargo does not build.
 pub fn build(repository: &Path, to: &Path) -> anyhow::Result<()> {
     let contents = Contents::read(repository)?;
     let pages = Pages::make(repository, contents)?;
-    render::site(repository, &pages, to).with_context(|| to.display().to_string())
+    render::site(repository, &pages, to).with_context(|| to.display().to_string())?;
+    if pages.has_machine {
+        machine::put(repository, to)?;
+    }
+    Ok(())
 }

@@ -20,6 +20,8 @@ pub(crate) struct Pages {
     pub(crate) sources: Book,
     /// Below the repository's folder.
     pub(crate) pictures: BTreeSet<PathBuf>,
+    /// Whether a text leads to the machine in the page.
+    pub(crate) has_machine: bool,
 }
 
 impl Pages {
@@ -35,6 +37,7 @@ impl Pages {
             fs::read_to_string(path).context("this is no text")
         };
         let mut pictures = BTreeSet::new();
+        let mut has_machine = false;
         // Each with the texts that lead there.
         let mut sources: BTreeMap<PathBuf, Vec<(String, PathBuf)>> = BTreeMap::new();
         let mut chapter = |text: &Text, number: Option<u32>| -> anyhow::Result<BookItem> {
@@ -42,8 +45,10 @@ impl Pages {
                 markdown,
                 sources: files,
                 pictures: shown,
+                has_machine: leads_there,
             } = ready(text, &read)?;
             pictures.extend(shown);
+            has_machine |= leads_there;
             let from = (chapter_name(text, number), page_of(&text.path));
             for file in files {
                 let texts = sources.entry(file).or_default();
@@ -77,6 +82,7 @@ impl Pages {
             book,
             sources,
             pictures,
+            has_machine,
         })
     }
 }

@@ -5,6 +5,7 @@
 //! | `docs/README.md` | `index.html` |
 //! | another text | as in `docs/`, or at the top: `build/3-frames.html`, `CONTRIBUTING.html` |
 //! | a picture | as in `docs/` |
+//! | the machine in the page, `kernel/simulator/site/index.html` | `machine/index.html` |
 //! | any other file | below `source/`, with its whole path: `source/kernel/src/main.rs.html` |
 
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +14,16 @@ use crate::contents::{FIRST, is_text};
 
 /// The folder of the pages that show files.
 pub(crate) const SOURCES: &str = "source";
+
+/// The folder of the machine in the page.
+pub(crate) const MACHINE: &str = "machine";
+/// Where its page comes from.
+const MACHINE_PAGE: &str = "kernel/simulator/site/index.html";
+
+/// Whether a file is the page of the machine.
+pub(crate) fn is_machine(file: &Path) -> bool {
+    file == Path::new(MACHINE_PAGE)
+}
 
 /// The file, below the repository's folder, that a link of the text at `from` leads to; `None` for an address of the
 /// network, a place in the text itself, and what lies outside of the repository.
@@ -36,6 +47,8 @@ pub(crate) fn leads_to(from: &Path, target: &str) -> Option<PathBuf> {
 pub fn page_of(file: &Path) -> PathBuf {
     if file == Path::new(FIRST) {
         "index.html".into()
+    } else if is_machine(file) {
+        Path::new(MACHINE).join("index.html")
     } else if is_text(file) {
         file.strip_prefix("docs")
             .unwrap_or(file)
@@ -87,6 +100,10 @@ mod tests {
         assert_eq!(page("docs/build/3.md"), Path::new("build/3.html"));
         assert_eq!(page("README.md"), Path::new("README.html"));
         assert_eq!(page("kernel/a.rs"), Path::new("source/kernel/a.rs.html"));
+        assert_eq!(
+            page("kernel/simulator/site/index.html"),
+            Path::new("machine/index.html")
+        );
         assert_eq!(
             address(&page("docs/05.md"), &page("setup")),
             "source/setup.html"

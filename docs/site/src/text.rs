@@ -2,6 +2,7 @@
 //!
 //! - A link to a file becomes one to its page. If its words name an item of a source file, it leads to the line that
 //!   defines it.
+//! - A link to a scenario of the machine in the page that is a paragraph of its own becomes the machine itself.
 //! - Blocks of code: see `code`.
 
 use std::ops::Range;
@@ -11,7 +12,8 @@ use crate::code::change_code;
 use crate::contents::{Text, is_text};
 use crate::items::line_of;
 use crate::markdown::links;
-use crate::place::{address, leads_to, page_of, place_of_picture};
+use crate::place::{address, is_machine, leads_to, page_of, place_of_picture};
+use crate::source::escaped;
 use anyhow::{Context, ensure};
 
 /// A text as mdBook gets it, and what it leads to.
@@ -20,6 +22,8 @@ pub(crate) struct Ready {
     /// The files that are shown below `source/`.
     pub(crate) sources: Vec<PathBuf>,
     pub(crate) pictures: Vec<PathBuf>,
+    /// Whether it leads to the machine in the page.
+    pub(crate) has_machine: bool,
 }
 
 /// A part of a text, and what comes in its place.
@@ -37,6 +41,7 @@ pub(crate) fn ready(
         markdown: text.markdown.clone(),
         sources: Vec::new(),
         pictures: Vec::new(),
+        has_machine: false,
     };
     let mut changes = change_links(text, read, &mut ready)?;
     changes.extend(change_code(text, read, &mut ready)?);
@@ -73,7 +78,9 @@ fn change_links(
             ready.pictures.push(file.clone());
             place_of_picture(&file).to_owned()
         } else {
-            if !is_text(&file) {
+            if is_machine(&file) {
+                ready.has_machine = true;
+            } else if !is_text(&file) {
                 let source = read(&file).with_context(at)?;
                 if link.is_code && anchor.is_none() {
                     anchor = line_of(&source, &link.words).map(|line| format!("L{line}"));
@@ -93,10 +100,30 @@ fn change_links(
             "{}: this link is not written as [words](path)",
             at()
         );
+        if is_machine(&file) && is_paragraph(&text.markdown, &link.place) {
+            changes.push((link.place, machine(&link.words, &new)));
+            continue;
+        }
         let end = link.place.end;
         changes.push((end - old.len()..end, format!("({new})")));
     }
     Ok(changes)
+}
+
+/// Whether nothing else stands in the paragraph of a place.
+fn is_paragraph(markdown: &str, place: &Range<usize>) -> bool {
+    let (before, behind) = (&markdown[..place.start], &markdown[place.end..]);
+    (before.is_empty() || before.ends_with("\n\n"))
+        && (behind.trim().is_empty() || behind.starts_with("\n\n"))
+}
+
+/// The machine at one of its scenarios, and the link to it, for whoever wants it large or has the page on paper.
+fn machine(words: &str, address: &str) -> String {
+    let words = escaped(words);
+    format!(
+        "<iframe class=\"machine\" src=\"{address}&amp;embed\" title=\"{words}\" loading=\"lazy\"></iframe>\n\n\
+         [{words}]({address})"
+    )
 }
 
 #[cfg(test)]
@@ -127,6 +154,18 @@ mod tests {
         );
         assert_eq!(ready.pictures, [Path::new("docs/pictures/p.svg")]);
         assert_eq!(ready.sources, [Path::new("kernel/a.rs"); 2]);
+    }
+
+    #[test]
+    fn a_scenario_alone_in_its_paragraph_is_played_there() {
+        let text = "a\n\n[See & touch](../kernel/simulator/site/index.html#scenario=zero)\n\nb [c](../kernel/simulator/site/index.html#scenario=fork)\n";
+        let ready = made("docs/5.md", text).expect("right");
+        assert_eq!(
+            ready.markdown,
+            "a\n\n<iframe class=\"machine\" src=\"machine/index.html#scenario=zero&amp;embed\" title=\"See &amp; touch\" loading=\"lazy\"></iframe>\n\n\
+             [See &amp; touch](machine/index.html#scenario=zero)\n\nb [c](machine/index.html#scenario=fork)\n"
+        );
+        assert!(ready.sources.is_empty() && ready.has_machine);
     }
 
     #[test]

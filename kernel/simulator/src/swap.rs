@@ -12,7 +12,7 @@ use memory::{Memory, Slot, Space};
 use x86_64::VirtAddr;
 
 /// Laps that may bring nothing, as in the kernel.
-pub(crate) const IDLE_LAPS: usize = 5;
+pub(crate) const IDLE_LAPS: usize = 6;
 
 /// A way to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub(crate) struct Swap {
     pub(crate) chosen: Chosen,
     random: Random,
     pub(crate) laps: u64,
+    /// Large pages that were broken up.
+    pub(crate) broken_up: u64,
 }
 
 impl Swap {
@@ -66,6 +68,7 @@ impl Swap {
             chosen: Chosen::Clock,
             random: Random::new(1),
             laps: 0,
+            broken_up: 0,
         }
     }
 
@@ -92,6 +95,7 @@ impl Swap {
             chosen,
             random,
             laps,
+            broken_up,
             ..
         } = self;
         let policy: &mut dyn Policy = match chosen {
@@ -107,6 +111,7 @@ impl Swap {
         match gone {
             Ok(eviction) => {
                 *laps += u64::from(matches!(eviction, Eviction::EndOfLap { .. }));
+                *broken_up += u64::from(matches!(eviction, Eviction::BrokenUp { .. }));
                 Some(eviction)
             }
             Err(EvictError::Write { error, .. }) => match error {},

@@ -45,11 +45,46 @@ fn check(from: &Path, address: &Address) -> Result<(), String> {
     let Some(anchor) = anchor else {
         return Ok(());
     };
+    if file == Path::new("machine/index.html") {
+        return is_scenario(anchor)
+            .then_some(())
+            .ok_or_else(|| format!("the machine has no scenario for {anchor}"));
+    }
     let page: &Page = site().pages.get(&file).ok_or("only pages have anchors")?;
     let is_there = page.anchors.contains(anchor);
     is_there
         .then_some(())
         .ok_or_else(|| format!("{} has no #{anchor}", file.display()))
+}
+
+/// Whether an anchor of the machine in the page names one of its scenarios.
+fn is_scenario(anchor: &str) -> bool {
+    let scenarios = include_str!("../../../../kernel/simulator/src/scenarios.rs");
+    let anchor = anchor.strip_suffix("&embed").unwrap_or(anchor);
+    anchor
+        .strip_prefix("scenario=")
+        .is_some_and(|name| name == "none" || scenarios.contains(&format!("name: \"{name}\",")))
+}
+
+#[test]
+fn every_scenario_of_the_machine_is_played_in_a_chapter() {
+    let scenarios = include_str!("../../../../kernel/simulator/src/scenarios.rs");
+    let names = scenarios.lines().filter_map(|line| {
+        let name = line.trim().strip_prefix("name: \"")?;
+        name.strip_suffix("\",")
+    });
+    let mut seen = 0;
+    for name in names {
+        let target = format!("machine/index.html#scenario={name}&embed");
+        let is_shown = site().pages.iter().any(|(path, page)| {
+            let mut frames = page.addresses.iter();
+            path.as_os_str() != "print.html"
+                && frames.any(|it| it.element == "iframe" && it.target == target)
+        });
+        assert!(is_shown, "{name}");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
 }
 
 #[test]

@@ -65,6 +65,9 @@ impl Machine {
             match self.swap.evict(number, space, &self.memory) {
                 Some(Eviction::Written(_)) => (evicted.written, idle) = (evicted.written + 1, 0),
                 Some(Eviction::Saved(_)) => (evicted.saved, idle) = (evicted.saved + 1, 0),
+                Some(Eviction::BrokenUp { written }) => {
+                    (evicted.written, idle) = (evicted.written + written, 0);
+                }
                 Some(Eviction::Unmapped(_)) => {}
                 Some(Eviction::EndOfLap { .. }) => {
                     self.swap.turn = (turn + 1) % turns;

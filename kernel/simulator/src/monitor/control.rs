@@ -63,7 +63,7 @@ pub(super) fn swap<'a>(
         None => {
             let slots = machine.memory().slots();
             out.facts(&format!(
-                "slots={} used={} saved={} written={} read={} writes_saved={}\n  policy={} laps={} dropped=0 relieved={} failed=0",
+                "slots={} used={} saved={} written={} read={} writes_saved={}\n  policy={} laps={} dropped=0 broken_up={} relieved={} failed=0",
                 slots.total,
                 slots.used,
                 slots.saved,
@@ -72,6 +72,7 @@ pub(super) fn swap<'a>(
                 slots.writes_saved,
                 machine.swap.chosen.name(),
                 machine.swap.laps,
+                machine.swap.broken_up,
                 machine.relieved,
             ));
             if slots.total == 0 {
