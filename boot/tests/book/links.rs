@@ -26,6 +26,9 @@ fn every_link_leads_to_a_file_an_anchor_and_an_item_that_exist() {
     assert!(seen > 100, "only {seen} links were found");
 }
 
+/// The machine in the page.
+const MACHINE: &str = "kernel/simulator/site/index.html";
+
 fn check(document: &Document, link: &Link, documents: &[Document]) -> Result<(), String> {
     if link.target.starts_with("https://") {
         return Ok(());
@@ -44,6 +47,13 @@ fn check(document: &Document, link: &Link, documents: &[Document]) -> Result<(),
     if !workspace().join(&target).exists() {
         return Err(format!("there is no {}", target.display()));
     }
+    if let Some(anchor) = anchor
+        && target == Path::new(MACHINE)
+    {
+        return is_scenario(anchor)
+            .then_some(())
+            .ok_or_else(|| format!("the machine in the page has no {anchor}"));
+    }
     if let Some(anchor) = anchor {
         let found = documents.iter().find(|it| it.path == target);
         let found = found.ok_or("only the project's own texts have anchors")?;
@@ -55,6 +65,14 @@ fn check(document: &Document, link: &Link, documents: &[Document]) -> Result<(),
         Some(code) if target.extension().is_some_and(|it| it == "rs") => names(code, &target),
         _ => Ok(()),
     }
+}
+
+/// Whether an anchor of the machine in the page names one of its scenarios, or none of them: free play.
+fn is_scenario(anchor: &str) -> bool {
+    let scenarios = include_str!("../../../kernel/simulator/src/scenarios.rs");
+    anchor
+        .strip_prefix("scenario=")
+        .is_some_and(|name| name == "none" || scenarios.contains(&format!("name: \"{name}\",")))
 }
 
 /// A link from code to a source file names the file or a folder on the way, its module, or an item in it.
