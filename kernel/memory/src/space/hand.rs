@@ -101,40 +101,27 @@ impl Half {
         aged: &mut Outdated,
         memory: &Memory,
     ) -> Option<Victim> {
-        let zero = self.zero;
         while let Some(region) = region_from(&mut self.regions, hand.address) {
             let end = region.end();
             hand.address = hand.address.max(region.base.as_u64());
             while hand.address < end && may_lose_pages(region) {
                 self.cursor.seek(hand.address);
-                if self.cursor.level() != SMALL.level() {
-                    if is_large_victim(&mut self.cursor, zero, hand, policy, aged) {
-                        return Some(Victim::Large);
-                    }
-                    hand.address = self.cursor.next_in_use(end);
-                    continue;
-                }
-                let row = self.cursor.row_before(end);
-                let ask = |entry: Entry, address| {
-                    let Some(victim) = victim_of(entry, address, region, zero, memory) else {
-                        return ControlFlow::Continue(Age::Keep);
-                    };
-                    hand.small += 1;
-                    let is_of_file = victim == Victim::Mapping;
-                    match policy.choose(&candidate(entry, is_of_file, hand.laps)) {
-                        Choice::Take => ControlFlow::Break(victim),
-                        Choice::Age if entry.flags().contains(Entry::ACCESSED) => {
-                            aged.page(address);
-                            ControlFlow::Continue(Age::Clear)
-                        }
-                        Choice::Age | Choice::Pass => ControlFlow::Continue(Age::Keep),
-                    }
+                let victim = if self.cursor.level() == SMALL.level() {
+                    small_victim(
+                        &mut self.cursor,
+                        region,
+                        self.zero,
+                        hand,
+                        policy,
+                        aged,
+                        memory,
+                    )
+                } else {
+                    large_victim(&mut self.cursor, end, self.zero, hand, policy, aged)
                 };
-                if let Some(victim) = self.cursor.age_row(row, ask) {
-                    hand.address = self.cursor.address() + SMALL.bytes();
-                    return Some(victim);
+                if victim.is_some() {
+                    return victim;
                 }
-                hand.address += row * SMALL.bytes();
             }
             hand.address = end;
         }
@@ -142,34 +129,74 @@ impl Half {
     }
 }
 
-/// True if a private large page is stood on, and the policy takes it in a lap in which
-/// such pages are broken up.
-#[cold]
-#[inline(never)]
-fn is_large_victim<P: Policy + ?Sized>(
+/// The next page that the policy takes in the leaf table stood in, and in the region. It
+/// is stood on then, and the hand is behind it.
+#[inline(always)]
+fn small_victim<P: Policy + ?Sized>(
     cursor: &mut Cursor,
+    region: &Region,
     zero: PhysFrame,
     hand: &mut Hand,
     policy: &mut P,
     aged: &mut Outdated,
-) -> bool {
+    memory: &Memory,
+) -> Option<Victim> {
+    let row = cursor.row_before(region.end());
+    let found = cursor.age_row(row, |entry, address| {
+        let Some(victim) = victim_of(entry, address, region, zero, memory) else {
+            return ControlFlow::Continue(Age::Keep);
+        };
+        hand.small += 1;
+        let is_of_file = victim == Victim::Mapping;
+        match policy.choose(&candidate(entry, is_of_file, hand.laps)) {
+            Choice::Take => ControlFlow::Break(victim),
+            Choice::Age if entry.flags().contains(Entry::ACCESSED) => {
+                aged.page(address);
+                ControlFlow::Continue(Age::Clear)
+            }
+            Choice::Age | Choice::Pass => ControlFlow::Continue(Age::Keep),
+        }
+    });
+    if found.is_some() {
+        hand.address = cursor.address() + SMALL.bytes();
+    } else {
+        hand.address += row * SMALL.bytes();
+    }
+    found
+}
+
+/// The large page stood on, if it is private, and if the policy takes it in a lap in
+/// which such pages are broken up. If not, the hand is behind it, and behind what is not
+/// in use before `end`.
+#[cold]
+#[inline(never)]
+fn large_victim<P: Policy + ?Sized>(
+    cursor: &mut Cursor,
+    end: u64,
+    zero: PhysFrame,
+    hand: &mut Hand,
+    policy: &mut P,
+    aged: &mut Outdated,
+) -> Option<Victim> {
     let entry = cursor.entry();
-    let Some(size) = cursor.leaf().filter(|_| entry.is_present()) else {
-        return false;
-    };
-    if !matches!(Content::of(entry, size, zero), Content::Private(_)) {
-        return false;
+    let leaf = cursor.leaf().filter(|size| {
+        entry.is_present() && matches!(Content::of(entry, *size, zero), Content::Private(_))
+    });
+    if let Some(size) = leaf {
+        hand.in_large += size.frames();
+        if hand.takes_large {
+            match policy.choose(&candidate(entry, false, hand.laps)) {
+                Choice::Take => return Some(Victim::Large),
+                Choice::Age if entry.flags().contains(Entry::ACCESSED) => {
+                    cursor.clear_accessed();
+                    aged.page(cursor.address());
+                }
+                Choice::Age | Choice::Pass => {}
+            }
+        }
     }
-    hand.in_large += size.frames();
-    if !hand.takes_large {
-        return false;
-    }
-    let choice = policy.choose(&candidate(entry, false, hand.laps));
-    if choice == Choice::Age && entry.flags().contains(Entry::ACCESSED) {
-        cursor.clear_accessed();
-        aged.page(cursor.address());
-    }
-    choice == Choice::Take
+    hand.address = cursor.next_in_use(end);
+    None
 }
 
 /// What a policy is told of the page behind an entry.

@@ -2,7 +2,7 @@
 //! access becomes.
 
 use faultline_memory::object::{ObjectKind, Sharing};
-use faultline_memory::paging::{EntryKind, LeafSize};
+use faultline_memory::paging::EntryKind;
 use faultline_memory::policy::{Clock, EnhancedSecondChance, Random};
 use faultline_memory::slot::SlotCounts;
 use faultline_memory::space::{Backing, BytesRefusal, Eviction, Hand, Request, Resident, Rights};
@@ -12,7 +12,7 @@ use x86_64::VirtAddr;
 use super::objects::{map, mapped};
 use crate::common::evict::First;
 use crate::common::machine::{Machine, file_byte};
-use crate::common::operations::{BIG, LOW, PAGE, at};
+use crate::common::operations::{LOW, PAGE, at};
 use crate::common::processors::Flushed;
 
 pub(crate) const BASE: u64 = 0x4000_0000;
@@ -267,12 +267,9 @@ fn the_hand_keeps_its_place_while_regions_come_and_go() {
 }
 
 #[test]
-fn large_immediate_hidden_and_zero_pages_stay() {
+fn immediate_hidden_and_zero_pages_stay() {
     let mut machine = Machine::new();
     machine.memory.set_slots(64).expect("frames");
-    let large = Request::new(BIG, Backing::Demand).page_size(LeafSize::Size2MiB);
-    machine.allocate(LOW, large.placement(at(BASE)));
-    machine.write(BASE, 1).expect("writable");
     let immediate = Request::new(4 * PAGE, Backing::Immediate);
     machine.allocate(LOW, immediate.placement(at(2 * BASE)));
     let hidden = Request::new(PAGE, Backing::Demand).placement(at(3 * BASE));
