@@ -280,8 +280,8 @@ fn on_a_disk_of_which_every_request_fails_each_page_stays_where_it_is() {
     assert_eq!(answer(&run, "evict 4", "evicted"), "0");
     assert!(run.guest.contains("0x4000  07 07"), "{run:?}");
     assert_eq!(answer(&run, "swap", "used"), "0");
-    // Two laps age the pages, and in each of the others all four are tried.
-    assert!(answer(&run, "swap", "failed").parse::<u64>().unwrap() >= 4);
+    // The search leaves a disk alone that fails so often in a row.
+    assert_eq!(answer(&run, "swap", "failed"), "8");
     assert_eq!(answer(&run, "audit", "audit"), "ok");
     let run = told("files", &options);
     let words = "the archive of files cannot be read: sector 0 of the disk `files`";

@@ -20,15 +20,19 @@ mod object_bytes;
 mod object_pages;
 mod objects;
 mod owners;
+mod removed;
 mod sharing;
 mod slots;
 mod supply;
+mod take_slot;
 
 pub(crate) use object_pages::{Held, PageRefusal};
 pub(crate) use owners::{Met, Owners};
+pub(crate) use removed::Removed;
 pub(crate) use sharing::ShareError;
-pub(crate) use slots::{NoSlot, SlotFor, Slots};
-pub(crate) use supply::{Fill, Private, Removed};
+pub(crate) use slots::Slots;
+pub(crate) use supply::{Fill, Private};
+pub(crate) use take_slot::{NoSlot, SlotFor};
 
 use core::error::Error;
 use core::fmt;

@@ -12,8 +12,6 @@
 //! when no frame is left.
 #![allow(unsafe_code)]
 
-use x86_64::PhysAddr;
-
 use super::{Memory, Met, Owners, ShareError, Shared, notes};
 use crate::direct_map::DirectMap;
 use crate::frames::OutOfFrames;
@@ -30,20 +28,7 @@ pub(crate) struct Slots {
     /// Tables that counts and notes take at most.
     most_tables: u64,
     /// Where the search for a free one goes on.
-    next: u64,
-}
-
-/// Every slot has an owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoSlot;
-
-/// The slot that a page goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SlotFor {
-    /// It has to be written.
-    New(Slot),
-    /// It holds the page already.
-    Saved(Slot),
+    pub(super) next: u64,
 }
 
 /// Tables that so many words take at most.
@@ -119,25 +104,6 @@ impl Memory {
         let mut shared = self.lock();
         let counter = shared.slots.owners.counter(slot.0);
         counter.map_or(0, |counter| counter.owners())
-    }
-
-    /// The slot for a page that goes: the one it came from, if it was not written
-    /// since, or a free one, which has one owner then.
-    pub(crate) fn slot_for(&self, frame: PhysAddr, is_dirty: bool) -> Result<SlotFor, NoSlot> {
-        let mut shared = self.lock();
-        if !is_dirty && let Some(slot) = shared.take_note(frame) {
-            return Ok(SlotFor::Saved(slot));
-        }
-        let next = shared.slots.take_next();
-        drop(shared);
-        next.map_or_else(|| self.find_slot(), Ok).map(SlotFor::New)
-    }
-
-    /// A free slot, which has one owner then.
-    #[cold]
-    #[inline(never)]
-    fn find_slot(&self) -> Result<Slot, NoSlot> {
-        self.with_kept_tables(Shared::take_slot)
     }
 
     /// Tries until no table is missing: they are made, without the lock, of frames that
@@ -218,35 +184,6 @@ impl Slots {
         }
     }
 
-    /// The slot behind the last one that was taken, if it is free, and counted in the
-    /// same table.
-    #[inline]
-    fn take_next(&mut self) -> Option<Slot> {
-        let next = self.next;
-        if next == self.counts.total {
-            return None;
-        }
-        let counter = self.owners.counter(next).ok()?;
-        if counter.owners() > 0 {
-            return None;
-        }
-        counter.set(1);
-        self.counts.used += 1;
-        self.next = next + 1;
-        Some(Slot(next))
-    }
-
-    /// A free slot, if there is one: the next one after the last that was taken.
-    fn find_free(&mut self) -> Option<u64> {
-        let SlotCounts { used, total, .. } = self.counts;
-        if used == total {
-            return None;
-        }
-        let next = self.next;
-        let behind = self.owners.first_unowned(next..total);
-        behind.or_else(|| self.owners.first_unowned(0..next))
-    }
-
     // --- audits -----------------------------------------------------------------
 
     /// What it says of itself.
@@ -276,26 +213,6 @@ impl Slots {
 }
 
 impl Shared {
-    /// Takes a free slot. With none left, a page in memory loses the one that it
-    /// still has.
-    fn take_slot(&mut self, spare: &mut Option<Table>) -> Result<Result<Slot, NoSlot>, NoTable> {
-        let free = match self.slots.find_free() {
-            Some(free) => free,
-            None => match self.slots.find_spare_note() {
-                Some((index, slot)) => {
-                    self.forget_note(index);
-                    slot.0
-                }
-                None => return Ok(Err(NoSlot)),
-            },
-        };
-        self.slots.owners.reach(free, spare)?;
-        self.slots.owners.counter(free)?.set(1);
-        self.slots.counts.used += 1;
-        self.slots.next = free + 1;
-        Ok(Ok(Slot(free)))
-    }
-
     /// Counts one owner of a slot less.
     pub(super) fn drop_slot(&mut self, slot: Slot) {
         let Ok(counter) = self.slots.owners.counter(slot.0) else {

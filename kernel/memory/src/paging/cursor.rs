@@ -258,7 +258,7 @@ impl Cursor {
     pub(super) fn table_of(&self, entry: Entry) -> Table {
         debug_assert!(entry.is_table());
         // SAFETY: the entries of a tree that point to a table were written by
-        // `descend` or `split`, with a table; or they are in a root that was
+        // `descend`, `descend_to_parts` or `split`, with a table; or they are in a root that was
         // adopted, whose tables the caller of `KernelHalf::adopt` vouches for. A
         // table that was taken out is not pointed to any more.
         unsafe { Table::at(entry.table_address(), self.direct_map) }
