@@ -14,6 +14,7 @@ mod disks;
 #[cfg(target_os = "linux")]
 mod ending;
 mod entries;
+mod failing_swap;
 #[cfg(target_os = "linux")]
 mod fake;
 mod files;
