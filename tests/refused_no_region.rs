@@ -14,7 +14,7 @@ use common::{PAGE, allocate, counts, pages_at};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::cpu::access;
 use kernel::cpu::vector::Vector;
-use kernel::fault::{Reason, Whereabouts};
+use kernel::fault::{self, Reason};
 use kernel::report::Report;
 use kernel::spaces;
 use kernel::testing::expect_report;
@@ -46,7 +46,7 @@ fn a_write_outside_of_every_region_is_refused_and_takes_no_frame() {
         );
         assert_eq!(report.reason, Some(Reason::Space(Refusal::NoRegion)));
         assert_eq!(report.overflowed, None);
-        let place = Whereabouts::of(ADDRESS).expect("nobody holds a lock");
+        let place = fault::whereabouts(ADDRESS).expect("nobody holds a lock");
         assert_eq!(
             place.to_string(),
             "16 bytes past the end of below (demand, rw, 0x10000..0x14000), \

@@ -26,6 +26,7 @@ mod account;
 pub mod episode;
 #[cfg(target_family = "wasm")]
 mod exports;
+mod layout;
 pub mod machine;
 pub mod monitor;
 pub mod page;
@@ -33,8 +34,11 @@ pub mod scenarios;
 mod simulated_memory;
 pub mod state;
 mod swap;
-mod whereabouts;
 mod wire;
+
+#[path = "../../src/fault/whereabouts.rs"]
+#[allow(unreachable_pub, reason = "the kernel's tests use it")]
+mod whereabouts;
 
 #[path = "../../memory/tests/common/processor.rs"]
 #[allow(dead_code, unreachable_pub, reason = "tests use more of it")]

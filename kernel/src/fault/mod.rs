@@ -23,6 +23,7 @@ use memory::frames::Shortage;
 use memory::space::Half;
 use memory::{Fault, Outcome, Refusal};
 use spin::Mutex;
+use x86_64::VirtAddr;
 
 use crate::cpu::entry::Answer;
 use crate::cpu::exception::PageFaultContext;
@@ -124,6 +125,12 @@ fn short_of_frames(context: &PageFaultContext) -> Answer {
         }
         false => refuse(context, Reason::Space(Refusal::OutOfFrames)),
     }
+}
+
+/// Where an address lies, if nobody is changing its half just now.
+#[must_use]
+pub fn whereabouts(address: VirtAddr) -> Option<Whereabouts> {
+    spaces::try_look(address, |half| Whereabouts::of(half, address))
 }
 
 /// Counts a try. False if there were too many in a row.

@@ -1,12 +1,10 @@
-//! Where an address lies, in words.
+//! Where an address lies, in words. The simulator has this file, too.
 
 use core::fmt;
 
-use memory::space::Region;
+use memory::space::{Half, Region};
 use memory::words::Count;
 use x86_64::VirtAddr;
-
-use crate::spaces;
 
 /// Where an address lies: the region that holds it, or its nearest neighbours.
 #[derive(Debug, Clone, Copy)]
@@ -18,15 +16,15 @@ pub struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Looks `address` up, if nobody is changing its address space just now.
+    /// Looks `address` up in its half.
     #[must_use]
-    pub fn of(address: VirtAddr) -> Option<Self> {
-        spaces::try_look(address, |half| Self {
+    pub fn of(half: &Half, address: VirtAddr) -> Self {
+        Self {
             address,
             here: half.region_at(address),
             below: half.region_below(address),
             above: half.region_above(address),
-        })
+        }
     }
 }
 

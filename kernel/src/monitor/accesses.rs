@@ -11,15 +11,16 @@
 
 use line::{LONGEST, number};
 use memory::Access;
+use memory::space::Half;
 
 use super::Monitor;
+use super::answers::{self, ROW};
 use super::arguments::{self, Arguments, canonical};
 use super::error::Error;
 use super::ledger::{ACCESSES, Ledger};
 use super::output::Output;
 use super::refusal::Refusal;
 use super::span::{PAGE, Span, Stride};
-use crate::account::unit::Address;
 use crate::console::input::{self, Cancelled};
 use crate::cpu::access::{self, Refused};
 use crate::layout::KERNEL_HALF;
@@ -29,8 +30,6 @@ use crate::spaces;
 const MOST_READ: u64 = 4096;
 /// Accesses, or pages that are filled, after which Ctrl-C is looked for.
 const PATIENCE: u64 = 1024;
-/// Bytes in one line of `read`.
-const ROW: usize = 16;
 
 /// Makes sure that the accesses may be made: a write is not one to the
 /// kernel's own memory, and the first place that refuses does so for real.
@@ -43,7 +42,13 @@ fn check<'a>(
     if access == Access::Write && canonical(span.first).is_some_and(|at| at >= KERNEL_HALF) {
         return Err(Error::KernelHalf(span.first));
     }
-    let Some(place) = span.first_refused(access) else {
+    let look = |half: &Half| span.first_refused(half, access);
+    let refused = if span.first >= KERNEL_HALF.as_u64() {
+        spaces::kernel_half(|half, _| look(half))
+    } else {
+        spaces::current(|space, _| look(space))
+    };
+    let Some(place) = refused else {
         return Ok(());
     };
     ledger
@@ -138,26 +143,11 @@ pub(super) fn read<'a>(
                 )
             })?;
         }
-        print_row(first + done, &row[..length as usize], out);
+        answers::bytes(first + done, &row[..length as usize], out);
         done += length;
     }
     result("read", count, &ledger, out);
     Ok(())
-}
-
-/// `0x10000  61 62 63 ...  abc...`
-fn print_row(place: u64, bytes: &[u8], out: &mut Output<'_>) {
-    write!(out, "{} ", Address(place));
-    for byte in bytes {
-        write!(out, " {byte:02x}");
-    }
-    out.repeat("   ", ROW - bytes.len());
-    write!(out, "  ");
-    for byte in bytes {
-        let is_visible = byte.is_ascii_graphic() || *byte == b' ';
-        write!(out, "{}", if is_visible { char::from(*byte) } else { '.' });
-    }
-    writeln!(out);
 }
 
 /// `write <address> <byte>...`

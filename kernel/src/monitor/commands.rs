@@ -6,8 +6,8 @@ use super::error::Error;
 use super::nearest::{LONGEST, nearest};
 use super::output::Output;
 use super::{
-    Monitor, accesses, control, demos, files, frames, look, objects, picture, programs, regions,
-    spaces, swap,
+    Monitor, accesses, control, demos, devices, files, frames, look, objects, picture, programs,
+    regions, spaces, swap,
 };
 
 /// The work of a command.
@@ -75,7 +75,7 @@ pub static COMMANDS: [Command; 35] = [
         usage: "mmio <physical> <size>",
         does: "maps device memory, uncached; its frames are borrowed",
         example: "mmio 0xd0000000 4K",
-        run: regions::mmio,
+        run: devices::mmio,
     },
     Command {
         name: "guard",

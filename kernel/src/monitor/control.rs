@@ -3,6 +3,7 @@
 use line::number;
 
 use super::Monitor;
+use super::answers;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
 use super::frames::tell_limit;
@@ -51,17 +52,7 @@ pub(super) fn audit<'a>(
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     let report = spaces::audit([])?;
-    out.facts(format_args!(
-        "audit=ok checks={} halves={} regions={} tables={}\n  private={} zero={} borrowed={} fixed={}",
-        report.checks,
-        report.halves,
-        report.regions,
-        report.tables,
-        report.private,
-        report.zero,
-        report.borrowed,
-        report.fixed
-    ));
+    answers::audit(&report, out);
     Ok(())
 }
 

@@ -1,27 +1,12 @@
 //! `frames`, `faults`, `heap`: the counters.
 
-use memory::Outcome;
-use memory::fault::Cause;
-
 use super::Monitor;
+use super::answers::{self, OrOff};
 use super::arguments::Arguments;
 use super::error::Error;
 use super::output::Output;
-use crate::account::words::{self, Outcomes};
 use crate::process::Usage;
 use crate::{fault, heap as kernel_heap, spaces};
-
-/// A number, or `off` without one.
-struct OrOff(Option<u64>);
-
-impl core::fmt::Display for OrOff {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self.0 {
-            Some(number) => write!(f, "{number}"),
-            None => f.write_str("off"),
-        }
-    }
-}
 
 /// `frames`
 pub(super) fn frames<'a>(
@@ -30,28 +15,7 @@ pub(super) fn frames<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
-    let memory = spaces::memory();
-    let borrowed = memory.borrowed();
-    let (counts, largest_run, blocks) = memory.frames(|frames| {
-        let (largest_run, blocks) = (frames.largest_run(), frames.free_2m_blocks());
-        (frames.counts(), largest_run, blocks)
-    });
-    out.facts(format_args!(
-        "total={} used={} free={} reserved={} tables={} kernel={}\n  private={} shared={} zero={}",
-        counts.total,
-        counts.used,
-        counts.free,
-        counts.reserved,
-        counts.tables,
-        counts.kernel,
-        counts.private,
-        counts.shared,
-        counts.zero
-    ));
-    out.facts(format_args!(
-        "limit={} borrowed={borrowed} largest_run={largest_run} free_2m={blocks}",
-        OrOff(counts.limit)
-    ));
+    answers::frames(spaces::memory(), out);
     Ok(())
 }
 
@@ -62,23 +26,8 @@ pub(super) fn faults<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
-    const CAUSES: [Cause; 3] = [Cause::Absent, Cause::Protection, Cause::ReservedBit];
-    let (all, causes, counts) = spaces::memory().fault_log(|log| {
-        (
-            log.faults(),
-            CAUSES.map(|cause| log.count_by_cause(cause)),
-            log.counts(),
-        )
-    });
-    write!(out, "faults={all}");
-    for (cause, count) in CAUSES.into_iter().zip(causes) {
-        write!(out, " {}={count}", words::cause(cause));
-    }
-    writeln!(out);
-    for refused in [false, true] {
-        let is_shown = |outcome: Outcome, _| matches!(outcome, Outcome::Refused(_)) == refused;
-        out.facts(format_args!("{}", Outcomes { counts, is_shown }));
-    }
+    answers::faults(spaces::memory(), out);
+    let counts = spaces::memory().fault_log(|log| log.counts());
     let usage = Usage::of(&counts, fault::waited_for_slots());
     writeln!(
         out,

@@ -1,15 +1,14 @@
 //! `walk` and `regions`: what is where in virtual memory.
 
 use line::number;
-use memory::paging::{LeafSize, index_at, offset_in_page};
-use memory::space::{Region, Resident, Rights};
+use memory::space::{Region, Resident};
 use x86_64::VirtAddr;
 
 use super::Monitor;
+use super::answers;
 use super::arguments::{self, Arguments};
 use super::error::Error;
 use super::output::Output;
-use crate::account::unit::Address;
 use crate::console::input::{self, Cancelled};
 use crate::process::{Process, Processes};
 use crate::spaces::{self, Parked};
@@ -23,19 +22,7 @@ pub(super) fn walk<'a>(
     let address = arguments.address()?;
     arguments.end()?;
     let walk = spaces::look(address, |half| half.walk(address));
-    let [level4, level3, level2, level1] = [4, 3, 2, 1].map(|level| index_at(address, level));
-    out.facts(format_args!(
-        "address={} level4={level4} level3={level3} level2={level2} level1={level1} offset={:#x}",
-        Address::from(address),
-        offset_in_page(address, LeafSize::Size4KiB)
-    ));
-    for step in walk.steps() {
-        writeln!(out, "{step}");
-    }
-    match walk.physical() {
-        Some(physical) => writeln!(out, "physical={}", Address::from(physical)),
-        None => writeln!(out, "not mapped at level={}", walk.end().level),
-    }
+    answers::walk(address, &walk, out);
     Ok(())
 }
 
@@ -47,7 +34,7 @@ pub(super) fn regions<'a>(
 ) -> Result<(), Error<'a>> {
     let Some(word) = arguments.optional() else {
         for half in [Half::Low, Half::Kernel] {
-            half.for_each(|region, resident| line(region, resident, out))?;
+            half.for_each(|region, resident| answers::region(region, resident, out))?;
         }
         return Ok(());
     };
@@ -64,12 +51,12 @@ pub(super) fn regions<'a>(
         }
     };
     let Some(space) = space else {
-        Half::Low.for_each(|region, resident| line(region, resident, out))?;
+        Half::Low.for_each(|region, resident| answers::region(region, resident, out))?;
         return Ok(());
     };
     tell_all(
         |told| space.look(|space| next(space, told)),
-        |region, resident| line(region, resident, out),
+        |region, resident| answers::region(region, resident, out),
     )?;
     Ok(())
 }
@@ -80,38 +67,6 @@ fn space_of<'a>(processes: &Processes, number: u64) -> Result<&Parked, Error<'a>
     process
         .and_then(Process::space)
         .ok_or(Error::NoProcess(number))
-}
-
-fn line(region: &Region, resident: Resident, out: &mut Output<'_>) {
-    let (separator, quote) = match region.label {
-        "" => ("", ""),
-        _ => (" name=", "\""),
-    };
-    out.facts(format_args!(
-        "region={} end={} rights={} backing={}\n  page={} resident={} shared={} zero={} borrowed={} swapped={} faults={}{separator}{quote}{}{quote}",
-        Address::from(region.base),
-        Address(region.end()),
-        rights(region),
-        region.backing,
-        region.page_size,
-        resident.private,
-        resident.shared,
-        resident.zero,
-        resident.borrowed,
-        resident.swapped,
-        region.faults,
-        region.label
-    ));
-}
-
-/// What may be done with a region, in one word.
-pub(super) fn rights(region: &Region) -> &'static str {
-    match region.allowed() {
-        None | Some(Rights::NoAccess) => "none",
-        Some(Rights::Read) => "r",
-        Some(Rights::ReadWrite) => "rw",
-        Some(Rights::ReadExecute) => "rx",
-    }
 }
 
 /// A half of the address space that is loaded.

@@ -14,10 +14,12 @@
 //! it lives on when the last frame is gone; and whatever is typed, the machine lives.
 
 mod accesses;
+mod answers;
 mod arguments;
 pub mod commands;
 mod control;
 mod demos;
+mod devices;
 pub mod error;
 mod files;
 mod frames;
@@ -45,6 +47,7 @@ use error::Error;
 use ledger::Ledger;
 use line::words::Words;
 use line::{Editor, Input};
+use memory::{Memory, Space};
 use objects::Objects;
 use output::Output;
 use spaces::Spaces;
@@ -118,6 +121,11 @@ impl Monitor {
             Some(status) => ControlFlow::Break(status),
             None => ControlFlow::Continue(()),
         })
+    }
+
+    /// Works on the space that is loaded.
+    fn change<R>(&mut self, work: impl FnOnce(&mut Space, &Memory) -> R) -> R {
+        crate::spaces::current(work)
     }
 
     /// An account of what a command causes.

@@ -196,7 +196,7 @@ impl Source {
 
 /// `attach <object|file> [private] [rights=r|rw|rx] [offset=N] [size=N]`
 pub(super) fn attach<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
@@ -249,5 +249,5 @@ pub(super) fn attach<'a>(
         },
     };
     let request = Request::new(length.unwrap_or(rest), backing);
-    allocate(request.rights(rights).label(source.label()), out)
+    allocate(monitor, request.rights(rights).label(source.label()), out)
 }

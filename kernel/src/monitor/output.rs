@@ -1,10 +1,9 @@
-//! Where the monitor's words go: the console, or what a test looks at.
+//! Where the monitor's words go: the console, what a test looks at, or the page of the
+//! simulator, which has this file, too.
 
 use core::fmt::{self, Write};
 
 use heapless::String;
-
-use crate::console;
 
 /// Characters of the longest line of facts that has several of them.
 const COLUMNS: usize = 76;
@@ -107,22 +106,6 @@ impl fmt::Display for Word<'_> {
 impl fmt::Write for Output<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.write_str(text)
-    }
-}
-
-/// The kernel's console as a sink.
-#[derive(Debug)]
-pub struct Console;
-
-impl fmt::Write for Console {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        console::print(format_args!("{text}"));
-        Ok(())
-    }
-
-    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
-        console::print(text);
-        Ok(())
     }
 }
 

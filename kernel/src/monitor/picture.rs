@@ -11,9 +11,10 @@ use memory::space::Region;
 use x86_64::PhysAddr;
 
 use super::Monitor;
+use super::answers;
 use super::arguments::Arguments;
 use super::error::Error;
-use super::look::{self, Half};
+use super::look::Half;
 use super::output::Output;
 use crate::account::unit::{Address, Size};
 use crate::console::input::Cancelled;
@@ -155,7 +156,7 @@ fn line(half: Half, region: &Region, resident: u64, out: &mut Output<'_>) {
         " {} {} {} resident={resident} of={}",
         Size(region.size),
         region.backing,
-        look::rights(region),
+        answers::rights(region),
         region.size / PAGE
     );
     if !region.label.is_empty() {

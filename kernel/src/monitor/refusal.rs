@@ -10,7 +10,7 @@ use x86_64::VirtAddr;
 
 use crate::account::unit::Address;
 use crate::cpu::access::Refused;
-use crate::fault::{self, Reason, Whereabouts};
+use crate::fault::{self, Reason};
 
 /// An access that was refused, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl fmt::Display for Refusal {
                 )?;
             }
         }
-        match Whereabouts::of(VirtAddr::new_truncate(self.address)) {
+        match fault::whereabouts(VirtAddr::new_truncate(self.address)) {
             Some(place) => write!(f, "; the address is {place}"),
             None => Ok(()),
         }

@@ -1,10 +1,12 @@
-//! `alloc`, `mmio`, `guard`, `free`, `protect`, `discard`: regions in the low
-//! half of the current space, for the kernel only (supervisor pages).
+//! `alloc`, `guard`, `free`, `protect`, `discard`: regions in the low half of the current
+//! space, for the kernel only (supervisor pages).
+//!
+//! The simulator's prompt has this file, too: [`Monitor::change`] is what differs.
 
 use line::number;
-use memory::paging::{Cache, LeafSize};
+use memory::paging::LeafSize;
 use memory::space::{AllocateError, Backing, FreeError, Region, Request, Rights};
-use x86_64::{PhysAddr, VirtAddr};
+use x86_64::VirtAddr;
 
 use super::Monitor;
 use super::arguments::{self, Arguments, find};
@@ -12,7 +14,6 @@ use super::error::Error;
 use super::output::Output;
 use crate::account::unit::Address;
 use crate::layout::KERNEL_HALF;
-use crate::spaces;
 
 const BACKINGS: [(&str, Backing); 3] = [
     ("immediate", Backing::Immediate),
@@ -29,7 +30,7 @@ const RIGHTS_LISTED: &str = "r, rw and rx";
 
 /// `alloc <immediate|demand|zero> <size> [4K|2M|1G] [around=N] [rights=r|rw|rx]`
 pub(super) fn alloc<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
@@ -55,7 +56,7 @@ pub(super) fn alloc<'a>(
             return Err(Error::Twice(first, word));
         }
     }
-    allocate(request, out)
+    allocate(monitor, request, out)
 }
 
 fn pages_around(value: &str) -> Result<u16, Error<'_>> {
@@ -73,61 +74,24 @@ fn page_size(word: &str) -> Option<LeafSize> {
     PAGE_SIZES.into_iter().find(|size| size.bytes() == bytes)
 }
 
-/// `mmio <physical> <size>`
-pub(super) fn mmio<'a>(
-    _: &mut Monitor,
-    arguments: &mut Arguments<'a>,
-    out: &mut Output<'_>,
-) -> Result<(), Error<'a>> {
-    let number = arguments.number("<physical>")?;
-    let size = arguments.size("<size>")?;
-    arguments.end()?;
-    let start = PhysAddr::try_new(number)
-        .map_err(|_| Error::Allocate(AllocateError::BadDeviceAddress { start: number }))?;
-    if let Some((base, label)) = kernel_device(number, size) {
-        return Err(Error::KernelDevice(number, label, base));
-    }
-    allocate(
-        Request::new(size, Backing::Device(start, Cache::Uncached)),
-        out,
-    )
-}
-
-/// Where, and under which name, the kernel has mapped device memory of this
-/// range for itself. Two mappings could disagree about the cache, and a write
-/// through the second would go behind the kernel's back.
-fn kernel_device(start: u64, size: u64) -> Option<(VirtAddr, &'static str)> {
-    let end = start.saturating_add(size);
-    spaces::kernel_half(|space, _| {
-        space.regions().find_map(|region| match region.backing {
-            Backing::Device(device, _) => {
-                let overlaps = device.as_u64() < end && start < device.as_u64() + region.size;
-                overlaps.then_some((region.base, region.label))
-            }
-            Backing::Immediate
-            | Backing::Demand
-            | Backing::Zero
-            | Backing::Object { .. }
-            | Backing::Guard
-            | Backing::Fixed => None,
-        })
-    })
-}
-
 /// `guard <size>`
 pub(super) fn guard<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let size = arguments.size("<size>")?;
     arguments.end()?;
-    allocate(Request::new(size, Backing::Guard), out)
+    allocate(monitor, Request::new(size, Backing::Guard), out)
 }
 
 /// Reserves a region in the current space, and tells of it.
-pub(super) fn allocate<'a>(request: Request, out: &mut Output<'_>) -> Result<(), Error<'a>> {
-    let (region, resident) = spaces::current(|space, memory| {
+pub(super) fn allocate<'a>(
+    monitor: &mut Monitor,
+    request: Request,
+    out: &mut Output<'_>,
+) -> Result<(), Error<'a>> {
+    let (region, resident) = monitor.change(|space, memory| {
         let region = space.allocate(request, memory)?;
         let resident = space.resident(&region);
         Ok::<_, AllocateError>((region, resident))
@@ -169,7 +133,7 @@ fn low_range<'a>(arguments: &mut Arguments<'a>) -> Result<(VirtAddr, u64), Error
 
 /// `free <address> [size]`
 pub(super) fn free<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
@@ -180,16 +144,16 @@ pub(super) fn free<'a>(
     };
     arguments.end()?;
     let frames = match size {
-        Some(size) => free_range(start, size)?,
-        None => spaces::current(|space, memory| space.free(start, memory))?,
+        Some(size) => free_range(monitor, start, size)?,
+        None => monitor.change(|space, memory| space.free(start, memory))?,
     };
     writeln!(out, "freed={} frames={frames}", Address::from(start));
     Ok(())
 }
 
 /// Frees whole pages of any regions; there is at least one.
-fn free_range<'a>(start: VirtAddr, size: u64) -> Result<u64, Error<'a>> {
-    spaces::current(|space, memory| {
+fn free_range<'a>(monitor: &mut Monitor, start: VirtAddr, size: u64) -> Result<u64, Error<'a>> {
+    monitor.change(|space, memory| {
         let end = start.as_u64().saturating_add(size);
         let holds_some = space
             .regions()
@@ -203,14 +167,14 @@ fn free_range<'a>(start: VirtAddr, size: u64) -> Result<u64, Error<'a>> {
 
 /// `protect <address> <size> <r|rw|rx>`
 pub(super) fn protect<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let (start, size) = low_range(arguments)?;
     let rights = arguments.choice("<r|rw|rx>", &RIGHTS, RIGHTS_LISTED)?;
     arguments.end()?;
-    spaces::current(|space, memory| space.protect(start, size, rights, memory))?;
+    monitor.change(|space, memory| space.protect(start, size, rights, memory))?;
     let pages = size / LeafSize::Size4KiB.bytes();
     writeln!(
         out,
@@ -222,13 +186,13 @@ pub(super) fn protect<'a>(
 
 /// `discard <address> <size>`
 pub(super) fn discard<'a>(
-    _: &mut Monitor,
+    monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let (start, size) = low_range(arguments)?;
     arguments.end()?;
-    let frames = spaces::current(|space, memory| space.discard(start, size, memory))?;
+    let frames = monitor.change(|space, memory| space.discard(start, size, memory))?;
     writeln!(out, "discarded={} frames={frames}", Address::from(start));
     Ok(())
 }

@@ -2,12 +2,10 @@
 //! command accesses.
 
 use memory::Access;
-use memory::space::{Backing, Rights};
+use memory::space::{Backing, Half, Rights};
 
 use super::arguments::canonical;
 use super::error::Error;
-use crate::layout::KERNEL_HALF;
-use crate::spaces;
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;
@@ -86,25 +84,18 @@ impl Span {
     }
 
     /// The first place at which regions refuse the access, whatever frames there are.
-    pub(super) fn first_refused(&self, access: Access) -> Option<u64> {
-        let look = |half: &memory::space::Half| {
-            let mut place = Some(self.first);
-            while let Some(here) = place {
-                let region = canonical(here).and_then(|address| half.region_at(address));
-                let Some(region) = region else { break };
-                let is_read_only = region.rights != Rights::ReadWrite;
-                if region.backing == Backing::Guard || access == Access::Write && is_read_only {
-                    break;
-                }
-                place = self.place_from(region.end());
+    pub(super) fn first_refused(&self, half: &Half, access: Access) -> Option<u64> {
+        let mut place = Some(self.first);
+        while let Some(here) = place {
+            let region = canonical(here).and_then(|address| half.region_at(address));
+            let Some(region) = region else { break };
+            let is_read_only = region.rights != Rights::ReadWrite;
+            if region.backing == Backing::Guard || access == Access::Write && is_read_only {
+                break;
             }
-            place
-        };
-        if self.first >= KERNEL_HALF.as_u64() {
-            spaces::kernel_half(|half, _| look(half))
-        } else {
-            spaces::current(|space, _| look(space))
+            place = self.place_from(region.end());
         }
+        place
     }
 }
 

@@ -5,11 +5,13 @@
 //! | `no-tour` | goes straight to the prompt |
 //! | `tour=NAME` | runs that tour before the prompt, not the example; ends with status 1 if there is none |
 
+use core::fmt;
+
 use crate::command_line::CommandLine;
-use crate::console::input;
+use crate::console::{self, input};
 use crate::exit::{ExitStatus, exit};
 use crate::monitor::Monitor;
-use crate::monitor::output::{Console, Output};
+use crate::monitor::output::Output;
 use crate::tour::{self, TOURS};
 
 /// Runs the tour that `words` ask for; ends the machine if there is none of that name.
@@ -34,4 +36,19 @@ pub fn monitor() -> ExitStatus {
     let mut console = Console;
     let status = Monitor::new().run(&mut input::read, &mut Output::new(&mut console));
     ExitStatus::Exit(status)
+}
+
+/// The kernel's console as a sink.
+struct Console;
+
+impl fmt::Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        console::print(format_args!("{text}"));
+        Ok(())
+    }
+
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        console::print(text);
+        Ok(())
+    }
 }

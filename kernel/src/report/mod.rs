@@ -29,7 +29,7 @@ use crate::cpu::exception::ExceptionContext;
 use crate::cpu::features;
 use crate::cpu::vector::Vector;
 use crate::exit::{ExitStatus, exit};
-use crate::fault::{self, Named, Reason, Whereabouts};
+use crate::fault::{self, Named, Reason};
 use crate::stack::{self, Stack};
 use crate::{console, print, println, spaces};
 use core::fmt;
@@ -230,7 +230,7 @@ fn print_page_fault(report: &Report) {
             println!("{}", Fact("needed:", needed));
         }
     }
-    match Whereabouts::of(fault.address) {
+    match fault::whereabouts(fault.address) {
         Some(place) => println!("{}", Fact("address:", place)),
         None => println!("{}", Fact("address:", "its regions are locked")),
     }

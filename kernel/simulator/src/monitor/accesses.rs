@@ -6,6 +6,7 @@
 //! frames will last; an access that is refused for want of them says how far it came.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec;
 
 use line::number;
@@ -13,25 +14,22 @@ use memory::Access;
 use x86_64::VirtAddr;
 
 use super::Monitor;
-use super::arguments::{self, Arguments};
+use super::answers::{self, ROW};
+use super::arguments::{self, Arguments, canonical};
 use super::error::{Error, Refusal};
 use super::ledger::Ledger;
 use super::output::Output;
 use super::span::{PAGE, Span, Stride};
-use crate::account::unit::Address;
+use crate::layout::KERNEL_HALF;
 use crate::machine::{Machine, Refused};
-use crate::translation::UPPER;
 
 /// Bytes that `read` prints at most.
 const MOST_READ: u64 = 4096;
-/// Bytes in one line of `read`.
-const ROW: usize = 16;
 
 /// Makes sure that the accesses may be made: a write is not one to the kernel's own memory,
 /// and the first place that refuses does so for real.
 fn check<'a>(machine: &mut Machine, span: &Span, access: Access) -> Result<(), Error<'a>> {
-    let first = VirtAddr::try_new(span.first).ok();
-    if access == Access::Write && first.is_some_and(|at| at.as_u64() >= UPPER) {
+    if access == Access::Write && canonical(span.first).is_some_and(|at| at >= KERNEL_HALF) {
         return Err(Error::KernelHalf(span.first));
     }
     let half = machine.half_of(VirtAddr::new_truncate(span.first));
@@ -62,16 +60,16 @@ fn stopped<'a>(name: &'static str, done: u64, of: u64, refusal: Box<Refusal>) ->
 /// Accesses of a command: what they cost, and the result.
 fn run<'a>(
     monitor: &mut Monitor,
-    out: &mut Output,
+    out: &mut Output<'_>,
     name: &str,
     count: u64,
-    work: impl FnOnce(&mut Machine, &mut Output) -> Result<(), Error<'a>>,
+    work: impl FnOnce(&mut Machine, &mut Output<'_>) -> Result<(), Error<'a>>,
 ) -> Result<(), Error<'a>> {
     let ledger = Ledger::begin(&monitor.machine);
-    let mut said = Output::default();
-    let result = work(&mut monitor.machine, &mut said);
+    let mut said = String::new();
+    let result = work(&mut monitor.machine, &mut Output::new(&mut said));
     let (faults, frames) = ledger.end(&monitor.machine, monitor.is_traced, out);
-    out.0.push_str(&said.0);
+    write!(out, "{said}");
     result?;
     writeln!(out, "{name}={count} faults={faults} frames={frames}");
     Ok(())
@@ -81,7 +79,7 @@ fn run<'a>(
 pub(super) fn read<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let first = arguments.number("<address>")?;
     let count = arguments.size_or("[count]", 1)?;
@@ -103,32 +101,18 @@ pub(super) fn read<'a>(
                     stopped("read", offset, count, refusal)
                 })?;
             }
-            print_row(first + done, &row[..length as usize], out);
+            answers::bytes(first + done, &row[..length as usize], out);
             done += length;
         }
         Ok(())
     })
 }
 
-/// `0x10000  61 62 63 ...  abc...`
-fn print_row(place: u64, bytes: &[u8], out: &mut Output) {
-    write!(out, "{} ", Address(place));
-    for byte in bytes {
-        write!(out, " {byte:02x}");
-    }
-    write!(out, "{:1$}  ", "", 3 * (ROW - bytes.len()));
-    for byte in bytes {
-        let is_visible = byte.is_ascii_graphic() || *byte == b' ';
-        write!(out, "{}", if is_visible { char::from(*byte) } else { '.' });
-    }
-    writeln!(out);
-}
-
 /// `write <address> <byte>...`
 pub(super) fn write<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let first = arguments.number("<address>")?;
     let mut bytes = vec![arguments.byte()?];
@@ -154,7 +138,7 @@ pub(super) fn write<'a>(
 pub(super) fn fill<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let first = arguments.number("<address>")?;
     let size = arguments.size("<size>")?;
@@ -178,7 +162,7 @@ pub(super) fn fill<'a>(
 pub(super) fn touch<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let first = arguments.number("<address>")?;
     let size = arguments.size("<size>")?;

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::{Monitor, accesses, control, look, regions, spaces};
 
 /// The work of a command.
-type Run = for<'a> fn(&mut Monitor, &mut Arguments<'a>, &mut Output) -> Result<(), Error<'a>>;
+type Run = for<'a> fn(&mut Monitor, &mut Arguments<'a>, &mut Output<'_>) -> Result<(), Error<'a>>;
 
 /// One command.
 #[derive(Debug)]
@@ -202,7 +202,7 @@ pub static COMMANDS: [Command; 23] = [
 fn help<'a>(
     _: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     for command in &COMMANDS {

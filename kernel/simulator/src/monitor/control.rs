@@ -1,13 +1,11 @@
 //! `trace`, `limit`, `swap`, `evict`, and what this machine alone has: `flush`, `restart`.
 
-use alloc::format;
-
 use line::number;
 
 use super::Monitor;
+use super::answers::OrOff;
 use super::arguments::{self, Arguments, find};
 use super::error::Error;
-use super::look::or_off;
 use super::output::Output;
 use crate::swap::Chosen;
 
@@ -20,10 +18,11 @@ const SLOT: u64 = 4096;
 pub(super) fn trace<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
-    monitor.is_traced = arguments.choice("<on|off>", &ON_OR_OFF, "on and off")?;
+    let is_on = arguments.choice("<on|off>", &ON_OR_OFF, "on and off")?;
     arguments.end()?;
+    monitor.is_traced = is_on;
     writeln!(
         out,
         "trace={}",
@@ -36,7 +35,7 @@ pub(super) fn trace<'a>(
 pub(super) fn limit<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.choice("frames", &[("frames", ())], "frames")?;
     let word = arguments.word("<n|off>")?;
@@ -48,7 +47,7 @@ pub(super) fn limit<'a>(
     let memory = monitor.machine.memory();
     memory.set_limit(limit);
     let counts = memory.counts();
-    writeln!(out, "limit={} free={}", or_off(counts.limit), counts.free);
+    writeln!(out, "limit={} free={}", OrOff(counts.limit), counts.free);
     Ok(())
 }
 
@@ -56,13 +55,13 @@ pub(super) fn limit<'a>(
 pub(super) fn swap<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let machine = &mut monitor.machine;
     match arguments.optional() {
         None => {
             let slots = machine.memory().slots();
-            out.facts(&format!(
+            out.facts(format_args!(
                 "slots={} used={} saved={} written={} read={} writes_saved={}\n  policy={} laps={} dropped=0 broken_up={} relieved={} failed=0",
                 slots.total,
                 slots.used,
@@ -97,7 +96,7 @@ pub(super) fn swap<'a>(
 pub(super) fn evict<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let pages = arguments.number("<n>")?;
     arguments.end()?;
@@ -116,7 +115,7 @@ pub(super) fn evict<'a>(
 pub(super) fn flush<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let machine = &mut monitor.machine;
     let word = arguments.optional();
@@ -140,7 +139,7 @@ pub(super) fn flush<'a>(
 pub(super) fn restart<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let swap = arguments.size_or("[swap]", 0)?;
     arguments.end()?;

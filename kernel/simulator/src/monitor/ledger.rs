@@ -1,8 +1,6 @@
 //! What a command has caused: its faults and frames, and, while the trace is on, each fault
 //! in a line of its own before the command's result.
 
-use alloc::format;
-
 use super::output::Output;
 use crate::account::words::Traced;
 use crate::machine::Machine;
@@ -23,11 +21,16 @@ impl Ledger {
     }
 
     /// Faults and frames since then; each fault is told if they are traced.
-    pub(super) fn end(self, machine: &Machine, is_traced: bool, out: &mut Output) -> (u64, i64) {
+    pub(super) fn end(
+        self,
+        machine: &Machine,
+        is_traced: bool,
+        out: &mut Output<'_>,
+    ) -> (u64, i64) {
         let now = Self::begin(machine);
         if is_traced {
             for event in &machine.events {
-                out.facts(&format!("{}", Traced(event)));
+                out.facts(format_args!("{}", Traced(event)));
             }
         }
         let frames = now.frames.cast_signed() - self.frames.cast_signed();

@@ -5,6 +5,8 @@
 //! its processor always obeys, is marked in the table.
 
 mod accesses;
+#[path = "../../../src/monitor/answers.rs"]
+pub(crate) mod answers;
 #[path = "../../../src/monitor/arguments.rs"]
 #[allow(dead_code, reason = "the kernel uses more of it")]
 mod arguments;
@@ -15,15 +17,21 @@ mod ledger;
 mod look;
 #[path = "../../../src/monitor/nearest.rs"]
 mod nearest;
+#[path = "../../../src/monitor/output.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the kernel uses more of it")]
 mod output;
+#[path = "../../../src/monitor/regions.rs"]
 mod regions;
 mod spaces;
+#[path = "../../../src/monitor/span.rs"]
+#[allow(dead_code, reason = "the kernel uses more of it")]
 mod span;
 
 use alloc::string::String;
 
 use line::words::Words;
 use memory::slot::SetSlotsError;
+use memory::{Memory, Space};
 
 use crate::machine::Machine;
 use arguments::Arguments;
@@ -65,21 +73,26 @@ impl Monitor {
         &self.machine
     }
 
+    /// Works on the space that is loaded.
+    fn change<R>(&mut self, work: impl FnOnce(&mut Space, &Memory) -> R) -> R {
+        self.machine.change(work)
+    }
+
     /// Executes one line.
     pub fn execute(&mut self, line: &str) -> Said {
-        let mut out = Output::default();
+        let mut text = String::new();
         self.machine.events.clear();
-        let result = self.try_execute(line, &mut out);
+        let result = self.try_execute(line, &mut text);
         if let Err(error) = &result {
-            writeln!(out, "error: {error}");
+            writeln!(Output::new(&mut text), "error: {error}");
         }
         Said {
-            text: out.0,
             is_refused: result.is_err(),
+            text,
         }
     }
 
-    fn try_execute<'a>(&mut self, line: &'a str, out: &mut Output) -> Result<(), Error<'a>> {
+    fn try_execute<'a>(&mut self, line: &'a str, text: &mut String) -> Result<(), Error<'a>> {
         let mut words = Words::of(line)?;
         let Some(name) = words.next() else {
             return Ok(());
@@ -89,12 +102,12 @@ impl Monitor {
         let _ = self.machine.memory().take_missing();
         loop {
             let mut arguments = Arguments::new(command.usage, words.clone());
-            let result = (command.run)(self, &mut arguments, out);
+            let result = (command.run)(self, &mut arguments, &mut Output::new(text));
             // What failed has changed nothing, or may be done again.
             if result.is_ok() || !self.machine.relieve() {
                 return result;
             }
-            out.0.clear();
+            text.clear();
         }
     }
 }

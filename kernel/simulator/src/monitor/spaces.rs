@@ -28,7 +28,7 @@ fn root_of(space: &Space) -> Address {
 pub(super) fn spaces<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     arguments.end()?;
     let machine = &monitor.machine;
@@ -50,7 +50,7 @@ pub(super) fn spaces<'a>(
 pub(super) fn space<'a>(
     monitor: &mut Monitor,
     arguments: &mut Arguments<'a>,
-    out: &mut Output,
+    out: &mut Output<'_>,
 ) -> Result<(), Error<'a>> {
     let machine = &mut monitor.machine;
     match arguments.word(WANTED)? {

@@ -4,9 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use memory::paging::EntryKind;
-use memory::space::{Content, Half, Region as Found, Rights};
+use memory::space::{Content, Half, Region as Found};
 use serde::Serialize;
 use x86_64::VirtAddr;
+
+use crate::monitor::answers::rights;
 
 const PAGE: u64 = 4096;
 
@@ -39,16 +41,6 @@ pub(crate) fn of(half: &Half) -> Vec<Region> {
         pages: pages(half, &region),
     };
     half.regions().map(region).collect()
-}
-
-/// What may be done with a region, in one word.
-pub(crate) fn rights(region: &Found) -> &'static str {
-    match region.allowed() {
-        None | Some(Rights::NoAccess) => "none",
-        Some(Rights::Read) => "r",
-        Some(Rights::ReadWrite) => "rw",
-        Some(Rights::ReadExecute) => "rx",
-    }
 }
 
 fn pages(half: &Half, region: &Found) -> Vec<(&'static str, u64)> {
