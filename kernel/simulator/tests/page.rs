@@ -1,7 +1,7 @@
 //! What a page asks is answered, whatever it is; and the machine lives, whatever is typed.
 #![allow(missing_docs, reason = "a test")]
 
-use simulator::Page;
+use simulator::{Monitor, Page};
 
 /// Bytes that an answer may have: a page parses it between two pictures.
 const MOST: usize = 1_000_000;
@@ -188,5 +188,23 @@ fn whatever_is_typed_the_machine_lives_and_its_memory_is_whole() {
     assert!(
         (500..4000).contains(&refused),
         "{refused} of 4800 lines were refused"
+    );
+}
+
+#[test]
+fn a_command_that_is_refused_has_changed_nothing() {
+    let mut monitor = Monitor::new(0).expect("no slots");
+    for line in ["trace on", "alloc demand 8K"] {
+        assert!(!monitor.execute(line).is_refused, "{line}");
+    }
+    for line in ["trace off now", "trace maybe", "limit frames 0 now"] {
+        assert!(monitor.execute(line).is_refused, "{line}");
+    }
+    let said = monitor.execute("write 0x1000 1");
+    assert!(said.text.starts_with("fault=0x1000 "), "{}", said.text);
+    assert!(
+        said.text.ends_with("written=1 faults=1 frames=1\n"),
+        "{}",
+        said.text
     );
 }
