@@ -184,11 +184,9 @@ impl Reclaim {
             match self.step(failures < MOST_FAILURES) {
                 Step::Gone(pages) => {
                     (gone, idle) = (gone + pages, 0);
-                    failures = if failures < MOST_FAILURES {
-                        0
-                    } else {
-                        failures
-                    };
+                    if failures < MOST_FAILURES {
+                        failures = 0;
+                    }
                 }
                 Step::Stayed => {}
                 Step::Failed => failures += 1,
