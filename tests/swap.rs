@@ -48,6 +48,16 @@ kernel::programs! {
         "mov edi, 0x604000" "xor esi, esi" "mov eax, 319" "syscall"
         "mov edi, eax" "mov esi, 0x604000" "mov edx, 0x50000" "mov eax, 1" "syscall"
         "mov edi, eax" "shr edi, 12" "mov eax, 60" "syscall";
+    /// Writes to 160 pages of its heap, then reads 80 pages of the file `/bin/lazy` into
+    /// them, and ends with the number of pages that were read.
+    reads_a_file:
+        "mov edi, 0x6a4000" "mov eax, 12" "syscall"
+        "mov ebx, 0x604000"
+        "96: mov byte ptr [rbx], 1" "add ebx, 0x1000" "cmp ebx, 0x6a4000" "jb 96b"
+        "mov rax, 0x7a616c2f6e69622f" "mov edi, 0x500000" "mov [rdi], rax"
+        "mov word ptr [rdi + 8], 0x79" "xor esi, esi" "mov eax, 2" "syscall"
+        "mov edi, eax" "mov esi, 0x604000" "mov edx, 0x50000" "xor eax, eax" "syscall"
+        "mov edi, eax" "shr edi, 12" "mov eax, 60" "syscall";
     /// Writes 1 to 160 pages of its heap and forks at once. Both add 1 to each, add them
     /// all up, and end with the last byte of the sum; the parent adds that of its child.
     writes_and_forks:
@@ -167,6 +177,21 @@ fn a_write_to_a_memfd_has_other_pages_go_when_frames_are_short() {
     let mut processes = Processes::new();
     let id = spawn(&mut processes, writes_to_a_memfd());
     // Not enough for the heap, nor for the memfd ahead of time.
+    memory.set_limit(Some(140));
+    let ending = processes.run(id);
+    memory.set_limit(None);
+    assert_eq!(ending, Some(Ending::Exited(80)));
+    audit();
+    drop(processes);
+    assert_eq!(swap::slots().used, 0);
+}
+
+#[test_case]
+fn reading_a_file_has_other_pages_go_when_frames_are_short() {
+    let memory = spaces::memory();
+    let mut processes = Processes::new();
+    let id = spawn(&mut processes, reads_a_file());
+    // Not enough for the heap, nor for the file ahead of time.
     memory.set_limit(Some(140));
     let ending = processes.run(id);
     memory.set_limit(None);
